@@ -1,0 +1,86 @@
+# swiftc to one relocatable object, FLOWRT_OBJECT, in which only the functions of the API are global.
+#
+#   Sources/FlowrtKernels -> kernels-level1.o, -level2.o, -level3.o   one entry each, flowrt_kernels_level<n>
+#   Sources/Flowrt        -> api.o                                    the flowrt_* functions of include/flowrt.h
+#   all of them           -> flowrt.o
+#
+# Every Embedded Swift object carries the same weak helpers and specialised generics, compiled for its own CPU level. A
+# linker that merged them by name might keep the AVX-512 copy for every CPU. So each object is first reduced to what its
+# entry points reach and has everything else made local; only then do they meet.
+
+find_program(FLOWRT_SWIFTC swiftc DOC "Swift compiler, 6.3 or newer"
+             HINTS /opt/swift/usr/bin /usr/share/swift/usr/bin "$ENV{HOME}/.local/share/swiftly/bin")
+if(NOT FLOWRT_SWIFTC)
+  message(FATAL_ERROR "swiftc was not found. Install Swift 6.3 or newer (swift.org/install), put its usr/bin on PATH, "
+                      "or configure with -DFLOWRT_SWIFTC=/path/to/swiftc.")
+endif()
+execute_process(COMMAND "${FLOWRT_SWIFTC}" --version OUTPUT_VARIABLE flowrt_swift_banner ERROR_QUIET)
+if(NOT flowrt_swift_banner MATCHES "Swift version ([0-9]+\\.[0-9]+(\\.[0-9]+)?)")
+  message(FATAL_ERROR "${FLOWRT_SWIFTC} does not run: '${FLOWRT_SWIFTC} --version' names no Swift version.")
+endif()
+if(CMAKE_MATCH_1 VERSION_LESS 6.3)
+  message(FATAL_ERROR "${FLOWRT_SWIFTC} is Swift ${CMAKE_MATCH_1}; flowrt needs 6.3 or newer "
+                      "(point -DFLOWRT_SWIFTC at a newer one).")
+endif()
+
+# The stack protector is off because its guard lives in libc.
+set(flowrt_swiftc "${FLOWRT_SWIFTC}" ${FLOWRT_SWIFT_FLAGS}
+    -enable-experimental-feature Embedded -wmo -parse-as-library -no-allocations
+    -Xfrontend -function-sections -Xfrontend -disable-stack-protector -Xcc -fPIC
+    -I "${PROJECT_SOURCE_DIR}/include" -I "${PROJECT_SOURCE_DIR}/Sources/FlowrtShim/include")
+
+# Sections that Embedded Swift marks as never to be discarded, and that nothing here uses.
+set(flowrt_discard
+    --remove-section=.ARM.exidx.text._swift_exceptionPersonality
+    --remove-section=.rel.ARM.exidx.text._swift_exceptionPersonality
+    --remove-section=.text._swift_exceptionPersonality --remove-section=.swift_modhash
+    --remove-section=.swift1_autolink_entries --remove-section=.linker-options)
+set(flowrt_relocatable "${CMAKE_C_COMPILER}" -r -nostdlib -Wl,--force-group-allocation)
+
+set(flowrt_object_dir "${PROJECT_BINARY_DIR}/swift")
+file(MAKE_DIRECTORY "${flowrt_object_dir}")
+
+# flowrt_swift_object(<name> MODULE <module> FLAGS <flag>... KEEP <symbol>...)
+# adds ${flowrt_object_dir}/<name>.o, made of Sources/<module>/*.swift, in which only the KEEP symbols are global.
+function(flowrt_swift_object name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "MODULE" "FLAGS;KEEP")
+  file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/Sources/${arg_MODULE}/*.swift")
+  file(GLOB headers CONFIGURE_DEPENDS
+       "${PROJECT_SOURCE_DIR}/include/*" "${PROJECT_SOURCE_DIR}/Sources/FlowrtShim/include/*")
+  list(TRANSFORM arg_KEEP PREPEND "-Wl,-u," OUTPUT_VARIABLE roots)
+  list(TRANSFORM arg_KEEP PREPEND "--keep-global-symbol=" OUTPUT_VARIABLE globals)
+  set(stem "${flowrt_object_dir}/${name}")
+  add_custom_command(
+    OUTPUT "${stem}.o"
+    COMMAND ${flowrt_swiftc} -module-name ${arg_MODULE} ${arg_FLAGS} -c ${sources} -o "${stem}.swift.o"
+    COMMAND ${flowrt_relocatable} -Wl,--gc-sections ${roots} "${stem}.swift.o" -o "${stem}.reached.o"
+    COMMAND "${CMAKE_OBJCOPY}" ${flowrt_discard} ${globals} "${stem}.reached.o" "${stem}.o"
+    DEPENDS ${sources} ${headers} "${FLOWRT_SWIFTC}"
+    COMMENT "Compiling Swift module ${arg_MODULE} (${name})"
+    VERBATIM COMMAND_EXPAND_LISTS)
+endfunction()
+
+file(STRINGS "${PROJECT_SOURCE_DIR}/cmake/api_symbols.txt" FLOWRT_API_SYMBOLS)
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/cmake/api_symbols.txt")
+
+set(flowrt_objects "")
+foreach(level IN LISTS FLOWRT_LEVELS)
+  flowrt_swift_object(kernels-level${level} MODULE FlowrtKernels KEEP flowrt_kernels_level${level}
+                      FLAGS -Ounchecked -D FLOWRT_LEVEL_${level} ${FLOWRT_LEVEL_${level}_FLAGS})
+  list(APPEND flowrt_objects "${flowrt_object_dir}/kernels-level${level}.o")
+endforeach()
+list(LENGTH FLOWRT_LEVELS flowrt_level_count)
+flowrt_swift_object(api MODULE Flowrt KEEP ${FLOWRT_API_SYMBOLS}
+                    FLAGS -O -D FLOWRT_LEVELS_${flowrt_level_count} ${FLOWRT_LEVEL_1_FLAGS})
+list(APPEND flowrt_objects "${flowrt_object_dir}/api.o")
+
+set(FLOWRT_OBJECT "${flowrt_object_dir}/flowrt.o")
+list(TRANSFORM FLOWRT_API_SYMBOLS PREPEND "--keep-global-symbol=" OUTPUT_VARIABLE flowrt_globals)
+add_custom_command(
+  OUTPUT "${FLOWRT_OBJECT}"
+  COMMAND ${flowrt_relocatable} ${flowrt_objects} -o "${FLOWRT_OBJECT}"
+  COMMAND "${CMAKE_OBJCOPY}" ${flowrt_globals} "${FLOWRT_OBJECT}"
+  DEPENDS ${flowrt_objects}
+  COMMENT "Joining the Swift objects"
+  VERBATIM COMMAND_EXPAND_LISTS)
+add_custom_target(flowrt_object DEPENDS "${FLOWRT_OBJECT}")

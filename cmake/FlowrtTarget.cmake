@@ -1,0 +1,40 @@
+# The CPU that the library is built for:
+#   FLOWRT_CPU             x86_64, aarch64, armv7 or riscv64
+#   FLOWRT_LEVELS          kernel levels, 1 is the baseline of the architecture
+#   FLOWRT_SWIFT_FLAGS     flags of every swiftc call for this CPU
+#   FLOWRT_LEVEL_<n>_FLAGS flags that raise the instruction set to that of level n
+#
+# Other CPUs than x86-64 use Swift's bare-metal Embedded targets: the code makes no system call, so it is the same, and no
+# Swift SDK for the target is needed.
+
+if(CMAKE_C_BYTE_ORDER STREQUAL "BIG_ENDIAN")
+  message(FATAL_ERROR "flowrt reads its little-endian model files in place: ${CMAKE_SYSTEM_PROCESSOR} is big-endian.")
+endif()
+if(NOT CMAKE_SYSTEM_NAME STREQUAL "Linux")
+  message(FATAL_ERROR "flowrt builds ELF libraries for Linux, not for ${CMAKE_SYSTEM_NAME}.")
+endif()
+
+set(FLOWRT_LEVELS 1)
+set(FLOWRT_LEVEL_1_FLAGS "")
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|amd64|AMD64)$" AND CMAKE_SIZEOF_VOID_P EQUAL 8)
+  set(FLOWRT_CPU x86_64)
+  set(FLOWRT_LEVELS 1 2 3)
+  set(FLOWRT_SWIFT_FLAGS -target x86_64-unknown-linux-gnu)
+  set(FLOWRT_LEVEL_1_FLAGS -Xcc -march=x86-64)
+  set(FLOWRT_LEVEL_2_FLAGS -Xcc -march=x86-64-v3)
+  set(FLOWRT_LEVEL_3_FLAGS -Xcc -march=x86-64-v4)
+elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64)$" AND CMAKE_SIZEOF_VOID_P EQUAL 8)
+  set(FLOWRT_CPU aarch64)
+  set(FLOWRT_SWIFT_FLAGS -target aarch64-none-none-elf)
+elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(armv7|armv8|aarch64)" AND CMAKE_SIZEOF_VOID_P EQUAL 4)
+  set(FLOWRT_CPU armv7)
+  set(FLOWRT_SWIFT_FLAGS -target armv7-none-none-eabi
+      -Xcc -march=armv7-a -Xcc -mfpu=neon-vfpv4 -Xcc -mfloat-abi=hard)
+elseif(CMAKE_SYSTEM_PROCESSOR STREQUAL "riscv64")
+  set(FLOWRT_CPU riscv64)
+  set(FLOWRT_SWIFT_FLAGS -target riscv64-none-none-eabi -Xcc -march=rv64gc -Xcc -mabi=lp64d)
+else()
+  math(EXPR bits "8 * ${CMAKE_SIZEOF_VOID_P}")
+  message(FATAL_ERROR "flowrt has no build for ${CMAKE_SYSTEM_PROCESSOR} (${bits} bit); it has x86_64, aarch64, "
+                      "armv7 with NEON-VFPv4 and hard float, and riscv64.")
+endif()

@@ -1,0 +1,55 @@
+"""Everything that flowrt raises on purpose. The message alone tells a user what is wrong."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class Status(IntEnum):
+    """The `flowrt_status` values of include/flowrt.h."""
+
+    OK = 0
+    ARGUMENT = -1
+    MODEL = -2
+    WORKSPACE = -3
+    ALIGNMENT = -4
+    TRUNCATED = -10
+    MAGIC = -11
+    VERSION = -12
+    FEATURE = -13
+    MALFORMED = -14
+    LIMIT = -15
+    CHECKSUM = -16
+    VALUE = -17
+    NONFINITE = -20
+
+
+class Error(Exception):
+    """Base class of all errors of this package."""
+
+
+class ExportError(Error):
+    """A model that a `.flw` file cannot hold, or that the adapters do not know."""
+
+
+class FormatError(Error):
+    """Bytes that are not a valid `.flw` file.
+
+    `status` is what `flowrt_model_open` returns for the same bytes, `record` the index of the record in the file (-1 for
+    the header), `offset` the byte offset of the offending field.
+    """
+
+    def __init__(self, status: Status, message: str, record: int = -1, offset: int = 0):
+        place = "header" if record < 0 else f"record {record}"
+        super().__init__(f"{message} ({place}, byte {offset})")
+        self.status = status
+        self.record = record
+        self.offset = offset
+
+
+class LibraryError(Error):
+    """libflowrt is missing, or one of its calls failed with `status`."""
+
+    def __init__(self, message: str, status: Status | int | None = None):
+        super().__init__(message)
+        self.status = status

@@ -1,0 +1,121 @@
+"""The numbers that docs/FORMAT.md gives to kinds, functions and forms."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+MAGIC = b"\x89FLW\r\n\x1a\n"
+MAJOR, MINOR = 1, 0
+NO_PARAMETERS = (0.0,) * 8
+LINE = 64  # bytes: the header, a record, and what every block is padded to
+PANEL = 16  # units of a weight panel
+
+MAX_DIM = 65536
+MAX_RECORDS = 65536
+MAX_WIDTH = 1048576
+
+
+class Kind(IntEnum):
+    """First field of a record (section 2)."""
+
+    AUTOREGRESSIVE = 1
+    LAYER = 2
+    DIAGONAL = 3
+    LINEAR = 4
+    ELEMENTWISE = 5
+    PERMUTATION = 6
+    ENCODER = 7
+    BASE = 8
+
+
+class Reads(IntEnum):
+    """The side of a step that its conditioner reads (section 2.1)."""
+
+    DATA = 0
+    NOISE = 1
+
+
+class Function(IntEnum):
+    """Elementwise maps from data to noise (section 2.4)."""
+
+    IDENTITY = 0
+    LOGIT = 1
+    LOG_ABOVE = 2
+    LOG_BELOW = 3
+    SIGMOID = 4
+    EXP_ABOVE = 5
+    ATANH = 6
+    TANH = 7
+    LEAKY = 8
+    LEAKY_INVERSE = 9
+    SOFTSIGN = 10
+    SOFTSIGN_INVERSE = 11
+    PROBIT = 12
+    NORMAL_CDF = 13
+
+
+class BaseKind(IntEnum):
+    """Base densities (section 2.7)."""
+
+    STANDARD_NORMAL = 0
+    DIAGONAL_NORMAL = 1
+    BOX_UNIFORM = 2
+    NORMAL_MIXTURE = 3
+    CONDITIONAL_NORMAL = 4
+    AUTOREGRESSIVE_MIXTURE = 5
+
+
+class Activation(IntEnum):
+    """Activations of a layer (section 4)."""
+
+    IDENTITY = 0
+    RELU = 1
+    TANH = 2
+    ELU = 3
+    LEAKY_RELU = 4
+    SILU = 5
+    GELU = 6
+    GELU_TANH = 7
+    SIGMOID = 8
+    SOFTPLUS = 9
+    SOFTSIGN = 10
+    LAYER_NORM = 11
+
+
+class Transformer(IntEnum):
+    """What joins the two sides of a step (section 5)."""
+
+    AFFINE = 1
+    ADDITIVE = 2
+    RATIONAL_QUADRATIC = 3
+
+
+class Form(IntEnum):
+    """Affine transformers, r the side that is read, q the other (section 5)."""
+
+    SCALE_THEN_SHIFT = 0  # q = s r + t
+    SHIFT_THEN_SCALE = 1  # q = s (r - t)
+    GATED = 2  # q = s r + (1 - s) t
+
+
+class Scale(IntEnum):
+    """Positive scale s of a raw parameter a (section 5)."""
+
+    EXP = 0
+    EXP_CLAMPED = 1
+    SOFTPLUS = 2
+    SOFTPLUS_CLAMPED = 3
+    SIGMOID = 4
+    EXP_SOFT_CLIPPED = 5
+    EXP_TANH = 6
+    EXP_ATAN = 7
+
+
+def parameters_per_rank(transformer: int, form: int, bins: int) -> int:
+    """P: outputs of the conditioner for each rank that is transformed (section 5)."""
+    if transformer == Transformer.AFFINE:
+        return 2
+    if transformer == Transformer.ADDITIVE:
+        return 1
+    derivatives = {0: bins - 1, 1: bins + 1, 2: bins}[form >> 4 & 3]
+    return 2 * bins + derivatives

@@ -1,0 +1,157 @@
+"""What the fields of a record may say: each check returns the first `Problem` it finds, or None."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple, Optional, Sequence
+
+from ..errors import Status
+from .codes import Activation, Form, Function, Scale, Transformer
+from .layout import LAYER_REFERENCES
+from .records import Conditioner
+
+
+class Problem(NamedTuple):
+    field: int  # byte offset in the record
+    message: str
+    status: Status = Status.MALFORMED
+
+
+def unknown(field: int, name: str, code: int) -> Problem:
+    """A code that this version does not define: it may come from a later minor version, so it is not called damage."""
+    return Problem(field, f"unknown {name} {code}", Status.FEATURE)
+
+
+# ---- transformers (section 5) ----
+
+
+def check_transformer(transformer: int, form: int, scale: int, bins: int, p: Sequence[float]) -> Optional[Problem]:
+    """Fields of an autoregressive step that describe its transformer."""
+    if transformer not in set(Transformer):
+        return unknown(14, "transformer", transformer)
+    if not all(math.isfinite(value) for value in p):
+        return Problem(24, "a parameter of the transformer is not finite")
+    if transformer == Transformer.RATIONAL_QUADRATIC:
+        return _check_spline(form, scale, bins, p)
+    if bins:
+        return Problem(20, f"{bins} bins in a transformer without bins")
+    if transformer == Transformer.ADDITIVE:
+        if form or scale or any(p):
+            return Problem(16, "unused fields of an additive transformer are not zero")
+        return None
+    if form not in set(Form):
+        return unknown(16, "form", form)
+    if form == Form.GATED and not (scale == Scale.SIGMOID and p[0] == 0):
+        return Problem(18, "the gated form needs the sigmoid scale with p0 = 0")
+    return check_scale(scale, p)
+
+
+def check_scale(scale: int, p: Sequence[float]) -> Optional[Problem]:
+    """A scale function and its parameters."""
+    if scale not in set(Scale):
+        return unknown(18, "scale function", scale)
+    used, valid = {
+        Scale.EXP: (0, True),
+        Scale.EXP_CLAMPED: (2, p[0] <= p[1]),
+        Scale.SOFTPLUS: (1, p[0] >= 0),
+        Scale.SOFTPLUS_CLAMPED: (3, p[0] >= 0 and 0 < p[1] <= p[2]),
+        Scale.SIGMOID: (1, p[0] >= 0),
+        Scale.EXP_SOFT_CLIPPED: (1, p[0] > 0),
+        Scale.EXP_TANH: (1, p[0] > 0),
+        Scale.EXP_ATAN: (1, p[0] > 0),
+    }[Scale(scale)]
+    if not valid or not all(math.isfinite(value) for value in p):
+        return Problem(24, f"parameters {tuple(p[:used])} are not allowed for scale function {scale}")
+    if any(p[used:]):
+        return Problem(24 + 4 * used, f"unused parameters of scale function {scale} are not zero")
+    return None
+
+
+def _check_spline(form: int, scale: int, bins: int, p: Sequence[float]) -> Optional[Problem]:
+    widths, derivatives, ends = form & 3, form >> 2 & 3, form >> 4 & 3
+    lower, upper, min_width, min_height, min_derivative, soft_clip, end_derivative, unused = p
+    if widths > 1 or derivatives > 1 or ends > 2 or form >> 6:
+        return unknown(16, "spline form", form)
+    if scale or unused:
+        return Problem(18, "unused fields of a spline are not zero")
+    if bins < 2:
+        return Problem(20, f"a spline of {bins} bins")
+    if not lower < upper:
+        return Problem(24, f"the interval [{lower}, {upper}] is empty")
+    if widths == 0 and not (0 <= min_width * bins < 1 and 0 <= min_height * bins < 1):
+        return Problem(32, "the minimal widths or heights do not leave room for the bins")
+    if widths == 1 and (min_width or min_height):
+        return Problem(32, "unused minimal widths are not zero")
+    if min_derivative < 0 or (derivatives == 1 and min_derivative):
+        return Problem(40, f"minimal derivative {min_derivative} is not allowed")
+    if (widths == 1 or derivatives == 1) != (soft_clip > 0) or soft_clip < 0:
+        return Problem(44, f"soft clip {soft_clip} is not allowed")
+    if (ends == 0) != (end_derivative > 0) or end_derivative < 0:
+        return Problem(48, f"end derivative {end_derivative} is not allowed")
+    return None
+
+
+# ---- elementwise steps (section 2.4) ----
+
+
+def check_elementwise(function: int, lower: float, upper: float) -> Optional[str]:
+    """The function of one coordinate and its two parameters, as a message."""
+    if function not in set(Function):
+        return f"unknown function {function}"
+    interval = {Function.LOGIT, Function.SIGMOID, Function.PROBIT, Function.NORMAL_CDF}
+    positive = {Function.LEAKY, Function.LEAKY_INVERSE, Function.SOFTSIGN, Function.SOFTSIGN_INVERSE}
+    free = {Function.LOG_ABOVE, Function.LOG_BELOW, Function.EXP_ABOVE}
+    if function in interval:
+        return None if lower < upper else f"the interval ({lower}, {upper}) is empty"
+    if upper or not (function in positive | free or lower == 0):
+        return f"unused parameters of function {function} are not zero"
+    if function in positive and not lower > 0:
+        return f"parameter {lower} of function {function} is not positive"
+    return None
+
+
+# ---- layers (section 4) ----
+
+
+def check_layer(
+    conditioner: Conditioner, context_dim: int, activation: int, a: float, width: int, references: dict, scaled: int
+) -> Optional[Problem]:
+    """A layer record that follows the conditioner's layers. `references` holds source, context, gate and the adds."""
+    field = LAYER_REFERENCES
+    earlier = conditioner.layers
+    source, context, gate, add = (references[name] for name in ("source", "context", "gate", "add"))
+    if activation not in set(Activation):
+        return unknown(2, "activation", activation)
+    problem = _check_activation_parameter(activation, a)
+    if problem:
+        return problem
+    for name, reference in [("source", source), ("context", context), ("gate", gate), *(("add", r) for r in add)]:
+        if reference >= 2 + len(earlier):
+            return Problem(field[name], f"{name} {reference} is not an earlier layer")
+    if source == 1 and conditioner.stage_end is None:
+        return Problem(field["source"], "there is no read side here")
+    if context == 1 and context_dim == 0:
+        return Problem(field["context"], "the flow has no context")
+    if context >= 2 and not conditioner.depends_on_context_alone(context - 2):
+        return Problem(field["context"], f"layer {context - 2} does not depend on the context alone")
+    for name, reference in [("gate", gate), *(("add", r) for r in add)]:
+        if reference == 1:
+            return Problem(field[name], f"{name} must be a layer")
+        if reference and earlier[reference - 2].width != width:
+            return Problem(field[name], f"layer {reference - 2} has {earlier[reference - 2].width} units, not {width}")
+    if scaled >> 3 or any(scaled >> j & 1 and not reference for j, reference in enumerate(add)):
+        return Problem(field["scaled"], f"scaled {scaled:#x} names a layer that is not added")
+    alone = source == 0 and all(conditioner.depends_on_context_alone(r - 2) for r in (*add, gate) if r)
+    if activation == Activation.LAYER_NORM and not alone:
+        return Problem(2, "layer norm in a layer that does not depend on the context alone")
+    return None
+
+
+def _check_activation_parameter(activation: int, a: float) -> Optional[Problem]:
+    if not math.isfinite(a):
+        return Problem(24, "the parameter of the activation is not finite")
+    if activation == Activation.LAYER_NORM and not a > 0:
+        return Problem(24, "layer norm needs a > 0")
+    if a and activation not in (Activation.ELU, Activation.LEAKY_RELU, Activation.LAYER_NORM):
+        return Problem(24, f"the unused parameter of activation {activation} is not zero")
+    return None

@@ -1,0 +1,102 @@
+#!/bin/sh
+# The examples at work on the models of models/: sh examples-c/demo.sh BUILD_DIR
+#
+# Needs the built examples, a POSIX shell and awk; no Python. Leaves its files in BUILD_DIR/demo and fails if a model
+# does not do what it was trained for.
+set -eu
+
+if [ $# -ne 1 ] || [ ! -d "$1" ]; then
+    echo "usage: demo.sh BUILD_DIR" >&2
+    exit 2
+fi
+build=$(cd "$1" && pwd)
+bin=$build/examples
+out=$build/demo
+cd "$(dirname "$0")/.."
+mkdir -p "$out"
+
+title() { printf '\n== %s\n\n' "$1"; }
+
+# at_least VALUE BOUND WHAT: the check behind every number that the demo prints.
+at_least() {
+    if ! awk -v value="$1" -v bound="$2" 'BEGIN { exit !(value != "" && value + 0 >= bound + 0) }'; then
+        echo "demo failed: $3 is '$1', expected at least $2" >&2
+        exit 1
+    fi
+}
+
+# auc FILE OTHER: the probability that a number of FILE exceeds one of OTHER.
+auc() {
+    awk 'NR == FNR { score[++n] = $1 + 0; next }
+         { m++; for (i = 1; i <= n; i++) above += score[i] > $1 + 0 ? 1 : score[i] == $1 + 0 ? 0.5 : 0 }
+         END { if (n * m) printf "%.4f", above / (n * m) }' "$1" "$2"
+}
+
+median() { sort -g "$1" | awk '{ value[NR] = $1 } END { print value[int((NR + 1) / 2)] }'; }
+
+title "Handwritten digits: does the density know them?"
+model=models/digits_maf.flw
+real=models/digits_heldout.csv
+
+awk -F, -v OFS=, 'BEGIN { srand(1) } { for (i = 1; i <= NF; i++) $i = int(17 * rand()); print }' $real > "$out/noise.csv"
+awk -F, -v OFS=, 'BEGIN { srand(2) }   # every image with its own pixels in random places
+    { for (i = NF; i > 1; i--) { j = 1 + int(i * rand()); t = $i; $i = $j; $j = t } print }' $real > "$out/shuffled.csv"
+awk -F, -v OFS=, 'BEGIN { srand(3) }   # every pixel from another image: its place is right, its neighbours are not
+    { for (i = 1; i <= NF; i++) pixel[NR, i] = $i; width = NF }
+    END { for (r = 1; r <= NR; r++) { for (i = 1; i <= width; i++) $i = pixel[1 + int(NR * rand()), i]; print } }' \
+    $real > "$out/mixed.csv"
+
+"$bin/digits" score $model $real > "$out/real.txt"
+printf '%-52s median log p %8s nats\n' "$(wc -l < "$out/real.txt") real digits that the training never saw" "$(median "$out/real.txt")"
+for kind in noise shuffled mixed; do
+    "$bin/digits" score $model "$out/$kind.csv" > "$out/$kind.txt"
+    area=$(auc "$out/real.txt" "$out/$kind.txt")
+    case $kind in
+    noise) what="pixels of uniform noise" bound=0.999 ;;
+    shuffled) what="real digits, pixels shuffled" bound=0.999 ;;
+    mixed) what="each pixel from another digit" bound=0.99 ;;
+    esac
+    printf '%-52s median log p %8s nats   AUC %s\n' "$what" "$(median "$out/$kind.txt")" "$area"
+    at_least "$area" $bound "AUC of real digits against $what"
+done
+
+title "New digits, drawn from the flow"
+"$bin/digits" draw $model 200 1 > "$out/new.csv"
+"$bin/pictures" "$out/digits.png" < "$out/new.csv"
+echo "All 200 are on $out/digits.png"
+"$bin/digits" score $model "$out/new.csv" > "$out/new.txt"
+area=$(auc "$out/new.txt" "$out/shuffled.txt")
+at_least "$area" 0.999 "AUC of drawn digits against shuffled ones"
+
+title "Breast tumours: the flow knows benign cells, and flags the others"
+data=models/breast_cancer
+for kind in benign malignant; do
+    "$bin/anomaly" ${data}_iaf.flw ${data}_calibration.csv 0.05 ${data}_$kind.csv > "$out/$kind.txt" 2> "$out/threshold.txt"
+done
+cat "$out/threshold.txt"
+flagged() { awk '$2 == "ANOMALY" { n++ } END { if (NR) printf "%.3f", n / NR }' "$1"; }
+false_alarms=$(flagged "$out/benign.txt")
+found=$(flagged "$out/malignant.txt")
+area=$(auc "$out/benign.txt" "$out/malignant.txt")
+echo "a fraction of $false_alarms of new benign tumours and of $found of malignant ones is flagged, AUC $area"
+at_least "$found" 0.75 "the fraction of malignant tumours found"
+at_least "$area" 0.95 "AUC of benign against malignant tumours"
+at_least "$(awk -v x="$false_alarms" 'BEGIN { print 1 - x }')" 0.85 "the fraction of benign tumours left alone"
+
+title "Blood serum, given age, sex, body mass index and blood pressure"
+patients=models/diabetes_heldout.csv
+patient=$(grep -v '^#' $patients | head -n 1)
+context=$(echo "$patient" | cut -d, -f6-9)
+echo "age, sex, bmi, blood pressure = $context: total cholesterol, ldl, hdl, log triglycerides, glucose are"
+"$bin/posterior" models/diabetes_maf.flw "$context"
+echo "(measured: $(echo "$patient" | cut -d, -f1-5))"
+coverage=$(grep -v '^#' $patients | while IFS= read -r patient; do
+    "$bin/posterior" models/diabetes_maf.flw "$(echo "$patient" | cut -d, -f6-9)" 2000 |
+        awk -v row="$patient" 'BEGIN { split(row, measured, ",") }
+            NR > 1 { print $4 <= measured[$1] && measured[$1] <= $6 }'
+done | awk '{ inside += $1 } END { if (NR == 88 * 5) printf "%.3f", inside / NR }')
+echo "of the $(grep -vc '^#' $patients) patients that the training never saw, a fraction of $coverage lies within 5 % .. 95 %"
+at_least "$coverage" 0.82 "the fraction of measurements inside their 90 % interval"
+
+title "A model inside the program: no file, no heap"
+"$bin/embedded"

@@ -1,0 +1,142 @@
+/* Whatever the bytes of a file, opening it either refuses them or gives a model whose evaluation stays in bounds; with
+ * FLOWRT_OPEN_VERIFY every change is refused. The file, the workspace and all arrays lie before inaccessible pages. */
+#include "support/call.h"
+#include "support/guarded.h"
+
+enum { ROWS = 20, RANDOM_FILES = 4000 };
+
+typedef struct bench {
+    flow_file original;
+    guarded file_area, workspace_area, array_area;
+    size_t opened, refused;
+} bench;
+
+static uint8_t *place(bench *b, size_t size) {
+    uint8_t *bytes = guarded_last(b->file_area, size, FLOWRT_ALIGNMENT);
+    memcpy(bytes, b->original.bytes, size < b->original.size ? size : b->original.size);
+    return bytes;
+}
+
+/* All four verbs, with the sizes that the model itself asks for. */
+static void evaluate(bench *b, const flowrt_model *model) {
+    const flowrt_model_info info = info_of(model);
+    const size_t workspace_size = flowrt_workspace_size(model, ROWS), row = info.dim * sizeof(float);
+    CHECK(workspace_size > 0, "an open model without a workspace size");
+    if (workspace_size > (size_t)(b->workspace_area.end - b->workspace_area.start)) {
+        guarded_unmap(b->workspace_area);
+        b->workspace_area = guarded_map(workspace_size);
+    }
+    const size_t context_size = info.context_dim * sizeof(float), needed = ROWS * (row + sizeof(float)) + context_size;
+    if (needed > (size_t)(b->array_area.end - b->array_area.start)) {
+        guarded_unmap(b->array_area);
+        b->array_area = guarded_map(needed);
+    }
+    float *rows = guarded_last(b->array_area, ROWS * row, sizeof(float));
+    float *context = rows - info.context_dim, *log_output = context - ROWS;
+    for (verb verb = 0; verb < VERB_COUNT; verb++) {
+        random_source random = {verb};
+        random_fill(&random, log_output, ROWS * (info.dim + 1) + info.context_dim);
+        call c = {.model = model, .verb = verb, .count = ROWS, .input = rows, .output = rows, .log_output = log_output,
+                  .context = info.context_dim ? context : NULL, .context_rows = info.context_dim != 0,
+                  .workspace = guarded_last(b->workspace_area, workspace_size, FLOWRT_ALIGNMENT),
+                  .workspace_size = workspace_size};
+        const flowrt_status status = call_run(&c);
+        CHECK(status == FLOWRT_OK || status == FLOWRT_ERR_NONFINITE, "%s: %s", verb_names[verb], status_name(status));
+        c.count = 1;
+        call_run(&c);
+    }
+}
+
+static void try_bytes(bench *b, const uint8_t *bytes, size_t size) {
+    flowrt_model model;
+    flowrt_error_detail detail;
+    const flowrt_status status = flowrt_model_open(&model, bytes, size, 0, &detail);
+    CHECK(detail.status == (int32_t)status, "status %d, detail %d", status, detail.status);
+    if (status == FLOWRT_OK) {
+        b->opened++;
+        evaluate(b, &model);
+    } else {
+        b->refused++;
+        CHECK(detail.offset <= size || status == FLOWRT_ERR_TRUNCATED, "%s at byte %llu of %zu", status_name(status),
+              (unsigned long long)detail.offset, size);
+    }
+}
+
+static void expect_verify_refuses(const uint8_t *bytes, size_t size, size_t at) {
+    flowrt_model model;
+    const flowrt_status status = flowrt_model_open(&model, bytes, size, FLOWRT_OPEN_VERIFY, NULL);
+    CHECK(status != FLOWRT_OK, "byte %zu was changed to %02x and FLOWRT_OPEN_VERIFY accepted it", at, bytes[at]);
+}
+
+/* Every byte of the header and the records takes all 256 values; of the blocks, where most bytes are parameters, eight. */
+static void check_every_byte(bench *b) {
+    const size_t size = b->original.size;
+    uint32_t record_count;
+    memcpy(&record_count, b->original.bytes + 36, sizeof record_count);
+    uint8_t *bytes = place(b, size);
+    for (size_t at = 0; at < size; at++) {
+        const uint8_t kept = bytes[at];
+        const int step = at < 64 * (size_t)(record_count + 1) ? 1 : 32;
+        for (int value = 1; value < 256; value += step) {
+            bytes[at] = (uint8_t)(kept ^ value);
+            expect_verify_refuses(bytes, size, at);
+            try_bytes(b, bytes, size);
+        }
+        bytes[at] = kept;
+    }
+}
+
+/* Every length, as it is and with a header that agrees to it. */
+static void check_every_truncation(bench *b) {
+    for (size_t size = 0; size < b->original.size; size++) {
+        uint8_t *bytes = place(b, size);
+        flowrt_model model;
+        CHECK(flowrt_model_open(&model, bytes, size, 0, NULL) != FLOWRT_OK, "%zu of %zu bytes", size, b->original.size);
+        if (size < 64) continue;
+        const uint64_t claimed = size;
+        memcpy(bytes + 16, &claimed, sizeof claimed);
+        CHECK(flowrt_model_open(&model, bytes, size, 0, NULL) != FLOWRT_OK, "%zu bytes that say so", size);
+        const uint64_t metadata = size % 64;
+        memcpy(bytes + 40, &metadata, sizeof metadata);
+        try_bytes(b, bytes, size);
+    }
+}
+
+/* Several changes at once, small integers among them, mostly in the structure. */
+static void check_random_damage(bench *b) {
+    random_source random = {b->original.size};
+    const size_t size = b->original.size;
+    for (int i = 0; i < RANDOM_FILES; i++) {
+        uint8_t *bytes = place(b, size);
+        for (uint32_t k = 1 + random_below(&random, 4); k > 0; k--) {
+            const uint32_t width = 1u << random_below(&random, 4);
+            const size_t room = random_below(&random, 4) ? 64 * 8 : size;
+            const size_t at = random_below(&random, (uint32_t)((room < size ? room : size) / width)) * width;
+            const uint64_t value = random_below(&random, 2) ? random_below(&random, 70) : random_u64(&random);
+            memcpy(bytes + at, &value, width);
+        }
+        memcpy(bytes, b->original.bytes, 8); /* beyond the magic */
+        try_bytes(b, bytes, size);
+    }
+}
+
+int main(void) {
+    static const char *const names[] = {"no-steps", "one-coordinate-context", "narrow-network", "context-only", "diagonal",
+                                        "permutation", "additive", "scale-exp-clamped", "coupling", "three-adds",
+                                        "residual-gated"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        bench b = {.original = flow_build(flow_case(names[i]), 1)};
+        b.file_area = guarded_map(b.original.size + FLOWRT_ALIGNMENT);
+        b.workspace_area = guarded_map(1 << 16);
+        b.array_area = guarded_map(1 << 12);
+        check_every_byte(&b);
+        check_every_truncation(&b);
+        check_random_damage(&b);
+        printf("%-24s %6zu bytes: %7zu damaged files refused, %6zu opened and evaluated\n", names[i], b.original.size,
+               b.refused, b.opened);
+        guarded_unmap(b.file_area);
+        guarded_unmap(b.workspace_area);
+        guarded_unmap(b.array_area);
+        flow_free(b.original);
+    }
+}

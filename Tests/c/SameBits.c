@@ -1,0 +1,102 @@
+/* The outputs of every verb on every flow have the hashes of same_bits.txt, on every CPU with fused multiply-add. A
+ * kernel level without it agrees to rounding, and its noise has the same bits.
+ *
+ *   SameBits same_bits.txt            compare
+ *   SameBits --print > same_bits.txt  accept what the highest level of this CPU gives */
+#include "support/call.h"
+#include <math.h>
+
+enum { ROWS = 200 };
+static const double ROUNDING = 2e-3;
+
+/* FNV-1a, 64 bits. */
+static uint64_t hash(uint64_t state, const float *values, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        for (int shift = 0; shift < 32; shift += 8) state = (state ^ (bits_of(values[i]) >> shift & 0xff)) * 0x100000001b3u;
+    return state;
+}
+
+static size_t outputs(const call *c) { return c->verb == LOG_PROB ? 0 : c->count * info_of(c->model).dim; }
+
+static call evaluate(const flowrt_model *model, verb verb) {
+    call c = call_new(model, verb, ROWS, 101);
+    CHECK_STATUS(FLOWRT_OK, call_run(&c));
+    return c;
+}
+
+static uint64_t hash_of(const call *c) {
+    return hash(hash(0xcbf29ce484222325u, c->output, outputs(c)), c->log_output, c->count);
+}
+
+static void check_near(const char *what, const float *expected, const float *found, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        CHECK(fabs((double)expected[i] - (double)found[i]) <= ROUNDING * (1 + fabs((double)expected[i])),
+              "%s: value %zu is %.9g, not %.9g", what, i, (double)found[i], (double)expected[i]);
+}
+
+static uint64_t expected_hash(FILE *file, const char *flow, const char *verb) {
+    char name[64], verb_name[16];
+    unsigned long long value;
+    CHECK(fscanf(file, "%63s %15s %llx", name, verb_name, &value) == 3 && !strcmp(name, flow) && !strcmp(verb_name, verb),
+          "no line for %s %s", flow, verb);
+    return value;
+}
+
+static void check_level(uint32_t level, FILE *file) {
+    rewind(file);
+    size_t compared = 0;
+    for (size_t i = 0; i < flow_case_count; i++) {
+        const flow_spec *spec = &flow_cases[i];
+        const flow_file flow = flow_build(spec, i);
+        flowrt_model model, best;
+        const int has_level = flow_open_level(&model, flow, level);
+        CHECK_STATUS(FLOWRT_OK, flowrt_model_open(&best, flow.bytes, flow.size, 0, NULL));
+        for (verb verb = 0; verb < VERB_COUNT; verb++) {
+            const uint64_t expected = expected_hash(file, spec->name, verb_names[verb]);
+            if (!has_level) continue;
+            call c = evaluate(&model, verb);
+            if (level_has_fma(level)) {
+                CHECK(hash_of(&c) == expected, "level %u: %s %s: expected %016llx, found %016llx", level, spec->name,
+                      verb_names[verb], (unsigned long long)expected, (unsigned long long)hash_of(&c));
+            } else {
+                call reference = evaluate(&best, verb);
+                check_near(spec->name, reference.output, c.output, outputs(&c));
+                check_near(spec->name, reference.log_output, c.log_output, ROWS);
+                if (verb == SAMPLE && !spec->steps[0].kind)
+                    CHECK_SAME_BITS(spec->name, reference.output, c.output, outputs(&c));
+                call_free(reference);
+            }
+            compared++;
+            call_free(c);
+        }
+        flow_free(flow);
+    }
+    if (compared) printf("kernel level %u: %zu results %s\n", level, compared, level_has_fma(level) ? "equal to the bit" : "agree");
+}
+
+static void print_hashes(void) {
+    for (size_t i = 0; i < flow_case_count; i++) {
+        const flow_file flow = flow_build(&flow_cases[i], i);
+        flowrt_model model;
+        CHECK_STATUS(FLOWRT_OK, flowrt_model_open(&model, flow.bytes, flow.size, 0, NULL));
+        CHECK(level_has_fma(info_of(&model).cpu_level), "this CPU has no fused multiply-add");
+        for (verb verb = 0; verb < VERB_COUNT; verb++) {
+            call c = evaluate(&model, verb);
+            printf("%s %s %016llx\n", flow_cases[i].name, verb_names[verb], (unsigned long long)hash_of(&c));
+            call_free(c);
+        }
+        flow_free(flow);
+    }
+}
+
+int main(int argc, char **argv) {
+    CHECK(argc == 2, "usage: SameBits same_bits.txt | --print");
+    if (strcmp(argv[1], "--print") == 0) {
+        print_hashes();
+        return 0;
+    }
+    FILE *file = fopen(argv[1], "r");
+    CHECK(file != NULL, "cannot read %s", argv[1]);
+    for (uint32_t level = 1; level <= HIGHEST_LEVEL; level++) check_level(level, file);
+    fclose(file);
+}

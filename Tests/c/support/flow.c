@@ -1,0 +1,288 @@
+#include "flow.h"
+#include "check.h"
+#include "random.h"
+
+/* ---- bytes ---- */
+
+typedef struct buffer {
+    uint8_t *bytes;
+    size_t size, room;
+} buffer;
+
+static void append(buffer *b, const void *data, size_t size) {
+    if (b->size + size > b->room) {
+        b->room = 2 * (b->size + size);
+        b->bytes = realloc(b->bytes, b->room);
+        CHECK(b->bytes != NULL, "out of memory: %zu bytes", b->room);
+    }
+    memcpy(b->bytes + b->size, data, size);
+    b->size += size;
+}
+
+static void append_u32(buffer *b, uint32_t value) { append(b, &value, sizeof value); }
+static void append_f32(buffer *b, float value) { append(b, &value, sizeof value); }
+
+static void end_block(buffer *b) {
+    while (b->size % 64) append(b, &(uint8_t){0}, 1);
+}
+
+static void set_u16(uint8_t *record, size_t offset, uint16_t value) { memcpy(record + offset, &value, sizeof value); }
+static void set_u32(uint8_t *record, size_t offset, uint32_t value) { memcpy(record + offset, &value, sizeof value); }
+static void set_u64(uint8_t *record, size_t offset, uint64_t value) { memcpy(record + offset, &value, sizeof value); }
+
+/* ---- degrees (docs/FORMAT.md, section 3) ---- */
+
+typedef struct builder {
+    buffer records, blocks;
+    random_source random;
+    uint32_t dim, context_dim;
+} builder;
+
+typedef struct conditioner {
+    const step_spec *spec;
+    uint32_t stage_count;
+    const uint32_t *stage_end;
+    uint32_t width[MAX_LAYERS];
+    int context_only[MAX_LAYERS];
+} conditioner;
+
+/* Degree of unit u of layer i; outputs have the degree of their rank's stage. */
+static uint32_t degree(const conditioner *c, uint32_t i, uint32_t u) {
+    if (i + 1u == c->spec->layer_count) {
+        const uint32_t outputs = c->spec->transformer == AFFINE ? 2 : 1, rank = c->spec->passthrough + u / outputs;
+        uint32_t stage = 0;
+        while (rank >= c->stage_end[stage]) stage++;
+        return stage;
+    }
+    return c->context_only[i] ? 0 : (uint32_t)((uint64_t)u * c->stage_count / c->width[i]);
+}
+
+/* Units of layer i with a degree of at most g. */
+static uint32_t degree_end(const conditioner *c, uint32_t i, uint32_t g) {
+    uint32_t end = 0;
+    while (end < c->width[i] && degree(c, i, end) <= g) end++;
+    return end;
+}
+
+static uint32_t visible(const conditioner *c, uint16_t source, uint32_t g) {
+    if (source == READ_SIDE) return g == 0 ? 0 : c->stage_end[g - 1];
+    return degree_end(c, source - 2u, g);
+}
+
+/* ---- blocks ---- */
+
+static float amplitude(uint32_t inputs, float gain) {
+    uint32_t root = 1;
+    while (root * root < inputs) root++;
+    return gain / (float)root;
+}
+
+/* Weight panels of layer i over `source`, or over the whole context if source is NONE. */
+static void append_panels(builder *b, const conditioner *c, uint32_t i, uint16_t source, float gain) {
+    const uint32_t width = c->width[i];
+    for (uint32_t first = 0; first < width; first += 16) {
+        const uint32_t last = first + 15 < width ? first + 15 : width - 1;
+        const uint32_t inputs = source == NONE ? b->context_dim : visible(c, source, degree(c, i, last));
+        const float scale = amplitude(inputs, gain);
+        uint32_t seen[16] = {0};
+        for (uint32_t u = first; u <= last; u++)
+            seen[u - first] = source == NONE ? inputs : visible(c, source, degree(c, i, u));
+        for (uint32_t k = 0; k < inputs; k++)
+            for (uint32_t j = 0; j < 16; j++)
+                append_f32(&b->blocks, k < seen[j] ? scale * random_float(&b->random) : 0.0f);
+    }
+    end_block(&b->blocks);
+}
+
+static void append_random(builder *b, uint32_t count, float center, float spread) {
+    for (uint32_t k = 0; k < count; k++) append_f32(&b->blocks, center + spread * random_float(&b->random));
+    end_block(&b->blocks);
+}
+
+static void append_permutation(builder *b, uint32_t count) {
+    uint32_t *index = must_allocate(count * sizeof *index);
+    for (uint32_t k = 0; k < count; k++) index[k] = k;
+    for (uint32_t k = count; k > 1; k--) {
+        const uint32_t j = random_below(&b->random, k), held = index[k - 1];
+        index[k - 1] = index[j];
+        index[j] = held;
+    }
+    append(&b->blocks, index, count * sizeof *index);
+    end_block(&b->blocks);
+    free(index);
+}
+
+/* ---- records ---- */
+
+static void append_layer(builder *b, conditioner *c, uint32_t i) {
+    const layer_spec *layer = &c->spec->layers[i];
+    const int is_output = i + 1u == c->spec->layer_count;
+    const uint32_t outputs = c->spec->transformer == AFFINE ? 2 : 1;
+    c->width[i] = is_output ? outputs * (b->dim - c->spec->passthrough) : layer->width;
+    c->context_only[i] = layer->source == NONE;
+    for (int j = 0; j < 3; j++)
+        if (layer->add[j] && !c->context_only[layer->add[j] - 2]) c->context_only[i] = 0;
+    if (layer->gate && !c->context_only[layer->gate - 2]) c->context_only[i] = 0;
+
+    uint8_t record[64] = {0};
+    set_u16(record, 0, RECORD_LAYER);
+    set_u16(record, 2, layer->activation);
+    set_u32(record, 4, c->width[i]);
+    set_u16(record, 8, layer->source);
+    set_u16(record, 10, layer->context);
+    set_u16(record, 12, layer->gate);
+    for (size_t j = 0; j < 3; j++) set_u16(record, 14 + 2 * j, layer->add[j]);
+    set_u16(record, 20, layer->scaled);
+    memcpy(record + 24, &layer->a, sizeof layer->a);
+    append(&b->records, record, sizeof record);
+
+    if (!is_output) {
+        for (uint32_t g = 0; g < c->stage_count; g++) append_u32(&b->blocks, degree_end(c, i, g));
+        end_block(&b->blocks);
+    }
+    const float gain = is_output ? 0.8f : 1.7f;
+    append_random(b, c->width[i], 0.0f, 0.3f);
+    for (int j = 0; j < 3; j++)
+        if (layer->scaled >> j & 1) append_random(b, c->width[i], 1.0f, 0.5f);
+    if (layer->context) append_panels(b, c, i, NONE, gain);
+    if (layer->source) append_panels(b, c, i, layer->source, gain);
+}
+
+static void append_autoregressive(builder *b, const step_spec *step) {
+    conditioner c = {.spec = step, .stage_count = step->stages ? step->stages : b->dim};
+    uint32_t *stage_end = must_allocate(c.stage_count * sizeof *stage_end);
+    for (uint32_t s = 0; s < c.stage_count; s++)
+        stage_end[s] = (uint32_t)((uint64_t)(s + 1) * b->dim / c.stage_count);
+    c.stage_end = stage_end;
+
+    uint8_t record[64] = {0};
+    set_u16(record, 0, RECORD_AUTOREGRESSIVE);
+    set_u16(record, 2, step->reads);
+    set_u32(record, 4, c.stage_count);
+    set_u32(record, 8, step->passthrough);
+    set_u16(record, 12, step->layer_count);
+    set_u16(record, 14, step->transformer);
+    set_u16(record, 16, step->form);
+    set_u16(record, 18, step->scale);
+    memcpy(record + 24, step->p, sizeof step->p);
+    append(&b->records, record, sizeof record);
+
+    append_permutation(b, b->dim);
+    append_permutation(b, b->dim);
+    append(&b->blocks, stage_end, c.stage_count * sizeof *stage_end);
+    end_block(&b->blocks);
+    for (uint32_t i = 0; i < step->layer_count; i++) append_layer(b, &c, i);
+    free(stage_end);
+}
+
+/* Scales are powers of two, so that log_det needs no logarithm here. */
+static void append_diagonal(builder *b) {
+    static const float scales[] = {0.5f, -2.0f, 1.0f, 2.0f, -0.5f, 4.0f, -1.0f};
+    static const int exponents[] = {-1, 1, 0, 1, -1, 2, 0};
+    int exponent = 0;
+    for (uint32_t k = 0; k < b->dim; k++) {
+        append_f32(&b->blocks, scales[k % 7]);
+        exponent += exponents[k % 7];
+    }
+    end_block(&b->blocks);
+    append_random(b, b->dim, 0.0f, 1.0f);
+
+    uint8_t record[64] = {0};
+    const double log_det = exponent * 0.69314718055994530942;
+    set_u16(record, 0, RECORD_DIAGONAL);
+    memcpy(record + 8, &log_det, sizeof log_det);
+    append(&b->records, record, sizeof record);
+}
+
+static void append_permutation_step(builder *b) {
+    uint8_t record[64] = {0};
+    set_u16(record, 0, RECORD_PERMUTATION);
+    append(&b->records, record, sizeof record);
+    append_permutation(b, b->dim);
+}
+
+/* ---- the file ---- */
+
+flow_file flow_build(const flow_spec *spec, uint64_t seed) {
+    builder b = {.random = {seed}, .dim = spec->dim, .context_dim = spec->context_dim};
+    for (const step_spec *step = spec->steps; step < spec->steps + MAX_STEPS && step->kind; step++) {
+        switch (step->kind) {
+        case RECORD_AUTOREGRESSIVE: append_autoregressive(&b, step); break;
+        case RECORD_DIAGONAL: append_diagonal(&b); break;
+        case RECORD_PERMUTATION: append_permutation_step(&b); break;
+        default: check_failed(__FILE__, __LINE__, "%s: no step of kind %u", spec->name, step->kind);
+        }
+    }
+    uint8_t base[64] = {0};
+    set_u16(base, 0, RECORD_BASE);
+    append(&b.records, base, sizeof base);
+
+    const char metadata[] = "{\"flowrt\":\"test\"}";
+    uint8_t header[64] = {0x89, 'F', 'L', 'W', '\r', '\n', 0x1a, '\n'};
+    flow_file file = {.size = sizeof header + b.records.size + b.blocks.size + sizeof metadata - 1};
+    set_u16(header, 8, 1);
+    set_u64(header, 16, file.size);
+    set_u32(header, 28, spec->dim);
+    set_u32(header, 32, spec->context_dim);
+    set_u32(header, 36, (uint32_t)(b.records.size / 64));
+    set_u64(header, 40, sizeof metadata - 1);
+
+    file.bytes = must_allocate(file.size);
+    uint8_t *at = file.bytes;
+    memcpy(at, header, sizeof header);
+    memcpy(at += sizeof header, b.records.bytes, b.records.size);
+    if (b.blocks.size) memcpy(at + b.records.size, b.blocks.bytes, b.blocks.size);
+    memcpy(at + b.records.size + b.blocks.size, metadata, sizeof metadata - 1);
+    free(b.records.bytes);
+    free(b.blocks.bytes);
+    flow_seal(file);
+    return file;
+}
+
+void flow_free(flow_file file) { free(file.bytes); }
+
+void flow_seal(flow_file file) {
+    set_u32(file.bytes, 12, 0);
+    uint32_t crc = 0xffffffffu;
+    for (size_t i = 0; i < file.size; i++) {
+        crc ^= file.bytes[i];
+        for (int bit = 0; bit < 8; bit++) crc = crc >> 1 ^ (crc & 1 ? 0xedb88320u : 0);
+    }
+    set_u32(file.bytes, 12, ~crc);
+}
+
+int flow_open_level(flowrt_model *model, flow_file file, uint32_t level) {
+    flowrt_error_detail detail;
+    const flowrt_status status =
+        flowrt_model_open(model, file.bytes, file.size, FLOWRT_OPEN_VERIFY | FLOWRT_OPEN_LEVEL(level), &detail);
+    CHECK(status == FLOWRT_OK, "refused: %s, record %d, byte %llu: expected %llu, found %llu", status_name(status),
+          detail.record, (unsigned long long)detail.offset, (unsigned long long)detail.expected,
+          (unsigned long long)detail.found);
+    flowrt_model_info info = FLOWRT_MODEL_INFO_INIT;
+    CHECK_STATUS(FLOWRT_OK, flowrt_model_get_info(model, &info));
+    return info.cpu_level == level;
+}
+
+void for_each_flow(void (*test)(const flow_spec *spec, const flowrt_model *model, uint32_t level)) {
+    for (uint32_t level = 1; level <= HIGHEST_LEVEL; level++) {
+        size_t runs = 0;
+        for (size_t i = 0; i < flow_case_count; i++) {
+            const flow_file file = flow_build(&flow_cases[i], i);
+            flowrt_model model;
+            if (flow_open_level(&model, file, level)) {
+                test(&flow_cases[i], &model, level);
+                runs++;
+            }
+            flow_free(file);
+        }
+        if (runs) printf("kernel level %u: %zu flows\n", level, runs);
+    }
+}
+
+int level_has_fma(uint32_t level) {
+#ifdef __x86_64__
+    return level >= 2;
+#else
+    return level >= 1;
+#endif
+}

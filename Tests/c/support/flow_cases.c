@@ -1,0 +1,96 @@
+#include "check.h"
+#include "flow.h"
+
+/* clang-format off */
+#define MAF(...) { .kind = RECORD_AUTOREGRESSIVE, .reads = READS_DATA, .transformer = AFFINE, __VA_ARGS__ }
+#define IAF(...) { .kind = RECORD_AUTOREGRESSIVE, .reads = READS_NOISE, .transformer = AFFINE, __VA_ARGS__ }
+#define SOFTPLUS_SCALE .scale = SCALE_SOFTPLUS, .p = {1e-3f}
+
+/* Layers of a plain network: one or two hidden layers of the same width, with or without context. */
+#define NET_1(width_, activation_, context_) .layer_count = 2, .layers = { \
+    { .width = width_, .activation = activation_, .a = activation_ == ELU ? 1.0f : activation_ == LEAKY_RELU ? 0.01f : 0, \
+      .source = READ_SIDE, .context = context_ }, \
+    { .source = LAYER(0) } }
+#define NET_2(width_, activation_, context_) .layer_count = 3, .layers = { \
+    { .width = width_, .activation = activation_, .source = READ_SIDE, .context = context_ }, \
+    { .width = width_, .activation = activation_, .source = LAYER(0) }, \
+    { .source = LAYER(1) } }
+
+const flow_spec flow_cases[] = {
+    { "no-steps", 3, 0, {{0}} },
+    { "no-steps-37", 37, 0, {{0}} },
+    { "one-coordinate", 1, 0, { MAF(SOFTPLUS_SCALE, NET_1(5, TANH, NONE)), IAF(SOFTPLUS_SCALE, NET_1(5, TANH, NONE)) } },
+    { "one-coordinate-context", 1, 2, { MAF(SOFTPLUS_SCALE, NET_2(7, TANH, CONTEXT)), IAF(SOFTPLUS_SCALE, NET_1(3, RELU, CONTEXT)) } },
+    { "two-coordinates", 2, 0, { MAF(SOFTPLUS_SCALE, NET_2(24, TANH, NONE)), MAF(SOFTPLUS_SCALE, NET_2(24, TANH, NONE)) } },
+    { "narrow-network", 9, 0, { MAF(SOFTPLUS_SCALE, NET_1(4, RELU, NONE)), IAF(NET_1(3, TANH, NONE)) } },
+
+    /* scale functions and the three affine forms */
+    { "scale-exp", 5, 0, { MAF(.scale = SCALE_EXP, .form = SHIFT_THEN_SCALE, NET_2(33, TANH, NONE)), IAF(.scale = SCALE_EXP, NET_1(18, TANH, NONE)) } },
+    { "scale-exp-clamped", 5, 3, { MAF(.scale = SCALE_EXP_CLAMPED, .p = {-0.25f, 0.5f}, NET_1(33, RELU, CONTEXT)) } },
+    { "scale-softplus-clamped", 6, 0, { MAF(.scale = SCALE_SOFTPLUS_CLAMPED, .p = {1e-3f, 0.5f, 0.75f}, NET_1(31, RELU, NONE)) } },
+    { "scale-sigmoid", 7, 0, { IAF(.scale = SCALE_SIGMOID, .p = {1e-3f}, NET_2(32, RELU, NONE)) } },
+    { "scale-exp-soft-clipped", 5, 2, { MAF(.scale = SCALE_EXP_SOFT_CLIPPED, .p = {6.9077554f}, NET_2(64, RELU, CONTEXT)) } },
+    { "scale-exp-tanh", 4, 0, { MAF(.scale = SCALE_EXP_TANH, .p = {1.5f}, .form = SHIFT_THEN_SCALE, NET_1(20, ELU, NONE)) } },
+    { "scale-exp-atan", 4, 0, { IAF(.scale = SCALE_EXP_ATAN, .p = {0.75f}, NET_1(20, ELU, NONE)) } },
+    { "gated", 8, 4, { IAF(.scale = SCALE_SIGMOID, .form = GATED, NET_2(40, ELU, CONTEXT)), MAF(.scale = SCALE_SIGMOID, .form = GATED, NET_1(17, ELU, NONE)) } },
+    { "additive", 6, 0, { { .kind = RECORD_AUTOREGRESSIVE, .transformer = ADDITIVE, NET_1(30, TANH, NONE) },
+                          { .kind = RECORD_AUTOREGRESSIVE, .transformer = ADDITIVE, .reads = READS_NOISE, NET_1(30, TANH, NONE) } } },
+
+    /* activations that the flows above do not use */
+    { "leaky-relu", 5, 0, { MAF(SOFTPLUS_SCALE, NET_1(37, LEAKY_RELU, NONE)) } },
+    { "silu", 5, 0, { MAF(SOFTPLUS_SCALE, NET_2(37, SILU, NONE)) } },
+    { "gelu", 5, 0, { MAF(SOFTPLUS_SCALE, NET_2(37, GELU, NONE)) } },
+    { "gelu-tanh", 5, 0, { MAF(SOFTPLUS_SCALE, NET_2(37, GELU_TANH, NONE)) } },
+    { "sigmoid", 5, 0, { MAF(SOFTPLUS_SCALE, NET_2(37, SIGMOID, NONE)) } },
+    { "softplus", 5, 0, { MAF(SOFTPLUS_SCALE, NET_2(37, SOFTPLUS, NONE)) } },
+    { "softsign", 5, 0, { MAF(SOFTPLUS_SCALE, NET_2(37, SOFTSIGN, NONE)) } },
+    { "identity", 5, 0, { MAF(SOFTPLUS_SCALE, NET_1(37, IDENTITY, NONE)) } },
+
+    /* other steps, and both directions mixed */
+    { "diagonal", 10, 0, { { .kind = RECORD_DIAGONAL }, MAF(SOFTPLUS_SCALE, NET_1(25, TANH, NONE)), { .kind = RECORD_DIAGONAL } } },
+    { "permutation", 11, 0, { { .kind = RECORD_PERMUTATION }, { .kind = RECORD_DIAGONAL }, { .kind = RECORD_PERMUTATION }, IAF(SOFTPLUS_SCALE, NET_1(25, TANH, NONE)) } },
+    { "mixed-directions", 13, 5, { MAF(SOFTPLUS_SCALE, NET_2(50, RELU, CONTEXT)), IAF(.scale = SCALE_SIGMOID, .p = {1e-3f}, NET_2(50, TANH, CONTEXT)),
+                                   { .kind = RECORD_DIAGONAL }, MAF(.scale = SCALE_EXP, NET_1(50, TANH, NONE)) } },
+
+    /* stages of several ranks */
+    { "coupling", 6, 0, { MAF(SOFTPLUS_SCALE, .stages = 2, .passthrough = 3, NET_2(32, RELU, NONE)), IAF(.scale = SCALE_EXP_TANH, .p = {2}, .stages = 2, .passthrough = 3, NET_2(32, RELU, NONE)) } },
+    { "coupling-context", 7, 3, { MAF(SOFTPLUS_SCALE, .stages = 2, .passthrough = 3, NET_2(45, RELU, CONTEXT)), MAF(SOFTPLUS_SCALE, .stages = 2, NET_2(45, TANH, CONTEXT)) } },
+    { "four-stages", 10, 0, { MAF(SOFTPLUS_SCALE, .stages = 4, NET_2(30, TANH, NONE)), IAF(SOFTPLUS_SCALE, .stages = 4, .passthrough = 5, NET_1(30, TANH, NONE)) } },
+    { "context-only", 5, 3, { MAF(SOFTPLUS_SCALE, .stages = 1, .layer_count = 2, .layers = {
+        { .width = 20, .activation = TANH, .context = CONTEXT }, { .source = LAYER(0) } }) } },
+
+    /* residual blocks, skip connections, gates, in-network batch norm */
+    { "residual", 17, 0, { MAF(SOFTPLUS_SCALE, .layer_count = 5, .layers = {
+        { .width = 40, .source = READ_SIDE },
+        { .width = 40, .activation = RELU, .add = { LAYER(0) } },
+        { .width = 40, .activation = RELU, .source = LAYER(1) },
+        { .width = 40, .source = LAYER(2), .add = { LAYER(0) } },
+        { .source = LAYER(3) } }) } },
+    { "residual-gated", 12, 4, { MAF(SOFTPLUS_SCALE, .layer_count = 7, .layers = {
+        { .width = 35, .source = READ_SIDE, .context = CONTEXT },
+        { .width = 35, .activation = TANH, .add = { LAYER(0) }, .scaled = 1 },
+        { .width = 35, .activation = TANH, .source = LAYER(1) },
+        { .width = 35, .activation = SIGMOID, .context = CONTEXT },
+        { .width = 35, .source = LAYER(2), .gate = LAYER(3) },
+        { .width = 35, .add = { LAYER(4), LAYER(0) }, .scaled = 2 },
+        { .source = LAYER(5) } }) } },
+    { "three-adds", 9, 2, { IAF(SOFTPLUS_SCALE, .layer_count = 5, .layers = {
+        { .width = 19, .activation = TANH, .source = READ_SIDE },
+        { .width = 19, .activation = SILU, .context = CONTEXT },
+        { .width = 19, .activation = TANH, .source = LAYER(0), .add = { LAYER(1) } },
+        { .width = 19, .activation = SOFTSIGN, .source = LAYER(2), .context = CONTEXT, .add = { LAYER(0), LAYER(1), LAYER(2) }, .scaled = 5, .gate = LAYER(2) },
+        { .source = LAYER(3), .context = CONTEXT } }) } },
+
+    /* sizes around panels and tiles */
+    { "wide", 21, 0, { MAF(SOFTPLUS_SCALE, NET_2(129, TANH, NONE)), MAF(SOFTPLUS_SCALE, NET_2(129, TANH, NONE)) } },
+    { "many-coordinates", 63, 7, { MAF(SOFTPLUS_SCALE, NET_2(112, RELU, CONTEXT)), IAF(SOFTPLUS_SCALE, NET_1(96, RELU, NONE)) } },
+};
+/* clang-format on */
+
+const size_t flow_case_count = sizeof flow_cases / sizeof *flow_cases;
+
+const flow_spec *flow_case(const char *name) {
+    for (size_t i = 0; i < flow_case_count; i++)
+        if (strcmp(flow_cases[i].name, name) == 0) return &flow_cases[i];
+    check_failed(__FILE__, __LINE__, "no flow named %s", name);
+}

@@ -1,0 +1,46 @@
+# Thin names for what CMake, Swift and pytest do. Everything is made in build/; what a fresh machine lacks is fetched.
+#
+#   make            libflowrt.so and libflowrt.a in build/
+#   make demo       build, then evaluate the example models from C
+#   make test       C tests, Swift tests, Python tests
+#   make cross      build for aarch64, armv7hf and riscv64, and run the C tests there under qemu-user
+#   make install    into PREFIX (/usr/local), below DESTDIR if that is set
+#   make bench      measure
+#   make clean
+
+BUILD ?= build
+PREFIX ?= /usr/local
+CROSS := aarch64-linux armv7hf-linux riscv64-linux
+export PATH := $(CURDIR)/$(BUILD)/venv/bin:$(PATH)
+export CMAKE_BUILD_PARALLEL_LEVEL ?= $(shell nproc)
+TEST_PACKAGES := numpy pytest hypothesis
+
+.PHONY: all demo test cross install bench clean
+all:
+	@cmake/setup.sh tools $(BUILD)
+	cmake -S . -B $(BUILD) -DCMAKE_BUILD_TYPE=Release
+	cmake --build $(BUILD)
+
+demo: all
+	examples-c/demo.sh $(BUILD)
+
+test: all
+	@cmake/setup.sh python $(BUILD) $(TEST_PACKAGES)
+	cd $(BUILD) && ctest --output-on-failure
+	$(if $(wildcard Package.swift),swift test -c release --scratch-path $(BUILD)/swiftpm)
+	cd python && FLOWRT_LIBRARY=$(CURDIR)/$(BUILD)/libflowrt.so python -m pytest -q tests --ignore=tests/frameworks
+
+cross:
+	@cmake/setup.sh tools $(BUILD)
+	for target in $(CROSS); do \
+	  cmake --preset $$target && cmake --build --preset $$target && ctest --preset $$target || exit 1; \
+	done
+
+install: all
+	cmake --install $(BUILD) --prefix $(PREFIX)
+
+bench: all
+	benchmarks/run.sh $(BUILD)
+
+clean:
+	rm -rf $(BUILD)

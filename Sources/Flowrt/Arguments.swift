@@ -1,0 +1,116 @@
+// Arguments of the verbs: every pointer, count and overlap is checked here, once, before a kernel sees it.
+
+import CFlowrt
+import FlowrtShim
+
+/// Bytes first ..< end of the address space.
+private struct Region {
+  let first, end: UInt64
+
+  init(_ pointer: UnsafeRawPointer?, _ bytes: UInt64) {
+    first = UInt64(UInt(bitPattern: pointer))
+    end = first &+ (pointer == nil ? 0 : bytes)
+  }
+  func overlaps(_ other: Region) -> Bool { first < other.end && other.first < end }
+  func equals(_ other: Region) -> Bool { first == other.first && end == other.end }
+}
+
+/// The arguments of one call, as the C caller gave them.
+struct Arguments {
+  let verb: Int
+  let count: Int
+  var input: UnsafePointer<Float>? = nil
+  let context: UnsafePointer<Float>?
+  let contextRows: Int
+  /// dim floats for each row.
+  var output: UnsafeMutablePointer<Float>? = nil
+  /// One float for each row.
+  var logOutput: UnsafeMutablePointer<Float>? = nil
+  let workspace: UnsafeMutableRawPointer?
+  let workspaceSize: Int
+  var rng: flowrt_rng? = nil
+
+  /// Checks everything and runs the call on a kernel level.
+  func run(_ model: UnsafePointer<flowrt_model>?, hasRequiredPointers: Bool) -> flowrt_status {
+    if model == nil { return FLOWRT_ERR_ARGUMENT }
+    guard let view = openView(model) else { return FLOWRT_ERR_MODEL }
+    if count == 0 { return FLOWRT_OK }
+    guard hasRequiredPointers, let workspace else { return FLOWRT_ERR_ARGUMENT }
+    let status = check(view.pointee, workspace)
+    if status != FLOWRT_OK { return status }
+    return flowrt_status(rawValue: dispatch(view, workspace))
+  }
+
+  private func check(_ view: flowrt_view, _ workspace: UnsafeMutableRawPointer) -> flowrt_status {
+    let rows = UInt64(UInt(bitPattern: count))
+    let contexts = UInt64(UInt(bitPattern: contextRows))
+    if view.context_dim == 0 {
+      if contexts != 0 || context != nil { return FLOWRT_ERR_ARGUMENT }
+    } else if context == nil || (contexts != 1 && contexts != rows) {
+      return FLOWRT_ERR_ARGUMENT
+    }
+    // Arrays that do not fit the address space cannot exist.
+    let largest = UInt64(Int.max) / 4
+    let width = UInt64(max(view.dim, view.context_dim))
+    let (floats, overflow) = rows.multipliedReportingOverflow(by: width)
+    if overflow || floats > largest || workspaceSize < 0 { return FLOWRT_ERR_ARGUMENT }
+
+    let pointers: InlineArray<4, UInt> = [
+      UInt(bitPattern: input), UInt(bitPattern: context), UInt(bitPattern: output), UInt(bitPattern: logOutput),
+    ]
+    for i in 0..<4 where pointers[unchecked: i] & 3 != 0 { return FLOWRT_ERR_ALIGNMENT }
+    if UInt(bitPattern: workspace) & 63 != 0 { return FLOWRT_ERR_ALIGNMENT }
+    if UInt64(UInt(bitPattern: workspaceSize)) < WorkspaceLayout(view, rows: 1).size { return FLOWRT_ERR_WORKSPACE }
+    return hasOverlap(view, workspace, rows, contexts) ? FLOWRT_ERR_ARGUMENT : FLOWRT_OK
+  }
+
+  /// Outputs and workspace must be apart from everything, but an output may be the input itself.
+  private func hasOverlap(
+    _ view: flowrt_view, _ workspace: UnsafeMutableRawPointer, _ rows: UInt64, _ contexts: UInt64
+  ) -> Bool {
+    let rowBytes = 4 &* UInt64(view.dim)
+    let model = Region(UnsafeRawPointer(bitPattern: UInt(truncatingIfNeeded: view.data)), view.data_size)
+    let input = Region(input, rows &* rowBytes)
+    let context = Region(context, contexts &* 4 &* UInt64(view.context_dim))
+    let output = Region(output, rows &* rowBytes)
+    let logOutput = Region(logOutput, rows &* 4)
+    let scratch = Region(workspace, UInt64(UInt(bitPattern: workspaceSize)))
+
+    func touches(_ region: Region) -> Bool { region.overlaps(model) || region.overlaps(context) }
+    // A single output value for each row of one float has the shape of the input.
+    let logOutputIsInput = view.dim == 1 && logOutput.equals(input) && self.output == nil
+    return touches(output) || touches(logOutput) || touches(scratch)
+      || scratch.overlaps(input) || scratch.overlaps(output) || scratch.overlaps(logOutput)
+      || (output.overlaps(input) && !output.equals(input))
+      || (logOutput.overlaps(input) && !logOutputIsInput)
+      || logOutput.overlaps(output)
+  }
+
+  private func dispatch(_ view: UnsafePointer<flowrt_view>, _ workspace: UnsafeMutableRawPointer) -> Int32 {
+    var rows = tileRows(UInt64(UInt(bitPattern: count)))
+    let size = UInt64(UInt(bitPattern: workspaceSize))
+    // Less workspace than the full size: smaller tiles.
+    while rows > 1 && WorkspaceLayout(view.pointee, rows: rows).size > size { rows = rows > 16 ? rows &- 16 : 1 }
+    let layout = WorkspaceLayout(view.pointee, rows: rows)
+    func part<T>(_ offset: UInt64) -> UnsafeMutablePointer<T> {
+      (workspace + Int(truncatingIfNeeded: offset)).assumingMemoryBound(to: T.self)
+    }
+    var call = flowrt_call(
+      view: view, verb: UInt32(verb), tile_rows: UInt32(truncatingIfNeeded: rows), count: UInt64(count), input: input,
+      context: context, context_rows: UInt64(contextRows), output: output, log_output: logOutput,
+      seed: rng?.seed ?? 0, stream: rng?.stream ?? 0, index: rng?.index ?? 0,
+      steps: part(layout.steps), layers: part(layout.layers), panels: part(layout.panels),
+      prologue: part(layout.prologue), context_tile: part(layout.contextTile), state: part(layout.state),
+      read: part(layout.read), other: part(layout.other), log_scale: part(layout.logScale),
+      log_sum: part(layout.logSum), activations: part(layout.activations))
+    #if FLOWRT_LEVELS_3
+      switch view.pointee.level {
+      case 3: return flowrt_kernels_level3(&call)
+      case 2: return flowrt_kernels_level2(&call)
+      default: return flowrt_kernels_level1(&call)
+      }
+    #else
+      return flowrt_kernels_level1(&call)
+    #endif
+  }
+}

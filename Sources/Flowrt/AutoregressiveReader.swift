@@ -1,0 +1,260 @@
+// Validates an autoregressive step and its layers (docs/FORMAT.md sections 2.1, 3, 4).
+
+import CFlowrt
+import FlowrtShim
+
+private let maximumLayers = 128
+private let maximumWidth: UInt64 = 1_048_576
+
+/// What later layers need to know of an earlier one.
+private struct LayerFacts {
+  var width: UInt64 = 0
+  var degrees = flowrt_degrees()
+  var isContextOnly = false
+}
+
+extension flowrt_degrees {
+  /// Units of degree <= g. The table was validated: the product is at most the layer's width.
+  func count(_ g: UInt64) -> UInt64 {
+    let i = Int(truncatingIfNeeded: g) &+ Int(shift)
+    if i < 0 { return 0 }
+    let n = UInt64(table[i])
+    return n <= UInt64(skip) ? 0 : (n &- UInt64(skip)) &* UInt64(factor)
+  }
+}
+
+/// Reads a step whose record is at `offset`; the next record is number `first`. Returns the number of layers.
+func readAutoregressive(
+  _ record: UnsafePointer<flowrt_step_record>, _ offset: UInt64, _ header: flowrt_file_header, _ first: UInt32,
+  _ blocks: inout Blocks, _ view: inout flowrt_view
+) throws(Refusal) -> UInt32 {
+  let step = record.pointee
+  let dim = UInt64(header.dim)
+  let stages = UInt64(step.stage_count)
+  let skip = UInt64(step.passthrough)
+  func refuse(_ status: flowrt_status, _ at: UInt64, _ found: UInt64, expected: UInt64 = 0) throws(Refusal) {
+    throw blocks.refusal(status, offset: offset &+ at, expected: expected, found: found)
+  }
+  if step.reads > 1 { try refuse(FLOWRT_ERR_MALFORMED, 2, UInt64(step.reads)) }
+  if stages == 0 || stages > dim { try refuse(FLOWRT_ERR_MALFORMED, 4, stages, expected: dim) }
+  if skip >= dim { try refuse(FLOWRT_ERR_MALFORMED, 8, skip, expected: dim) }
+  if step.layer_count == 0 { try refuse(FLOWRT_ERR_MALFORMED, 12, 0, expected: 1) }
+  if Int(step.layer_count) > maximumLayers {
+    try refuse(FLOWRT_ERR_LIMIT, 12, UInt64(step.layer_count), expected: UInt64(maximumLayers))
+  }
+  if UInt32(step.layer_count) > header.record_count &- first {
+    try refuse(FLOWRT_ERR_MALFORMED, 12, UInt64(step.layer_count), expected: UInt64(header.record_count &- first))
+  }
+  try readTransformer(step, UnsafeRawPointer(record), offset, blocks)
+
+  _ = try blocks.permutation(dim)
+  _ = try blocks.permutation(dim)
+  let stagesAt = blocks.next
+  let stageEnd = try blocks.integers(stages)
+  var previous: UInt64 = 0
+  var skipIsBoundary = skip == 0
+  for s in 0..<stages {
+    let end = UInt64(stageEnd[Int(truncatingIfNeeded: s)])
+    if end <= previous || end > dim || (s == stages &- 1 && end != dim) {
+      throw blocks.refusal(FLOWRT_ERR_MALFORMED, offset: stagesAt &+ 4 &* s, expected: dim, found: end)
+    }
+    if end == skip { skipIsBoundary = true }
+    previous = end
+  }
+  if !skipIsBoundary { try refuse(FLOWRT_ERR_MALFORMED, 8, skip) }
+
+  let parameters: UInt64 = step.transformer == 2 ? 1 : 2
+  let outputs = flowrt_degrees(
+    table: stageEnd, shift: 0, skip: step.passthrough, factor: UInt32(truncatingIfNeeded: parameters))
+  let inputs = flowrt_degrees(table: stageEnd, shift: -1, skip: 0, factor: 1)
+  var facts = InlineArray<128, LayerFacts>(repeating: LayerFacts())
+  var activations: UInt64 = 0
+  for number in 0..<Int(step.layer_count) {
+    let index = UInt64(first) &+ UInt64(number)
+    blocks.record = Int32(truncatingIfNeeded: index)
+    let at = 64 &+ 64 &* index
+    let layer = (blocks.base + Int(truncatingIfNeeded: at)).load(as: flowrt_layer_record.self)
+    let isOutput = number == Int(step.layer_count) &- 1
+    let reader = LayerReader(
+      layer: layer, at: at, number: number, stages: stages, dim: dim, contextDim: UInt64(header.context_dim),
+      inputs: inputs)
+    facts[unchecked: number] = try reader.read(
+      &blocks, facts, outputs: isOutput ? outputs : nil, outputWidth: (dim &- skip) &* parameters, &view)
+    activations &+= (UInt64(layer.width) &+ 15) & ~15
+  }
+  view.layer_count &+= UInt32(step.layer_count)
+  view.activations_size = max(view.activations_size, activations)
+  return UInt32(step.layer_count)
+}
+
+/// Section 5: the transformer's codes and constants.
+private func readTransformer(
+  _ step: flowrt_step_record, _ raw: UnsafeRawPointer, _ offset: UInt64, _ blocks: Blocks
+) throws(Refusal) {
+  func refuse(_ status: flowrt_status, _ at: UInt64, _ found: UInt64) throws(Refusal) {
+    throw blocks.refusal(status, offset: offset &+ at, found: found)
+  }
+  if step.transformer != 1 && step.transformer != 2 { try refuse(FLOWRT_ERR_FEATURE, 14, UInt64(step.transformer)) }
+  if step.form > 2 { try refuse(FLOWRT_ERR_FEATURE, 16, UInt64(step.form)) }
+  if step.scale > 7 { try refuse(FLOWRT_ERR_FEATURE, 18, UInt64(step.scale)) }
+  if step.bins != 0 { try refuse(FLOWRT_ERR_MALFORMED, 20, UInt64(step.bins)) }
+  if step.transformer == 2 {
+    if step.form != 0 { try refuse(FLOWRT_ERR_MALFORMED, 16, UInt64(step.form)) }
+    if step.scale != 0 { try refuse(FLOWRT_ERR_MALFORMED, 18, UInt64(step.scale)) }
+  }
+  let (p0, p1, p2) = (step.p.0, step.p.1, step.p.2)
+  let isFinite = p0 - p0 == 0 && p1 - p1 == 0 && p2 - p2 == 0
+  var used = 1
+  var isValid = true
+  switch step.scale {
+  case 0: used = 0
+  case 1: (used, isValid) = (2, p0 <= p1)
+  case 2, 4: isValid = p0 >= 0
+  case 3: (used, isValid) = (3, p0 >= 0 && p1 > 0 && p1 <= p2)
+  default: isValid = p0 > 0
+  }
+  if !isFinite || !isValid { try refuse(FLOWRT_ERR_MALFORMED, 24, UInt64(p0.bitPattern)) }
+  if step.form == 2 && (step.scale != 4 || p0 != 0) { try refuse(FLOWRT_ERR_MALFORMED, 16, 2) }
+  try requireZero(raw, offset, from: 24 + 4 * used, to: 64, blocks)
+}
+
+private struct LayerReader {
+  let layer: flowrt_layer_record
+  /// Byte offset of the record.
+  let at: UInt64
+  let number: Int
+  let stages, dim, contextDim: UInt64
+  let inputs: flowrt_degrees
+
+  /// `outputs`: the degrees of an output layer, which are not stored.
+  func read(
+    _ blocks: inout Blocks, _ earlier: borrowing InlineArray<128, LayerFacts>, outputs: flowrt_degrees?,
+    outputWidth: UInt64, _ view: inout flowrt_view
+  ) throws(Refusal) -> LayerFacts {
+    let width = UInt64(layer.width)
+    if Int(layer.kind) != FLOWRT_RECORD_LAYER {
+      throw refusal(blocks, FLOWRT_ERR_MALFORMED, 0, UInt64(layer.kind), expected: UInt64(FLOWRT_RECORD_LAYER))
+    }
+    try readActivation(blocks)
+    if width == 0 { throw refusal(blocks, FLOWRT_ERR_MALFORMED, 4, 0, expected: 1) }
+    if width > maximumWidth { throw refusal(blocks, FLOWRT_ERR_LIMIT, 4, width, expected: maximumWidth) }
+    if outputs != nil && width != outputWidth {
+      throw refusal(blocks, FLOWRT_ERR_MALFORMED, 4, width, expected: outputWidth)
+    }
+    try requireZero(blocks.base + Int(truncatingIfNeeded: at), at, from: 22, to: 24, blocks)
+    try requireZero(blocks.base + Int(truncatingIfNeeded: at), at, from: 28, to: 64, blocks)
+    if layer.source > UInt16(number) &+ 1 { throw refusal(blocks, FLOWRT_ERR_MALFORMED, 8, UInt64(layer.source)) }
+    if layer.context > 1 { throw refusal(blocks, FLOWRT_ERR_FEATURE, 10, UInt64(layer.context)) }
+    if layer.context == 1 && contextDim == 0 { throw refusal(blocks, FLOWRT_ERR_MALFORMED, 10, 1) }
+    if layer.scaled > 7 { throw refusal(blocks, FLOWRT_ERR_MALFORMED, 20, UInt64(layer.scaled)) }
+
+    var facts = LayerFacts(width: width, degrees: outputs ?? flowrt_degrees(), isContextOnly: layer.source == 0)
+    if outputs == nil { facts.degrees = try readDegrees(&blocks, width) }
+    try readOperand(blocks, earlier, layer.gate, fieldAt: 12, scaledBit: 0, &facts)
+    try readOperand(blocks, earlier, layer.add.0, fieldAt: 14, scaledBit: layer.scaled & 1, &facts)
+    try readOperand(blocks, earlier, layer.add.1, fieldAt: 16, scaledBit: layer.scaled & 2, &facts)
+    try readOperand(blocks, earlier, layer.add.2, fieldAt: 18, scaledBit: layer.scaled & 4, &facts)
+    if outputs != nil { facts.isContextOnly = false }
+    if facts.isContextOnly && facts.degrees.count(0) != width {
+      throw refusal(blocks, FLOWRT_ERR_MALFORMED, 8, facts.degrees.count(0), expected: width)
+    }
+
+    _ = try blocks.floats(width)
+    view.parameter_count &+= width
+    for bit in 0..<3 as Range<UInt16> where layer.scaled & (1 &<< bit) != 0 {
+      _ = try blocks.floats(width)
+      view.parameter_count &+= width
+    }
+    let panels = (width &+ 15) / 16
+    if layer.context == 1 {
+      let lines = contextDim
+      try blocks.panels(width: width, lines: panels &* lines, panelLines: { _ in lines }, visible: { _ in lines })
+      view.parameter_count &+= width &* lines
+    }
+    if layer.source != 0 {
+      let visible = layer.source == 1 ? inputs : earlier[unchecked: Int(layer.source) &- 2].degrees
+      try readWeights(&blocks, facts, visible, panels, &view)
+      view.panel_count &+= panels
+    }
+    if facts.isContextOnly || layer.context == 1 { view.prologue_size &+= panels &* 16 }
+    return facts
+  }
+
+  private func refusal(
+    _ blocks: Blocks, _ status: flowrt_status, _ field: UInt64, _ found: UInt64, expected: UInt64 = 0
+  ) -> Refusal {
+    blocks.refusal(status, offset: at &+ field, expected: expected, found: found)
+  }
+
+  private func readActivation(_ blocks: Blocks) throws(Refusal) {
+    if layer.activation > 10 { throw refusal(blocks, FLOWRT_ERR_FEATURE, 2, UInt64(layer.activation)) }
+    let takesParameter = layer.activation == 3 || layer.activation == 4
+    if takesParameter ? layer.a - layer.a != 0 : layer.a.bitPattern != 0 {
+      throw refusal(blocks, FLOWRT_ERR_MALFORMED, 24, UInt64(layer.a.bitPattern))
+    }
+  }
+
+  /// degree_end: non-decreasing up to the width.
+  private func readDegrees(_ blocks: inout Blocks, _ width: UInt64) throws(Refusal) -> flowrt_degrees {
+    let start = blocks.next
+    let table = try blocks.integers(stages)
+    var previous: UInt64 = 0
+    for g in 0..<stages {
+      let end = UInt64(table[Int(truncatingIfNeeded: g)])
+      if end < previous || end > width || (g == stages &- 1 && end != width) {
+        throw blocks.refusal(FLOWRT_ERR_MALFORMED, offset: start &+ 4 &* g, expected: width, found: end)
+      }
+      previous = end
+    }
+    return flowrt_degrees(table: table, shift: 0, skip: 0, factor: 1)
+  }
+
+  /// A gate or an added layer: earlier, as wide, and final no later than the units that use it.
+  private func readOperand(
+    _ blocks: Blocks, _ earlier: borrowing InlineArray<128, LayerFacts>, _ field: UInt16, fieldAt: UInt64,
+    scaledBit: UInt16, _ facts: inout LayerFacts
+  ) throws(Refusal) {
+    if field == 0 {
+      if scaledBit != 0 { throw refusal(blocks, FLOWRT_ERR_MALFORMED, 20, UInt64(layer.scaled)) }
+      return
+    }
+    if field == 1 || field > UInt16(number) &+ 1 { throw refusal(blocks, FLOWRT_ERR_MALFORMED, fieldAt, UInt64(field)) }
+    let operand = earlier[unchecked: Int(field) &- 2]
+    if operand.width != facts.width {
+      throw refusal(blocks, FLOWRT_ERR_MALFORMED, fieldAt, operand.width, expected: facts.width)
+    }
+    for g in 0..<stages where operand.degrees.count(g) < facts.degrees.count(g) {
+      throw refusal(
+        blocks, FLOWRT_ERR_MALFORMED, fieldAt, operand.degrees.count(g), expected: facts.degrees.count(g))
+    }
+    if !operand.isContextOnly { facts.isContextOnly = false }
+  }
+
+  private func readWeights(
+    _ blocks: inout Blocks, _ facts: LayerFacts, _ visible: flowrt_degrees, _ panels: UInt64, _ view: inout flowrt_view
+  ) throws(Refusal) {
+    /// Degree of a unit; the units of a layer are asked in ascending order or from the start.
+    func degree(_ unit: UInt64, from: UInt64) -> UInt64 {
+      var g = from
+      while g < stages &- 1 && facts.degrees.count(g) <= unit { g &+= 1 }
+      return g
+    }
+    let width = facts.width
+    var lines: UInt64 = 0
+    var g: UInt64 = 0
+    for panel in 0..<panels {
+      g = degree(min(panel &* 16 &+ 15, width &- 1), from: g)
+      lines &+= visible.count(g)
+    }
+    var seen: UInt64 = 0
+    for g in 0..<stages {
+      let units = facts.degrees.count(g)
+      view.parameter_count &+= (units &- seen) &* visible.count(g)
+      seen = units
+    }
+    try blocks.panels(
+      width: width, lines: lines,
+      panelLines: { visible.count(degree(min($0 &* 16 &+ 15, width &- 1), from: 0)) },
+      visible: { visible.count(degree($0, from: 0)) })
+  }
+}

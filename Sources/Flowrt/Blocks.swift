@@ -1,0 +1,111 @@
+// Walks the blocks of a file with every step checked against its end.
+
+import CFlowrt
+import FlowrtShim
+
+/// What is known about a file while it is read, and the place that is read.
+struct Blocks {
+  let base: UnsafeRawPointer
+  /// End of the blocks: the metadata begins here.
+  let end: UInt64
+  let verify: Bool
+  /// Offset of the next block.
+  private(set) var next: UInt64
+  /// Record to which the blocks belong.
+  var record: Int32 = -1
+
+  init(base: UnsafeRawPointer, start: UInt64, end: UInt64, verify: Bool) {
+    self.base = base
+    self.next = start
+    self.end = end
+    self.verify = verify
+  }
+
+  func refusal(_ status: flowrt_status, offset: UInt64, expected: UInt64 = 0, found: UInt64 = 0) -> Refusal {
+    Refusal(status: status, record: record, offset: offset, expected: expected, found: found)
+  }
+
+  /// The next `bytes` bytes and the zeros up to a multiple of 64.
+  private mutating func take(_ bytes: UInt64) throws(Refusal) -> UnsafeRawPointer {
+    let start = next
+    let (rounded, overflow) = bytes.addingReportingOverflow(63)
+    let padded = rounded & ~63
+    if overflow || padded > end &- start {
+      throw refusal(FLOWRT_ERR_MALFORMED, offset: start, expected: padded, found: end &- start)
+    }
+    next = start &+ padded
+    return base + Int(truncatingIfNeeded: start)
+  }
+
+  /// A block of integers. Its padding is always read.
+  mutating func integers(_ count: UInt64) throws(Refusal) -> UnsafePointer<UInt32> {
+    let start = next
+    let block = try take(count &* 4).assumingMemoryBound(to: UInt32.self)
+    for i in count..<(next &- start) / 4 where block[Int(truncatingIfNeeded: i)] != 0 {
+      throw refusal(
+        FLOWRT_ERR_MALFORMED, offset: start &+ 4 &* i, found: UInt64(block[Int(truncatingIfNeeded: i)]))
+    }
+    return block
+  }
+
+  /// A block of parameters.
+  mutating func floats(_ count: UInt64) throws(Refusal) -> UnsafePointer<Float> {
+    let start = next
+    let block = try take(count &* 4).assumingMemoryBound(to: Float.self)
+    if verify {
+      for i in 0..<(next &- start) / 4 {
+        try check(block[Int(truncatingIfNeeded: i)], isParameter: i < count, at: start &+ 4 &* i)
+      }
+    }
+    return block
+  }
+
+  /// Weight panels of `lines` lines in all. `visible(unit)` is how many lines a unit may use; units from `width` on none.
+  mutating func panels(
+    width: UInt64, lines: UInt64, panelLines: (UInt64) -> UInt64, visible: (UInt64) -> UInt64
+  ) throws(Refusal) {
+    let start = next
+    let (bytes, overflow) = lines.multipliedReportingOverflow(by: 64)
+    if overflow { throw refusal(FLOWRT_ERR_MALFORMED, offset: start) }
+    let block = try take(bytes).assumingMemoryBound(to: Float.self)
+    if lines > UInt64(UInt32.max) { throw refusal(FLOWRT_ERR_LIMIT, offset: start, expected: UInt64(UInt32.max), found: lines) }
+    if !verify { return }
+    var first: UInt64 = 0
+    for panel in 0..<(width &+ 15) / 16 {
+      let count = panelLines(panel)
+      for lane in 0..<16 as Range<UInt64> {
+        let unit = panel &* 16 &+ lane
+        let used = unit < width ? visible(unit) : 0
+        for line in 0..<count {
+          let i = (first &+ line) &* 16 &+ lane
+          try check(block[Int(truncatingIfNeeded: i)], isParameter: line < used, at: start &+ 4 &* i)
+        }
+      }
+      first &+= count
+    }
+  }
+
+  /// A parameter must be finite, padding zero.
+  private func check(_ value: Float, isParameter: Bool, at offset: UInt64) throws(Refusal) {
+    if isParameter ? value - value != 0 : value.bitPattern != 0 {
+      throw refusal(FLOWRT_ERR_VALUE, offset: offset, found: UInt64(value.bitPattern))
+    }
+  }
+
+  /// A block that holds a permutation of 0 ..< count.
+  mutating func permutation(_ count: UInt64) throws(Refusal) -> UnsafePointer<UInt32> {
+    let start = next
+    let block = try integers(count)
+    var seen = InlineArray<1024, UInt64>(repeating: 0)  // one bit for each of at most 65536 coordinates
+    for i in 0..<Int(truncatingIfNeeded: count) {
+      let value = UInt64(block[i])
+      let word = Int(truncatingIfNeeded: value / 64)
+      let bit = UInt64(1) &<< (value & 63)
+      if value >= count || seen[unchecked: word] & bit != 0 {
+        throw refusal(FLOWRT_ERR_MALFORMED, offset: start &+ 4 &* UInt64(i), expected: count, found: value)
+      }
+      seen[unchecked: word] |= bit
+    }
+    return block
+  }
+}

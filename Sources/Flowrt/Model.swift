@@ -1,0 +1,67 @@
+// flowrt_model: a view of a model's bytes, and how to know one that is open.
+
+import CFlowrt
+import FlowrtShim
+
+private let viewWords = 32
+
+/// Mixes all words of a view but the tag. Any change of a word changes the sum.
+private func tag(_ view: UnsafePointer<flowrt_view>) -> UInt64 {
+  let words = UnsafeRawPointer(view).assumingMemoryBound(to: UInt64.self)
+  var sum: UInt64 = 0x666C_6F77_7274_0001
+  for i in 1..<viewWords { sum = (sum ^ words[i]) &* 0x9E37_79B9_7F4A_7C15 }
+  return sum | 1
+}
+
+/// The view inside a model, or nil if flowrt_model_open did not make it.
+func openView(_ model: UnsafePointer<flowrt_model>?) -> UnsafePointer<flowrt_view>? {
+  guard let model else { return nil }
+  let view = UnsafeRawPointer(model).assumingMemoryBound(to: flowrt_view.self)
+  return view.pointee.tag == tag(view) ? view : nil
+}
+
+@implementation @_cdecl("flowrt_model_open")
+public func flowrt_model_open(
+  _ model: UnsafeMutablePointer<flowrt_model>!, _ data: UnsafeRawPointer!, _ size: Int, _ flags: UInt32,
+  _ detail: UnsafeMutablePointer<flowrt_error_detail>!
+) -> flowrt_status {
+  let target = UnsafeMutablePointer<flowrt_model>?(model)
+  var refusal = Refusal(status: FLOWRT_OK)
+  let knownFlags: UInt32 = FLOWRT_OPEN_VERIFY | 0xFF00
+  if target == nil || UnsafeRawPointer?(data) == nil || flags & ~knownFlags != 0 {
+    refusal = Refusal(status: FLOWRT_ERR_ARGUMENT)
+  } else {
+    do throws(Refusal) {
+      var view = try readModel(data, UInt64(UInt(bitPattern: size)), verify: flags & FLOWRT_OPEN_VERIFY != 0)
+      let cap = (flags >> 8) & 0xFF
+      view.level = cap == 0 ? bestLevel() : min(cap, bestLevel())
+      withUnsafeMutablePointer(to: &view) { $0.pointee.tag = tag($0) }
+      UnsafeMutableRawPointer(model).storeBytes(of: view, as: flowrt_view.self)
+    } catch {
+      refusal = error
+    }
+  }
+  if refusal.status != FLOWRT_OK, let target {
+    let words = UnsafeMutableRawPointer(target).assumingMemoryBound(to: UInt64.self)
+    for i in 0..<viewWords { words[i] = 0 }
+  }
+  if let detail = UnsafeMutablePointer<flowrt_error_detail>?(detail) { detail.pointee = refusal.detail }
+  return refusal.status
+}
+
+@implementation @_cdecl("flowrt_model_get_info")
+public func flowrt_model_get_info(
+  _ model: UnsafePointer<flowrt_model>!, _ info: UnsafeMutablePointer<flowrt_model_info>!
+) -> flowrt_status {
+  guard let model, let target = UnsafeMutablePointer<flowrt_model_info>?(info) else { return FLOWRT_ERR_ARGUMENT }
+  guard let view = openView(model)?.pointee else { return FLOWRT_ERR_MODEL }
+  let room = Int(target.pointee.struct_size)
+  if room < 8 { return FLOWRT_ERR_ARGUMENT }
+  var facts = flowrt_model_info(
+    struct_size: target.pointee.struct_size, dim: view.dim, context_dim: view.context_dim, step_count: view.step_count,
+    format_version: view.format_version, cpu_level: view.level, parameter_count: view.parameter_count,
+    data_size: view.data_size, metadata_offset: view.data_size &- view.metadata_size, metadata_size: view.metadata_size)
+  let bytes = min(room, MemoryLayout<flowrt_model_info>.size)
+  withUnsafeBytes(of: &facts) { UnsafeMutableRawPointer(target).copyMemory(from: $0.baseAddress!, byteCount: bytes) }
+  return FLOWRT_OK
+}

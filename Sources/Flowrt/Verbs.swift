@@ -1,0 +1,61 @@
+// The four verbs of the API.
+
+import CFlowrt
+import FlowrtShim
+
+@implementation @_cdecl("flowrt_forward")
+public func flowrt_forward(
+  _ model: UnsafePointer<flowrt_model>!, _ count: Int, _ x: UnsafePointer<Float>!,
+  _ context: UnsafePointer<Float>!, _ context_rows: Int,
+  _ z: UnsafeMutablePointer<Float>!, _ log_det: UnsafeMutablePointer<Float>!,
+  _ workspace: UnsafeMutableRawPointer!, _ workspace_size: Int
+) -> flowrt_status {
+  Arguments(
+    verb: FLOWRT_VERB_FORWARD, count: count, input: x, context: context, contextRows: context_rows, output: z,
+    logOutput: log_det, workspace: workspace, workspaceSize: workspace_size
+  ).run(model, hasRequiredPointers: x != nil && (z != nil || log_det != nil))
+}
+
+@implementation @_cdecl("flowrt_inverse")
+public func flowrt_inverse(
+  _ model: UnsafePointer<flowrt_model>!, _ count: Int, _ z: UnsafePointer<Float>!,
+  _ context: UnsafePointer<Float>!, _ context_rows: Int,
+  _ x: UnsafeMutablePointer<Float>!, _ log_det: UnsafeMutablePointer<Float>!,
+  _ workspace: UnsafeMutableRawPointer!, _ workspace_size: Int
+) -> flowrt_status {
+  Arguments(
+    verb: FLOWRT_VERB_INVERSE, count: count, input: z, context: context, contextRows: context_rows, output: x,
+    logOutput: log_det, workspace: workspace, workspaceSize: workspace_size
+  ).run(model, hasRequiredPointers: z != nil && x != nil)
+}
+
+@implementation @_cdecl("flowrt_log_prob")
+public func flowrt_log_prob(
+  _ model: UnsafePointer<flowrt_model>!, _ count: Int, _ x: UnsafePointer<Float>!,
+  _ context: UnsafePointer<Float>!, _ context_rows: Int,
+  _ log_prob: UnsafeMutablePointer<Float>!,
+  _ workspace: UnsafeMutableRawPointer!, _ workspace_size: Int
+) -> flowrt_status {
+  Arguments(
+    verb: FLOWRT_VERB_LOG_PROB, count: count, input: x, context: context, contextRows: context_rows,
+    logOutput: log_prob, workspace: workspace, workspaceSize: workspace_size
+  ).run(model, hasRequiredPointers: x != nil && log_prob != nil)
+}
+
+@implementation @_cdecl("flowrt_sample")
+public func flowrt_sample(
+  _ model: UnsafePointer<flowrt_model>!, _ count: Int, _ rng: UnsafeMutablePointer<flowrt_rng>!,
+  _ context: UnsafePointer<Float>!, _ context_rows: Int,
+  _ x: UnsafeMutablePointer<Float>!, _ log_prob: UnsafeMutablePointer<Float>!,
+  _ workspace: UnsafeMutableRawPointer!, _ workspace_size: Int
+) -> flowrt_status {
+  let rngPointer = UnsafeMutablePointer<flowrt_rng>?(rng)
+  let status = Arguments(
+    verb: FLOWRT_VERB_SAMPLE, count: count, context: context, contextRows: context_rows, output: x,
+    logOutput: log_prob, workspace: workspace, workspaceSize: workspace_size, rng: rngPointer?.pointee
+  ).run(model, hasRequiredPointers: rngPointer != nil && x != nil)
+  if let rngPointer, status == FLOWRT_OK || status == FLOWRT_ERR_NONFINITE {
+    rngPointer.pointee.index &+= UInt64(UInt(bitPattern: count))
+  }
+  return status
+}

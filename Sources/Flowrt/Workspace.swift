@@ -1,0 +1,51 @@
+// The workspace: one piece of the caller's memory, carved into the parts that a call needs (docs/SWEEP.md).
+
+import CFlowrt
+import FlowrtShim
+
+/// Offsets, in bytes, of the parts of a workspace for tiles of `rows` rows. The same on every CPU.
+struct WorkspaceLayout {
+  private(set) var size: UInt64 = 0
+  let steps, layers, panels, prologue, contextTile, state, read, other, logScale, logSum, activations: UInt64
+
+  init(_ view: flowrt_view, rows: UInt64) {
+    var end: UInt64 = 0
+    func part(_ bytes: UInt64) -> UInt64 {
+      let start = end
+      end = (end &+ bytes &+ 63) & ~63
+      return start
+    }
+    // Single rows are a part of every call. Their vectors may reach past the last of `dim` values, and past the last unit.
+    let row = UInt64(view.dim) &+ 16
+    let tile = max(UInt64(view.dim) &* rows, row)
+    steps = part(UInt64(view.step_count) &* UInt64(FLOWRT_STEP_PLAN_BYTES))
+    layers = part(UInt64(view.layer_count) &* UInt64(FLOWRT_LAYER_PLAN_BYTES))
+    panels = part(view.panel_count &* 4)
+    prologue = part(view.prologue_size &* 4)
+    contextTile = part(rows == 1 ? 0 : UInt64(view.context_dim) &* rows &* 4)
+    state = part(tile &* 4)
+    read = part(tile &* 4)
+    other = part(row &* 4)
+    logScale = part(row &* 4)
+    logSum = part(2 &* rows &* 4)
+    activations = part((view.activations_size &* rows &+ 32) &* 4)
+    size = end
+  }
+}
+
+/// The largest tile that a call of `count` rows can use.
+func tileRows(_ count: UInt64) -> UInt64 {
+  if count < UInt64(FLOWRT_TILE_MINIMUM) { return 1 }
+  return count >= UInt64(FLOWRT_TILE_ROWS) ? UInt64(FLOWRT_TILE_ROWS) : (count &+ 15) & ~15
+}
+
+/// Bytes for calls of up to `count` rows.
+func workspaceSize(_ view: flowrt_view, _ count: UInt64) -> UInt64 {
+  WorkspaceLayout(view, rows: tileRows(count)).size
+}
+
+@implementation @_cdecl("flowrt_workspace_size")
+public func flowrt_workspace_size(_ model: UnsafePointer<flowrt_model>!, _ count: Int) -> Int {
+  guard let view = openView(model) else { return 0 }
+  return Int(truncatingIfNeeded: workspaceSize(view.pointee, UInt64(UInt(bitPattern: count))))
+}

@@ -1,0 +1,239 @@
+// The conditioner: layers whose units become final degree by degree.
+//
+//     value[u] = gate[u] * activation(start[u] + sum over visible k of w[k][u] * source[k] + added[u])
+//
+// Units are sorted by degree, so what a unit sees of its source is a prefix, and the weights are the lower triangle of a
+// block matrix, stored in panels of 16 units:
+//
+//          source units, by degree ->
+//        | x x                   |  units of degree 1
+//        | x x x x               |            2
+//        | x x x x x x           |            3       `advance(layer, to: g)` finishes all rows of degree <= g.
+//        | x x x x x x x x       |            4
+//
+// A panel usually holds several degrees. It is taken over the prefix that all its units see at once, then its first units
+// are finished, and only the others go on: a unit adds exactly its own terms, in the order of k, in both tile shapes and in
+// both directions. Cost: every stored weight once.
+
+import FlowrtShim
+
+/// Values and tile of one conditioner evaluation.
+struct Conditioner {
+  /// 1: one row, units in lanes. 16, 32, 48: rows in lanes.
+  let rows: Int
+  let layers: Layer
+  /// Values of the read side by rank, `rows` floats each.
+  let read: UnsafeMutablePointer<Float>
+  let activations: UnsafeMutablePointer<Float>
+  /// Context of the rows, `rows` floats for each coordinate; nil if what depends on the context is in the prologue.
+  let contextTile: UnsafePointer<Float>?
+  let contextDim: Int
+
+  /// Where the values of a layer are: `rows` floats for each unit, or one if it is context-only and in the prologue.
+  @inline(__always) func values(_ layer: Layer) -> UnsafeMutablePointer<Float> {
+    isInPrologue(layer) ? layer.pointee.start : activations + Int(layer.pointee.values) &* rows
+  }
+  @inline(__always) func isInPrologue(_ layer: Layer) -> Bool {
+    layer.pointee.context_only != 0 && contextTile == nil
+  }
+
+  /// Starts a layer: nothing is final.
+  @inline(__always) func begin(_ layer: Layer) {
+    layer.pointee.final_units = 0
+    layer.pointee.degree = 0
+    layer.pointee.visible_units = 0
+    if isInPrologue(layer) {
+      layer.pointee.final_units = layer.pointee.width
+    } else if rows == 1 {
+      let target = values(layer)
+      let start = UnsafePointer<Float>(layer.pointee.start!)
+      for panel in 0..<Int(layer.pointee.panels) { target.store(start.lanes(panel &* 16), panel &* 16) }
+    }
+  }
+
+  /// Makes all units of degree <= g final. Their sources must be.
+  @inline(__always) func advance(_ layer: Layer, to g: Int) {
+    let end = layer.pointee.degrees.count(g)
+    let first = Int(layer.pointee.final_units)
+    if rows == 1 {
+      if layer.pointee.source != noLayer { advanceRow(layer, to: g) }
+      if first < end { finish(layer, first, end) }
+    } else if first < end {
+      advanceTile(layer, to: g, end)
+    }
+    layer.pointee.final_units = UInt32(truncatingIfNeeded: max(first, end))
+  }
+
+  @inline(__always) private func sourceValues(_ layer: Layer) -> UnsafeMutablePointer<Float> {
+    layer.pointee.source == readSide ? read : values(layers + Int(layer.pointee.source))
+  }
+
+  /// One row: the newly visible source units go to all unfinished panels at once, eight at a time.
+  private func advanceRow(_ layer: Layer, to g: Int) {
+    let degrees = layer.pointee.degrees
+    let visible = layer.pointee.visible
+    let width = Int(layer.pointee.width)
+    let panels = Int(layer.pointee.panels)
+    let target = values(layer)
+    let source = UnsafePointer<Float>(sourceValues(layer))
+    let weights = layer.pointee.weights!
+    let starts = layer.pointee.panel_start!
+    let done = Int(layer.pointee.visible_units)
+    var degree = Int(layer.pointee.degree)
+    var unit = Int(layer.pointee.final_units)
+    var panel = unit / 16
+    while panel < panels {
+      let groupEnd = min(panel &+ 8, panels)
+      let unitEnd = min(groupEnd &* 16, width)
+      unit = max(unit, panel &* 16)
+      var seen = done
+      while unit < unitEnd {
+        while degree < g && degrees.count(degree) <= unit { degree &+= 1 }
+        let next = visible.count(degree)
+        let p = unit / 16
+        accumulateColumns(
+          target + p &* 16, weights, starts + p, source, panels: groupEnd &- p, from: seen, to: next, keep: unit & 15)
+        seen = next
+        if degree >= g { break }
+        unit = degrees.count(degree)
+      }
+      panel = groupEnd
+    }
+    layer.pointee.degree = UInt32(truncatingIfNeeded: g)
+    layer.pointee.visible_units = UInt32(truncatingIfNeeded: visible.count(g))
+  }
+
+  /// Many rows: panel after panel, each over the longest prefix that its unfinished units share.
+  private func advanceTile(_ layer: Layer, to g: Int, _ end: Int) {
+    let degrees = layer.pointee.degrees
+    let visible = layer.pointee.visible
+    let width = Int(layer.pointee.width)
+    let hasSource = layer.pointee.source != noLayer
+    let target = values(layer)
+    let source: UnsafeMutablePointer<Float> = hasSource ? sourceValues(layer) : target
+    var degree = Int(layer.pointee.degree)
+    var seen = Int(layer.pointee.visible_units)
+    var unit = Int(layer.pointee.final_units)
+    while unit < end {
+      let panel = unit / 16
+      let panelEnd = min(panel &* 16 &+ 16, width)
+      if unit & 15 == 0 {
+        start(layer, panel, unit, panelEnd)
+        seen = 0
+      }
+      let line = hasSource ? Int(layer.pointee.panel_start[panel]) : 0
+      let first = unit
+      while unit < panelEnd {
+        while degrees.count(degree) <= unit { degree &+= 1 }
+        if degree > g { break }
+        if hasSource {
+          let next = visible.count(degree)
+          let lane = unit & 15
+          let firstWeight: Int = (line &+ seen) &* 16 &+ lane
+          accumulateTile(
+            target + unit &* rows, layer.pointee.weights + firstWeight, source + seen &* rows,
+            rows: rows, units: panelEnd &- unit, count: next &- seen)
+          seen = next
+        }
+        unit = min(degrees.count(degree), panelEnd)
+      }
+      finish(layer, first, unit)
+    }
+    layer.pointee.degree = UInt32(truncatingIfNeeded: degree)
+    layer.pointee.visible_units = UInt32(truncatingIfNeeded: seen)
+  }
+
+  /// Starts the accumulators of a panel: bias (or the prologue's bias and context), then the rows' own context.
+  private func start(_ layer: Layer, _ panel: Int, _ first: Int, _ end: Int) {
+    let target = values(layer)
+    let from = contextTile == nil ? UnsafePointer<Float>(layer.pointee.start!) : layer.pointee.bias!
+    for unit in first..<end {
+      let value = Lanes(repeating: from[unit])
+      var row = 0
+      while row < rows {
+        target.store(value, unit &* rows &+ row)
+        row &+= laneCount
+      }
+    }
+    if let contextTile, let weights = layer.pointee.context_weights {
+      accumulateTile(
+        target + first &* rows, weights + panel &* contextDim &* 16, contextTile,
+        rows: rows, units: end &- first, count: contextDim)
+    }
+  }
+
+  /// Turns the accumulators of units first ..< end into values: added layers, activation, gate.
+  private func finish(_ layer: Layer, _ first: Int, _ end: Int) {
+    finishLayer(
+      layer, values: values(layer), rows: rows, first, end,
+      add0: operand(layer.pointee.add.0), add1: operand(layer.pointee.add.1), add2: operand(layer.pointee.add.2),
+      gate: operand(layer.pointee.gate))
+  }
+
+  @inline(__always) private func operand(_ index: Int32) -> Operand {
+    if index == noLayer { return Operand(values: nil, isShared: false) }
+    let layer = layers + Int(index)
+    return Operand(values: UnsafePointer(values(layer)), isShared: isInPrologue(layer) && rows > 1)
+  }
+}
+
+/// A layer that is added or multiplied unit by unit; `isShared`: one float for each unit, whatever the row.
+struct Operand {
+  let values: UnsafePointer<Float>?
+  let isShared: Bool
+
+  /// 16 values: floats `index`, or unit `unit` for all rows.
+  @inline(__always) func lanes(_ index: Int, unit: Int) -> Lanes {
+    isShared ? Lanes(repeating: values.unsafelyUnwrapped[unit]) : values.unsafelyUnwrapped.lanes(index)
+  }
+}
+
+/// value = gate * activation(acc + scale * added + ...), for units first ..< end; in place.
+func finishLayer(
+  _ layer: Layer, values: UnsafeMutablePointer<Float>, rows: Int, _ first: Int, _ end: Int,
+  add0: Operand, add1: Operand, add2: Operand, gate: Operand
+) {
+  let activation = Activation(rawValue: layer.pointee.activation).unsafelyUnwrapped
+  let a = layer.pointee.a
+  let isPlain = add0.values == nil && add1.values == nil && add2.values == nil && gate.values == nil
+  if isPlain && activation == .identity { return }
+  @inline(__always) func value(_ index: Int, _ unit: Int) -> Lanes {
+    var v = values.lanes(index)
+    if isPlain { return activate(v, activation, a) }
+    v = add(v, add0, layer.pointee.scale.0, index, unit)
+    v = add(v, add1, layer.pointee.scale.1, index, unit)
+    v = add(v, add2, layer.pointee.scale.2, index, unit)
+    v = activate(v, activation, a)
+    return gate.values == nil ? v : gate.lanes(index, unit: unit) * v
+  }
+  @inline(__always) func add(
+    _ v: Lanes, _ operand: Operand, _ scale: UnsafePointer<Float>?, _ index: Int, _ unit: Int
+  ) -> Lanes {
+    if operand.values == nil { return v }
+    let added = operand.lanes(index, unit: unit)
+    guard let scale else { return v + added }
+    return fma(rows == 1 ? scale.lanes(unit) : Lanes(repeating: scale[unit]), added, v)
+  }
+  if rows == 1 {
+    // Lanes are units: whole vectors, of which the first and the last may be partly outside.
+    var unit = first & ~15
+    while unit < end {
+      let lane = laneNumbers() &+ LaneBits(repeating: Int32(truncatingIfNeeded: unit))
+      let inside =
+        (lane .>= LaneBits(repeating: Int32(truncatingIfNeeded: first)))
+        .& (lane .< LaneBits(repeating: Int32(truncatingIfNeeded: end)))
+      values.store(value(unit, unit), unit, where: inside)
+      unit &+= 16
+    }
+  } else {
+    var index = first &* rows
+    for unit in first..<end {
+      var row = 0
+      while row < rows {
+        values.store(value(index, unit), index)
+        index &+= 16
+        row &+= 16
+      }
+    }
+  }
+}

@@ -1,0 +1,139 @@
+// One call: rows come in, go through the sweep in tiles, and go out.
+
+import FlowrtShim
+
+private let ok: Int32 = 0
+private let nonfinite: Int32 = -20
+
+/// -log(2 pi) / 2
+private let logNormalizer: Double = -0.918_938_533_204_672_7
+
+struct Evaluation {
+  let call: flowrt_call
+  private let dim: Int
+  private let contextDim: Int
+  private let isGenerative: Bool
+  private let noise: Noise
+
+  init(_ call: flowrt_call) {
+    self.call = call
+    dim = Int(call.view.pointee.dim)
+    contextDim = Int(call.view.pointee.context_dim)
+    isGenerative = call.verb == FLOWRT_VERB_INVERSE || call.verb == FLOWRT_VERB_SAMPLE
+    noise = Noise(seed: call.seed, stream: call.stream)
+  }
+
+  func run() -> Int32 {
+    makePlan(call)
+    let ownContexts = call.context_rows > 1
+    if !ownContexts { makePrologue(call, call.context) }
+    let count = Int(truncatingIfNeeded: call.count)
+    var finite = true
+    var first = 0
+    while first < count {
+      let left = count &- first
+      let rows =
+        left < Int(FLOWRT_TILE_MINIMUM) || call.tile_rows == 1 ? 1 : min(Int(call.tile_rows), (left &+ 15) & ~15)
+      let used = min(rows, left)
+      var contextTile: UnsafePointer<Float>? = nil
+      if ownContexts {
+        let contexts = call.context + first &* contextDim
+        if rows == 1 {
+          makePrologue(call, contexts)
+        } else {
+          loadTile(call.context_tile, contexts, contextDim, rows, used)
+          contextTile = UnsafePointer(call.context_tile)
+        }
+      }
+      finite = evaluate(first, rows, used, contextTile) && finite
+      first &+= used
+    }
+    return finite ? ok : nonfinite
+  }
+
+  /// Rows first ..< first + used, in a tile of `rows`. Returns whether all that was written is finite.
+  private func evaluate(_ first: Int, _ rows: Int, _ used: Int, _ contextTile: UnsafePointer<Float>?) -> Bool {
+    let logSum = LogSum(call.log_sum, rows: rows)
+    logSum.clear()
+    if call.verb == FLOWRT_VERB_SAMPLE {
+      let index = call.index &+ UInt64(truncatingIfNeeded: first)
+      if rows == 1 {
+        noise.fillRow(call.state, dim: dim, index: index)
+      } else {
+        noise.fillTile(call.state, dim: dim, rows: rows, index: index)
+      }
+      // log p(x) = log p(z) - log|det dx/dz|: summed up negated, and negated at the end.
+      if call.log_output != nil { addBase(logSum, rows, sign: -1) }
+    } else {
+      loadTile(call.state, call.input + first &* dim, dim, rows, used)
+    }
+    Sweep(call: call, rows: rows, contextTile: contextTile).run(forward: !isGenerative)
+    if call.verb == FLOWRT_VERB_LOG_PROB { addBase(logSum, rows, sign: 1) }
+
+    var nonfiniteBits: UInt32 = 0
+    if let output = call.output {
+      let target = output + first &* dim
+      for row in 0..<used {
+        for i in 0..<dim {
+          let value = call.state[i &* rows &+ row]
+          target[row &* dim &+ i] = value
+          nonfiniteBits |= nonfiniteBit(value)
+        }
+      }
+    }
+    if let logOutput = call.log_output {
+      for row in 0..<used {
+        let total = logSum.total(row)
+        let value = call.verb == FLOWRT_VERB_SAMPLE ? -total : total
+        logOutput[first &+ row] = value
+        nonfiniteBits |= nonfiniteBit(value)
+      }
+    }
+    return nonfiniteBits >> 31 == 0
+  }
+
+  /// Bit 31 is set for NaN and infinity: an exponent of all ones overflows into it.
+  @inline(__always) private func nonfiniteBit(_ value: Float) -> UInt32 {
+    (value.bitPattern & 0x7FFF_FFFF) &+ 0x0080_0000
+  }
+
+  /// Adds log p of the base, a standard normal, at the state: coordinate after coordinate.
+  private func addBase(_ logSum: LogSum, _ rows: Int, sign: Float) {
+    let constant = Double(sign) * Double(dim) * logNormalizer
+    let high = Float(constant)
+    logSum.add(Lanes(repeating: high))
+    logSum.add(Lanes(repeating: Float(constant - Double(high))))
+    for i in 0..<dim {
+      if rows == 1 {
+        let z = call.state[i]
+        logSum.add(sign * -0.5 * z * z)
+      } else {
+        for row in stride(from: 0, to: rows, by: 16) {
+          let z = call.state.lanes(i &* rows &+ row)
+          logSum.add(sign * -0.5 * z * z, first: row)
+        }
+      }
+    }
+  }
+
+  /// Rows of `width` floats to target[width][rows]. Rows of the tile beyond `used` repeat the last one.
+  private func loadTile(
+    _ target: UnsafeMutablePointer<Float>, _ source: UnsafePointer<Float>, _ width: Int, _ rows: Int, _ used: Int
+  ) {
+    for row in 0..<rows {
+      let from = source + min(row, used &- 1) &* width
+      for i in 0..<width { target[i &* rows &+ row] = from[i] }
+    }
+  }
+}
+
+#if FLOWRT_LEVEL_3
+  @implementation @_cdecl("flowrt_kernels_level3")
+  public func flowrt_kernels_level3(_ call: UnsafePointer<flowrt_call>!) -> Int32 { Evaluation(call.pointee).run() }
+#elseif FLOWRT_LEVEL_2
+  @implementation @_cdecl("flowrt_kernels_level2")
+  public func flowrt_kernels_level2(_ call: UnsafePointer<flowrt_call>!) -> Int32 { Evaluation(call.pointee).run() }
+#else
+  @implementation @_cdecl("flowrt_kernels_level1")
+  public func flowrt_kernels_level1(_ call: UnsafePointer<flowrt_call>!) -> Int32 { Evaluation(call.pointee).run() }
+#endif

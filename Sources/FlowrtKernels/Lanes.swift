@@ -1,0 +1,67 @@
+// The one vector type of the kernels: 16 floats, whatever the registers of the level are.
+//
+// 16 floats are one AVX-512 register, two of AVX2, four of SSE2 or NEON, and one 64-byte line of a weight panel. The
+// same source therefore gives the same operations on the same numbers everywhere: what differs between CPUs is only how
+// many instructions an operation takes.
+
+import FlowrtShim
+
+typealias Lanes = SIMD16<Float>
+typealias LaneBits = SIMD16<Int32>
+typealias LaneMask = SIMDMask<SIMD16<Int32>>
+
+let laneCount = 16
+
+/// a * b + c in one rounding (two on x86-64 without FMA). Swift never fuses `a * b + c` by itself.
+@inline(__always) func fma(_ a: Lanes, _ b: Lanes, _ c: Lanes) -> Lanes { flowrt_v_fma(a, b, c) }
+@inline(__always) func fma(_ a: Lanes, _ b: Float, _ c: Lanes) -> Lanes { flowrt_v_fma(a, Lanes(repeating: b), c) }
+@inline(__always) func fma(_ a: Lanes, _ b: Lanes, _ c: Float) -> Lanes { flowrt_v_fma(a, b, Lanes(repeating: c)) }
+@inline(__always) func fma(_ a: Lanes, _ b: Float, _ c: Float) -> Lanes {
+  flowrt_v_fma(a, Lanes(repeating: b), Lanes(repeating: c))
+}
+
+@inline(__always) func bits(_ x: Lanes) -> LaneBits { unsafeBitCast(x, to: LaneBits.self) }
+@inline(__always) func float(_ x: LaneBits) -> Lanes { unsafeBitCast(x, to: Lanes.self) }
+
+/// `yes` where the mask holds, else `no`.
+@inline(__always) func select(_ mask: LaneMask, _ yes: Lanes, _ no: Lanes) -> Lanes {
+  no.replacing(with: yes, where: mask)
+}
+
+/// Limits from one side; a NaN stays a NaN.
+@inline(__always) func atMost(_ limit: Float, _ x: Lanes) -> Lanes { flowrt_v_min(Lanes(repeating: limit), x) }
+@inline(__always) func atLeast(_ limit: Float, _ x: Lanes) -> Lanes { flowrt_v_max(Lanes(repeating: limit), x) }
+
+let signBit = Int32(bitPattern: 0x8000_0000)
+
+@inline(__always) func magnitude(_ x: Lanes) -> Lanes { float(bits(x) & LaneBits(repeating: ~signBit)) }
+
+/// |magnitude| with the sign of `sign`; `magnitude` must not be negative.
+@inline(__always) func copySign(_ magnitude: Lanes, _ sign: Lanes) -> Lanes {
+  float(bits(magnitude) | (bits(sign) & LaneBits(repeating: signBit)))
+}
+
+/// The lanes 0, 1, ..., 15.
+@inline(__always) func laneNumbers() -> LaneBits {
+  LaneBits(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
+}
+
+/// Loads and stores at any float address. `index` counts floats.
+extension UnsafePointer where Pointee == Float {
+  @inline(__always) func lanes(_ index: Int) -> Lanes {
+    UnsafeRawPointer(self + index).loadUnaligned(as: Lanes.self)
+  }
+}
+
+extension UnsafeMutablePointer where Pointee == Float {
+  @inline(__always) func lanes(_ index: Int) -> Lanes {
+    UnsafeRawPointer(self + index).loadUnaligned(as: Lanes.self)
+  }
+  @inline(__always) func store(_ value: Lanes, _ index: Int) {
+    UnsafeMutableRawPointer(self + index).storeBytes(of: value, as: Lanes.self)
+  }
+  /// Stores only the lanes of `mask`; the other floats keep their values.
+  @inline(__always) func store(_ value: Lanes, _ index: Int, where mask: LaneMask) {
+    store(select(mask, value, lanes(index)), index)
+  }
+}

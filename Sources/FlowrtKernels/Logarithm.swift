@@ -1,0 +1,61 @@
+// log and log1p.
+//
+// x = 2^k m with m in [sqrt(1/2), sqrt(2)), f = m - 1:  log x = k ln 2 + f - f^2 / 2 + f^3 p(f), p of degree 7 or 8. Only bit
+// operations reduce the argument. Errors over all float32 inputs: docs/ACCURACY.md.
+
+import FlowrtShim
+
+private let sqrtHalfBits: Int32 = 0x3F35_04F3
+private let oneBits: Int32 = 0x3F80_0000
+private let smallestNormal: Float = 0x1p-126
+
+/// ln 2 = high + low; k * high is exact.
+private let ln2High: Float = 0.693_359_375
+private let ln2Low: Float = -2.121_944_4e-4
+
+/// log(2^k (1 + f)), f in [sqrt(1/2) - 1, sqrt(2) - 1]. `fused` false gives the same bits with and without FMA hardware.
+@inline(__always) private func logCore(_ f: Lanes, _ k: Lanes, fused: Bool) -> Lanes {
+  @inline(__always) func add(_ a: Lanes, _ b: Lanes, _ c: Lanes) -> Lanes { fused ? fma(a, b, c) : a * b + c }
+  @inline(__always) func add(_ a: Lanes, _ b: Lanes, _ c: Float) -> Lanes { add(a, b, Lanes(repeating: c)) }
+  var p = add(f, Lanes(repeating: 0.067_466_415), -0.116_756_57)
+  p = add(p, f, 0.118_881_65)
+  p = add(p, f, -0.124_055_885)
+  p = add(p, f, 0.142_195_52)
+  p = add(p, f, -0.166_679_96)
+  p = add(p, f, 0.200_021_19)
+  p = add(p, f, -0.250_000_1)
+  p = add(p, f, 0.333_333_13)
+  let f2 = f * f
+  var tail = add(k, Lanes(repeating: ln2Low), f2 * f * p)
+  tail = add(f2, Lanes(repeating: -0.5), tail)
+  return add(k, Lanes(repeating: ln2High), f + tail)
+}
+
+@inline(__always) private func log(_ x: Lanes, fused: Bool) -> Lanes {
+  // Subnormals have no exponent of their own: scale them up.
+  let small = x .< Lanes(repeating: smallestNormal)
+  let scaled = select(small, x * 0x1p23, x)
+  let offset = bits(scaled) &- LaneBits(repeating: sqrtHalfBits)
+  let k = offset &>> LaneBits(repeating: 23)
+  let m = float((offset & LaneBits(repeating: 0x007F_FFFF)) &+ LaneBits(repeating: sqrtHalfBits))
+  let kFloat = flowrt_v_from_int(k) + select(small, Lanes(repeating: -23), Lanes())
+  var y = logCore(m - 1, kFloat, fused: fused)
+  y = select(x .== Lanes(), Lanes(repeating: -.infinity), y)
+  y = select(x .< Lanes(), Lanes(repeating: .nan), y)
+  // Infinity and NaN come back as they are.
+  return select(x .< Lanes(repeating: .infinity), y, x)
+}
+
+/// ln x: -infinity at 0, NaN below.
+@inline(__always) func log(_ x: Lanes) -> Lanes { log(x, fused: true) }
+
+/// ln x in separate multiplications and additions, for noise that has the same bits on every CPU.
+@inline(__always) func logUnfused(_ x: Lanes) -> Lanes { log(x, fused: false) }
+
+/// log(1 + e) for e in [0, 1], to full relative precision.
+@inline(__always) func log1pOfUnit(_ e: Lanes) -> Lanes {
+  // 1 + e = 2^k (1 + f), without rounding 1 + e.
+  let upper = e .> Lanes(repeating: 0.414_213_56)
+  let f = select(upper, e * 0.5 - 0.5, e)
+  return logCore(f, select(upper, Lanes(repeating: 1), Lanes()), fused: true)
+}

@@ -1,0 +1,23 @@
+// Philox4x32-10, 16 counters at a time (Salmon, Moraes, Dror, Shaw 2011: "Parallel random numbers: as easy as 1, 2, 3").
+
+import FlowrtShim
+
+typealias Words = SIMD16<UInt32>
+
+/// Four words for each of 16 counters.
+@inline(__always) func philox(
+  _ counter: (Words, Words, Words, Words), key: (UInt32, UInt32)
+) -> (Words, Words, Words, Words) {
+  var (c0, c1, c2, c3) = counter
+  var (k0, k1) = key
+  for _ in 0..<10 {
+    let high0 = flowrt_vu_mulhi(c0, 0xD251_1F53)
+    let low0 = c0 &* Words(repeating: 0xD251_1F53)
+    let high1 = flowrt_vu_mulhi(c2, 0xCD9E_8D57)
+    let low1 = c2 &* Words(repeating: 0xCD9E_8D57)
+    (c0, c1, c2, c3) = (high1 ^ c1 ^ Words(repeating: k0), low1, high0 ^ c3 ^ Words(repeating: k1), low0)
+    k0 = k0 &+ 0x9E37_79B9
+    k1 = k1 &+ 0xBB67_AE85
+  }
+  return (c0, c1, c2, c3)
+}

@@ -1,0 +1,152 @@
+// The sweep: one algorithm for both directions of MAF, IAF, MADE, RealNVP and NICE.
+//
+// A step joins the side r that its conditioner reads and the other side q, rank by rank: q[k] = f(r[k]; parameters[k]),
+// and the parameters of a rank in stage s depend on the ranks of earlier stages alone. Sorted by degree, every unit of the
+// network is final as soon as the ranks that it may see are known, and never changes again. So when r is not known, it is
+// solved for like the unknowns of a triangular system, and every weight is used once, in this direction as in the other:
+//
+//     for each stage s
+//         parameters of its ranks   <- the output layer, over what is final of the layer before it
+//         transformer               <- q[k] to r[k], log|det|
+//         for each hidden layer     <- the units of degree s + 1
+//
+// When r is known, the same functions run with all stages as one: layer by layer. Papamakarios et al. 2017 (MAF), Kingma et
+// al. 2016 (IAF), Germain et al. 2015 (MADE), Dinh et al. 2017 (RealNVP).
+
+import FlowrtShim
+
+struct Sweep {
+  let call: flowrt_call
+  /// 1 for a single row, else the rows of the tile: 16, 32 or 48.
+  let rows: Int
+  /// Context by coordinate for the rows of a tile, nil if the prologue holds what depends on it.
+  let contextTile: UnsafePointer<Float>?
+
+  private var dim: Int { Int(call.view.pointee.dim) }
+  private var state: UnsafeMutablePointer<Float> { call.state }
+  private var read: UnsafeMutablePointer<Float> { call.read }
+
+  /// Takes the state through all steps, from data to noise (`forward`) or back, and sums up the log-determinant.
+  func run(forward: Bool) {
+    let count = Int(call.view.pointee.step_count)
+    for i in 0..<count {
+      let step = call.steps[forward ? i : count &- 1 &- i]
+      switch Int(step.record.pointee.kind) {
+      case FLOWRT_RECORD_AUTOREGRESSIVE: autoregressive(step, forward: forward)
+      case FLOWRT_RECORD_DIAGONAL: diagonal(step, forward: forward)
+      default: permutation(step, forward: forward)
+      }
+    }
+  }
+
+  private func autoregressive(_ step: flowrt_step_plan, forward: Bool) {
+    let record = step.record.pointee
+    let readsData = record.reads == 0
+    let readIndex: UnsafePointer<UInt32> = readsData ? step.data_index : step.noise_index
+    let otherIndex: UnsafePointer<UInt32> = readsData ? step.noise_index : step.data_index
+    let stages = Int(record.stage_count)
+    let hidden = Int(record.layer_count) &- 1
+    let conditioner = Conditioner(
+      rows: rows, layers: step.layers, read: read, activations: call.activations, contextTile: contextTile,
+      contextDim: Int(call.view.pointee.context_dim))
+    let output = step.layers + hidden
+    for number in 0...hidden { conditioner.begin(step.layers + number) }
+    let transform = Transform(
+      rows: rows, affine: Affine(record), passthrough: Int(record.passthrough), read: read, other: call.other, state: state,
+      otherIndex: otherIndex, logScale: call.log_scale, logSum: call.log_sum, addsLogScale: readsData == forward,
+      parameters: UnsafePointer(conditioner.values(output)))
+
+    if readsData == forward {
+      gather(into: read, readIndex)
+      for number in 0...hidden { conditioner.advance(step.layers + number, to: stages &- 1) }
+      transform.run(0, dim, fromRead: true)
+      if rows == 1 { scatter(from: call.other, otherIndex) }
+    } else {
+      if rows == 1 { gather(into: call.other, otherIndex) }
+      // What sees no rank at all is final before the first stage.
+      for number in 0..<hidden { conditioner.advance(step.layers + number, to: 0) }
+      var rank = 0
+      for stage in 0..<stages {
+        conditioner.advance(output, to: stage)
+        let end = Int(step.stage_end[stage])
+        transform.run(rank, end, fromRead: false)
+        rank = end
+        if stage &+ 1 < stages {
+          for number in 0..<hidden { conditioner.advance(step.layers + number, to: stage &+ 1) }
+        }
+      }
+      scatter(from: read, readIndex)
+    }
+    if rows == 1 { transform.sumLogScales(Int(record.passthrough), dim) }
+  }
+
+  /// w = scale v + shift.
+  private func diagonal(_ step: flowrt_step_plan, forward: Bool) {
+    @inline(__always) func map(_ v: Lanes, _ scale: Lanes, _ shift: Lanes) -> Lanes {
+      forward ? fma(scale, v, shift) : (v - shift) / scale
+    }
+    let (scale, shift) = (step.scale!, step.shift!)
+    if rows == 1 {
+      // The last vector may reach past the last coordinate, into padding on both sides.
+      var i = 0
+      while i < dim {
+        state.store(map(state.lanes(i), scale.lanes(i), shift.lanes(i)), i)
+        i &+= 16
+      }
+    } else {
+      for i in 0..<dim {
+        for row in stride(from: i &* rows, to: (i &+ 1) &* rows, by: 16) {
+          state.store(map(state.lanes(row), Lanes(repeating: scale[i]), Lanes(repeating: shift[i])), row)
+        }
+      }
+    }
+    let logDet = UnsafeRawPointer(step.record!).load(fromByteOffset: 8, as: Double.self)
+    let high = Float(logDet)
+    addConstant(forward ? high : -high)
+    let low = Float(logDet - Double(high))
+    addConstant(forward ? low : -low)
+  }
+
+  /// w[i] = v[index[i]].
+  private func permutation(_ step: flowrt_step_plan, forward: Bool) {
+    let index = step.data_index!
+    if forward { gather(into: read, index) }
+    for i in 0..<dim &* rows where !forward { read[i] = state[i] }
+    if forward {
+      for i in 0..<dim &* rows { state[i] = read[i] }
+    } else {
+      scatter(from: read, index)
+    }
+  }
+
+  /// target[k] = state[index[k]].
+  private func gather(into target: UnsafeMutablePointer<Float>, _ index: UnsafePointer<UInt32>) {
+    if rows == 1 {
+      for k in 0..<dim { target[k] = state[Int(index[k])] }
+    } else {
+      for k in 0..<dim { copy(target + k &* rows, state + Int(index[k]) &* rows) }
+    }
+  }
+
+  /// state[index[k]] = source[k].
+  private func scatter(from source: UnsafeMutablePointer<Float>, _ index: UnsafePointer<UInt32>) {
+    if rows == 1 {
+      for k in 0..<dim { state[Int(index[k])] = source[k] }
+    } else {
+      for k in 0..<dim { copy(state + Int(index[k]) &* rows, source + k &* rows) }
+    }
+  }
+
+  @inline(__always) private func copy(_ target: UnsafeMutablePointer<Float>, _ source: UnsafeMutablePointer<Float>) {
+    var row = 0
+    while row < rows {
+      target.store(source.lanes(row), row)
+      row &+= 16
+    }
+  }
+
+  /// Adds the same term to the log-determinant of every row.
+  private func addConstant(_ term: Float) {
+    LogSum(call.log_sum, rows: rows).add(Lanes(repeating: term))
+  }
+}

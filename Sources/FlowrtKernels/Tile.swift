@@ -1,0 +1,122 @@
+// Many rows: the lanes of a vector are rows, weights are broadcast.
+//
+//     acc[u][row] += sum over k of w[k][u] * source[k][row]
+//
+//                 rows ->                        one tile: U units x B vectors of rows, all accumulators in registers
+//     source k   [ v v v | v v v | v v v ]       for each k: B loads of source, U broadcasts of a weight, U * B
+//     w[k][u]  x                                 multiply-adds. U * B = 24 on AVX-512: 24 multiply-adds for 11 loads, and
+//     acc u      [ a a a | a a a | a a a ]       enough independent chains to hide the latency of each.
+//
+// Every unit adds its terms one by one in the order of k, so a tile's shape changes no result: neither U, B, the split of
+// the k range, nor the twin for a single row (Columns.swift).
+//
+// Shapes are limited by registers: 32 of 16 floats on AVX-512, 16 of 8 on AVX2, 32 of 4 on aarch64, 16 of 4 on SSE2.
+
+import FlowrtShim
+
+#if FLOWRT_LEVEL_3
+  typealias RowVector = SIMD16<Float>
+  private let maximumUnits = 8
+#elseif FLOWRT_LEVEL_2 || arch(arm64)
+  typealias RowVector = SIMD16<Float>
+  private let maximumUnits = 6
+#else
+  typealias RowVector = SIMD8<Float>
+  private let maximumUnits = 4
+#endif
+
+@inline(__always) private func fma(_ a: SIMD8<Float>, _ b: SIMD8<Float>, _ c: SIMD8<Float>) -> SIMD8<Float> {
+  flowrt_v8_fma(a, b, c)
+}
+
+/// U units by B vectors of rows.
+private enum Tile<let U: Int, let B: Int> {
+  /// `acc` and `source` have `rows` floats per unit; `weights` one line of 16 floats for each k.
+  @inline(never)
+  static func run(
+    _ acc: UnsafeMutablePointer<Float>, _ weights: UnsafePointer<Float>, _ source: UnsafePointer<Float>,
+    rows: Int, count: Int
+  ) {
+    let stride = rows &* 4
+    let accBytes = UnsafeMutableRawPointer(acc)
+    var sums = InlineArray<U, InlineArray<B, RowVector>>(repeating: .init(repeating: RowVector()))
+    for u in 0..<U {
+      for b in 0..<B { sums[u][b] = accBytes.load(fromByteOffset: u &* stride &+ b &* vectorBytes, as: RowVector.self) }
+    }
+    var w = weights
+    var s = UnsafeRawPointer(source)
+    for _ in 0..<count {
+      for u in 0..<U {
+        let weight = RowVector(repeating: w[u])
+        for b in 0..<B {
+          sums[u][b] = fma(weight, s.load(fromByteOffset: b &* vectorBytes, as: RowVector.self), sums[u][b])
+        }
+      }
+      w += 16
+      s += stride
+    }
+    for u in 0..<U {
+      for b in 0..<B { accBytes.storeBytes(of: sums[u][b], toByteOffset: u &* stride &+ b &* vectorBytes, as: RowVector.self) }
+    }
+  }
+}
+
+private let vectorBytes = 4 &* RowVector.scalarCount
+
+/// One tile of `units` <= maximumUnits by B vectors.
+@inline(__always) private func runTile<let B: Int>(
+  _ shape: InlineArray<B, Int8>, _ units: Int,
+  _ acc: UnsafeMutablePointer<Float>, _ weights: UnsafePointer<Float>, _ source: UnsafePointer<Float>,
+  _ rows: Int, _ count: Int
+) {
+  switch units {
+  case 1: Tile<1, B>.run(acc, weights, source, rows: rows, count: count)
+  case 2: Tile<2, B>.run(acc, weights, source, rows: rows, count: count)
+  case 3: Tile<3, B>.run(acc, weights, source, rows: rows, count: count)
+  case 4: Tile<4, B>.run(acc, weights, source, rows: rows, count: count)
+  #if FLOWRT_LEVEL_3 || FLOWRT_LEVEL_2 || arch(arm64)
+    case 5: Tile<5, B>.run(acc, weights, source, rows: rows, count: count)
+    case 6: Tile<6, B>.run(acc, weights, source, rows: rows, count: count)
+  #endif
+  #if FLOWRT_LEVEL_3
+    case 7: Tile<7, B>.run(acc, weights, source, rows: rows, count: count)
+    default: Tile<8, B>.run(acc, weights, source, rows: rows, count: count)
+  #else
+    default: break
+  #endif
+  }
+}
+
+/// Adds `count` source units to `units` (1 ... 16) accumulators of one panel.
+///
+/// - acc: rows floats for each unit; weights: line k, already at the first unit's lane; source: rows floats for each k.
+func accumulateTile(
+  _ acc: UnsafeMutablePointer<Float>, _ weights: UnsafePointer<Float>, _ source: UnsafePointer<Float>,
+  rows: Int, units: Int, count: Int
+) {
+  if count <= 0 { return }
+  // Pieces of nearly equal height: 13 units are 7 + 6, not 8 + 5.
+  var pieces = (units &+ maximumUnits &- 1) / maximumUnits
+  var first = 0
+  while pieces > 0 {
+    let height = (units &- first &+ pieces &- 1) / pieces
+    #if FLOWRT_LEVEL_3
+      let a = acc + first &* rows
+      let w = weights + first
+      switch rows {
+      case 16: runTile(InlineArray<1, Int8>(repeating: 0), height, a, w, source, rows, count)
+      case 32: runTile(InlineArray<2, Int8>(repeating: 0), height, a, w, source, rows, count)
+      default: runTile(InlineArray<3, Int8>(repeating: 0), height, a, w, source, rows, count)
+      }
+    #else
+      var row = 0
+      while row < rows {
+        runTile(
+          InlineArray<1, Int8>(repeating: 0), height, acc + (first &* rows &+ row), weights + first, source + row, rows, count)
+        row &+= RowVector.scalarCount
+      }
+    #endif
+    first &+= height
+    pieces &-= 1
+  }
+}

@@ -1,0 +1,116 @@
+/* The seam between the part of the library that is compiled once (open, validation, API) and the kernels, which are
+ * compiled once per CPU level. Internal: nothing here is exported. */
+#ifndef FLOWRT_KERNELS_H
+#define FLOWRT_KERNELS_H
+
+#include "flowrt_format.h"
+
+/* What flowrt_model holds: the facts that flowrt_model_open proved about the bytes. Trusted; the header of the file is
+ * not read again. Sizes in floats unless named otherwise. */
+typedef struct flowrt_view {
+    uint64_t tag;              /* FLOWRT_VIEW_TAG mixed with the other words; tells an open model from any other bytes */
+    uint64_t data;             /* address of the model's bytes */
+    uint64_t data_size;        /* bytes */
+    uint64_t metadata_size;    /* bytes */
+    uint64_t parameter_count;
+    uint64_t panel_count;      /* weight panels of all layers: entries of the plan's offset tables */
+    uint64_t prologue_size;    /* values that depend on the context alone, over all layers */
+    uint64_t activations_size; /* units of all layers of the largest conditioner, each layer padded to 16 */
+    uint32_t dim;
+    uint32_t context_dim;
+    uint32_t record_count;
+    uint32_t step_count;
+    uint32_t layer_count;
+    uint32_t format_version;
+    uint32_t level;
+    uint32_t reserved[41];
+} flowrt_view;
+
+_Static_assert(sizeof(flowrt_view) == 256, "flowrt_view must fill flowrt_model");
+
+/* Rows that share one tile, at most: three vectors of 16. */
+#define FLOWRT_TILE_ROWS 48
+
+/* Fewer rows than this are cheaper one by one. */
+#define FLOWRT_TILE_MINIMUM 4
+
+/* Number of units of degree <= g: factor * max(table[g + shift] - skip, 0), and 0 where g + shift < 0. One form serves the
+ * read side (shift -1: rank k of stage s has degree s + 1), hidden layers, and output layers (factor parameters for each
+ * rank after the first skip). */
+typedef struct flowrt_degrees {
+    const uint32_t *table;
+    int32_t shift;
+    uint32_t skip, factor;
+} flowrt_degrees;
+
+/* A layer, made ready for one call. Offsets are in units. */
+typedef struct flowrt_layer_plan {
+    flowrt_degrees degrees; /* of its own units */
+    flowrt_degrees visible; /* of its source */
+    const float *bias;
+    float *start; /* what an accumulator starts from: the bias, or bias and context in the prologue */
+    const float *context_weights, *weights;
+    const uint32_t *panel_start; /* first line of each panel in weights */
+    const float *scale[3];       /* of the added layers; NULL for 1 */
+    uint32_t width, panels;
+    uint32_t values; /* offset of its values in the activations; of a context-only layer's in the prologue */
+    int32_t source;  /* a layer of the same step, FLOWRT_NO_LAYER or FLOWRT_READ_SIDE */
+    int32_t gate, add[3];
+    float a;
+    uint16_t activation;
+    uint16_t context_only;
+    /* how far the sweep has come */
+    uint32_t final_units;   /* units whose values are final */
+    uint32_t degree;        /* all degrees below this one are final */
+    uint32_t visible_units; /* source units that the accumulators in progress have seen */
+} flowrt_layer_plan;
+
+enum { FLOWRT_NO_LAYER = -1, FLOWRT_READ_SIDE = -2 };
+
+typedef struct flowrt_step_plan {
+    const flowrt_step_record *record;
+    const uint32_t *data_index, *noise_index, *stage_end; /* a permutation has its index in data_index */
+    const float *scale, *shift;
+    flowrt_layer_plan *layers;
+} flowrt_step_plan;
+
+/* Bytes that the workspace sets aside for each: the same on 32-bit and 64-bit machines. */
+#define FLOWRT_LAYER_PLAN_BYTES 192
+#define FLOWRT_STEP_PLAN_BYTES 64
+_Static_assert(sizeof(flowrt_layer_plan) <= FLOWRT_LAYER_PLAN_BYTES, "layer plan");
+_Static_assert(sizeof(flowrt_step_plan) <= FLOWRT_STEP_PLAN_BYTES, "step plan");
+
+enum { FLOWRT_VERB_FORWARD, FLOWRT_VERB_INVERSE, FLOWRT_VERB_LOG_PROB, FLOWRT_VERB_SAMPLE };
+
+/* One evaluation: validated arguments and the workspace, carved into its parts (docs/SWEEP.md, "Workspace"). */
+typedef struct flowrt_call {
+    const flowrt_view *view;
+    uint32_t verb;
+    uint32_t tile_rows; /* 1, 16, 32 or 48: the largest tile that the workspace can hold */
+    uint64_t count;
+    const float *input;   /* x or z; NULL for sample */
+    const float *context; /* NULL if there is none */
+    uint64_t context_rows;
+    float *output;     /* z or x, or NULL */
+    float *log_output; /* log_det or log_prob, or NULL */
+    uint64_t seed, stream, index;
+
+    flowrt_step_plan *steps;   /* one for each step */
+    flowrt_layer_plan *layers; /* one for each layer */
+    uint32_t *panels;   /* start of every weight panel, in lines of 16 floats, relative to its layer's weights */
+    float *prologue;    /* prologue_size */
+    float *context_tile; /* context_dim x tile_rows */
+    float *state;       /* dim x tile_rows, by coordinate: the flow's current value */
+    float *read;        /* dim x tile_rows, by rank: the side that the conditioner reads */
+    float *other;       /* dim, by rank: the other side; for a single row */
+    float *log_scale;   /* dim, by rank: terms of the log-determinant; for a single row */
+    float *log_sum;     /* 2 x tile_rows: running log-determinant and its rounding error */
+    float *activations; /* activations_size x tile_rows */
+} flowrt_call;
+
+/* Runs a call; returns FLOWRT_OK or FLOWRT_ERR_NONFINITE. One for each level. */
+int32_t flowrt_kernels_level1(const flowrt_call *call);
+int32_t flowrt_kernels_level2(const flowrt_call *call);
+int32_t flowrt_kernels_level3(const flowrt_call *call);
+
+#endif

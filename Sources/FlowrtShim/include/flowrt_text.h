@@ -1,0 +1,49 @@
+/* The library's texts. C, because string literals with static storage are C's. */
+#ifndef FLOWRT_TEXT_H
+#define FLOWRT_TEXT_H
+
+#include <stdint.h>
+#include "flowrt_cpu.h"
+
+#define FLOWRT_TEXT_(x) #x
+#define FLOWRT_TEXT(x) FLOWRT_TEXT_(x)
+#define FLOWRT_VERSION_TEXT "0.1.0"
+
+#ifndef FLOWRT_COMPILER
+#define FLOWRT_COMPILER "swift, clang " __clang_version__
+#endif
+
+static inline const char *flowrt_version_text(void) { return FLOWRT_VERSION_TEXT; }
+
+#define FLOWRT_BUILD "flowrt " FLOWRT_VERSION_TEXT ", " FLOWRT_COMPILER ", " FLOWRT_TARGET ", kernels: "
+
+static inline const char *flowrt_build_text(uint32_t level) {
+#if defined(__x86_64__)
+    if (level == 3) return FLOWRT_BUILD "x86-64-v4";
+    if (level == 2) return FLOWRT_BUILD "x86-64-v3";
+#endif
+    (void)level;
+    return FLOWRT_BUILD "baseline";
+}
+
+static inline const char *flowrt_status_text(int32_t status) {
+    switch (status) {
+    case 0: return "success";
+    case -1: return "invalid argument: a null pointer, an impossible count or size, or arrays that partly overlap";
+    case -2: return "the model is not open, or its bytes were damaged";
+    case -3: return "the workspace is smaller than flowrt_workspace_size(model, 1)";
+    case -4: return "misaligned pointer: model data and workspace need 64 bytes, floats 4";
+    case -10: return "the model has fewer or more bytes than its header says";
+    case -11: return "not a .flw model file";
+    case -12: return "the model was written for another major version of the format";
+    case -13: return "the model needs a feature that this version of the library does not have";
+    case -14: return "the model file is malformed";
+    case -15: return "a size in the model is beyond the limits of the library or of this machine";
+    case -16: return "checksum mismatch: the model file was damaged";
+    case -17: return "the model has a parameter that is not finite, or padding that is not zero";
+    case -20: return "at least one output is NaN or infinite";
+    default: return "unknown status";
+    }
+}
+
+#endif

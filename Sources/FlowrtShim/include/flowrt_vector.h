@@ -1,0 +1,50 @@
+/* The vector operations that Swift's SIMD types do not reliably turn into single instructions. Always inlined, so
+ * they take the target features of the kernel level that calls them.
+ *
+ * flowrt_v is 16 floats at every level: one AVX-512 register, two AVX registers, four of SSE or NEON. */
+#ifndef FLOWRT_VECTOR_H
+#define FLOWRT_VECTOR_H
+
+#include <stdint.h>
+
+#define FLOWRT_INLINE static inline __attribute__((always_inline))
+
+typedef float flowrt_v __attribute__((ext_vector_type(16)));
+typedef float flowrt_v8 __attribute__((ext_vector_type(8)));
+typedef int32_t flowrt_vi __attribute__((ext_vector_type(16)));
+typedef uint32_t flowrt_vu __attribute__((ext_vector_type(16)));
+typedef uint64_t flowrt_vu64 __attribute__((ext_vector_type(16)));
+
+/* a * b + c: one rounding where the target has fused multiply-add, two where it has not (plain x86-64). */
+#if defined(__FMA__) || defined(__ARM_FEATURE_FMA) || defined(__riscv_f)
+#define FLOWRT_MULTIPLY_ADD(a, b, c) __builtin_elementwise_fma(a, b, c)
+#else
+#define FLOWRT_MULTIPLY_ADD(a, b, c) ((a) * (b) + (c))
+#endif
+
+/* Keeps the compiler from fusing what is written as two operations. */
+#pragma clang fp contract(off)
+
+FLOWRT_INLINE flowrt_v flowrt_v_fma(flowrt_v a, flowrt_v b, flowrt_v c) { return FLOWRT_MULTIPLY_ADD(a, b, c); }
+FLOWRT_INLINE flowrt_v8 flowrt_v8_fma(flowrt_v8 a, flowrt_v8 b, flowrt_v8 c) { return FLOWRT_MULTIPLY_ADD(a, b, c); }
+
+/* The smaller (larger) of a and b; b where either is NaN. One instruction on x86. */
+FLOWRT_INLINE flowrt_v flowrt_v_min(flowrt_v a, flowrt_v b) { return a < b ? a : b; }
+FLOWRT_INLINE flowrt_v flowrt_v_max(flowrt_v a, flowrt_v b) { return a > b ? a : b; }
+
+/* Nearest float to each integer. */
+FLOWRT_INLINE flowrt_v flowrt_v_from_int(flowrt_vi a) { return __builtin_convertvector(a, flowrt_v); }
+
+/* IEEE square root. */
+FLOWRT_INLINE flowrt_v flowrt_v_sqrt(flowrt_v a) { return __builtin_elementwise_sqrt(a); }
+
+/* High half of the 64-bit product, lane by lane. */
+FLOWRT_INLINE flowrt_vu flowrt_vu_mulhi(flowrt_vu a, uint32_t b) {
+    flowrt_vu64 wide = __builtin_convertvector(a, flowrt_vu64) * (flowrt_vu64)(uint64_t)b;
+    return __builtin_convertvector(wide >> 32, flowrt_vu);
+}
+
+/* Bring the cache line at p nearer. A hint: p need not be readable. */
+FLOWRT_INLINE void flowrt_prefetch(const void *p) { __builtin_prefetch(p, 0, 3); }
+
+#endif

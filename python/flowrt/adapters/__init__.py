@@ -1,0 +1,25 @@
+"""Adapters: what turns a model of a framework into a description (`ir.Flow`).
+
+An adapter is a module with `framework` (its name), `accepts(model)`, `describe(model, context_dim)` and
+`live(model, dtype)`. They look at class names and attributes only and import the framework when they run one of its models.
+"""
+
+from __future__ import annotations
+
+from ..errors import ExportError
+from . import nflows, pyro, zuko
+
+ADAPTERS = {adapter.framework: adapter for adapter in (nflows, zuko, pyro)}
+
+
+def choose(model, framework: str | None = None):
+    """The adapter for a model: the one that is named, or the first that accepts it. Raises `ExportError`."""
+    supported = ", ".join(ADAPTERS)
+    if framework is not None:
+        if framework not in ADAPTERS:
+            raise ExportError(f"framework {framework!r} is not supported; supported are {supported}")
+        return ADAPTERS[framework]
+    for adapter in ADAPTERS.values():
+        if adapter.accepts(model):
+            return adapter
+    raise ExportError(f"{type(model).__name__} is not a flow of a supported framework ({supported})")

@@ -1,0 +1,60 @@
+"""A framework's own evaluation of a model, in NumPy terms: what an exported file is compared with."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+
+
+class Live:
+    """Evaluates a copy of a model in evaluation mode with `dtype` (torch.float32 or torch.float64).
+
+    `forward(x, context)` gives (z, log_det), `inverse(z, context)` gives (x, log_det), `base_log_prob(z, context)` the log
+    density of z; a `base_log_prob` of None is the standard normal. All three take and return tensors.
+    """
+
+    def __init__(self, dtype, forward, inverse, base_log_prob=None):
+        self.dtype = dtype
+        self._forward = forward
+        self._inverse = inverse
+        self._base_log_prob = base_log_prob or _standard_normal_log_prob
+
+    @staticmethod
+    def copy_of(module, dtype):
+        """A deep copy of a module with another floating-point type, in evaluation mode."""
+        return copy.deepcopy(module).cpu().to(dtype).eval()
+
+    def forward(self, x, context=None):
+        """x (n, D) to z (n, D) and log|det dz/dx| (n,), as NumPy arrays."""
+        return self._call(self._forward, x, context)
+
+    def inverse(self, z, context=None):
+        """z (n, D) to x (n, D) and log|det dx/dz| (n,), as NumPy arrays."""
+        return self._call(self._inverse, z, context)
+
+    def log_prob(self, x, context=None):
+        """(n,) log p(x | context)."""
+
+        def log_prob(x, context):
+            z, log_det = self._forward(x, context)
+            return (self._base_log_prob(z, context) + log_det,)
+
+        return self._call(log_prob, x, context)[0]
+
+    def _call(self, function, values, context):
+        import torch
+
+        values = torch.as_tensor(np.asarray(values), dtype=self.dtype)
+        context = None if context is None else torch.as_tensor(np.asarray(context), dtype=self.dtype)
+        default = torch.get_default_dtype()
+        torch.set_default_dtype(self.dtype)  # Pyro's sequential inverse starts from zeros of the default type
+        try:
+            with torch.no_grad():
+                return [result.numpy().copy() for result in function(values, context)]
+        finally:
+            torch.set_default_dtype(default)
+
+
+def _standard_normal_log_prob(z, context):
+    return -0.5 * (z * z + np.log(2 * np.pi)).sum(dim=-1)

@@ -1,0 +1,72 @@
+"""What the adapters of PyTorch frameworks share: reading modules by class name and attributes, never by import path."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..errors import ExportError
+from ..format.codes import Activation
+from ..ir import CONTEXT, READ, Layer
+from .activations import recognise
+
+
+def names(thing) -> set:
+    """Names of the classes of an object. Subclasses and forks keep the names of what they copy."""
+    return {cls.__name__ for cls in type(thing).__mro__}
+
+
+def array(tensor) -> np.ndarray:
+    """A tensor (or number) as float64."""
+    if hasattr(tensor, "detach"):
+        tensor = tensor.detach().cpu().double().numpy()
+    return np.array(tensor, dtype=np.float64)
+
+
+def refuse(thing, supported: str):
+    """Raises the error that names a layer."""
+    raise ExportError(f"{type(thing).__name__} is not supported; supported are {supported}")
+
+
+def bias_of(linear) -> np.ndarray:
+    return np.zeros(len(linear.weight)) if linear.bias is None else array(linear.bias)
+
+
+def mask_of(linear) -> np.ndarray:
+    """Where a weight may act: the module's mask, or everywhere for a plain linear layer."""
+    mask = getattr(linear, "mask", None)
+    return np.ones(linear.weight.shape, dtype=bool) if mask is None else array(mask) != 0
+
+
+def masked_linear(linear, source, **fields) -> Layer:
+    """A layer with the weights, mask and bias of a (masked) linear module that takes one input."""
+    return Layer(bias_of(linear), array(linear.weight), mask_of(linear), source, **fields)
+
+
+def concatenated_linear(linear, variables: slice, context: slice, **fields) -> Layer:
+    """A layer of a (masked) linear module whose input is the variables and the context, side by side."""
+    weight, mask = array(linear.weight), mask_of(linear)
+    if weight[:, context].shape[1]:
+        fields.update(context_weight=(weight * mask)[:, context], context_source=CONTEXT)
+    if weight[:, variables].shape[1]:
+        fields.update(weight=weight[:, variables], mask=mask[:, variables], source=READ)
+    return Layer(bias_of(linear), **fields)
+
+
+def reordered(layer: Layer, rows) -> None:
+    """Puts the units of a layer into another order, in place."""
+    layer.bias = layer.bias[rows]
+    if layer.weight is not None:
+        layer.weight, layer.mask = layer.weight[rows], layer.mask[rows]
+    if layer.context_weight is not None:
+        layer.context_weight = layer.context_weight[rows]
+
+
+def activated(layer: Layer, function) -> Layer:
+    """The layer with the activation of a live callable."""
+    layer.activation, layer.a = recognise(function)
+    return layer
+
+
+def is_identity(module) -> bool:
+    """Whether a module does nothing in evaluation mode (dropout, for one)."""
+    return recognise(module)[0] == Activation.IDENTITY

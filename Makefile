@@ -14,6 +14,8 @@ CROSS := aarch64-linux armv7hf-linux riscv64-linux
 export PATH := $(CURDIR)/$(BUILD)/venv/bin:$(PATH)
 export CMAKE_BUILD_PARALLEL_LEVEL ?= $(shell nproc)
 TEST_PACKAGES := numpy pytest hypothesis
+# The swift that belongs to the swiftc that CMake found.
+SWIFT = $$(sed -n 's/^FLOWRT_SWIFTC:[A-Z]*=\(.*\)swiftc$$/\1swift/p' $(BUILD)/CMakeCache.txt)
 
 .PHONY: all demo test cross install bench clean
 all:
@@ -27,7 +29,7 @@ demo: all
 test: all
 	@cmake/setup.sh python $(BUILD) $(TEST_PACKAGES)
 	cd $(BUILD) && ctest --output-on-failure
-	$(if $(wildcard Package.swift),swift test -c release --scratch-path $(BUILD)/swiftpm)
+	$(if $(wildcard Package.swift),$(SWIFT) test -c release --scratch-path $(BUILD)/swiftpm)
 	cd python && FLOWRT_LIBRARY=$(CURDIR)/$(BUILD)/libflowrt.so python -m pytest -q tests --ignore=tests/frameworks
 
 cross:

@@ -3,6 +3,8 @@
 from . import format, ir, reference
 from .compile import compile
 from .errors import Error, ExportError, FormatError, LibraryError
+from .model import Model, NonfiniteWarning
+from .save import save
 from .version import __version__
 
 __all__ = [
@@ -10,9 +12,12 @@ __all__ = [
     "ExportError",
     "FormatError",
     "LibraryError",
+    "Model",
+    "NonfiniteWarning",
     "__version__",
     "compile",
     "format",
     "ir",
     "reference",
+    "save",
 ]

@@ -34,7 +34,7 @@ def compile(flow: ir.Flow) -> File:
     steps = _Steps(flow.dim)
     for step in flow.steps:
         steps.append(step)
-    metadata = {"flowrt": __version__, "framework": flow.framework, "model": flow.model}
+    metadata = {"flowrt": __version__, "framework": flow.framework, "model": flow.model, "notes": flow.notes}
     return File(
         flow.dim,
         flow.context_dim,

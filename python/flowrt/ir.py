@@ -175,6 +175,7 @@ class Flow:
     encoder: Optional[list] = None
     framework: str = ""
     model: str = ""
+    notes: str = ""
 
 
 def parameters(values) -> tuple:

@@ -1,0 +1,136 @@
+"""`Model`: a `.flw` file evaluated by libflowrt."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import warnings
+from typing import Union
+
+import numpy as np
+
+from .errors import LibraryError, Status
+from .library import OPEN_VERIFY, ErrorDetail, ModelInfo, ModelStruct, Rng, aligned, load
+
+
+class NonfiniteWarning(RuntimeWarning):
+    """At least one result is NaN or infinite; the other rows are not affected."""
+
+
+class Model:
+    """A flow in memory, evaluated in float32 by libflowrt.
+
+    `source` is the path of a `.flw` file or its bytes. With `verify` every byte is checked when the model is opened.
+    `level` caps the CPU level, see FLOWRT_OPEN_LEVEL in flowrt.h. Raises `LibraryError` with the library's status if the
+    file is refused, `OSError` if it cannot be read.
+
+    Rows of x and z are (n, D); anything array-like is converted to float32. `context` is None for a flow without one, else
+    (C,) or (1, C), shared by all rows, or (n, C). A model may be used by several threads at once.
+    """
+
+    def __init__(self, source: Union[str, os.PathLike, bytes], *, verify: bool = True, level: int = 0):
+        self._library = load()
+        if isinstance(source, (bytes, bytearray, memoryview)):
+            data = bytes(source)
+        else:
+            with open(source, "rb") as stream:
+                data = stream.read()
+        self._data = aligned(len(data))
+        self._data[:] = np.frombuffer(data, dtype=np.uint8)
+        self._model = ModelStruct()
+        detail = ErrorDetail()
+        flags = (OPEN_VERIFY if verify else 0) | (level & 0xFF) << 8
+        status = self._library.flowrt_model_open(self._model, self._data.ctypes.data, len(data), flags, detail)
+        if status != Status.OK:
+            place = "the header" if detail.record < 0 else f"record {detail.record}"
+            where = f"in {place}, byte {detail.offset}: found {detail.found}, expected {detail.expected}"
+            raise LibraryError(f"{self._message(status)} ({where})", status)
+        info = ModelInfo(struct_size=ctypes.sizeof(ModelInfo))
+        self._check(self._library.flowrt_model_get_info(self._model, info))
+        self.dim: int = info.dim
+        self.context_dim: int = info.context_dim
+        self.step_count: int = info.step_count
+        self.parameter_count: int = info.parameter_count
+        self.cpu_level: int = info.cpu_level
+        text = data[info.metadata_offset : info.metadata_offset + info.metadata_size]
+        self.metadata: dict = json.loads(text) if text else {}
+
+    def forward(self, x, context=None):
+        """x (n, D) to z (n, D) and log|det dz/dx| (n,)."""
+        return self._map(self._library.flowrt_forward, x, "x", context)
+
+    def inverse(self, z, context=None):
+        """z (n, D) to x (n, D) and log|det dx/dz| (n,)."""
+        return self._map(self._library.flowrt_inverse, z, "z", context)
+
+    def log_prob(self, x, context=None) -> np.ndarray:
+        """(n,) log p(x | context) in nats."""
+        x = self._rows(x, "x", self.dim)
+        context, context_rows = self._context(context, len(x))
+        result = np.empty(len(x), dtype=np.float32)
+        self._call(
+            self._library.flowrt_log_prob, len(x), _pointer(x), _pointer(context), context_rows, _pointer(result)
+        )
+        return result
+
+    def sample(self, n: int, context=None, seed: int = 0, stream: int = 0, index: int = 0):
+        """Draws index .. index + n - 1 of (seed, stream): x (n, D) and log p(x | context) (n,).
+
+        A draw is a pure function of the three numbers and its context, however the draws are split into calls.
+        """
+        context, context_rows = self._context(context, n)
+        x, log_prob = np.empty((n, self.dim), dtype=np.float32), np.empty(n, dtype=np.float32)
+        rng = Rng(seed, stream, index)
+        self._call(
+            self._library.flowrt_sample, n, rng, _pointer(context), context_rows, _pointer(x), _pointer(log_prob)
+        )
+        return x, log_prob
+
+    def workspace_size(self, count: int) -> int:
+        """Bytes of workspace with which calls of up to `count` rows run at full speed."""
+        return self._library.flowrt_workspace_size(self._model, count)
+
+    def _map(self, function, values, name, context):
+        values = self._rows(values, name, self.dim)
+        context, context_rows = self._context(context, len(values))
+        result, log_det = np.empty_like(values), np.empty(len(values), dtype=np.float32)
+        arguments = _pointer(values), _pointer(context), context_rows, _pointer(result), _pointer(log_det)
+        self._call(function, len(values), *arguments)
+        return result, log_det
+
+    def _call(self, function, count, *arguments) -> None:
+        size = self.workspace_size(count)
+        self._check(function(self._model, count, *arguments, aligned(size).ctypes.data, size))
+
+    def _check(self, status: int) -> None:
+        if status == Status.NONFINITE:
+            warnings.warn(self._message(status), NonfiniteWarning, stacklevel=5)
+        elif status != Status.OK:
+            raise LibraryError(self._message(status), status)
+
+    def _message(self, status: int) -> str:
+        return self._library.flowrt_status_message(status).decode()
+
+    @staticmethod
+    def _rows(values, name, width) -> np.ndarray:
+        rows = np.ascontiguousarray(np.atleast_2d(values), dtype=np.float32)
+        if rows.ndim != 2 or rows.shape[1] != width:
+            raise LibraryError(f"{name} must be (n, {width}), not {np.shape(values)}", Status.ARGUMENT)
+        return rows
+
+    def _context(self, context, count: int):
+        if context is None:
+            if self.context_dim:
+                raise LibraryError(f"this flow needs a context of {self.context_dim} floats a row", Status.ARGUMENT)
+            return None, 0
+        if not self.context_dim:
+            raise LibraryError("this flow takes no context", Status.ARGUMENT)
+        rows = self._rows(context, "context", self.context_dim)
+        if len(rows) not in (1, count):
+            raise LibraryError(f"context has {len(rows)} rows, not 1 or {count}", Status.ARGUMENT)
+        return rows, len(rows)
+
+
+def _pointer(values):
+    return None if values is None else values.ctypes.data_as(ctypes.POINTER(ctypes.c_float))

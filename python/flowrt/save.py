@@ -1,0 +1,59 @@
+"""`save`: a trained model of a framework into a `.flw` file."""
+
+from __future__ import annotations
+
+import os
+from importlib import metadata
+from typing import Optional, Union
+
+from . import verify as verification
+from .adapters import choose
+from .compile import compile
+from .format import encode
+
+
+def save(
+    path: Union[str, os.PathLike],
+    flow,
+    *,
+    framework: Optional[str] = None,
+    context_dim: Optional[int] = None,
+    verify: bool = False,
+    notes: str = "",
+) -> None:
+    """Writes a trained flow, as it is in evaluation mode, to a `.flw` file.
+
+    `flow` is a live model: an nflows `Flow` or `Transform`, a zuko `Flow`, a Pyro `TransformedDistribution`,
+    `ConditionalTransformedDistribution` or list of transforms (with a standard normal base). The adapter is chosen from the
+    object, or named by `framework`. `context_dim` is needed only where no layer tells how long the context is. `notes` goes
+    into the file's metadata.
+
+    Whatever is exported is first compared, in float64 and on a few rows, with what the live model computes. With `verify`
+    the file is read back, evaluated by `flowrt.reference` and, if it is found, by libflowrt, and a table of the worst
+    differences from the model is printed.
+
+    Raises `ExportError` that names the layer and what is supported; nothing is written then.
+    """
+    import torch
+
+    adapter = choose(flow, framework)
+    description = adapter.describe(flow, context_dim)
+    description.framework = f"{adapter.framework} {_version(adapter.framework)}".strip()
+    description.notes = notes
+    exact = compile(description)
+    data = encode(exact)
+    live64 = adapter.live(flow, torch.float64)
+    verification.same_formulas(exact, live64, description.model)
+    table = verification.compare(data, exact, adapter.live(flow, torch.float32), live64) if verify else None
+    with open(path, "wb") as stream:
+        stream.write(data)
+    if table is not None:
+        print(table)
+
+
+def _version(framework: str) -> str:
+    package = {"pyro": "pyro-ppl"}.get(framework, framework)
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:  # a fork or a copy of the framework
+        return ""

@@ -100,8 +100,8 @@ class Model:
         return result, log_det
 
     def _call(self, function, count, *arguments) -> None:
-        size = self.workspace_size(count)
-        self._check(function(self._model, count, *arguments, aligned(size).ctypes.data, size))
+        workspace = aligned(self.workspace_size(count))
+        self._check(function(self._model, count, *arguments, workspace.ctypes.data, len(workspace)))
 
     def _check(self, status: int) -> None:
         if status == Status.NONFINITE:

@@ -8,7 +8,7 @@ import numpy as np
 
 from . import reference
 from .errors import ExportError, LibraryError, Status
-from .format import File
+from .format import File, read
 from .model import Model
 
 ROWS = 64
@@ -104,6 +104,26 @@ def compare(data: bytes, exact: File, live32, live64) -> str:
         for name, limit in limits.items():
             if errors[name] is not None and not errors[name][quantity] <= limit:
                 raise ExportError(f"{quantity} of {name} is off by {errors[name][quantity]:.2g}\n{table}")
+    return table
+
+
+def check(data: bytes) -> str:
+    """Checks the bytes of a file alone: it is read in full, must invert itself, and libflowrt must agree with the evaluator.
+
+    Returns a table of worst differences. Raises `FormatError` for an invalid file, `LibraryError` if libflowrt is missing
+    or refuses it, `ExportError` with the table if a difference is beyond what float32 explains.
+    """
+    file = read(data)
+    rows = random_rows(file)
+    truth = evaluate(Evaluator(file), rows)
+    there_and_back, _ = reference.inverse(file, truth["z"], rows.context)
+    values = evaluate(Model(data), rows)
+    errors = {"libflowrt": {quantity: _difference(values[quantity], truth[quantity]) for quantity in QUANTITIES}}
+    table = f"{_table(errors)}\nx to z to x in float64: {_difference(there_and_back, rows.x):.2e}"
+    for quantity, error in errors["libflowrt"].items():
+        size = max(1.0, float(np.nanmax(np.abs(truth[quantity]))))
+        if not error <= 1e-3 * size:
+            raise ExportError(f"{quantity} of libflowrt is off by {error:.2g}\n{table}")
     return table
 
 

@@ -1,0 +1,113 @@
+"""Command line: `python -m flowrt {info,verify,log-prob,sample,c-array}`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+import numpy as np
+
+from . import info, verify
+from .c_array import c_array
+from .errors import Error
+from .format import read
+from .model import Model
+
+
+def main(arguments=None) -> int:
+    """Runs one command; 0 on success, 1 with a line on stderr for a bad file or bad data, 2 for a wrong command line."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.run(options)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader of a pipe has seen enough
+        sys.stderr.close()
+    except (Error, OSError, ValueError) as error:
+        print(f"flowrt: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="flowrt", description="Inspect, check and run .flw files.")
+    commands = parser.add_subparsers(required=True, metavar="command")
+
+    def command(name, run, text, context=False):
+        sub = commands.add_parser(name, help=text, description=text)
+        sub.set_defaults(run=run)
+        sub.add_argument("file", help="a .flw file")
+        if context:
+            sub.add_argument("--context", metavar="CSV", help="context, one row for all or one for each row")
+            sub.add_argument("-o", "--output", default="-", metavar="CSV", help="where to write (standard output)")
+        return sub
+
+    command("info", _info, "steps, sizes and metadata of a file")
+    command("verify", _verify, "check a file and compare libflowrt with the float64 evaluator on random rows")
+    sub = command("log-prob", _log_prob, "log p(x) for each row of a CSV file", context=True)
+    sub.add_argument("data", metavar="CSV", help="rows of x, - for standard input")
+    sub = command("sample", _sample, "draw rows from the flow", context=True)
+    sub.add_argument("-n", type=_count, default=1, help="rows (1)")
+    for name in ("seed", "stream", "index"):
+        sub.add_argument(f"--{name}", type=_count, default=0, help="a draw is a function of seed, stream and index (0)")
+    sub = command("c-array", _c_array, "the file as an aligned C array, with its sizes as #defines")
+    sub.add_argument("--name", default="model", help="C identifier of the array (model)")
+    sub.add_argument("-o", "--output", default="-", metavar="H", help="where to write (standard output)")
+    return parser
+
+
+def _info(options) -> None:
+    print(info.describe(read(options.file)))
+
+
+def _verify(options) -> None:
+    with open(options.file, "rb") as stream:
+        data = stream.read()
+    print(verify.check(data))
+
+
+def _log_prob(options) -> None:
+    log_prob = Model(options.file).log_prob(_load(options.data), _load(options.context))
+    _store(options.output, log_prob[:, None])
+
+
+def _sample(options) -> None:
+    model = Model(options.file)
+    x, _ = model.sample(options.n, _load(options.context), options.seed, options.stream, options.index)
+    _store(options.output, x)
+
+
+def _c_array(options) -> None:
+    with open(options.file, "rb") as stream:
+        text = c_array(stream.read(), options.name)
+    if options.output == "-":
+        sys.stdout.write(text)
+    else:
+        with open(options.output, "w", encoding="ascii") as stream:
+            stream.write(text)
+
+
+def _load(path) -> np.ndarray | None:
+    """The rows of a CSV file without a header."""
+    if path is None:
+        return None
+    try:
+        rows = np.loadtxt(sys.stdin if path == "-" else path, delimiter=",", ndmin=2, dtype=np.float32)
+    except ValueError as error:
+        raise Error(f"{path}: {error}") from None
+    if rows.size == 0:
+        raise Error(f"{path}: there are no rows")
+    return rows
+
+
+def _store(path: str, rows: np.ndarray) -> None:
+    np.savetxt(sys.stdout if path == "-" else path, rows, delimiter=",", fmt="%.9g")
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) >= 1 << 64:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 to 2^64 - 1")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

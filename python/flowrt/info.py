@@ -1,0 +1,62 @@
+"""A file in words: its steps, orders, sizes and metadata."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+
+from .format import File
+from .format.codes import Activation, BaseKind, Form, Function, Kind, Reads, Scale, Transformer
+from .format.write import encode
+
+
+def describe(file: File) -> str:
+    """Several lines of text."""
+    lines = [f"{file.dim} dimensions, context of {file.context_dim}, {len(encode(file))} bytes"]
+    if file.encoder is not None:
+        lines.append(f"context encoder: {_widths(file.encoder.layers)}")
+    lines += [f"step {i}: {_step(step)}" for i, step in enumerate(file.steps)]
+    lines.append(f"base: {_name(BaseKind(file.base.base))}")
+    if file.metadata:
+        lines += [f"{key}: {value}" for key, value in json.loads(file.metadata).items()]
+    return "\n".join(lines)
+
+
+def _step(step) -> str:
+    if step.kind == Kind.AUTOREGRESSIVE:
+        return _autoregressive(step)
+    if step.kind == Kind.ELEMENTWISE:
+        return "elementwise, " + ", ".join(_name(Function(f)) for f in np.unique(step.function))
+    if step.kind == Kind.PERMUTATION:
+        return f"permutation, {_order(step.index)}"
+    return f"{_name(Kind(step.kind))}, log|det| {step.log_det:.6g}"
+
+
+def _autoregressive(step) -> str:
+    transformer = _name(Transformer(step.transformer))
+    if step.transformer == Transformer.AFFINE:
+        transformer += f" ({_name(Form(step.form))}, {_name(Scale(step.scale))})"
+    elif step.transformer == Transformer.RATIONAL_QUADRATIC:
+        transformer += f" ({step.bins} bins)"
+    coupling = f", {step.passthrough} of {len(step.data_index)} pass through" if step.passthrough else ""
+    return (
+        f"autoregressive, reads {_name(Reads(step.reads))}, {transformer}, {len(step.stage_end)} stages{coupling}, "
+        f"order of the data {_order(step.data_index)}, of the noise {_order(step.noise_index)}, layers {_widths(step.layers)}"
+    )
+
+
+def _order(index) -> str:
+    if np.array_equal(index, np.arange(len(index))):
+        return "ascending"
+    if np.array_equal(index, np.arange(len(index))[::-1]):
+        return "descending"
+    return " ".join(map(str, index[:8])) + (" ..." if len(index) > 8 else "")
+
+
+def _widths(layers) -> str:
+    return ", ".join(f"{layer.width} {_name(Activation(layer.activation))}" for layer in layers)
+
+
+def _name(code) -> str:
+    return code.name.lower().replace("_", " ")

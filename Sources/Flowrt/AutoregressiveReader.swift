@@ -53,13 +53,15 @@ func readAutoregressive(
   let stageEnd = try blocks.integers(stages)
   var previous: UInt64 = 0
   var skipIsBoundary = skip == 0
-  for s in 0..<stages {
+  var s: UInt64 = 0
+  while s < stages {
     let end = UInt64(stageEnd[Int(truncatingIfNeeded: s)])
     if end <= previous || end > dim || (s == stages &- 1 && end != dim) {
       throw blocks.refusal(FLOWRT_ERR_MALFORMED, offset: stagesAt &+ 4 &* s, expected: dim, found: end)
     }
     if end == skip { skipIsBoundary = true }
     previous = end
+    s &+= 1
   }
   if !skipIsBoundary { try refuse(FLOWRT_ERR_MALFORMED, 8, skip) }
 
@@ -69,18 +71,20 @@ func readAutoregressive(
   let inputs = flowrt_degrees(table: stageEnd, shift: -1, skip: 0, factor: 1)
   var facts = InlineArray<128, LayerFacts>(repeating: LayerFacts())
   var activations: UInt64 = 0
-  for number in 0..<Int(step.layer_count) {
-    let index = UInt64(first) &+ UInt64(number)
+  var number: UInt64 = 0
+  while number < UInt64(step.layer_count) {
+    let index = UInt64(first) &+ number
     blocks.record = Int32(truncatingIfNeeded: index)
     let at = 64 &+ 64 &* index
     let layer = (blocks.base + Int(truncatingIfNeeded: at)).load(as: flowrt_layer_record.self)
-    let isOutput = number == Int(step.layer_count) &- 1
+    let isOutput = number == UInt64(step.layer_count) &- 1
     let reader = LayerReader(
-      layer: layer, at: at, number: number, stages: stages, dim: dim, contextDim: UInt64(header.context_dim),
+      layer: layer, at: at, number: UInt16(truncatingIfNeeded: number), stages: stages, dim: dim, contextDim: UInt64(header.context_dim),
       inputs: inputs)
-    facts[unchecked: number] = try reader.read(
+    facts[unchecked: Int(truncatingIfNeeded: number)] = try reader.read(
       &blocks, facts, outputs: isOutput ? outputs : nil, outputWidth: (dim &- skip) &* parameters, &view)
     activations &+= (UInt64(layer.width) &+ 15) & ~15
+    number &+= 1
   }
   view.layer_count &+= UInt32(step.layer_count)
   view.activations_size = max(view.activations_size, activations)
@@ -104,7 +108,7 @@ private func readTransformer(
   }
   let (p0, p1, p2) = (step.p.0, step.p.1, step.p.2)
   let isFinite = p0 - p0 == 0 && p1 - p1 == 0 && p2 - p2 == 0
-  var used = 1
+  var used: UInt64 = 1
   var isValid = true
   switch step.scale {
   case 0: used = 0
@@ -115,14 +119,14 @@ private func readTransformer(
   }
   if !isFinite || !isValid { try refuse(FLOWRT_ERR_MALFORMED, 24, UInt64(p0.bitPattern)) }
   if step.form == 2 && (step.scale != 4 || p0 != 0) { try refuse(FLOWRT_ERR_MALFORMED, 16, 2) }
-  try requireZero(raw, offset, from: 24 + 4 * used, to: 64, blocks)
+  try requireZero(raw, offset, from: 24 &+ 4 &* used, blocks)
 }
 
 private struct LayerReader {
   let layer: flowrt_layer_record
   /// Byte offset of the record.
   let at: UInt64
-  let number: Int
+  let number: UInt16
   let stages, dim, contextDim: UInt64
   let inputs: flowrt_degrees
 
@@ -142,13 +146,16 @@ private struct LayerReader {
       throw refusal(blocks, FLOWRT_ERR_MALFORMED, 4, width, expected: outputWidth)
     }
     try requireZero(blocks.base + Int(truncatingIfNeeded: at), at, from: 22, to: 24, blocks)
-    try requireZero(blocks.base + Int(truncatingIfNeeded: at), at, from: 28, to: 64, blocks)
-    if layer.source > UInt16(number) &+ 1 { throw refusal(blocks, FLOWRT_ERR_MALFORMED, 8, UInt64(layer.source)) }
+    try requireZero(blocks.base + Int(truncatingIfNeeded: at), at, from: 28, blocks)
+    if layer.source > number &+ 1 { throw refusal(blocks, FLOWRT_ERR_MALFORMED, 8, UInt64(layer.source)) }
     if layer.context > 1 { throw refusal(blocks, FLOWRT_ERR_FEATURE, 10, UInt64(layer.context)) }
     if layer.context == 1 && contextDim == 0 { throw refusal(blocks, FLOWRT_ERR_MALFORMED, 10, 1) }
     if layer.scaled > 7 { throw refusal(blocks, FLOWRT_ERR_MALFORMED, 20, UInt64(layer.scaled)) }
 
-    var facts = LayerFacts(width: width, degrees: outputs ?? flowrt_degrees(), isContextOnly: layer.source == 0)
+    var hasConstantSource = false
+    if layer.source >= 2 { hasConstantSource = earlier[unchecked: Int(layer.source) &- 2].isContextOnly }
+    var facts = LayerFacts(
+      width: width, degrees: outputs ?? flowrt_degrees(), isContextOnly: layer.source == 0 || hasConstantSource)
     if outputs == nil { facts.degrees = try readDegrees(&blocks, width) }
     try readOperand(blocks, earlier, layer.gate, fieldAt: 12, scaledBit: 0, &facts)
     try readOperand(blocks, earlier, layer.add.0, fieldAt: 14, scaledBit: layer.scaled & 1, &facts)
@@ -161,9 +168,13 @@ private struct LayerReader {
 
     _ = try blocks.floats(width)
     view.parameter_count &+= width
-    for bit in 0..<3 as Range<UInt16> where layer.scaled & (1 &<< bit) != 0 {
-      _ = try blocks.floats(width)
-      view.parameter_count &+= width
+    var scaled = layer.scaled
+    while scaled != 0 {
+      if scaled & 1 != 0 {
+        _ = try blocks.floats(width)
+        view.parameter_count &+= width
+      }
+      scaled &>>= 1
     }
     let panels = (width &+ 15) / 16
     if layer.context == 1 {
@@ -176,7 +187,7 @@ private struct LayerReader {
       try readWeights(&blocks, facts, visible, panels, &view)
       view.panel_count &+= panels
     }
-    if facts.isContextOnly || layer.context == 1 { view.prologue_size &+= panels &* 16 }
+    if facts.isContextOnly || hasConstantSource || layer.context == 1 { view.prologue_size &+= panels &* 16 }
     return facts
   }
 
@@ -199,12 +210,14 @@ private struct LayerReader {
     let start = blocks.next
     let table = try blocks.integers(stages)
     var previous: UInt64 = 0
-    for g in 0..<stages {
+    var g: UInt64 = 0
+    while g < stages {
       let end = UInt64(table[Int(truncatingIfNeeded: g)])
       if end < previous || end > width || (g == stages &- 1 && end != width) {
         throw blocks.refusal(FLOWRT_ERR_MALFORMED, offset: start &+ 4 &* g, expected: width, found: end)
       }
       previous = end
+      g &+= 1
     }
     return flowrt_degrees(table: table, shift: 0, skip: 0, factor: 1)
   }
@@ -218,14 +231,18 @@ private struct LayerReader {
       if scaledBit != 0 { throw refusal(blocks, FLOWRT_ERR_MALFORMED, 20, UInt64(layer.scaled)) }
       return
     }
-    if field == 1 || field > UInt16(number) &+ 1 { throw refusal(blocks, FLOWRT_ERR_MALFORMED, fieldAt, UInt64(field)) }
+    if field == 1 || field > number &+ 1 { throw refusal(blocks, FLOWRT_ERR_MALFORMED, fieldAt, UInt64(field)) }
     let operand = earlier[unchecked: Int(field) &- 2]
     if operand.width != facts.width {
       throw refusal(blocks, FLOWRT_ERR_MALFORMED, fieldAt, operand.width, expected: facts.width)
     }
-    for g in 0..<stages where operand.degrees.count(g) < facts.degrees.count(g) {
-      throw refusal(
-        blocks, FLOWRT_ERR_MALFORMED, fieldAt, operand.degrees.count(g), expected: facts.degrees.count(g))
+    var g: UInt64 = 0
+    while g < stages {
+      if operand.degrees.count(g) < facts.degrees.count(g) {
+        throw refusal(
+          blocks, FLOWRT_ERR_MALFORMED, fieldAt, operand.degrees.count(g), expected: facts.degrees.count(g))
+      }
+      g &+= 1
     }
     if !operand.isContextOnly { facts.isContextOnly = false }
   }
@@ -233,28 +250,32 @@ private struct LayerReader {
   private func readWeights(
     _ blocks: inout Blocks, _ facts: LayerFacts, _ visible: flowrt_degrees, _ panels: UInt64, _ view: inout flowrt_view
   ) throws(Refusal) {
-    /// Degree of a unit; the units of a layer are asked in ascending order or from the start.
-    func degree(_ unit: UInt64, from: UInt64) -> UInt64 {
-      var g = from
-      while g < stages &- 1 && facts.degrees.count(g) <= unit { g &+= 1 }
-      return g
+    /// Moves `degree` on to that of a unit; units are asked in ascending order, so all of it is linear.
+    func advance(_ degree: inout UInt64, to unit: UInt64) -> UInt64 {
+      while degree < stages &- 1 && facts.degrees.count(degree) <= unit { degree &+= 1 }
+      return visible.count(degree)
     }
     let width = facts.width
     var lines: UInt64 = 0
-    var g: UInt64 = 0
-    for panel in 0..<panels {
-      g = degree(min(panel &* 16 &+ 15, width &- 1), from: g)
-      lines &+= visible.count(g)
+    var panelDegree: UInt64 = 0
+    var panel: UInt64 = 0
+    while panel < panels {
+      lines &+= advance(&panelDegree, to: min(panel &* 16 &+ 15, width &- 1))
+      panel &+= 1
     }
     var seen: UInt64 = 0
-    for g in 0..<stages {
+    var g: UInt64 = 0
+    while g < stages {
       let units = facts.degrees.count(g)
       view.parameter_count &+= (units &- seen) &* visible.count(g)
       seen = units
+      g &+= 1
     }
+    panelDegree = 0
+    var unitDegree: UInt64 = 0
     try blocks.panels(
       width: width, lines: lines,
-      panelLines: { visible.count(degree(min($0 &* 16 &+ 15, width &- 1), from: 0)) },
-      visible: { visible.count(degree($0, from: 0)) })
+      panelLines: { advance(&panelDegree, to: min($0 &* 16 &+ 15, width &- 1)) },
+      visible: { advance(&unitDegree, to: $0) })
   }
 }

@@ -41,9 +41,11 @@ struct Blocks {
   mutating func integers(_ count: UInt64) throws(Refusal) -> UnsafePointer<UInt32> {
     let start = next
     let block = try take(count &* 4).assumingMemoryBound(to: UInt32.self)
-    for i in count..<(next &- start) / 4 where block[Int(truncatingIfNeeded: i)] != 0 {
-      throw refusal(
-        FLOWRT_ERR_MALFORMED, offset: start &+ 4 &* i, found: UInt64(block[Int(truncatingIfNeeded: i)]))
+    var i = count
+    while i < (next &- start) / 4 {
+      let value = block[Int(truncatingIfNeeded: i)]
+      if value != 0 { throw refusal(FLOWRT_ERR_MALFORMED, offset: start &+ 4 &* i, found: UInt64(value)) }
+      i &+= 1
     }
     return block
   }
@@ -53,8 +55,10 @@ struct Blocks {
     let start = next
     let block = try take(count &* 4).assumingMemoryBound(to: Float.self)
     if verify {
-      for i in 0..<(next &- start) / 4 {
+      var i: UInt64 = 0
+      while i < (next &- start) / 4 {
         try check(block[Int(truncatingIfNeeded: i)], isParameter: i < count, at: start &+ 4 &* i)
+        i &+= 1
       }
     }
     return block
@@ -71,17 +75,23 @@ struct Blocks {
     if lines > UInt64(UInt32.max) { throw refusal(FLOWRT_ERR_LIMIT, offset: start, expected: UInt64(UInt32.max), found: lines) }
     if !verify { return }
     var first: UInt64 = 0
-    for panel in 0..<(width &+ 15) / 16 {
+    var panel: UInt64 = 0
+    while panel < (width &+ 15) / 16 {
       let count = panelLines(panel)
-      for lane in 0..<16 as Range<UInt64> {
+      var lane: UInt64 = 0
+      while lane < 16 {
         let unit = panel &* 16 &+ lane
         let used = unit < width ? visible(unit) : 0
-        for line in 0..<count {
+        var line: UInt64 = 0
+        while line < count {
           let i = (first &+ line) &* 16 &+ lane
           try check(block[Int(truncatingIfNeeded: i)], isParameter: line < used, at: start &+ 4 &* i)
+          line &+= 1
         }
+        lane &+= 1
       }
       first &+= count
+      panel &+= 1
     }
   }
 
@@ -97,14 +107,16 @@ struct Blocks {
     let start = next
     let block = try integers(count)
     var seen = InlineArray<1024, UInt64>(repeating: 0)  // one bit for each of at most 65536 coordinates
-    for i in 0..<Int(truncatingIfNeeded: count) {
-      let value = UInt64(block[i])
+    var i: UInt64 = 0
+    while i < count {
+      let value = UInt64(block[Int(truncatingIfNeeded: i)])
       let word = Int(truncatingIfNeeded: value / 64)
       let bit = UInt64(1) &<< (value & 63)
       if value >= count || seen[unchecked: word] & bit != 0 {
-        throw refusal(FLOWRT_ERR_MALFORMED, offset: start &+ 4 &* UInt64(i), expected: count, found: value)
+        throw refusal(FLOWRT_ERR_MALFORMED, offset: start &+ 4 &* i, expected: count, found: value)
       }
       seen[unchecked: word] |= bit
+      i &+= 1
     }
     return block
   }

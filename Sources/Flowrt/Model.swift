@@ -25,27 +25,29 @@ public func flowrt_model_open(
   _ model: UnsafeMutablePointer<flowrt_model>!, _ data: UnsafeRawPointer!, _ size: Int, _ flags: UInt32,
   _ detail: UnsafeMutablePointer<flowrt_error_detail>!
 ) -> flowrt_status {
-  let target = UnsafeMutablePointer<flowrt_model>?(model)
+  let target: UnsafeMutablePointer<flowrt_model>? = model
+  let bytes: UnsafeRawPointer? = data
+  let report: UnsafeMutablePointer<flowrt_error_detail>? = detail
   var refusal = Refusal(status: FLOWRT_OK)
   let knownFlags: UInt32 = FLOWRT_OPEN_VERIFY | 0xFF00
-  if target == nil || UnsafeRawPointer?(data) == nil || flags & ~knownFlags != 0 {
-    refusal = Refusal(status: FLOWRT_ERR_ARGUMENT)
-  } else {
+  if let target, let bytes, flags & ~knownFlags == 0 {
     do throws(Refusal) {
-      var view = try readModel(data, UInt64(UInt(bitPattern: size)), verify: flags & FLOWRT_OPEN_VERIFY != 0)
+      var view = try readModel(bytes, UInt64(UInt(bitPattern: size)), verify: flags & FLOWRT_OPEN_VERIFY != 0)
       let cap = (flags >> 8) & 0xFF
       view.level = cap == 0 ? bestLevel() : min(cap, bestLevel())
       withUnsafeMutablePointer(to: &view) { $0.pointee.tag = tag($0) }
-      UnsafeMutableRawPointer(model).storeBytes(of: view, as: flowrt_view.self)
+      UnsafeMutableRawPointer(target).storeBytes(of: view, as: flowrt_view.self)
     } catch {
       refusal = error
     }
+  } else {
+    refusal = Refusal(status: FLOWRT_ERR_ARGUMENT)
   }
   if refusal.status != FLOWRT_OK, let target {
     let words = UnsafeMutableRawPointer(target).assumingMemoryBound(to: UInt64.self)
     for i in 0..<viewWords { words[i] = 0 }
   }
-  if let detail = UnsafeMutablePointer<flowrt_error_detail>?(detail) { detail.pointee = refusal.detail }
+  if let report { report.pointee = refusal.detail }
   return refusal.status
 }
 
@@ -53,7 +55,8 @@ public func flowrt_model_open(
 public func flowrt_model_get_info(
   _ model: UnsafePointer<flowrt_model>!, _ info: UnsafeMutablePointer<flowrt_model_info>!
 ) -> flowrt_status {
-  guard let model, let target = UnsafeMutablePointer<flowrt_model_info>?(info) else { return FLOWRT_ERR_ARGUMENT }
+  let info: UnsafeMutablePointer<flowrt_model_info>? = info
+  guard let model, let target = info else { return FLOWRT_ERR_ARGUMENT }
   guard let view = openView(model)?.pointee else { return FLOWRT_ERR_MODEL }
   let room = Int(target.pointee.struct_size)
   if room < 8 { return FLOWRT_ERR_ARGUMENT }

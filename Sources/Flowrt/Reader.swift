@@ -61,14 +61,14 @@ func readModel(_ data: UnsafeRawPointer, _ size: UInt64, verify: Bool) throws(Re
       try readDiagonal(record, offset, UInt64(header.dim), &blocks, &view)
       view.step_count &+= 1
     case FLOWRT_RECORD_PERMUTATION:
-      try requireZero(UnsafeRawPointer(record), offset, from: 2, to: 64, blocks)
+      try requireZero(UnsafeRawPointer(record), offset, from: 2, blocks)
       _ = try blocks.permutation(UInt64(header.dim))
       view.step_count &+= 1
     case FLOWRT_RECORD_BASE:
       if record.pointee.reads != 0 {
         throw blocks.refusal(FLOWRT_ERR_FEATURE, offset: offset &+ 2, found: UInt64(record.pointee.reads))
       }
-      try requireZero(UnsafeRawPointer(record), offset, from: 4, to: 64, blocks)
+      try requireZero(UnsafeRawPointer(record), offset, from: 4, blocks)
       if index != header.record_count {
         throw blocks.refusal(
           FLOWRT_ERR_MALFORMED, offset: Field.recordCount, expected: UInt64(index), found: UInt64(header.record_count))
@@ -76,8 +76,9 @@ func readModel(_ data: UnsafeRawPointer, _ size: UInt64, verify: Bool) throws(Re
       if blocks.next != blocks.end {
         throw blocks.refusal(FLOWRT_ERR_MALFORMED, offset: blocks.next, expected: blocks.next, found: blocks.end)
       }
-      let workspace = fullWorkspaceSize(view)
-      if workspace == nil || workspace! > UInt64(Int.max) { throw blocks.refusal(FLOWRT_ERR_LIMIT, offset: 0) }
+      guard let workspace = fullWorkspaceSize(view), workspace <= UInt64(UInt(bitPattern: Int.max)) else {
+        throw blocks.refusal(FLOWRT_ERR_LIMIT, offset: 0)
+      }
       return view
     case FLOWRT_RECORD_LAYER:
       throw blocks.refusal(FLOWRT_ERR_MALFORMED, offset: offset, found: UInt64(record.pointee.kind))
@@ -117,17 +118,22 @@ private func readHeader(_ data: UnsafeRawPointer, _ header: flowrt_file_header, 
   if header.metadata_size > size &- records {
     try refuse(FLOWRT_ERR_MALFORMED, Field.metadataSize, expected: size &- records, found: header.metadata_size)
   }
-  for offset in Field.reserved..<64 {
+  var i: UInt64 = 0
+  while i < 64 &- Field.reserved {
+    let offset = Field.reserved &+ i
     let byte = data.load(fromByteOffset: Int(truncatingIfNeeded: offset), as: UInt8.self)
     if byte != 0 { try refuse(FLOWRT_ERR_MALFORMED, offset, found: UInt64(byte)) }
+    i &+= 1
   }
 }
 
 private func readChecksum(_ data: UnsafeRawPointer, _ size: UInt64, _ stored: UInt32) throws(Refusal) {
   var crc = Crc32()
-  for i in 0..<size {
+  var i: UInt64 = 0
+  while i < size {
     let isField = i >= Field.crc32 && i < Field.crc32 &+ 4
     crc.add(isField ? 0 : data.load(fromByteOffset: Int(truncatingIfNeeded: i), as: UInt8.self))
+    i &+= 1
   }
   if crc.value != stored {
     throw Refusal(
@@ -137,11 +143,13 @@ private func readChecksum(_ data: UnsafeRawPointer, _ size: UInt64, _ stored: UI
 
 /// Bytes from ..< to of a record must be zero.
 func requireZero(
-  _ record: UnsafeRawPointer, _ offset: UInt64, from: Int, to: Int, _ blocks: Blocks
+  _ record: UnsafeRawPointer, _ offset: UInt64, from: UInt64, to: UInt64 = 64, _ blocks: Blocks
 ) throws(Refusal) {
-  for i in from..<to {
-    let byte = record.load(fromByteOffset: i, as: UInt8.self)
-    if byte != 0 { throw blocks.refusal(FLOWRT_ERR_MALFORMED, offset: offset &+ UInt64(i), found: UInt64(byte)) }
+  var i = from
+  while i < to {
+    let byte = record.load(fromByteOffset: Int(truncatingIfNeeded: i), as: UInt8.self)
+    if byte != 0 { throw blocks.refusal(FLOWRT_ERR_MALFORMED, offset: offset &+ i, found: UInt64(byte)) }
+    i &+= 1
   }
 }
 
@@ -151,15 +159,19 @@ private func readDiagonal(
 ) throws(Refusal) {
   let raw = UnsafeRawPointer(record)
   try requireZero(raw, offset, from: 2, to: 8, blocks)
-  try requireZero(raw, offset, from: 16, to: 64, blocks)
+  try requireZero(raw, offset, from: 16, blocks)
   let logDet = raw.load(fromByteOffset: 8, as: Double.self)
   if logDet - logDet != 0 {
     throw blocks.refusal(FLOWRT_ERR_MALFORMED, offset: offset &+ 8, found: logDet.bitPattern)
   }
   let start = blocks.next
   let scale = try blocks.floats(dim)
-  for i in 0..<dim where blocks.verify && scale[Int(truncatingIfNeeded: i)] == 0 {
-    throw blocks.refusal(FLOWRT_ERR_VALUE, offset: start &+ 4 &* i)
+  var i: UInt64 = 0
+  while i < dim {
+    if blocks.verify && scale[Int(truncatingIfNeeded: i)] == 0 {
+      throw blocks.refusal(FLOWRT_ERR_VALUE, offset: start &+ 4 &* i)
+    }
+    i &+= 1
   }
   _ = try blocks.floats(dim)
   view.parameter_count &+= 2 &* dim

@@ -49,7 +49,7 @@ public func flowrt_sample(
   _ x: UnsafeMutablePointer<Float>!, _ log_prob: UnsafeMutablePointer<Float>!,
   _ workspace: UnsafeMutableRawPointer!, _ workspace_size: Int
 ) -> flowrt_status {
-  let rngPointer = UnsafeMutablePointer<flowrt_rng>?(rng)
+  let rngPointer: UnsafeMutablePointer<flowrt_rng>? = rng
   let status = Arguments(
     verb: FLOWRT_VERB_SAMPLE, count: count, context: context, contextRows: context_rows, output: x,
     logOutput: log_prob, workspace: workspace, workspaceSize: workspace_size, rng: rngPointer?.pointee

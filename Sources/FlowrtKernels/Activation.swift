@@ -6,7 +6,7 @@ enum Activation: UInt16 {
 }
 
 /// f(v). `a` is the layer's parameter (elu, leaky relu).
-@inline(__always) func activate(_ v: Lanes, _ activation: Activation, _ a: Float) -> Lanes {
+@inline(never) func activate(_ v: Lanes, _ activation: Activation, _ a: Float) -> Lanes {
   switch activation {
   case .identity: return v
   case .relu: return atLeast(0, v)
@@ -20,4 +20,36 @@ enum Activation: UInt16 {
   case .softplus: return softplus(v)
   case .softsign: return v / (1 + magnitude(v))
   }
+}
+
+/// Applies an activation to floats first ..< end; the other floats of the vectors that hold them stay as they are.
+func activateInPlace(
+  _ values: UnsafeMutablePointer<Float>, _ first: Int, _ end: Int, _ activation: Activation, _ a: Float
+) {
+  @inline(__always) func forEachVector(_ f: (Lanes) -> Lanes) {
+    var index = first & ~15
+    if index < first || end &- index < 16 {
+      values.store(f(values.lanes(index)), index, where: lanes(from: index, in: first, end))
+      index &+= 16
+    }
+    while index &+ 16 <= end {
+      values.store(f(values.lanes(index)), index)
+      index &+= 16
+    }
+    if index < end { values.store(f(values.lanes(index)), index, where: lanes(from: index, in: first, end)) }
+  }
+  // The most frequent ones in loops of their own.
+  switch activation {
+  case .identity: return
+  case .relu: forEachVector { atLeast(0, $0) }
+  case .tanh: forEachVector { tanh($0) }
+  default: forEachVector { activate($0, activation, a) }
+  }
+}
+
+/// Which of floats index ..< index + 16 are in first ..< end.
+@inline(__always) func lanes(from index: Int, in first: Int, _ end: Int) -> LaneMask {
+  let lane = laneNumbers()
+  return (lane .>= LaneBits(repeating: Int32(truncatingIfNeeded: first &- index)))
+    .& (lane .< LaneBits(repeating: Int32(truncatingIfNeeded: end &- index)))
 }

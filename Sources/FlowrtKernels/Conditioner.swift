@@ -56,12 +56,17 @@ struct Conditioner {
     let end = layer.pointee.degrees.count(g)
     let first = Int(layer.pointee.final_units)
     if rows == 1 {
-      if layer.pointee.source != noLayer { advanceRow(layer, to: g) }
+      if hasSource(layer) { advanceRow(layer, to: g) }
       if first < end { finish(layer, first, end) }
     } else if first < end {
       advanceTile(layer, to: g, end)
     }
     layer.pointee.final_units = UInt32(truncatingIfNeeded: max(first, end))
+  }
+
+  /// Whether the accumulators still have to be filled from a source: not if the prologue did it.
+  @inline(__always) private func hasSource(_ layer: Layer) -> Bool {
+    layer.pointee.source != noLayer && !(layer.pointee.constant_source != 0 && contextTile == nil)
   }
 
   @inline(__always) private func sourceValues(_ layer: Layer) -> UnsafeMutablePointer<Float> {
@@ -108,7 +113,7 @@ struct Conditioner {
     let degrees = layer.pointee.degrees
     let visible = layer.pointee.visible
     let width = Int(layer.pointee.width)
-    let hasSource = layer.pointee.source != noLayer
+    let hasSource = hasSource(layer)
     let target = values(layer)
     let source: UnsafeMutablePointer<Float> = hasSource ? sourceValues(layer) : target
     var degree = Int(layer.pointee.degree)
@@ -196,10 +201,12 @@ func finishLayer(
   let activation = Activation(rawValue: layer.pointee.activation).unsafelyUnwrapped
   let a = layer.pointee.a
   let isPlain = add0.values == nil && add1.values == nil && add2.values == nil && gate.values == nil
-  if isPlain && activation == .identity { return }
+  if isPlain {
+    activateInPlace(values, first &* rows, end &* rows, activation, a)
+    return
+  }
   @inline(__always) func value(_ index: Int, _ unit: Int) -> Lanes {
     var v = values.lanes(index)
-    if isPlain { return activate(v, activation, a) }
     v = add(v, add0, layer.pointee.scale.0, index, unit)
     v = add(v, add1, layer.pointee.scale.1, index, unit)
     v = add(v, add2, layer.pointee.scale.2, index, unit)
@@ -214,26 +221,14 @@ func finishLayer(
     guard let scale else { return v + added }
     return fma(rows == 1 ? scale.lanes(unit) : Lanes(repeating: scale[unit]), added, v)
   }
-  if rows == 1 {
-    // Lanes are units: whole vectors, of which the first and the last may be partly outside.
-    var unit = first & ~15
-    while unit < end {
-      let lane = laneNumbers() &+ LaneBits(repeating: Int32(truncatingIfNeeded: unit))
-      let inside =
-        (lane .>= LaneBits(repeating: Int32(truncatingIfNeeded: first)))
-        .& (lane .< LaneBits(repeating: Int32(truncatingIfNeeded: end)))
-      values.store(value(unit, unit), unit, where: inside)
-      unit &+= 16
+  // Whole vectors: of 16 units of a row, the first and the last of which may be partly outside, or of 16 rows of a unit.
+  let vectors = rows == 1 ? 1 : rows / 16
+  var unit = rows == 1 ? first & ~15 : first
+  while unit < end {
+    for vector in 0..<vectors {
+      let index = unit &* rows &+ vector &* 16
+      values.store(value(index, unit), index, where: lanes(from: index, in: first &* rows, end &* rows))
     }
-  } else {
-    var index = first &* rows
-    for unit in first..<end {
-      var row = 0
-      while row < rows {
-        values.store(value(index, unit), index)
-        index &+= 16
-        row &+= 16
-      }
-    }
+    unit &+= rows == 1 ? 16 : 1
   }
 }

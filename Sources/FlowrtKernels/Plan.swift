@@ -138,9 +138,12 @@ private func planLayer(
     plan.weights = blocks.takeLines(line)
   }
 
-  plan.context_only = !isOutput && plan.source == noLayer && allContextOnly(plan, step) ? 1 : 0
+  let hasConstantSource = plan.source >= 0 && step.layers[Int(plan.source)].context_only != 0
+  plan.constant_source = hasConstantSource ? 1 : 0
+  let isConstant = (plan.source == noLayer || hasConstantSource) && allContextOnly(plan, step)
+  plan.context_only = isConstant && !isOutput ? 1 : 0
   let padded = plan.panels &* 16
-  if plan.context_only != 0 || record.context != 0 {
+  if plan.context_only != 0 || hasConstantSource || record.context != 0 {
     plan.start = prologue
     prologue += Int(padded)
   } else {

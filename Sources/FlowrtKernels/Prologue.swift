@@ -1,7 +1,8 @@
 // The prologue: the part of every conditioner that depends on the context alone.
 //
-// For a layer with context weights: bias + W_context context, from which its accumulators start. For a layer that depends on
-// the context alone: its values. Computed for one context; once for a whole call if all rows share it.
+// For a layer that is fed by the context, or by a layer that depends on the context alone: the sum of bias and those terms,
+// from which its accumulators start. For a layer that depends on the context alone: its values. Computed for one context; once
+// for a whole call if all rows share it.
 
 import FlowrtShim
 
@@ -15,16 +16,19 @@ func makePrologue(_ call: flowrt_call, _ context: UnsafePointer<Float>?) {
     for number in 0..<Int(step.pointee.record.pointee.layer_count) {
       let layer = layers + number
       let isContextOnly = layer.pointee.context_only != 0
-      if !isContextOnly && layer.pointee.context_weights == nil { continue }
+      let hasConstantSource = layer.pointee.constant_source != 0
+      if !isContextOnly && !hasConstantSource && layer.pointee.context_weights == nil { continue }
       let target = layer.pointee.start!
       let panels = Int(layer.pointee.panels)
       for panel in 0..<panels { target.store(layer.pointee.bias.lanes(panel &* 16), panel &* 16) }
       if let weights = layer.pointee.context_weights, let context {
-        for panel in 0..<panels {
-          var line = UInt32(truncatingIfNeeded: panel &* contextDim)
-          accumulateColumns(
-            target + panel &* 16, weights, &line, context, panels: 1, from: 0, to: contextDim, keep: 0)
-        }
+        accumulateDense(target, weights, context, panels: panels, lines: contextDim)
+      }
+      if hasConstantSource {
+        let source = layers + Int(layer.pointee.source)
+        accumulateDense(
+          target, layer.pointee.weights, UnsafePointer(source.pointee.start), panels: panels,
+          lines: Int(source.pointee.width))
       }
       if isContextOnly {
         @inline(__always) func operand(_ index: Int32) -> Operand {
@@ -36,5 +40,16 @@ func makePrologue(_ call: flowrt_call, _ context: UnsafePointer<Float>?) {
           gate: operand(layer.pointee.gate))
       }
     }
+  }
+}
+
+/// acc[u] += sum over all k of w[k][u] * source[k], for panels that all have `lines` lines.
+private func accumulateDense(
+  _ acc: UnsafeMutablePointer<Float>, _ weights: UnsafePointer<Float>, _ source: UnsafePointer<Float>, panels: Int,
+  lines: Int
+) {
+  for panel in 0..<panels {
+    var firstLine = UInt32(truncatingIfNeeded: panel &* lines)
+    accumulateColumns(acc + panel &* 16, weights, &firstLine, source, panels: 1, from: 0, to: lines, keep: 0)
   }
 }

@@ -66,7 +66,7 @@ struct Affine {
   }
 
   /// The unknown side from the known one, and log s = log|dq/dr|. `fromRead`: r is known.
-  @inline(__always) func apply(_ t: Lanes, _ a: Lanes, _ known: Lanes, fromRead: Bool) -> (value: Lanes, logS: Lanes) {
+  @inline(never) func apply(_ t: Lanes, _ a: Lanes, _ known: Lanes, fromRead: Bool) -> (value: Lanes, logS: Lanes) {
     if isAdditive { return (fromRead ? known + t : known - t, Lanes()) }
     let (s, logS) = scale(a)
     switch form {

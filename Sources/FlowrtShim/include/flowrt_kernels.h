@@ -48,7 +48,7 @@ typedef struct flowrt_layer_plan {
     flowrt_degrees degrees; /* of its own units */
     flowrt_degrees visible; /* of its source */
     const float *bias;
-    float *start; /* what an accumulator starts from: the bias, or bias and context in the prologue */
+    float *start; /* what an accumulator starts from: the bias, or the prologue's sum of all that is constant */
     const float *context_weights, *weights;
     const uint32_t *panel_start; /* first line of each panel in weights */
     const float *scale[3];       /* of the added layers; NULL for 1 */
@@ -58,7 +58,8 @@ typedef struct flowrt_layer_plan {
     int32_t gate, add[3];
     float a;
     uint16_t activation;
-    uint16_t context_only;
+    uint8_t context_only;    /* its values depend on the context alone */
+    uint8_t constant_source; /* its source's values do */
     /* how far the sweep has come */
     uint32_t final_units;   /* units whose values are final */
     uint32_t degree;        /* all degrees below this one are final */

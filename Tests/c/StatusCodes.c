@@ -48,8 +48,8 @@ static flow_file copy_of(flow_file file) {
     return copy;
 }
 
-/* Open, expect a refusal that leaves an unusable model and points at `record` and `offset`. */
-static void expect_refusal(int expected, flow_file file, uint32_t flags, int32_t record, uint64_t offset,
+/* Open, expect a refusal that leaves an unusable model and points into the `size` bytes at `offset`, of `record`. */
+static void expect_refusal(int expected, flow_file file, uint32_t flags, int32_t record, uint64_t offset, uint64_t size,
                            const char *what) {
     flowrt_model model;
     flowrt_error_detail detail = {0};
@@ -57,7 +57,7 @@ static void expect_refusal(int expected, flow_file file, uint32_t flags, int32_t
     expect(expected, flowrt_model_open(&model, file.bytes, file.size, flags, &detail), what);
     CHECK(detail.status == expected, "%s: detail.status %d", what, detail.status);
     CHECK(detail.record == record, "%s: detail.record is %d, not %d", what, detail.record, record);
-    CHECK(detail.offset == offset, "%s: detail.offset is %llu, not %llu", what, (unsigned long long)detail.offset,
+    CHECK(detail.offset >= offset && detail.offset < offset + size, "%s: detail.offset is %llu, not %llu", what, (unsigned long long)detail.offset,
           (unsigned long long)offset);
     expect(expected, flowrt_model_open(&model, file.bytes, file.size, flags, NULL), what);
     flowrt_model_info info = FLOWRT_MODEL_INFO_INIT;
@@ -88,8 +88,8 @@ static const edit edits[] = {
     {"too many context floats", FLOWRT_ERR_LIMIT, -1, 32, 4, 65537},
     {"no records", FLOWRT_ERR_MALFORMED, -1, 36, 4, 0},
     {"too many records", FLOWRT_ERR_LIMIT, -1, 36, 4, 65537},
-    {"records that the file cannot hold", FLOWRT_ERR_TRUNCATED, -1, 36, 4, 65536},
-    {"metadata that the file cannot hold", FLOWRT_ERR_TRUNCATED, -1, 40, 8, UINT64_MAX},
+    {"records that the file cannot hold", FLOWRT_ERR_MALFORMED, -1, 36, 4, 65536},
+    {"metadata that the file cannot hold", FLOWRT_ERR_MALFORMED, -1, 40, 8, UINT64_MAX},
     {"reserved byte of the header", FLOWRT_ERR_MALFORMED, -1, 63, 1, 1},
 
     {"unknown kind", FLOWRT_ERR_FEATURE, 0, 0, 2, 99},
@@ -115,7 +115,7 @@ static const edit edits[] = {
     {"a layer of no units", FLOWRT_ERR_MALFORMED, 1, 4, 4, 0},
     {"a layer of too many units", FLOWRT_ERR_LIMIT, 1, 4, 4, 1048577},
     {"source that is not an earlier layer", FLOWRT_ERR_MALFORMED, 1, 8, 2, 2},
-    {"context that is not an earlier layer", FLOWRT_ERR_MALFORMED, 1, 10, 2, 2},
+    {"context that is a layer, which this version does not execute", FLOWRT_ERR_FEATURE, 2, 10, 2, 2},
     {"gate that is not a layer", FLOWRT_ERR_MALFORMED, 2, 12, 2, 1},
     {"gate that is not an earlier layer", FLOWRT_ERR_MALFORMED, 2, 12, 2, 3},
     {"add that is not a layer", FLOWRT_ERR_MALFORMED, 2, 16, 2, 1},
@@ -125,7 +125,7 @@ static const edit edits[] = {
     {"parameter of an activation that has none", FLOWRT_ERR_MALFORMED, 2, 24, 4, 0x3f800000u},
     {"reserved byte of a layer", FLOWRT_ERR_MALFORMED, 2, 63, 1, 1},
     {"output layer of another width", FLOWRT_ERR_MALFORMED, 3, 4, 4, 24},
-    {"context in a step of a flow", FLOWRT_ERR_TRUNCATED, 3, 10, 2, 1},
+    {"a layer that is not as wide as the one that adds it", FLOWRT_ERR_MALFORMED, 3, 14, 2, 2},
 
     {"reserved field of a diagonal step", FLOWRT_ERR_MALFORMED, 8, 2, 2, 1},
     {"reserved byte of a diagonal step", FLOWRT_ERR_MALFORMED, 8, 63, 1, 1},
@@ -133,7 +133,7 @@ static const edit edits[] = {
     {"a base that is not executed", FLOWRT_ERR_FEATURE, 12, 2, 2, 1},
     {"unknown base", FLOWRT_ERR_FEATURE, 12, 2, 2, 6},
     {"reserved byte of the base", FLOWRT_ERR_MALFORMED, 12, 63, 1, 1},
-    {"a step where the base should be", FLOWRT_ERR_MALFORMED, 12, 0, 2, 6},
+    {"a layer where the base should be", FLOWRT_ERR_MALFORMED, 12, 0, 2, 2},
 };
 
 static void check_edits(flow_file file) {
@@ -143,14 +143,8 @@ static void check_edits(flow_file file) {
         flow_file wrong = copy_of(file);
         memcpy(wrong.bytes + offset, &e->value, e->size);
         flow_seal(wrong);
-        flowrt_model model;
-        flowrt_error_detail detail;
-        expect(e->expected, flowrt_model_open(&model, wrong.bytes, wrong.size, 0, &detail), e->what);
-        expect(e->expected, flowrt_model_open(&model, wrong.bytes, wrong.size, FLOWRT_OPEN_VERIFY, &detail), e->what);
-        CHECK(detail.status == e->expected, "%s: detail.status %d", e->what, detail.status);
-        printf("%-60s record %2d (%2d), offset %5llu (%5llu), expected %llu, found %llu\n", e->what, detail.record,
-               e->record, (unsigned long long)detail.offset, (unsigned long long)offset,
-               (unsigned long long)detail.expected, (unsigned long long)detail.found);
+        expect_refusal(e->expected, wrong, 0, e->record, offset, e->size, e->what);
+        expect_refusal(e->expected, wrong, FLOWRT_OPEN_VERIFY, e->record, offset, e->size, e->what);
         flow_free(wrong);
     }
 }
@@ -158,16 +152,16 @@ static void check_edits(flow_file file) {
 static void check_sizes_and_values(flow_file file) {
     flow_file wrong = copy_of(file);
     wrong.size--;
-    expect_refusal(FLOWRT_ERR_TRUNCATED, wrong, 0, -1, 16, "one byte less");
+    expect_refusal(FLOWRT_ERR_TRUNCATED, wrong, 0, -1, 16, 8, "one byte less");
     wrong.size += 2;
-    expect_refusal(FLOWRT_ERR_TRUNCATED, wrong, 0, -1, 16, "one byte more");
+    expect_refusal(FLOWRT_ERR_TRUNCATED, wrong, 0, -1, 16, 8, "one byte more");
     wrong.size = 0;
-    expect_refusal(FLOWRT_ERR_TRUNCATED, wrong, 0, -1, 0, "no bytes");
+    expect_refusal(FLOWRT_ERR_TRUNCATED, wrong, 0, -1, 0, 1, "no bytes");
     flow_free(wrong);
 
     wrong = copy_of(file);
     wrong.bytes[file.size - 1] ^= 1; /* metadata: seen by the checksum alone */
-    expect_refusal(FLOWRT_ERR_CHECKSUM, wrong, FLOWRT_OPEN_VERIFY, -1, 12, "changed metadata");
+    expect_refusal(FLOWRT_ERR_CHECKSUM, wrong, FLOWRT_OPEN_VERIFY, -1, 12, 4, "changed metadata");
     flowrt_model model;
     expect(FLOWRT_OK, flowrt_model_open(&model, wrong.bytes, wrong.size, 0, NULL), "changed metadata, not verified");
     flow_free(wrong);
@@ -181,14 +175,14 @@ static void check_sizes_and_values(flow_file file) {
     const int32_t last_step = 4;
     memcpy(wrong.bytes + shift, &nan_value, sizeof nan_value);
     flow_seal(wrong);
-    expect_refusal(FLOWRT_ERR_VALUE, wrong, FLOWRT_OPEN_VERIFY, last_step, shift, "a shift that is NaN");
+    expect_refusal(FLOWRT_ERR_VALUE, wrong, FLOWRT_OPEN_VERIFY, last_step, shift, 4, "a shift that is NaN");
     memcpy(wrong.bytes + shift, &infinity, sizeof infinity);
     flow_seal(wrong);
-    expect_refusal(FLOWRT_ERR_VALUE, wrong, FLOWRT_OPEN_VERIFY, last_step, shift, "a shift that is infinite");
+    expect_refusal(FLOWRT_ERR_VALUE, wrong, FLOWRT_OPEN_VERIFY, last_step, shift, 4, "a shift that is infinite");
     memcpy(wrong.bytes + shift, &kept, sizeof kept);
     memcpy(wrong.bytes + shift + 40, &one, sizeof one);
     flow_seal(wrong);
-    expect_refusal(FLOWRT_ERR_VALUE, wrong, FLOWRT_OPEN_VERIFY, last_step, shift + 42, "padding that is not zero");
+    expect_refusal(FLOWRT_ERR_VALUE, wrong, FLOWRT_OPEN_VERIFY, last_step, shift + 40, 4, "padding that is not zero");
     flow_free(wrong);
 }
 

@@ -16,10 +16,7 @@ private struct LayerFacts {
 extension flowrt_degrees {
   /// Units of degree <= g. The table was validated: the product is at most the layer's width.
   func count(_ g: UInt64) -> UInt64 {
-    let i = Int(truncatingIfNeeded: g) &+ Int(shift)
-    if i < 0 { return 0 }
-    let n = UInt64(table[i])
-    return n <= UInt64(skip) ? 0 : (n &- UInt64(skip)) &* UInt64(factor)
+    UInt64(bitPattern: flowrt_degrees_count(self, Int64(bitPattern: g)))
   }
 }
 

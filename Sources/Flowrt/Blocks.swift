@@ -31,7 +31,7 @@ struct Blocks {
     let (rounded, overflow) = bytes.addingReportingOverflow(63)
     let padded = rounded & ~63
     if overflow || padded > end &- start {
-      throw refusal(FLOWRT_ERR_MALFORMED, offset: start, expected: padded, found: end &- start)
+      throw refusal(FLOWRT_ERR_TRUNCATED, offset: start, expected: padded, found: end &- start)
     }
     next = start &+ padded
     return base + Int(truncatingIfNeeded: start)
@@ -70,7 +70,7 @@ struct Blocks {
   ) throws(Refusal) {
     let start = next
     let (bytes, overflow) = lines.multipliedReportingOverflow(by: 64)
-    if overflow { throw refusal(FLOWRT_ERR_MALFORMED, offset: start) }
+    if overflow { throw refusal(FLOWRT_ERR_TRUNCATED, offset: start) }
     let block = try take(bytes).assumingMemoryBound(to: Float.self)
     if lines > UInt64(UInt32.max) { throw refusal(FLOWRT_ERR_LIMIT, offset: start, expected: UInt64(UInt32.max), found: lines) }
     if !verify { return }

@@ -46,11 +46,12 @@ func readModel(_ data: UnsafeRawPointer, _ size: UInt64, verify: Bool) throws(Re
   var blocks = Blocks(base: data, start: start, end: size &- header.metadata_size, verify: verify)
   var index: UInt32 = 0
   while true {
-    blocks.record = Int32(truncatingIfNeeded: index)
     let offset = 64 &+ 64 &* UInt64(index)
     if index >= header.record_count {
+      blocks.record = -1
       throw blocks.refusal(FLOWRT_ERR_MALFORMED, offset: Field.recordCount, found: UInt64(header.record_count))
     }
+    blocks.record = Int32(truncatingIfNeeded: index)
     let record = (data + Int(truncatingIfNeeded: offset)).assumingMemoryBound(to: flowrt_step_record.self)
     index &+= 1
     switch Int(record.pointee.kind) {

@@ -13,12 +13,7 @@ let readSide = Int32(FLOWRT_READ_SIDE)
 
 extension flowrt_degrees {
   /// Units of degree <= g.
-  @inline(__always) func count(_ g: Int) -> Int {
-    let i = g &+ Int(shift)
-    if i < 0 { return 0 }
-    let n = Int(table[i]) &- Int(skip)
-    return n <= 0 ? 0 : n &* Int(factor)
-  }
+  @inline(__always) func count(_ g: Int) -> Int { Int(truncatingIfNeeded: flowrt_degrees_count(self, Int64(g))) }
 }
 
 /// Walks the blocks of a file, each a multiple of 64 bytes.

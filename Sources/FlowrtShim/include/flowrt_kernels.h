@@ -43,6 +43,13 @@ typedef struct flowrt_degrees {
     uint32_t skip, factor;
 } flowrt_degrees;
 
+static inline int64_t flowrt_degrees_count(flowrt_degrees degrees, int64_t g) {
+    const int64_t i = g + degrees.shift;
+    if (i < 0) return 0;
+    const int64_t n = (int64_t)degrees.table[i] - (int64_t)degrees.skip;
+    return n <= 0 ? 0 : n * (int64_t)degrees.factor;
+}
+
 /* A layer, made ready for one call. Offsets are in units. */
 typedef struct flowrt_layer_plan {
     flowrt_degrees degrees; /* of its own units */

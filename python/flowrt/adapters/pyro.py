@@ -15,7 +15,7 @@ import numpy as np
 from .. import ir
 from ..errors import ExportError
 from ..format.codes import Form, Reads, Scale
-from .live import Live
+from .live import Live, normal_log_prob
 from .modules import activated, array, concatenated_linear, masked_linear, names, refuse, reordered
 
 framework = "pyro"
@@ -66,14 +66,11 @@ def live(model, dtype) -> Live:
             values = result
         return values, log_det
 
-    def base_log_prob(z, context):
-        return base.log_prob(z.double()).sum(dim=-1).to(dtype)
-
     return Live(
         dtype,
         forward=lambda x, c: run(x, c, to_noise=True),
         inverse=lambda z, c: run(z, c, to_noise=False),
-        base_log_prob=None if base is None else base_log_prob,
+        base_log_prob=None if base is None else lambda z, c: normal_log_prob(z, base.loc.to(dtype), base.scale.to(dtype)),
     )
 
 
@@ -117,9 +114,7 @@ def _copied(transform, dtype):
 
 
 def _normal(model):
-    """The diagonal Normal under a transformed distribution in float64; None for a bare list of transforms."""
-    import torch
-
+    """The diagonal Normal under a transformed distribution; None for a bare list of transforms."""
     if not hasattr(model, "base_dist"):
         return None
     base = model.base_dist
@@ -127,7 +122,7 @@ def _normal(model):
         base = base.base_dist
     if type(base).__name__ != "Normal":
         return refuse(base, _SUPPORTED)
-    return torch.distributions.Normal(base.loc.detach().double(), base.scale.detach().double())
+    return base
 
 
 def _base(model, dim: int):

@@ -12,7 +12,7 @@ from .. import ir
 from ..errors import ExportError
 from ..format.codes import Reads, Scale
 from . import scales
-from .live import Live
+from .live import Live, normal_log_prob
 from .modules import activated, array, concatenated_linear, is_identity, masked_linear, names, refuse
 
 framework = "zuko"
@@ -45,15 +45,15 @@ def live(model, dtype) -> Live:
     """The framework's own evaluation of a copy of the model."""
     flow = Live.copy_of(model, dtype)
 
-    def inverse(z, context):
-        x, log_det = flow.transform(context).inv.call_and_ladj(z)
-        return x, log_det
+    def base_log_prob(z, context):
+        normal = flow.base(context).base_dist
+        return normal_log_prob(z, normal.loc, normal.scale)
 
     return Live(
         dtype,
         forward=lambda x, c: flow.transform(c).call_and_ladj(x),
-        inverse=inverse,
-        base_log_prob=lambda z, c: flow.base(c).log_prob(z),
+        inverse=lambda z, c: flow.transform(c).inv.call_and_ladj(z),
+        base_log_prob=base_log_prob,
     )
 
 

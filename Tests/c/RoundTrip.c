@@ -68,6 +68,25 @@ static void check_sample(const flow_spec *spec, const flowrt_model *model) {
     call_free(density);
 }
 
+/* A sample is the inverse of the noise, to the bit. A flow without steps samples its noise. */
+static void check_sample_of_noise(const flow_spec *spec, const flowrt_model *model, uint32_t level) {
+    const flow_spec no_steps = {"noise", spec->dim, 0, {{0}}};
+    const flow_file file = flow_build(&no_steps, 1);
+    flowrt_model noise_model;
+    CHECK(flow_open_level(&noise_model, file, level), "%s", spec->name);
+    call noise = call_new(&noise_model, SAMPLE, ROWS, 10), sample = call_new(model, SAMPLE, ROWS, 10);
+    call inverse = call_new(model, INVERSE, ROWS, 10);
+    CHECK_STATUS(FLOWRT_OK, call_run(&noise));
+    CHECK_STATUS(FLOWRT_OK, call_run(&sample));
+    memcpy((float *)inverse.input, noise.output, ROWS * spec->dim * sizeof(float));
+    CHECK_STATUS(FLOWRT_OK, call_run(&inverse));
+    CHECK_SAME_BITS(spec->name, inverse.output, sample.output, (size_t)ROWS * spec->dim);
+    call_free(noise);
+    call_free(sample);
+    call_free(inverse);
+    flow_free(file);
+}
+
 /* z or log_det left out, and output in the place of the input: the same bits. */
 static void check_forms(const flow_spec *spec, const flowrt_model *model, verb verb) {
     call c = call_new(model, verb, ROWS, 9), other = call_new(model, verb, ROWS, 9);
@@ -92,11 +111,11 @@ static void check_forms(const flow_spec *spec, const flowrt_model *model, verb v
 }
 
 static void test(const flow_spec *spec, const flowrt_model *model, uint32_t level) {
-    (void)level;
     check_direction(spec, model, FORWARD, INVERSE);
     check_direction(spec, model, INVERSE, FORWARD);
     check_log_prob(spec, model);
     check_sample(spec, model);
+    check_sample_of_noise(spec, model, level);
     check_forms(spec, model, FORWARD);
     check_forms(spec, model, INVERSE);
 }

@@ -25,16 +25,18 @@ endif()
 
 # The stack protector is off because its guard lives in libc.
 set(flowrt_swiftc "${FLOWRT_SWIFTC}" ${FLOWRT_SWIFT_FLAGS}
-    -enable-experimental-feature Embedded -wmo -parse-as-library -no-allocations
+    -enable-experimental-feature Embedded -wmo -parse-as-library
     -Xfrontend -function-sections -Xfrontend -disable-stack-protector -Xcc -fPIC
     -I "${PROJECT_SOURCE_DIR}/include" -I "${PROJECT_SOURCE_DIR}/Sources/FlowrtShim/include")
 
-# Sections that Embedded Swift marks as never to be discarded, and that nothing here uses.
+# Sections that Embedded Swift marks as never to be discarded, and that nothing here uses; and the names of the allocator
+# that discarded code leaves behind (an error if any code still refers to them).
 set(flowrt_discard
     --remove-section=.ARM.exidx.text._swift_exceptionPersonality
     --remove-section=.rel.ARM.exidx.text._swift_exceptionPersonality
     --remove-section=.text._swift_exceptionPersonality --remove-section=.swift_modhash
-    --remove-section=.swift1_autolink_entries --remove-section=.linker-options)
+    --remove-section=.swift1_autolink_entries --remove-section=.linker-options
+    --strip-symbol=posix_memalign --strip-symbol=free)
 set(flowrt_relocatable "${CMAKE_C_COMPILER}" -r -nostdlib -Wl,--force-group-allocation)
 
 set(flowrt_object_dir "${PROJECT_BINARY_DIR}/swift")

@@ -4,6 +4,9 @@
 #   FLOWRT_SWIFT_FLAGS     flags of every swiftc call for this CPU
 #   FLOWRT_LEVEL_<n>_FLAGS flags that raise the instruction set to that of level n
 #
+# -no-allocations lets the compiler prove that nothing allocates. On 32-bit CPUs it cannot: Swift's own UInt64 conversions
+# mention an array there, which is optimised away. The test NoRuntime proves it on the linked library.
+#
 # Other CPUs than x86-64 use Swift's bare-metal Embedded targets: the code makes no system call, so it is the same, and no
 # Swift SDK for the target is needed.
 
@@ -19,20 +22,20 @@ set(FLOWRT_LEVEL_1_FLAGS "")
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|amd64|AMD64)$" AND CMAKE_SIZEOF_VOID_P EQUAL 8)
   set(FLOWRT_CPU x86_64)
   set(FLOWRT_LEVELS 1 2 3)
-  set(FLOWRT_SWIFT_FLAGS -target x86_64-unknown-linux-gnu)
+  set(FLOWRT_SWIFT_FLAGS -target x86_64-unknown-linux-gnu -no-allocations)
   set(FLOWRT_LEVEL_1_FLAGS -Xcc -march=x86-64)
   set(FLOWRT_LEVEL_2_FLAGS -Xcc -march=x86-64-v3)
   set(FLOWRT_LEVEL_3_FLAGS -Xcc -march=x86-64-v4)
 elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64)$" AND CMAKE_SIZEOF_VOID_P EQUAL 8)
   set(FLOWRT_CPU aarch64)
-  set(FLOWRT_SWIFT_FLAGS -target aarch64-none-none-elf)
+  set(FLOWRT_SWIFT_FLAGS -target aarch64-none-none-elf -no-allocations)
 elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(armv7|armv8|aarch64)" AND CMAKE_SIZEOF_VOID_P EQUAL 4)
   set(FLOWRT_CPU armv7)
   set(FLOWRT_SWIFT_FLAGS -target armv7-none-none-eabi
-      -Xcc -march=armv7-a -Xcc -mfpu=neon-vfpv4 -Xcc -mfloat-abi=hard)
+      -Xcc -march=armv7ve -Xcc -mfpu=neon-vfpv4 -Xcc -mfloat-abi=hard)
 elseif(CMAKE_SYSTEM_PROCESSOR STREQUAL "riscv64")
   set(FLOWRT_CPU riscv64)
-  set(FLOWRT_SWIFT_FLAGS -target riscv64-none-none-eabi -Xcc -march=rv64gc -Xcc -mabi=lp64d)
+  set(FLOWRT_SWIFT_FLAGS -target riscv64-none-none-eabi -no-allocations -Xcc -march=rv64gc -Xcc -mabi=lp64d)
 else()
   math(EXPR bits "8 * ${CMAKE_SIZEOF_VOID_P}")
   message(FATAL_ERROR "flowrt has no build for ${CMAKE_SYSTEM_PROCESSOR} (${bits} bit); it has x86_64, aarch64, "

@@ -21,7 +21,7 @@ enum {
 enum { NONE = 0, READ_SIDE = 1, CONTEXT = 1 };
 #define LAYER(i) ((uint16_t)(2 + (i)))
 
-enum { MAX_LAYERS = 8, MAX_STEPS = 8 };
+enum { MAX_LAYERS = 8, MAX_STEPS = 12 };
 
 /* The fields of a layer record. */
 typedef struct layer_spec {

@@ -127,10 +127,11 @@ struct Evaluation {
   }
 }
 
-#if FLOWRT_LEVEL_3
+// A package has one level, whatever its instructions; it is called the first.
+#if FLOWRT_LEVEL_3 && !SWIFT_PACKAGE
   @implementation @_cdecl("flowrt_kernels_level3")
   public func flowrt_kernels_level3(_ call: UnsafePointer<flowrt_call>!) -> Int32 { Evaluation(call.pointee).run() }
-#elseif FLOWRT_LEVEL_2
+#elseif FLOWRT_LEVEL_2 && !SWIFT_PACKAGE
   @implementation @_cdecl("flowrt_kernels_level2")
   public func flowrt_kernels_level2(_ call: UnsafePointer<flowrt_call>!) -> Int32 { Evaluation(call.pointee).run() }
 #else

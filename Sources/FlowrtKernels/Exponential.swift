@@ -4,8 +4,8 @@
 // n comes from adding and subtracting 1.5 * 2^23, whose sum has n in its last bits: no conversion instruction.
 //
 //   exp, expm1   exp(r) = 1 + r + r^2 q(r), q of degree 4 (exp, relative error 2^-28) or 5 (expm1, 2^-32)
-//   tanh         expm1(2|x|) / (expm1(2|x|) + 2), the quotient by two Halley steps; no division instruction, whose
-//                throughput is worse than that of all the rest together
+//   tanh         expm1(2|x|) / (expm1(2|x|) + 2), without the division instruction, whose throughput is worse than that of
+//                all the rest together
 //   sigmoid      e = exp(-|x|); (x < 0 ? e : 1) / (1 + e)
 //   softplus     max(x, 0) + log1p(exp(-|x|))
 //
@@ -64,37 +64,41 @@ private let ln2Low: Float = -2.121_944_4e-4
 
 /// tanh x.
 @inline(__always) func tanh(_ x: Lanes) -> Lanes {
-  let twoLog2e: Float = 2.885_390_08
   // From 9.02 on tanh rounds to 1.
-  let a = atMost(9.02, magnitude(x))
-  // 2^(2 a log2 e) = 2^n 2^f. One step suffices: what f loses for large n, the flat end of tanh forgives.
-  let shifted = fma(a, twoLog2e, roundingMagic)
-  let f = fma(a, Lanes(repeating: twoLog2e), roundingMagic - shifted)
-  var g = fma(f, 1.540_351_2e-4, 1.339_080_4e-3)
-  g = fma(g, f, 9.618_238e-3)
-  g = fma(g, f, 5.550_357_3e-2)
-  g = fma(g, f, 0.240_226_49)
-  g = fma(g, f, 0.693_147_2)
+  let y = atMost(18.04, magnitude(x + x))
+  // One step of reduction suffices: what r loses for large n, the flat end of tanh forgives; for n = 0 it is exact.
+  let shifted = fma(y, log2e, roundingMagic)
+  let r = fma(shifted - roundingMagic, -0.693_147_2, y)
+  var q = fma(r, 1.394_649_7e-3, 8.366_611e-3)
+  q = fma(q, r, 4.166_628e-2)
+  q = fma(q, r, 0.166_665_43)
+  q = fma(q, r, 0.5)
   let scale = float((bits(shifted) &<< LaneBits(repeating: 23)) &+ LaneBits(repeating: 0x3F80_0000))
-  let expm1 = fma(scale, g * f, scale - 1)
-  return copySign(expm1 * reciprocal(expm1 + 2), x)
+  let expm1 = fma(scale, fma(r * r, q, r), scale - 1)
+  return copySign(overTwoMore(expm1), x)
 }
 
-/// 1 / d for d in [2, 2^28]: a guess from the exponent (off by at most 12 %), then two steps of Halley's iteration, each of
-/// which cubes the error.
-@inline(__always) private func reciprocal(_ d: Lanes) -> Lanes {
-  var r = float(LaneBits(repeating: 0x7EF3_11C3) &- bits(d))
-  for _ in 0..<2 {
-    let error = fma(-d, r, 1)
-    r = fma(r, fma(error, error, error), r)
-  }
-  return r
+/// p / (p + 2) for p >= 0. The reciprocal r of d = p + 2 is guessed from the exponent, off by at most 12 %; a step of Halley's
+/// iteration cubes that error, a step of Newton's squares it. The residual p - (p + 2) q, from the unrounded p + 2, corrects
+/// the quotient.
+@inline(__always) private func overTwoMore(_ p: Lanes) -> Lanes {
+  let d = p + 2
+  let guess = float(LaneBits(repeating: 0x7EF3_11C3) &- bits(d))
+  let guessError = fma(-d, guess, 1)
+  let r = fma(guess, fma(guessError, guessError, guessError), guess)
+  let q = p * r
+  let residual = fma(-q, p, fma(q, Lanes(repeating: -2), p))
+  return fma(residual, fma(r, fma(-d, r, 1), r), q)
 }
 
 /// 1 / (1 + e^-x).
 @inline(__always) func sigmoid(_ x: Lanes) -> Lanes {
   let e = exp(-magnitude(x))
-  return select(x .< Lanes(), e, Lanes(repeating: 1)) / (1 + e)
+  let d = 1 + e
+  let q = select(x .< Lanes(), e, Lanes(repeating: 1)) / d
+  // What rounding 1 + e lost, divided by d: near enough, 1 / d = 1 - e / 2.
+  let lost = (e - (d - 1)) * fma(e, -0.5, 1)
+  return fma(-q, lost, q)
 }
 
 /// log(1 + e^x).

@@ -74,8 +74,8 @@ struct Noise {
   let y = t - (shifted - 12_582_912) * 0.25
   let quadrant = bits(shifted)
   let s = y * y
-  var p = s * -76.697_76 + 81.605_2
-  p = p * s - 41.341_7
+  var p = s * -75.392_25 + 81.592_33
+  p = p * s - 41.341_66
   let sine = (p * s) * y + y * 6.283_185_5
   var c = s * 59.201_744 - 85.442_27
   c = c * s + 64.939_31

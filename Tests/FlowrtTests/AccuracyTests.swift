@@ -1,0 +1,87 @@
+// Errors of the elementary functions, in units in the last place, against float64.
+//
+// By default every 61st float32; all 2^32 of them with FLOWRT_ALL_FLOATS=1 (docs/ACCURACY.md holds the maxima).
+
+import FlowrtShim
+import Foundation
+import Testing
+
+@testable import FlowrtKernels
+
+/// The largest error of `f` over the inputs from `first` to `last` of either sign, in ULP of the exact result.
+private func worstError(
+  _ name: String, magnitudesUpTo last: Float = .infinity, signs: [UInt32] = [0, 0x8000_0000],
+  _ f: (Lanes) -> Lanes, _ exact: (Double) -> Double
+) -> Double {
+  let step: UInt32 = ProcessInfo.processInfo.environment["FLOWRT_ALL_FLOATS"] == "1" ? 1 : 61
+  var worst = 0.0
+  var worstAt: Float = 0
+  for sign in signs {
+    var next: UInt32 = 0
+    while next <= last.bitPattern {
+      var x = Lanes()
+      for lane in 0..<16 { x[lane] = Float(bitPattern: min(next &+ UInt32(lane) &* step, last.bitPattern) | sign) }
+      let y = f(x)
+      for lane in 0..<16 {
+        let error = ulps(y[lane], exact(Double(x[lane])))
+        if !(error <= worst) { (worst, worstAt) = (error, x[lane]) }
+      }
+      next &+= 16 &* step
+    }
+  }
+  print("\(name): \((worst * 1000).rounded() / 1000) ULP at \(worstAt)")
+  return worst
+}
+
+/// |found - exact| in units of the last place of a float32 near `exact`. Infinity for a wrong special value.
+private func ulps(_ found: Float, _ exact: Double) -> Double {
+  if exact.isNaN || found.isNaN { return exact.isNaN && found.isNaN ? 0 : .infinity }
+  let rounded = Float(exact)
+  if rounded.isInfinite || found.isInfinite {
+    // Around the overflow threshold either neighbour will do.
+    let nearest = Float.greatestFiniteMagnitude
+    return rounded == found || (abs(exact) > 0.9999999 * Double(nearest) && abs(found) >= nearest && (found < 0) == (exact < 0)) ? 0 : .infinity
+  }
+  let spacing = Swift.max(abs(rounded), Float.leastNormalMagnitude).ulp
+  return abs(Double(found) - exact) / Double(spacing)
+}
+
+@Suite struct Accuracy {
+  @Test func exponential() {
+    #expect(worstError("exp", { exp($0) }, { Foundation.exp($0) }) <= 1)
+  }
+  @Test func expm1OfNegatives() {
+    #expect(worstError("expm1, x <= 0", signs: [0x8000_0000], { expm1OfNegative($0) }, { Foundation.expm1($0) }) <= 2)
+  }
+  @Test func logarithm() {
+    #expect(worstError("log", { log($0) }, { Foundation.log($0) }) <= 1)
+  }
+  @Test func logarithmUnfused() {
+    #expect(worstError("log, unfused", { logUnfused($0) }, { Foundation.log($0) }) <= 2)
+  }
+  @Test func hyperbolicTangent() {
+    #expect(worstError("tanh", { tanh($0) }, { Foundation.tanh($0) }) <= 2)
+  }
+  @Test func sigmoidFunction() {
+    #expect(worstError("sigmoid", { sigmoid($0) }, { 1 / (1 + Foundation.exp(-$0)) }) <= 2)
+  }
+  @Test func softplusFunction() {
+    #expect(
+      worstError("softplus", { softplus($0) }, { Swift.max($0, 0) + Foundation.log1p(Foundation.exp(-abs($0))) }) <= 2)
+  }
+  @Test func errorFunction() {
+    #expect(worstError("erf", { erf($0) }, { Foundation.erf($0) }) <= 2)
+  }
+  @Test func arctangent() {
+    #expect(worstError("atan", { atan($0) }, { Foundation.atan($0) }) <= 2)
+  }
+  /// The turns that Box-Muller uses; the error near a zero of the function counts against its largest value.
+  @Test func sineAndCosine() {
+    let sine = worstError(
+      "sin(2 pi t), |t| <= 1/2, absolute in 2^-24", magnitudesUpTo: 0.5, { sinCosTurns($0).sine + 1.5 }, { Foundation.sin(2 * .pi * $0) + 1.5 })
+    #expect(sine <= 2)
+    let cosine = worstError(
+      "cos(2 pi t), |t| <= 1/2, absolute in 2^-24", magnitudesUpTo: 0.5, { sinCosTurns($0).cosine + 1.5 }, { Foundation.cos(2 * .pi * $0) + 1.5 })
+    #expect(cosine <= 2)
+  }
+}

@@ -68,8 +68,7 @@ int main(int argc, char **argv)
     while (csv_row(&stream, flow.info.dim, row)) {
         const float log_p = log_density(&flow, row);
         printf("%.4g %s\n", log_p, log_p < lowest ? "ANOMALY" : "normal");
-        if (fflush(stdout) != 0) /* whoever reads wants to know now */
-            fail("the answer cannot be written");
+        written(); /* whoever reads wants to know now */
     }
 
     free(row);

@@ -23,7 +23,7 @@ int main(int argc, char **argv)
     float *log_p = new_floats(BATCH);
     int nonfinite = 0;
 
-    for (size_t count = BATCH; count == BATCH;) {
+    for (size_t count = BATCH; count == BATCH && !ferror(stdout);) {
         for (count = 0; count < BATCH && csv_row(&csv, dim + context_dim, row); count++) {
             memcpy(x + count * dim, row, dim * sizeof(float));
             memcpy(context + count * context_dim, row + dim, context_dim * sizeof(float));
@@ -43,5 +43,5 @@ int main(int argc, char **argv)
     flow_close(&flow);
     if (nonfinite)
         fail("at least one row has no finite density");
-    return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return written();
 }

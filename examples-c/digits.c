@@ -44,7 +44,7 @@ static void score(struct flow *flow, const char *path)
     struct csv csv = csv_open(path);
     float pixels[PIXELS], x[BATCH * PIXELS], log_p[BATCH];
     double log_det[BATCH];
-    for (size_t count = BATCH; count == BATCH;) {
+    for (size_t count = BATCH; count == BATCH && !ferror(stdout);) {
         for (count = 0; count < BATCH && csv_row(&csv, PIXELS, pixels); count++) {
             for (int i = 0; i < PIXELS; i++)
                 if (pixels[i] < 0 || pixels[i] > LEVELS - 1)
@@ -62,7 +62,7 @@ static void draw(struct flow *flow, size_t count, unsigned long long seed)
 {
     flowrt_rng rng = {seed, 0, 0};
     float x[PIXELS];
-    while (count-- > 0) {
+    while (count-- > 0 && !ferror(stdout)) {
         check(flowrt_sample(&flow->model, 1, &rng, NULL, 0, x, NULL, flow->workspace, flow->workspace_size));
         for (int i = 0; i < PIXELS; i++)
             printf("%d%c", decode(x[i]), i + 1 < PIXELS ? ',' : '\n');
@@ -84,5 +84,5 @@ int main(int argc, char **argv)
     else
         draw(&flow, (size_t)whole_number(argv[3], "COUNT"), argc > 4 ? whole_number(argv[4], "SEED") : 0);
     flow_close(&flow);
-    return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return written();
 }

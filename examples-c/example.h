@@ -5,6 +5,7 @@
 
 #include <flowrt.h>
 
+#include <errno.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -34,13 +35,22 @@ static inline int check(flowrt_status status)
     return status == FLOWRT_ERR_NONFINITE;
 }
 
+/* Returns EXIT_SUCCESS when all that was printed has been written. */
+static inline int written(void)
+{
+    if (fflush(stdout) != 0 || ferror(stdout))
+        fail("standard output cannot be written");
+    return EXIT_SUCCESS;
+}
+
 /* A whole number from the command line. */
 static inline unsigned long long whole_number(const char *text, const char *what)
 {
     char *end;
+    errno = 0;
     unsigned long long value = strtoull(text, &end, 10);
-    if (text[0] < '0' || text[0] > '9' || *end != '\0')
-        fail("%s: '%s' is not a whole number", what, text);
+    if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0)
+        fail("%s: '%s' is not a whole number below 2^64", what, text);
     return value;
 }
 
@@ -88,7 +98,8 @@ static inline void *read_file(const char *path, size_t *size)
 {
     FILE *file = fopen(path, "rb");
     long end = -1;
-    if (file == NULL || fseek(file, 0, SEEK_END) != 0 || (end = ftell(file)) < 0 || fseek(file, 0, SEEK_SET) != 0) {
+    if (file == NULL || (getc(file) == EOF && ferror(file)) /* a directory */ || fseek(file, 0, SEEK_END) != 0 ||
+        (end = ftell(file)) < 0 || fseek(file, 0, SEEK_SET) != 0) {
         perror(path);
         exit(EXIT_FAILURE);
     }

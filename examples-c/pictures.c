@@ -125,5 +125,5 @@ int main(int argc, char **argv)
     }
     print_images(images, count < SHOWN ? count : SHOWN);
     write_sheet(argv[1], images, count);
-    return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return written();
 }

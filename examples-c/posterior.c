@@ -59,7 +59,7 @@ int main(int argc, char **argv)
         fail("%s: the model takes no context; sample.c draws from such a model", argv[1]);
     const size_t count = argc > 3 ? (size_t)whole_number(argv[3], "COUNT") : 10000;
     if (count == 0 || count > SIZE_MAX / sizeof(float) / dim)
-        fail("COUNT: %s draws cannot be held in memory", argv[3]);
+        fail("COUNT: '%s' is zero, or more draws than memory holds", argv[3]);
     flowrt_rng rng = {.seed = argc > 4 ? whole_number(argv[4], "SEED") : 0, .stream = 0, .index = 0};
     float *context = new_floats(context_dim), *x = new_floats(count * dim), *column = new_floats(count);
     parse_observation(argv[2], context, context_dim);
@@ -78,5 +78,5 @@ int main(int argc, char **argv)
     free(x);
     free(context);
     flow_close(&flow);
-    return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return written();
 }

@@ -26,7 +26,7 @@ int main(int argc, char **argv)
     float *x = new_floats(BATCH * dim);
     int nonfinite = 0;
 
-    while (remaining > 0) {
+    while (remaining > 0 && !ferror(stdout)) {
         const size_t count = remaining < BATCH ? (size_t)remaining : BATCH;
         /* Advances rng.index by count: the next batch goes on where this one ends. */
         nonfinite |= check(flowrt_sample(&flow.model, count, &rng, NULL, 0, x, NULL, flow.workspace,
@@ -40,5 +40,5 @@ int main(int argc, char **argv)
     flow_close(&flow);
     if (nonfinite)
         fail("at least one sample is not finite");
-    return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return written();
 }

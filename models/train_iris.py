@@ -20,7 +20,7 @@ from sklearn.datasets import load_iris
 import flowrt
 
 HERE = Path(__file__).parent
-DIM, HIDDEN, STEPS, EPOCHS, BATCH, HELD_OUT = 4, 16, 3, 300, 40, 30
+DIM, HIDDEN, STEPS, EPOCHS, BATCH, HELD_OUT = 4, 16, 2, 300, 40, 30
 
 
 def build(mean, std):

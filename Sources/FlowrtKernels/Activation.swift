@@ -26,24 +26,41 @@ enum Activation: UInt16 {
 func activateInPlace(
   _ values: UnsafeMutablePointer<Float>, _ first: Int, _ end: Int, _ activation: Activation, _ a: Float
 ) {
-  @inline(__always) func forEachVector(_ f: (Lanes) -> Lanes) {
-    var index = first & ~15
-    if index < first || end &- index < 16 {
-      values.store(f(values.lanes(index)), index, where: lanes(from: index, in: first, end))
-      index &+= 16
-    }
-    while index &+ 16 <= end {
-      values.store(f(values.lanes(index)), index)
-      index &+= 16
-    }
-    if index < end { values.store(f(values.lanes(index)), index, where: lanes(from: index, in: first, end)) }
-  }
   // The most frequent ones in loops of their own.
   switch activation {
   case .identity: return
-  case .relu: forEachVector { atLeast(0, $0) }
-  case .tanh: forEachVector { tanh($0) }
-  default: forEachVector { activate($0, activation, a) }
+  case .relu: apply(Relu(), values, first, end)
+  case .tanh: apply(Tanh(), values, first, end)
+  default: apply(AnyActivation(activation: activation, a: a), values, first, end)
+  }
+}
+
+private protocol Elementwise {
+  func callAsFunction(_ v: Lanes) -> Lanes
+}
+private struct Relu: Elementwise {
+  @inline(__always) func callAsFunction(_ v: Lanes) -> Lanes { atLeast(0, v) }
+}
+private struct Tanh: Elementwise {
+  @inline(__always) func callAsFunction(_ v: Lanes) -> Lanes { tanh(v) }
+}
+private struct AnyActivation: Elementwise {
+  let activation: Activation
+  let a: Float
+  @inline(__always) func callAsFunction(_ v: Lanes) -> Lanes { activate(v, activation, a) }
+}
+
+@inline(never) private func apply<F: Elementwise>(
+  _ f: F, _ values: UnsafeMutablePointer<Float>, _ first: Int, _ end: Int
+) {
+  var index = first & ~15
+  while index < end {
+    if index >= first && index &+ 16 <= end {
+      values.store(f(values.lanes(index)), index)
+    } else {
+      values.store(f(values.lanes(index)), index, where: lanes(from: index, in: first, end))
+    }
+    index &+= 16
   }
 }
 

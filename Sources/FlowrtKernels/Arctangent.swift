@@ -3,7 +3,7 @@
 // |x| <= 1: x + x^3 p(x^2), p of degree 8; beyond: pi/2 - atan(1 / x).
 
 /// atan x.
-@inline(__always) func atan(_ x: Lanes) -> Lanes {
+@inline(never) func atan(_ x: Lanes) -> Lanes {
   let a = magnitude(x)
   let inverted = a .> Lanes(repeating: 1)
   let y = select(inverted, 1 / a, a)

@@ -4,7 +4,7 @@
 //   |x| >= 1   erf x = 1 - exp(-g(x)), g(x) = -log erfc(x) as a polynomial of degree 6; 1 from 3.95 on
 
 /// erf x.
-@inline(__always) func erf(_ x: Lanes) -> Lanes {
+@inline(never) func erf(_ x: Lanes) -> Lanes {
   let a = magnitude(x)
   let s = x * x
   var p = fma(s, 7.853_861_5e-5, -8.010_194e-4)

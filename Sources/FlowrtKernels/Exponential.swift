@@ -27,16 +27,16 @@ private let ln2Low: Float = -2.121_944_4e-4
   let shifted = fma(x, log2e, roundingMagic)
   let n = shifted - roundingMagic
   let r = fma(n, -ln2Low, fma(n, -ln2High, x))
-  return (bits(shifted) &- LaneBits(repeating: roundingMagicBits), r)
+  return (bits(shifted) &- roundingMagicBits, r)
 }
 
 /// 2^n for n in -126 ... 127.
 @inline(__always) private func powerOfTwo(_ n: LaneBits) -> Lanes {
-  float((n &+ LaneBits(repeating: 127)) &<< LaneBits(repeating: 23))
+  float((n &+ 127) &<< 23)
 }
 
 /// e^x. Overflows to infinity, underflows through the subnormals to zero.
-@inline(__always) func exp(_ x: Lanes) -> Lanes {
+@inline(never) func exp(_ x: Lanes) -> Lanes {
   let (n, r) = reduce(atLeast(-104, atMost(89, x)))
   var p = fma(r, 1.381_453_9e-3, 8.368_745e-3)
   p = fma(p, r, 4.166_839e-2)
@@ -45,7 +45,7 @@ private let ln2Low: Float = -2.121_944_4e-4
   p = fma(p, r, 1)
   p = fma(p, r, 1)
   // In two factors: 2^n itself is not a float for n = 128 nor below -126.
-  let half = n &>> LaneBits(repeating: 1)
+  let half = n &>> 1
   return p * powerOfTwo(half) * powerOfTwo(n &- half)
 }
 
@@ -73,7 +73,7 @@ private let ln2Low: Float = -2.121_944_4e-4
   q = fma(q, r, 4.166_628e-2)
   q = fma(q, r, 0.166_665_43)
   q = fma(q, r, 0.5)
-  let scale = float((bits(shifted) &<< LaneBits(repeating: 23)) &+ LaneBits(repeating: 0x3F80_0000))
+  let scale = float((bits(shifted) &<< 23) &+ 0x3F80_0000)
   let expm1 = fma(scale, fma(r * r, q, r), scale - 1)
   return copySign(overTwoMore(expm1), x)
 }
@@ -84,25 +84,25 @@ private let ln2Low: Float = -2.121_944_4e-4
 @inline(__always) private func overTwoMore(_ p: Lanes) -> Lanes {
   let d = p + 2
   let guess = float(LaneBits(repeating: 0x7EF3_11C3) &- bits(d))
-  let guessError = fma(-d, guess, 1)
+  let guessError = negatedFma(d, guess, 1)
   let r = fma(guess, fma(guessError, guessError, guessError), guess)
   let q = p * r
-  let residual = fma(-q, p, fma(q, Lanes(repeating: -2), p))
-  return fma(residual, fma(r, fma(-d, r, 1), r), q)
+  let residual = negatedFma(q, p, fma(q, Lanes(repeating: -2), p))
+  return fma(residual, fma(r, negatedFma(d, r, 1), r), q)
 }
 
 /// 1 / (1 + e^-x).
-@inline(__always) func sigmoid(_ x: Lanes) -> Lanes {
+@inline(never) func sigmoid(_ x: Lanes) -> Lanes {
   let e = exp(-magnitude(x))
   let d = 1 + e
   let q = select(x .< Lanes(), e, Lanes(repeating: 1)) / d
   // What rounding 1 + e lost, divided by d: near enough, 1 / d = 1 - e / 2.
   let lost = (e - (d - 1)) * fma(e, -0.5, 1)
-  return fma(-q, lost, q)
+  return negatedFma(q, lost, q)
 }
 
 /// log(1 + e^x).
-@inline(__always) func softplus(_ x: Lanes) -> Lanes {
+@inline(never) func softplus(_ x: Lanes) -> Lanes {
   atLeast(0, x) + log1pOfUnit(exp(-magnitude(x)))
 }
 

@@ -20,6 +20,12 @@ let laneCount = 16
   flowrt_v_fma(a, Lanes(repeating: b), Lanes(repeating: c))
 }
 
+/// c - a * b in one rounding. (Swift's `-a` on vectors is a subtraction from zero.)
+@inline(__always) func negatedFma(_ a: Lanes, _ b: Lanes, _ c: Lanes) -> Lanes { flowrt_v_negated_fma(a, b, c) }
+@inline(__always) func negatedFma(_ a: Lanes, _ b: Lanes, _ c: Float) -> Lanes {
+  flowrt_v_negated_fma(a, b, Lanes(repeating: c))
+}
+
 @inline(__always) func bits(_ x: Lanes) -> LaneBits { unsafeBitCast(x, to: LaneBits.self) }
 @inline(__always) func float(_ x: LaneBits) -> Lanes { unsafeBitCast(x, to: Lanes.self) }
 
@@ -32,14 +38,20 @@ let laneCount = 16
 @inline(__always) func atMost(_ limit: Float, _ x: Lanes) -> Lanes { flowrt_v_min(Lanes(repeating: limit), x) }
 @inline(__always) func atLeast(_ limit: Float, _ x: Lanes) -> Lanes { flowrt_v_max(Lanes(repeating: limit), x) }
 
-let signBit = Int32(bitPattern: 0x8000_0000)
+@inline(__always) func magnitude(_ x: Lanes) -> Lanes { flowrt_v_abs(x) }
 
-@inline(__always) func magnitude(_ x: Lanes) -> Lanes { float(bits(x) & LaneBits(repeating: ~signBit)) }
+/// |magnitude| with the sign of `sign`.
+@inline(__always) func copySign(_ magnitude: Lanes, _ sign: Lanes) -> Lanes { flowrt_v_copysign(magnitude, sign) }
 
-/// |magnitude| with the sign of `sign`; `magnitude` must not be negative.
-@inline(__always) func copySign(_ magnitude: Lanes, _ sign: Lanes) -> Lanes {
-  float(bits(magnitude) | (bits(sign) & LaneBits(repeating: signBit)))
-}
+// Wrapping integer operations, lane by lane.
+@inline(__always) func &+ (_ a: LaneBits, _ b: LaneBits) -> LaneBits { flowrt_vi_add(a, b) }
+@inline(__always) func &+ (_ a: LaneBits, _ b: Int32) -> LaneBits { flowrt_vi_add(a, LaneBits(repeating: b)) }
+@inline(__always) func &- (_ a: LaneBits, _ b: LaneBits) -> LaneBits { flowrt_vi_subtract(a, b) }
+@inline(__always) func &- (_ a: LaneBits, _ b: Int32) -> LaneBits { flowrt_vi_subtract(a, LaneBits(repeating: b)) }
+@inline(__always) func & (_ a: LaneBits, _ b: Int32) -> LaneBits { flowrt_vi_and(a, LaneBits(repeating: b)) }
+@inline(__always) func ^ (_ a: LaneBits, _ b: LaneBits) -> LaneBits { flowrt_vi_xor(a, b) }
+@inline(__always) func &<< (_ a: LaneBits, _ n: Int32) -> LaneBits { flowrt_vi_shift_left(a, n) }
+@inline(__always) func &>> (_ a: LaneBits, _ n: Int32) -> LaneBits { flowrt_vi_shift_right(a, n) }
 
 /// The lanes 0, 1, ..., 15.
 @inline(__always) func laneNumbers() -> LaneBits {

@@ -6,7 +6,6 @@
 import FlowrtShim
 
 private let sqrtHalfBits: Int32 = 0x3F35_04F3
-private let oneBits: Int32 = 0x3F80_0000
 private let smallestNormal: Float = 0x1p-126
 
 /// ln 2 = high + low; k * high is exact.
@@ -35,9 +34,9 @@ private let ln2Low: Float = -2.121_944_4e-4
   // Subnormals have no exponent of their own: scale them up.
   let small = x .< Lanes(repeating: smallestNormal)
   let scaled = select(small, x * 0x1p23, x)
-  let offset = bits(scaled) &- LaneBits(repeating: sqrtHalfBits)
-  let k = offset &>> LaneBits(repeating: 23)
-  let m = float((offset & LaneBits(repeating: 0x007F_FFFF)) &+ LaneBits(repeating: sqrtHalfBits))
+  let offset = bits(scaled) &- sqrtHalfBits
+  let k = offset &>> 23
+  let m = float((offset & 0x007F_FFFF) &+ sqrtHalfBits)
   let kFloat = flowrt_v_from_int(k) + select(small, Lanes(repeating: -23), Lanes())
   var y = logCore(m - 1, kFloat, fused: fused)
   y = select(x .== Lanes(), Lanes(repeating: -.infinity), y)
@@ -47,7 +46,7 @@ private let ln2Low: Float = -2.121_944_4e-4
 }
 
 /// ln x: -infinity at 0, NaN below.
-@inline(__always) func log(_ x: Lanes) -> Lanes { log(x, fused: true) }
+@inline(never) func log(_ x: Lanes) -> Lanes { log(x, fused: true) }
 
 /// ln x in separate multiplications and additions, for noise that has the same bits on every CPU.
 @inline(__always) func logUnfused(_ x: Lanes) -> Lanes { log(x, fused: false) }

@@ -23,7 +23,7 @@ struct Noise {
   func fillTile(_ target: UnsafeMutablePointer<Float>, dim: Int, rows: Int, index: UInt64) {
     for first in stride(from: 0, to: rows, by: 16) {
       let start = index &+ UInt64(truncatingIfNeeded: first)
-      let low = Words(repeating: UInt32(truncatingIfNeeded: start)) &+ Words(truncatingIfNeeded: laneNumbers())
+      let low = flowrt_vu_add(Words(repeating: UInt32(truncatingIfNeeded: start)), laneWords())
       let wrapped = low .< Words(repeating: UInt32(truncatingIfNeeded: start))
       let high = UInt32(truncatingIfNeeded: start &>> 32)
       let highs = Words(repeating: high).replacing(with: Words(repeating: high &+ 1), where: wrapped)
@@ -43,7 +43,7 @@ struct Noise {
   func fillRow(_ target: UnsafeMutablePointer<Float>, dim: Int, index: UInt64) {
     var first = 0
     while first &* 4 < dim {
-      let blocks = Words(repeating: UInt32(truncatingIfNeeded: first)) &+ Words(truncatingIfNeeded: laneNumbers())
+      let blocks = flowrt_vu_add(Words(repeating: UInt32(truncatingIfNeeded: first)), laneWords())
       let w = philox(
         (
           Words(repeating: UInt32(truncatingIfNeeded: index)), Words(repeating: UInt32(truncatingIfNeeded: index &>> 32)),
@@ -60,7 +60,7 @@ struct Noise {
 
 /// Two normals from two words: R(a) cos(2 pi T(b)), R(a) sin(2 pi T(b)).
 @inline(__always) private func boxMuller(_ a: Words, _ b: Words) -> (Lanes, Lanes) {
-  let half = unsafeBitCast(a &>> Words(repeating: 1), to: LaneBits.self)
+  let half = (unsafeBitCast(a, to: LaneBits.self) &>> 1) & 0x7FFF_FFFF
   let u = flowrt_v_from_int(half) * 0x1p-31 + 0x1p-32
   let radius = flowrt_v_sqrt(-2 * logUnfused(u))
   let turns = flowrt_v_from_int(unsafeBitCast(b, to: LaneBits.self)) * 0x1p-32
@@ -82,10 +82,10 @@ struct Noise {
   c = c * s - 19.739_208
   let cosine = c * s + 1
   // One quadrant on: (sin, cos) -> (cos, -sin).
-  let odd = (quadrant & LaneBits(repeating: 1)) .!= LaneBits()
+  let odd = (quadrant & 1) .!= LaneBits()
   let swappedSine = select(odd, cosine, sine)
   let swappedCosine = select(odd, sine, cosine)
-  let sineSign = (quadrant & LaneBits(repeating: 2)) &<< LaneBits(repeating: 30)
-  let cosineSign = ((quadrant &+ LaneBits(repeating: 1)) & LaneBits(repeating: 2)) &<< LaneBits(repeating: 30)
+  let sineSign = (quadrant & 2) &<< 30
+  let cosineSign = ((quadrant &+ 1) & 2) &<< 30
   return (float(bits(swappedSine) ^ sineSign), float(bits(swappedCosine) ^ cosineSign))
 }

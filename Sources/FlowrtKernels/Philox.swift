@@ -4,6 +4,8 @@ import FlowrtShim
 
 typealias Words = SIMD16<UInt32>
 
+@inline(__always) func laneWords() -> Words { unsafeBitCast(laneNumbers(), to: Words.self) }
+
 /// Four words for each of 16 counters.
 @inline(__always) func philox(
   _ counter: (Words, Words, Words, Words), key: (UInt32, UInt32)
@@ -12,10 +14,13 @@ typealias Words = SIMD16<UInt32>
   var (k0, k1) = key
   for _ in 0..<10 {
     let high0 = flowrt_vu_mulhi(c0, 0xD251_1F53)
-    let low0 = c0 &* Words(repeating: 0xD251_1F53)
+    let low0 = flowrt_vu_multiply(c0, 0xD251_1F53)
     let high1 = flowrt_vu_mulhi(c2, 0xCD9E_8D57)
-    let low1 = c2 &* Words(repeating: 0xCD9E_8D57)
-    (c0, c1, c2, c3) = (high1 ^ c1 ^ Words(repeating: k0), low1, high0 ^ c3 ^ Words(repeating: k1), low0)
+    let low1 = flowrt_vu_multiply(c2, 0xCD9E_8D57)
+    (c0, c1, c2, c3) = (
+      flowrt_vu_xor(flowrt_vu_xor(high1, c1), Words(repeating: k0)), low1,
+      flowrt_vu_xor(flowrt_vu_xor(high0, c3), Words(repeating: k1)), low0
+    )
     k0 = k0 &+ 0x9E37_79B9
     k1 = k1 &+ 0xBB67_AE85
   }

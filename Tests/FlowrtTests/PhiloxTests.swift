@@ -28,7 +28,7 @@ import Testing
   }
 
   @Test func lanesAreIndependent() {
-    let counters = Words(truncatingIfNeeded: laneNumbers())
+    let counters = laneWords()
     let together = philox((counters, Words(), Words(), Words()), key: (7, 9))
     for lane in 0..<16 {
       let alone = philox((Words(repeating: counters[lane]), Words(), Words(), Words()), key: (7, 9))

@@ -136,7 +136,8 @@ def _context_alone(layers: list) -> list:
     """Section 4: such layers have degree 0 in all units."""
     alone: list[bool] = []
     for layer in layers:
-        alone.append(layer.source is None and all(alone[partner] for partner in layer.partners))
+        references = [] if layer.source is None else [layer.source]
+        alone.append(all(r != READ and alone[r] for r in references + layer.partners))
     alone[-1] = False  # the degrees of the output layer are given
     return alone
 

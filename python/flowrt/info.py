@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 
 from .format import File
 from .format.codes import Activation, BaseKind, Form, Function, Kind, Reads, Scale, Transformer
+from .format.metadata import metadata_of
 from .format.write import encode
 
 
@@ -18,8 +17,7 @@ def describe(file: File) -> str:
         lines.append(f"context encoder: {_widths(file.encoder.layers)}")
     lines += [f"step {i}: {_step(step)}" for i, step in enumerate(file.steps)]
     lines.append(f"base: {_name(BaseKind(file.base.base))}")
-    if file.metadata:
-        lines += [f"{key}: {value}" for key, value in json.loads(file.metadata).items()]
+    lines += [f"{key}: {value}" for key, value in metadata_of(file.metadata).items()]
     return "\n".join(lines)
 
 

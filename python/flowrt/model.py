@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import json
 import os
 import warnings
 from typing import Union
@@ -11,6 +10,7 @@ from typing import Union
 import numpy as np
 
 from .errors import LibraryError, Status
+from .format.metadata import metadata_of
 from .library import OPEN_VERIFY, ErrorDetail, ModelInfo, ModelStruct, Rng, aligned, load
 
 
@@ -53,8 +53,7 @@ class Model:
         self.step_count: int = info.step_count
         self.parameter_count: int = info.parameter_count
         self.cpu_level: int = info.cpu_level
-        text = data[info.metadata_offset : info.metadata_offset + info.metadata_size]
-        self.metadata: dict = json.loads(text) if text else {}
+        self.metadata = metadata_of(data[info.metadata_offset : info.metadata_offset + info.metadata_size])
 
     def forward(self, x, context=None):
         """x (n, D) to z (n, D) and log|det dz/dx| (n,)."""

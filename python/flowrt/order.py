@@ -52,7 +52,8 @@ def prove(depends: np.ndarray, transformed: np.ndarray, name: str) -> Order:
     dim = depends.shape[1]
     itself = transformed[depends[np.arange(len(transformed)), transformed]]
     if len(itself):
-        raise ExportError(f"{name} is not autoregressive: {_coordinates(itself)} parametrised by itself")
+        reflexive = "itself" if len(itself) == 1 else "themselves"
+        raise ExportError(f"{name} is not autoregressive: {_coordinates(itself)} parametrised by {reflexive}")
     needs = np.zeros((dim, dim), dtype=bool)
     needs[transformed] = depends
     stage = np.full(dim, -1)

@@ -26,6 +26,7 @@ typedef uint64_t flowrt_vu64 __attribute__((ext_vector_type(16)));
 #pragma clang fp contract(off)
 
 FLOWRT_INLINE flowrt_v flowrt_v_fma(flowrt_v a, flowrt_v b, flowrt_v c) { return FLOWRT_MULTIPLY_ADD(a, b, c); }
+FLOWRT_INLINE flowrt_v flowrt_v_negated_fma(flowrt_v a, flowrt_v b, flowrt_v c) { return FLOWRT_MULTIPLY_ADD(-a, b, c); }
 FLOWRT_INLINE flowrt_v8 flowrt_v8_fma(flowrt_v8 a, flowrt_v8 b, flowrt_v8 c) { return FLOWRT_MULTIPLY_ADD(a, b, c); }
 
 /* The smaller (larger) of a and b; b where either is NaN. One instruction on x86. */
@@ -37,6 +38,24 @@ FLOWRT_INLINE flowrt_v flowrt_v_from_int(flowrt_vi a) { return __builtin_convert
 
 /* IEEE square root. */
 FLOWRT_INLINE flowrt_v flowrt_v_sqrt(flowrt_v a) { return __builtin_elementwise_sqrt(a); }
+
+/* |a|; |a| with the sign of b. */
+FLOWRT_INLINE flowrt_v flowrt_v_abs(flowrt_v a) { return __builtin_elementwise_abs(a); }
+FLOWRT_INLINE flowrt_v flowrt_v_copysign(flowrt_v a, flowrt_v b) { return __builtin_elementwise_copysign(a, b); }
+
+/* `yes` where the lanes of `mask` are -1, `no` where they are 0. */
+FLOWRT_INLINE flowrt_v flowrt_v_select(flowrt_vi mask, flowrt_v yes, flowrt_v no) { return mask < 0 ? yes : no; }
+
+/* Bits of 16 integers. Swift's own operators on SIMD16<Int32> are loops that do not always become vector instructions. */
+FLOWRT_INLINE flowrt_vi flowrt_vi_add(flowrt_vi a, flowrt_vi b) { return (flowrt_vi)((flowrt_vu)a + (flowrt_vu)b); }
+FLOWRT_INLINE flowrt_vi flowrt_vi_subtract(flowrt_vi a, flowrt_vi b) { return (flowrt_vi)((flowrt_vu)a - (flowrt_vu)b); }
+FLOWRT_INLINE flowrt_vi flowrt_vi_and(flowrt_vi a, flowrt_vi b) { return a & b; }
+FLOWRT_INLINE flowrt_vi flowrt_vi_xor(flowrt_vi a, flowrt_vi b) { return a ^ b; }
+FLOWRT_INLINE flowrt_vi flowrt_vi_shift_left(flowrt_vi a, int32_t n) { return (flowrt_vi)((flowrt_vu)a << (uint32_t)n); }
+FLOWRT_INLINE flowrt_vi flowrt_vi_shift_right(flowrt_vi a, int32_t n) { return a >> n; }
+FLOWRT_INLINE flowrt_vu flowrt_vu_add(flowrt_vu a, flowrt_vu b) { return a + b; }
+FLOWRT_INLINE flowrt_vu flowrt_vu_xor(flowrt_vu a, flowrt_vu b) { return a ^ b; }
+FLOWRT_INLINE flowrt_vu flowrt_vu_multiply(flowrt_vu a, uint32_t b) { return a * b; }
 
 /* High half of the 64-bit product, lane by lane. */
 FLOWRT_INLINE flowrt_vu flowrt_vu_mulhi(flowrt_vu a, uint32_t b) {

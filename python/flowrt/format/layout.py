@@ -4,7 +4,7 @@ from struct import Struct
 
 HEADER = Struct("<8sHHIQIIIIQ16x")  # magic, major, minor, crc32, file_size, features, dim, context_dim, records, metadata
 AUTOREGRESSIVE = Struct("<HHIIHHHHI8f8x")  # kind, reads, S, passthrough, layers, transformer, form, scale, bins, p
-LAYER = Struct("<HHIHHH3HHHf36x")  # kind, activation, width, source, context, gate, add, scaled, reserved, a
+LAYER = Struct("<HHIHHH3HH2xf36x")  # kind, activation, width, source, context, gate, add, scaled, a
 VOLUME = Struct("<H6xd48x")  # kind, log_det: diagonal and linear steps
 PLAIN = Struct("<H62x")  # kind: elementwise and permutation steps
 ENCODER = Struct("<H10xH50x")  # kind, layers

@@ -33,7 +33,7 @@ from .records import (
     PermutationStep,
     StandardNormal,
 )
-from .rules import Problem, check_elementwise, check_layer, check_scale, check_transformer, unknown
+from .rules import Problem, check_elementwise, check_layer, check_scale, check_transformer, is_set, unknown
 
 Source = Union[str, os.PathLike, bytes, bytearray, memoryview, File]
 
@@ -192,7 +192,7 @@ class _Reader:
         start = self.block_start
         panels = self._floats(16 * int(np.sum(panel_depths(visible))))
         weight, padding = unpack(panels, visible, source_width)
-        if np.any(padding != 0):
+        if np.any(padding.view(np.uint32)):  # to the bit: a negative zero is not padding
             self._value_error("a weight outside the visible prefix is not zero", start)
         return weight
 
@@ -264,7 +264,7 @@ class _Reader:
         self._require(made or stages == 0, "stage_count of a base without stages", 4)
         self._require(layered == (layer_count > 0), f"{layer_count} layers in base {base}", 12)
         self._require(mixture == (bins > 0), f"{bins} components in base {base}", 20)
-        self._require(made or not (scale or any(p)), "unused fields are not zero", 18)
+        self._require(made or not (scale or is_set(*p)), "unused fields are not zero", 18)
         self._check(check_scale(scale, p) if made else None)
         if base == BaseKind.STANDARD_NORMAL:
             return StandardNormal()
@@ -312,7 +312,7 @@ class _Reader:
 
     def _layer_record(self, conditioner: Conditioner, output_width: int | None) -> Layer:
         fields = self._next(layout.LAYER, Kind.LAYER)
-        activation, width, source, context, gate, add0, add1, add2, scaled, _, a = fields
+        activation, width, source, context, gate, add0, add1, add2, scaled, a = fields
         references = {"source": source, "context": context, "gate": gate, "add": (add0, add1, add2)}
         self._require(1 <= width <= MAX_WIDTH, f"width is {width}", 4)
         self._require(output_width in (None, width), f"the output layer has {width} units, not {output_width}", 4)

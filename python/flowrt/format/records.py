@@ -84,10 +84,15 @@ class Conditioner:
         return self.degree_end(source - 2)[degrees]
 
     def depends_on_context_alone(self, i: int) -> bool:
-        """Section 4: source 0, and its added and gating layers likewise."""
+        """Section 4: nothing, or only layers of the context alone, as source, added and gating layers."""
         layer = self.layers[i]
-        references = [r for r in (*layer.add, layer.gate) if r]
-        return layer.source == 0 and all(self.depends_on_context_alone(r - 2) for r in references)
+        return references_context_alone(self, layer.source, layer.add, layer.gate)
+
+
+def references_context_alone(conditioner: Conditioner, source: int, add: tuple, gate: int) -> bool:
+    """Whether a layer with these references depends on the context alone."""
+    references = [r for r in (source, *add, gate) if r]
+    return all(r != 1 and conditioner.depends_on_context_alone(r - 2) for r in references)
 
 
 @dataclass

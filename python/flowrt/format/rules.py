@@ -8,13 +8,18 @@ from typing import NamedTuple, Optional, Sequence
 from ..errors import Status
 from .codes import Activation, Form, Function, Scale, Transformer
 from .layout import LAYER_REFERENCES
-from .records import Conditioner
+from .records import Conditioner, references_context_alone
 
 
 class Problem(NamedTuple):
     field: int  # byte offset in the record
     message: str
     status: Status = Status.MALFORMED
+
+
+def is_set(*values: float) -> bool:
+    """Whether an unused field holds anything but zero bytes. A negative zero is something."""
+    return any(value != 0 or math.copysign(1, value) < 0 for value in values)
 
 
 def unknown(field: int, name: str, code: int) -> Problem:
@@ -36,7 +41,7 @@ def check_transformer(transformer: int, form: int, scale: int, bins: int, p: Seq
     if bins:
         return Problem(20, f"{bins} bins in a transformer without bins")
     if transformer == Transformer.ADDITIVE:
-        if form or scale or any(p):
+        if form or scale or is_set(*p):
             return Problem(16, "unused fields of an additive transformer are not zero")
         return None
     if form not in set(Form):
@@ -62,7 +67,7 @@ def check_scale(scale: int, p: Sequence[float]) -> Optional[Problem]:
     }[Scale(scale)]
     if not valid or not all(math.isfinite(value) for value in p):
         return Problem(24, f"parameters {tuple(p[:used])} are not allowed for scale function {scale}")
-    if any(p[used:]):
+    if is_set(*p[used:]):
         return Problem(24 + 4 * used, f"unused parameters of scale function {scale} are not zero")
     return None
 
@@ -72,7 +77,7 @@ def _check_spline(form: int, scale: int, bins: int, p: Sequence[float]) -> Optio
     lower, upper, min_width, min_height, min_derivative, soft_clip, end_derivative, unused = p
     if widths > 1 or derivatives > 1 or ends > 2 or form >> 6:
         return unknown(16, "spline form", form)
-    if scale or unused:
+    if scale or is_set(unused):
         return Problem(18, "unused fields of a spline are not zero")
     if bins < 2:
         return Problem(20, f"a spline of {bins} bins")
@@ -80,13 +85,13 @@ def _check_spline(form: int, scale: int, bins: int, p: Sequence[float]) -> Optio
         return Problem(24, f"the interval [{lower}, {upper}] is empty")
     if widths == 0 and not (0 <= min_width * bins < 1 and 0 <= min_height * bins < 1):
         return Problem(32, "the minimal widths or heights do not leave room for the bins")
-    if widths == 1 and (min_width or min_height):
+    if widths == 1 and is_set(min_width, min_height):
         return Problem(32, "unused minimal widths are not zero")
-    if min_derivative < 0 or (derivatives == 1 and min_derivative):
+    if min_derivative < 0 or (derivatives == 1 and is_set(min_derivative)):
         return Problem(40, f"minimal derivative {min_derivative} is not allowed")
-    if (widths == 1 or derivatives == 1) != (soft_clip > 0) or soft_clip < 0:
+    if not (soft_clip > 0 if widths == 1 or derivatives == 1 else not is_set(soft_clip)):
         return Problem(44, f"soft clip {soft_clip} is not allowed")
-    if (ends == 0) != (end_derivative > 0) or end_derivative < 0:
+    if not (end_derivative > 0 if ends == 0 else not is_set(end_derivative)):
         return Problem(48, f"end derivative {end_derivative} is not allowed")
     return None
 
@@ -103,7 +108,7 @@ def check_elementwise(function: int, lower: float, upper: float) -> Optional[str
     free = {Function.LOG_ABOVE, Function.LOG_BELOW, Function.EXP_ABOVE}
     if function in interval:
         return None if lower < upper else f"the interval ({lower}, {upper}) is empty"
-    if upper or not (function in positive | free or lower == 0):
+    if is_set(upper) or (function not in positive | free and is_set(lower)):
         return f"unused parameters of function {function} are not zero"
     if function in positive and not lower > 0:
         return f"parameter {lower} of function {function} is not positive"
@@ -141,8 +146,7 @@ def check_layer(
             return Problem(field[name], f"layer {reference - 2} has {earlier[reference - 2].width} units, not {width}")
     if scaled >> 3 or any(scaled >> j & 1 and not reference for j, reference in enumerate(add)):
         return Problem(field["scaled"], f"scaled {scaled:#x} names a layer that is not added")
-    alone = source == 0 and all(conditioner.depends_on_context_alone(r - 2) for r in (*add, gate) if r)
-    if activation == Activation.LAYER_NORM and not alone:
+    if activation == Activation.LAYER_NORM and not references_context_alone(conditioner, source, add, gate):
         return Problem(2, "layer norm in a layer that does not depend on the context alone")
     return None
 
@@ -152,6 +156,6 @@ def _check_activation_parameter(activation: int, a: float) -> Optional[Problem]:
         return Problem(24, "the parameter of the activation is not finite")
     if activation == Activation.LAYER_NORM and not a > 0:
         return Problem(24, "layer norm needs a > 0")
-    if a and activation not in (Activation.ELU, Activation.LEAKY_RELU, Activation.LAYER_NORM):
+    if is_set(a) and activation not in (Activation.ELU, Activation.LEAKY_RELU, Activation.LAYER_NORM):
         return Problem(24, f"the unused parameter of activation {activation} is not zero")
     return None

@@ -129,8 +129,7 @@ class _Writer:
             scaled = sum(1 << j for j, scale in enumerate(layer.scales) if scale is not None)
             self.records.append(
                 layout.LAYER.pack(
-                    Kind.LAYER, layer.activation, layer.width, layer.source, layer.context, layer.gate, *add, scaled, 0,
-                    layer.a,
+                    Kind.LAYER, layer.activation, layer.width, layer.source, layer.context, layer.gate, *add, scaled, layer.a
                 )
             )  # fmt: skip
             for block in _layer_blocks(conditioner, i):

@@ -1,0 +1,165 @@
+"""Sorting, pruning and folding change nothing: files compute what the descriptions say."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from direct import check
+from hypothesis import example, given
+from hypothesis import strategies as st
+from random_flows import flow as random_flow
+
+import flowrt
+from flowrt import ir, reference
+from flowrt.format import encode, read
+from flowrt.format.codes import Activation, Scale
+from flowrt.format.records import AutoregressiveStep, DiagonalStep, PermutationStep
+
+FLOWS = given(seed=st.integers(0, 2**32), dim=st.integers(1, 9), context_dim=st.integers(0, 3))
+
+
+def rows(seed, dim, context_dim, count=5):
+    rng = np.random.default_rng(seed)
+    context = rng.normal(size=(count, context_dim))
+    return rng.normal(size=(count, dim)), context, context if context_dim else None
+
+
+def close(a, b):
+    np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-9)
+
+
+@FLOWS
+def test_file_computes_what_the_description_says(seed, dim, context_dim):
+    description = random_flow(seed, dim, context_dim)
+    x, context, given_context = rows(seed, dim, context_dim)
+    file = flowrt.compile(description)
+    z, log_det = reference.forward(file, x, given_context)
+    check(description, x, z, log_det, context, close)
+    back, back_log_det = reference.inverse(file, z, given_context)
+    np.testing.assert_allclose(back, x, rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(back_log_det, -log_det, rtol=1e-6, atol=1e-6)
+
+
+@FLOWS
+def test_rounding_to_float32_changes_results_by_float32_roundings(seed, dim, context_dim):
+    description = random_flow(seed, dim, context_dim)
+    x, _, context = rows(seed, dim, context_dim)
+    file = flowrt.compile(description)
+    for exact, rounded in zip(reference.forward(file, x, context), reference.forward(encode(file), x, context)):
+        np.testing.assert_allclose(rounded, exact, rtol=1e-4, atol=1e-4)
+
+
+@FLOWS
+@example(seed=1, dim=1, context_dim=0)
+def test_bytes_survive_reading_and_writing(seed, dim, context_dim):
+    data = encode(flowrt.compile(random_flow(seed, dim, context_dim)))
+    assert encode(read(data)) == data
+
+
+def test_units_that_reach_nothing_are_dropped():
+    first = ir.Layer(np.zeros(3), np.ones((3, 2)), np.array([[1, 0], [0, 1], [1, 1]]) == 1, ir.READ)
+    output = ir.Layer(np.zeros(4), np.ones((4, 3)), np.array([[0, 0, 0]] * 2 + [[1, 0, 0]] * 2) == 1, 0)
+    (step,) = flowrt.compile(ir.Flow(2, 0, [ir.Autoregressive([first, output], ir.Affine(Scale.EXP))])).steps
+    assert step.layers[0].width == 1
+    np.testing.assert_array_equal(step.layers[0].weight, [[1, 0]])
+
+
+def test_layers_that_reach_nothing_are_dropped():
+    hidden = ir.Layer(np.zeros(3), np.ones((3, 2)), None, ir.READ)
+    output = ir.Layer(np.arange(4.0), np.ones((4, 3)), np.zeros((4, 3), dtype=bool), 0)
+    (step,) = flowrt.compile(ir.Flow(2, 0, [ir.Autoregressive([hidden, output], ir.Affine(Scale.EXP))])).steps
+    assert [layer.width for layer in step.layers] == [4] and step.layers[0].source == 0
+    assert list(step.stage_end) == [2]
+
+
+def test_added_layers_share_one_order():
+    rng = np.random.default_rng(0)
+    level = rng.integers(1, 6, size=20)
+    h = ir.Layer(rng.normal(size=20), rng.normal(size=(20, 6)), np.arange(6) < level[:, None], ir.READ)
+    inner = ir.Layer(
+        rng.normal(size=20), rng.normal(size=(20, 20)), level <= level[:, None], 0, activation=Activation.TANH
+    )
+    outer = ir.Layer(rng.normal(size=20), rng.normal(size=(20, 20)), level <= level[:, None], 1, add=[ir.Add(0)])
+    rank = np.repeat(np.arange(6), 2)
+    output = ir.Layer(np.zeros(12), rng.normal(size=(12, 20)), level <= rank[:, None], 2)
+    step = ir.Autoregressive([h, inner, outer, output], ir.Affine(Scale.EXP))
+    file = flowrt.compile(ir.Flow(6, 0, [step]))
+    assert [layer.width for layer in file.steps[0].layers] == [20, 20, 20, 12]  # nothing had to be carried
+    x = rng.normal(size=(4, 6))
+    check(ir.Flow(6, 0, [step]), x, *reference.forward(file, x), np.zeros((4, 0)), close)
+
+
+def test_orders_in_conflict_are_resolved_by_carrying():
+    # Unit 0 of h is early and unit 1 late, in the layer that adds h it is the other way round, and h itself is needed early.
+    h = ir.Layer(np.zeros(2), np.ones((2, 3)), np.array([[1, 0, 0], [1, 1, 0]]) == 1, ir.READ)
+    late = ir.Layer(np.zeros(2), np.ones((2, 3)), np.array([[1, 1, 0], [0, 0, 0]]) == 1, ir.READ, add=[ir.Add(0)])
+    early = ir.Layer(np.zeros(1), np.ones((1, 2)), np.array([[1, 0]]) == 1, 0)
+    output = ir.Layer(np.zeros(3), np.ones((3, 2)), np.array([[0, 0], [0, 0], [1, 1]]) == 1, 1)
+    skip = ir.Layer(np.zeros(3), np.ones((3, 1)), np.array([[0], [1], [1]]) == 1, 2)
+    output.add.append(ir.Add(3))
+    layers = [h, late, early, skip, output]
+    description = ir.Flow(3, 0, [ir.Autoregressive(layers, ir.Additive())])
+    file = flowrt.compile(description)
+    x = np.random.default_rng(0).normal(size=(4, 3))
+    check(description, x, *reference.forward(file, x), np.zeros((4, 0)), close)
+    assert len(file.steps[0].layers) > len(layers)
+    assert encode(read(encode(file))) == encode(file)
+
+
+def made(dim, reverse=False):
+    """A MADE without hidden layers, in ascending or descending order."""
+    rank = np.arange(dim)[::-1] if reverse else np.arange(dim)
+    rng = np.random.default_rng(dim)
+    output = ir.Layer(rng.normal(size=dim), rng.normal(size=(dim, dim)), rank < rank[:, None], ir.READ)
+    return ir.Autoregressive([output], ir.Additive())
+
+
+def test_permutations_fold_into_their_neighbours():
+    rng = np.random.default_rng(0)
+    steps = [made(5), ir.Permutation(rng.permutation(5)), made(5), ir.Permutation(rng.permutation(5))]
+    file = flowrt.compile(ir.Flow(5, 0, [ir.Permutation(rng.permutation(5)), *steps]))
+    assert [type(step) for step in file.steps] == [AutoregressiveStep] * 2
+
+
+def test_a_permutation_without_neighbours_stays():
+    file = flowrt.compile(ir.Flow(3, 0, [ir.Permutation(np.array([2, 0, 1])), ir.Diagonal(np.ones(3) * 2, np.zeros(3))]))
+    assert [type(step) for step in file.steps] == [DiagonalStep, PermutationStep]
+    z, _ = reference.forward(file, [[1.0, 2.0, 3.0]])
+    np.testing.assert_array_equal(z, [[6.0, 2.0, 4.0]])
+
+
+def test_runs_of_diagonal_layers_become_one():
+    rng = np.random.default_rng(0)
+    diagonals = [ir.Diagonal(rng.uniform(0.5, 2, 4), rng.normal(size=4)) for _ in range(3)]
+    steps = [diagonals[0], ir.Permutation(np.array([1, 2, 3, 0])), *diagonals[1:], made(4)]
+    file = flowrt.compile(ir.Flow(4, 0, steps))
+    assert [type(step) for step in file.steps] == [DiagonalStep, AutoregressiveStep]
+
+
+def test_an_identity_layer_disappears():
+    assert flowrt.compile(ir.Flow(2, 0, [ir.Diagonal(np.ones(2), np.zeros(2))])).steps == []
+
+
+@pytest.mark.parametrize("step", [ir.Diagonal(np.array([1.0, 0.0]), np.zeros(2)), ir.Linear(np.ones((2, 2)), np.zeros(2))])
+def test_maps_that_are_not_bijections_are_refused(step):
+    step.name = "Squash"
+    with pytest.raises(flowrt.ExportError, match="Squash"):
+        flowrt.compile(ir.Flow(2, 0, [step]))
+
+
+def test_an_index_that_is_no_permutation_is_refused():
+    with pytest.raises(flowrt.ExportError, match=r"\[0, 0\] is not a permutation"):
+        flowrt.compile(ir.Flow(2, 0, [ir.Permutation(np.array([0, 0]))]))
+
+
+def test_a_network_of_the_wrong_size_is_refused():
+    output = ir.Layer(np.zeros(3))
+    with pytest.raises(flowrt.ExportError, match="3 outputs, 2 for each of 2"):
+        flowrt.compile(ir.Flow(2, 0, [ir.Autoregressive([output], ir.Affine(Scale.EXP))]))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e39])
+def test_parameters_that_float32_cannot_hold_are_refused(value):
+    file = flowrt.compile(ir.Flow(2, 0, [ir.Autoregressive([ir.Layer(np.array([0.0, value]))], ir.Additive())]))
+    with pytest.raises(flowrt.ExportError, match="float32"):
+        encode(file)

@@ -27,7 +27,7 @@ _TEMPLATE = """\
 #define {upper}_ALIGNED __attribute__((aligned(64)))
 #endif
 
-static const {upper}_ALIGNED unsigned char {name}[{upper}_SIZE] = {{
+{upper}_ALIGNED static const unsigned char {name}[{upper}_SIZE] = {{
 {rows}
 }};
 

@@ -110,7 +110,12 @@ def _copied(transform, dtype):
     for name, empty in (("_cached_x_y", (None, None)), ("_cached_log_scale", None), ("_inv", None)):
         if hasattr(result, name):
             setattr(result, name, empty)
-    return result.to(dtype).eval() if hasattr(result, "eval") else result
+    if hasattr(result, "eval"):
+        return result.to(dtype).eval()
+    for name in ("loc", "scale"):  # torch's AffineTransform, which is no module
+        if hasattr(getattr(result, name, None), "to"):
+            setattr(result, name, getattr(result, name).to(dtype))
+    return result
 
 
 def _normal(model):

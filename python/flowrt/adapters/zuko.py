@@ -122,8 +122,7 @@ def _transformer(layer):
     if "AdditiveTransform" in names(univariate):
         scales.match(at_one - at_zero, log_slope, [scales.ScaleFunction(Scale.EXP, gain=0.0)], type(univariate).__name__)
         return ir.Additive()
-    at_thousand = float(log_slope[scales.RAW == 1e3][0])
-    limit = at_thousand / (1 - at_thousand / 1e3)  # log s = a / (1 + a / limit) solved for the limit
+    limit = float(log_slope[-1] / (1 - log_slope[-1] / scales.RAW[-1]))  # log s = a / (1 + a / limit) solved for the limit
     candidates = [scales.ScaleFunction(Scale.EXP_SOFT_CLIPPED, (limit,)), scales.ScaleFunction(Scale.EXP)]
     scale = scales.match(at_one - at_zero, log_slope, candidates, type(univariate).__name__)
     return ir.Affine(scale.scale, scale.p)

@@ -1,0 +1,200 @@
+"""nflows: options, dimensions, overridden formulas, refusals."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from generate import randomise
+from hypothesis import given
+from hypothesis import strategies as st
+from live import agree
+from nflows import transforms as nt
+from nflows.distributions import ConditionalDiagonalNormal, DiagonalNormal, StandardNormal
+from nflows.flows import Flow, MaskedAutoregressiveFlow
+from torch import nn
+
+import flowrt
+from flowrt.format.codes import BaseKind, Form, Reads, Scale
+
+
+def flow(*transforms, features=3, **options):
+    return Flow(nt.CompositeTransform(list(transforms)), StandardNormal([features]), **options)
+
+
+def affine(features=3, hidden=8, **options):
+    return nt.MaskedAffineAutoregressiveTransform(features, hidden, **options)
+
+
+@given(
+    features=st.sampled_from([1, 2, 3, 8, 17, 64]),
+    context=st.sampled_from([None, 1, 4]),
+    hidden=st.integers(1, 40),
+    blocks=st.integers(0, 3),
+    residual=st.booleans(),
+    batch_norm=st.booleans(),
+    inverse=st.booleans(),
+    activation=st.sampled_from([torch.relu, torch.tanh, nn.ELU(), nn.functional.silu]),
+)
+def test_every_combination_of_options(features, context, hidden, blocks, residual, batch_norm, inverse, activation):
+    torch.manual_seed(0)
+    transform = affine(
+        features,
+        hidden,
+        context_features=context,
+        num_blocks=blocks,
+        use_residual_blocks=residual,
+        use_batch_norm=batch_norm,
+        activation=activation,
+    )
+    model = flow(nt.InverseTransform(transform) if inverse else transform, nt.RandomPermutation(features), features=features)
+    randomise(model, 0.2)
+    agree(model, rows=3)
+
+
+@given(features=st.integers(2, 20), hidden=st.integers(1, 30), blocks=st.integers(0, 3))
+def test_random_masks(features, hidden, blocks):
+    torch.manual_seed(features)
+    model = MaskedAutoregressiveFlow(
+        features, hidden, 2, blocks, use_residual_blocks=False, use_random_masks=True, use_random_permutations=True
+    )
+    randomise(model, 0.3)
+    agree(model, rows=3)
+
+
+def test_a_maf_reads_data_and_its_inverse_reads_noise():
+    (maf,) = agree(flow(affine())).steps
+    (iaf,) = agree(flow(nt.InverseTransform(affine()))).steps
+    assert (maf.reads, iaf.reads) == (Reads.DATA, Reads.NOISE)
+    assert maf.scale == Scale.SOFTPLUS and maf.form == Form.SCALE_THEN_SHIFT and maf.p[0] == 1e-3
+
+
+def test_the_first_feature_ignores_the_context_as_in_nflows():
+    file = agree(flow(affine(context_features=2)))
+    x = np.zeros((2, 3))
+    z, _ = flowrt.reference.forward(file, x, [[0.0, 0.0], [5.0, -5.0]])
+    assert z[0, 0] == z[1, 0] and z[0, 1] != z[1, 1]
+
+
+def test_permutations_cost_nothing():
+    layers = []
+    for _ in range(3):
+        layers += [nt.RandomPermutation(5), affine(5, 12)]
+    assert len(agree(flow(*layers, nt.ReversePermutation(5), features=5)).steps) == 3
+
+
+def test_diagonal_normal_base():
+    base = DiagonalNormal([3])
+    nn.init.normal_(base.mean_)
+    nn.init.normal_(base.log_std_)
+    file = agree(Flow(affine(), base))
+    assert file.base.base == BaseKind.DIAGONAL_NORMAL
+
+
+def test_scalar_pointwise_affine():
+    file = agree(flow(nt.PointwiseAffineTransform(0.5, 2.0), affine()))
+    np.testing.assert_array_equal(file.steps[0].scale, [2.0, 2.0, 2.0])
+
+
+class Forked(nt.MaskedAffineAutoregressiveTransform):
+    """A fork with scale functions of its own."""
+
+    scale_function = staticmethod(torch.exp)
+
+    def _elementwise_forward(self, inputs, autoregressive_params):
+        raw, shift = self._unconstrained_scale_and_shift(autoregressive_params)
+        scale = self.scale_function(raw)
+        return scale * inputs + shift, torch.log(scale).sum(dim=1)
+
+    def _elementwise_inverse(self, inputs, autoregressive_params):
+        raw, shift = self._unconstrained_scale_and_shift(autoregressive_params)
+        scale = self.scale_function(raw)
+        return (inputs - shift) / scale, -torch.log(scale).sum(dim=1)
+
+
+SCALES = {
+    "older nflows": (lambda a: torch.sigmoid(a + 2) + 1e-3, Scale.SIGMOID),
+    "glasflow wide": (lambda a: torch.clamp(torch.nn.functional.softplus(a) + 1e-3, 0, 3), Scale.SOFTPLUS_CLAMPED),
+    "glasflow log1": (lambda a: torch.exp(2 * (torch.sigmoid(a) - 0.5)), Scale.EXP_TANH),
+    "glasflow log3": (lambda a: torch.exp(6 * (torch.sigmoid(a) - 0.5)), Scale.EXP_TANH),
+    "exp": (torch.exp, Scale.EXP),
+}
+
+
+@pytest.mark.parametrize("name", SCALES)
+def test_scale_functions_of_forks(name):
+    transform = Forked(3, 8)
+    transform.scale_function, expected = SCALES[name]
+    assert agree(flow(transform)).steps[0].scale == expected
+
+
+def refused(model, text):
+    with pytest.raises(flowrt.ExportError, match=text):
+        flowrt.save("never-written.flw", model)
+
+
+def test_an_unknown_scale_function_is_refused():
+    transform = Forked(3, 8)
+    transform.scale_function = lambda a: 1 + a * a
+    refused(flow(transform), "Forked has a scale function that is not known")
+
+
+def test_a_formula_that_is_not_affine_is_refused():
+    class Cubic(nt.MaskedAffineAutoregressiveTransform):
+        def _elementwise_forward(self, inputs, autoregressive_params):
+            return inputs**3, torch.zeros(len(inputs), dtype=inputs.dtype)
+
+    refused(flow(Cubic(3, 8)), "Cubic does not compute scale")
+
+
+def test_an_overridden_network_is_noticed():
+    model = flow(affine())
+
+    class Doubled(type(model._transform._transforms[0].autoregressive_net)):
+        def forward(self, inputs, context=None):
+            return 2 * super().forward(inputs, context)
+
+    model._transform._transforms[0].autoregressive_net.__class__ = Doubled
+    refused(model, "differs by .* a class overrides a formula")
+
+
+def test_masks_that_are_not_autoregressive_are_refused():
+    model = flow(affine())
+    model._transform._transforms[0].autoregressive_net.final_layer.mask.fill_(1)
+    refused(model, "MaskedAffineAutoregressiveTransform is not autoregressive: coordinate")
+
+
+UNSUPPORTED = {
+    "MaskedPiecewiseRationalQuadraticAutoregressiveTransform": lambda: (
+        nt.MaskedPiecewiseRationalQuadraticAutoregressiveTransform(3, 8, tails="linear", num_bins=4)
+    ),
+    "LULinear": lambda: nt.LULinear(3),
+    "AffineCouplingTransform": lambda: nt.AffineCouplingTransform(torch.tensor([1, -1, 1]), lambda i, o: nn.Linear(i, o)),
+    "Tanh": lambda: nt.Tanh(),
+}
+
+
+@pytest.mark.parametrize("name", UNSUPPORTED)
+def test_other_transforms_are_refused_by_name(name):
+    refused(flow(affine(), UNSUPPORTED[name]()), f"{name} is not supported; supported are MaskedAffineAutoregressive")
+
+
+def test_other_bases_are_refused_by_name():
+    base = ConditionalDiagonalNormal([3], nn.Linear(2, 6))
+    refused(Flow(affine(context_features=2), base), "ConditionalDiagonalNormal is not supported")
+
+
+def test_an_embedding_net_is_refused_by_name():
+    refused(flow(affine(context_features=2), embedding_net=nn.Linear(5, 2)), "Linear is not supported.*embedding")
+
+
+def test_batch_norm_without_statistics_is_refused():
+    model = flow(affine(use_batch_norm=True))
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm1d):
+            module.running_mean = module.running_var = None
+    refused(model, "BatchNorm1d without running statistics")
+
+
+def test_a_transform_that_tells_no_size_is_refused():
+    refused(nt.PointwiseAffineTransform(), "number of features of PointwiseAffineTransform")

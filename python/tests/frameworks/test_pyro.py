@@ -1,0 +1,147 @@
+"""Pyro: options, dimensions, ways to hand a flow over, refusals."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from generate import randomise
+from hypothesis import given
+from hypothesis import strategies as st
+from live import agree
+from pyro import distributions as pd
+from pyro.distributions import transforms as pt
+from pyro.nn import AutoRegressiveNN, ConditionalAutoRegressiveNN
+from torch import nn
+
+import flowrt
+from flowrt.format.codes import BaseKind, Form, Reads, Scale
+
+
+def normal(features):
+    return pd.Normal(torch.zeros(features), torch.ones(features))
+
+
+def affine(features=3, hidden=(8,), **options):
+    return pt.AffineAutoregressive(AutoRegressiveNN(features, list(hidden)), **options)
+
+
+@given(
+    features=st.sampled_from([1, 2, 3, 8, 17, 64]),
+    context=st.sampled_from([0, 1, 4]),
+    extra=st.lists(st.integers(0, 20), min_size=1, max_size=3),
+    skip=st.booleans(),
+    stable=st.booleans(),
+    inverse=st.booleans(),
+    nonlinearity=st.sampled_from([nn.ReLU(), nn.Tanh(), nn.ELU(), nn.GELU()]),
+)
+def test_every_combination_of_options(features, context, extra, skip, stable, inverse, nonlinearity):
+    torch.manual_seed(0)
+    options = {"skip_connections": skip, "nonlinearity": nonlinearity}
+    hidden = [features + more for more in extra]
+    if context:
+        network = ConditionalAutoRegressiveNN(features, context, hidden, **options)
+        transform, distribution = pt.ConditionalAffineAutoregressive, pd.ConditionalTransformedDistribution
+    else:
+        network = AutoRegressiveNN(features, hidden, **options)
+        transform, distribution = pt.AffineAutoregressive, pd.TransformedDistribution
+    layer = transform(network, stable=stable)
+    layers = [layer.inv if inverse else layer, pt.Permute(torch.randperm(features))]
+    model = distribution(normal(features), layers)
+    randomise(model, 0.2)
+    agree(model, rows=3)
+
+
+def test_directions():
+    iaf = agree([affine()]).steps[0]
+    maf = agree([affine().inv]).steps[0]
+    assert (iaf.reads, maf.reads) == (Reads.NOISE, Reads.DATA)
+    assert maf.scale == Scale.EXP_CLAMPED and maf.p[:2] == (-5.0, 3.0)
+    gated = agree([affine(stable=True).inv]).steps[0]
+    assert gated.form == Form.GATED and gated.scale == Scale.SIGMOID and gated.p[0] == 0
+
+
+def test_the_clamp_is_read_from_the_live_object():
+    step = agree([affine(log_scale_min_clip=-1.5, log_scale_max_clip=0.5)]).steps[0]
+    assert step.p[:2] == (-1.5, 0.5)
+
+
+@pytest.mark.parametrize("inverse", [False, True])
+def test_batch_norm(inverse):
+    norm = pt.BatchNorm(3)
+    randomise(norm, 1.0)
+    with torch.no_grad():
+        norm.gamma[1] = -1.0  # Pyro takes max(gamma, 0) + 1e-6
+    transform = norm.inv if inverse else norm
+    (step,) = agree([transform], tolerance=1e-11).steps
+    assert step.scale.min() < 1e-5 or step.scale.max() > 1e5
+
+
+def test_ways_to_hand_a_flow_over():
+    transforms = [affine().inv, pt.Permute(torch.tensor([2, 0, 1])), affine()]
+    expected = flowrt.format.encode(agree(pd.TransformedDistribution(normal(3), transforms)))
+    ways = [
+        pd.TransformedDistribution(normal(3).to_event(1), transforms),
+        pd.TransformedDistribution(pd.Normal(0.0, 1.0).expand([3]).to_event(1), transforms),
+        torch.distributions.TransformedDistribution(torch.distributions.Normal(torch.zeros(3), torch.ones(3)), transforms),
+        pd.TransformedDistribution(normal(3), [torch.distributions.transforms.ComposeTransform(transforms)]),
+        pd.ConditionalTransformedDistribution(normal(3), transforms),
+        transforms,
+        tuple(transforms),
+    ]
+    for way in ways:
+        found = flowrt.format.read(flowrt.format.encode(agree(way)))
+        found.metadata = flowrt.format.read(expected).metadata
+        assert flowrt.format.encode(found) == expected
+    assert len(agree(nn.ModuleList([affine(), affine()])).steps) == 2
+    assert len(agree(affine()).steps) == 1
+
+
+def test_a_base_that_is_not_standard():
+    base = pd.Normal(torch.tensor([0.5, 1.0, -1.0]), torch.tensor([1.0, 2.0, 0.5]))
+    file = agree(pd.TransformedDistribution(base, [affine()]))
+    assert file.base.base == BaseKind.DIAGONAL_NORMAL
+    np.testing.assert_array_equal(file.base.mean, [0.5, 1.0, -1.0])
+
+
+def test_affine_transforms_of_torch():
+    standardise = torch.distributions.transforms.AffineTransform(torch.tensor([1.0, 2.0, 3.0]), torch.tensor([0.5, -2.0, 4.0]))
+    file = agree([affine().inv, standardise])
+    np.testing.assert_allclose(file.steps[0].scale, [2.0, -0.5, 0.25])
+
+
+def test_a_flow_that_was_just_used_can_be_saved(tmp_path):
+    """Pyro caches tensors that carry gradients, which cannot be copied."""
+    model = pd.TransformedDistribution(normal(3), [affine(), affine(stable=True).inv])
+    loss = -model.log_prob(model.rsample([5])).mean()
+    loss.backward()
+    flowrt.save(tmp_path / "flow.flw", model)
+    agree(model)
+
+
+def refused(model, text):
+    with pytest.raises(flowrt.ExportError, match=text):
+        flowrt.save("never-written.flw", model)
+
+
+def test_other_transforms_are_refused_by_name():
+    refused([affine(), pt.Planar(3)], "Planar is not supported; supported are AffineAutoregressive")
+    refused([affine(), pt.Spline(3)], "Spline is not supported")
+    refused([affine(), torch.distributions.transforms.SigmoidTransform()], "SigmoidTransform is not supported")
+    refused([pt.NeuralAutoregressive(AutoRegressiveNN(3, [8], [4] * 3), hidden_units=4)], "NeuralAutoregressive is not")
+
+
+def test_other_bases_are_refused_by_name():
+    refused(pd.TransformedDistribution(pd.Laplace(torch.zeros(3), torch.ones(3)), [affine()]), "Laplace is not supported")
+
+
+def test_other_networks_are_refused_by_name():
+    layer = affine()
+    layer.arn = nn.Linear(3, 6)
+    refused([layer, pt.BatchNorm(3)], "Linear is not supported; supported are AutoRegressiveNN")
+
+
+def test_masks_that_are_not_autoregressive_are_refused():
+    layer = affine()
+    layer.arn.layers[-1].mask.fill_(1)
+    refused([layer], "AffineAutoregressive is not autoregressive")

@@ -1,0 +1,123 @@
+"""zuko: options, dimensions, refusals."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+import zuko
+from generate import randomise
+from hypothesis import given
+from hypothesis import strategies as st
+from live import agree
+from torch import nn
+
+import flowrt
+from flowrt.format.codes import BaseKind, Reads, Scale, Transformer
+
+
+@given(
+    features=st.sampled_from([1, 2, 3, 8, 17, 64]),
+    context=st.sampled_from([0, 1, 4]),
+    hidden=st.lists(st.integers(1, 30), min_size=1, max_size=3),
+    residual=st.booleans(),
+    randperm=st.booleans(),
+    passes=st.sampled_from([None, 2, 3]),
+    activation=st.sampled_from([None, nn.Tanh, nn.ELU, partial(nn.LeakyReLU, 0.3)]),
+)
+def test_every_combination_of_options(features, context, hidden, residual, randperm, passes, activation):
+    torch.manual_seed(0)
+    options = {} if features == 1 else {"residual": residual, "passes": passes}
+    model = zuko.flows.MAF(
+        features, context, transforms=2, randperm=randperm, hidden_features=hidden, activation=activation, **options
+    )
+    randomise(model, 0.5)
+    agree(model, rows=3)
+
+
+@given(seed=st.integers(0, 1000), features=st.integers(2, 9), context=st.integers(0, 2), residual=st.booleans())
+def test_any_graph(seed, features, context, residual):
+    """Dependencies that are no chain: units of one layer see subsets that are not nested."""
+    torch.manual_seed(seed)
+    graph = torch.tril(torch.rand(features, features) < 0.4) | torch.eye(features, dtype=torch.bool)
+    scramble = torch.randperm(features)
+    graph = graph[scramble][:, scramble]
+    if not (graph & ~torch.eye(features, dtype=torch.bool)).any() and context == 0:
+        return  # zuko cannot build a network of nothing
+    layer = zuko.flows.MaskedAutoregressiveTransform(
+        features, context, adjacency=graph, hidden_features=(13, 13), residual=residual
+    )
+    base = zuko.flows.MAF(features).base
+    model = zuko.lazy.Flow([layer], base)
+    randomise(model, 0.5)
+    agree(model, rows=3)
+
+
+@given(slope=st.floats(1e-6, 0.5))
+def test_the_slope_is_read_from_the_live_object(slope):
+    univariate = partial(zuko.transforms.MonotonicAffineTransform, slope=slope)
+    file = agree(zuko.flows.MAF(3, transforms=1, hidden_features=(8,), univariate=univariate))
+    assert file.steps[0].scale == Scale.EXP_SOFT_CLIPPED
+    assert file.steps[0].p[0] == pytest.approx(-np.log(slope), rel=1e-9)
+
+
+def test_passes_are_stages():
+    (step,) = agree(zuko.flows.MAF(6, transforms=1, passes=2)).steps
+    assert step.stage_end.tolist() == [3, 6]
+
+
+def test_inverse_layers_read_noise():
+    flow = zuko.flows.MAF(3, transforms=2)
+    flow = zuko.lazy.Flow(flow.transform.inv, flow.base)
+    assert [step.reads for step in agree(flow).steps] == [Reads.NOISE, Reads.NOISE]
+
+
+def test_additive():
+    flow = zuko.flows.MAF(3, transforms=1, univariate=zuko.transforms.AdditiveTransform, shapes=[()])
+    assert agree(flow).steps[0].transformer == Transformer.ADDITIVE
+
+
+def test_a_base_that_is_not_standard():
+    flow = zuko.flows.MAF(3, transforms=1)
+    flow.base.loc.normal_()
+    flow.base.scale.uniform_(0.5, 2)
+    assert agree(flow).base.base == BaseKind.DIAGONAL_NORMAL
+
+
+def test_free_parameters_of_one_feature():
+    (first, second) = agree(zuko.flows.MAF(1, transforms=2)).steps
+    assert first.layers[0].source == 0 and first.layers[0].width == 2 and len(second.layers) == 1
+
+
+def refused(model, text):
+    with pytest.raises(flowrt.ExportError, match=text):
+        flowrt.save("never-written.flw", model)
+
+
+def test_other_flows_are_refused_by_name():
+    refused(zuko.flows.NSF(3), "MonotonicRQSTransform is not supported")
+    refused(zuko.flows.NICE(3), "GeneralCouplingTransform is not supported")
+    refused(zuko.flows.NAF(3), "is not supported")
+    refused(zuko.flows.GF(3), "is not supported")
+
+
+def test_other_bases_are_refused_by_name():
+    flow = zuko.flows.MAF(3)
+    flow.base = zuko.lazy.UnconditionalDistribution(zuko.distributions.BoxUniform, -torch.ones(3), torch.ones(3))
+    refused(flow, "BoxUniform is not supported")
+
+
+def test_layer_norm_is_refused_by_name():
+    refused(zuko.flows.MAF(1, 2, normalize=True), "activation LayerNorm is not")
+
+
+def test_an_unknown_activation_is_refused_by_name():
+    refused(zuko.flows.MAF(3, activation=nn.Hardtanh), "activation Hardtanh is not supported; supported are identity, relu")
+
+
+def test_masks_that_are_not_autoregressive_are_refused():
+    flow = zuko.flows.MAF(3, transforms=1)
+    flow.transform.transforms[0].hyper[-1].mask.fill_(True)
+    refused(flow, "MaskedAutoregressiveTransform is not autoregressive")

@@ -1,0 +1,155 @@
+"""The command line: what it prints, and one clear line for whatever goes wrong."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from random_flows import flow as random_flow
+
+import flowrt
+from flowrt.__main__ import main
+from flowrt.c_array import c_array
+from flowrt.format import encode
+
+PACKAGE = Path(flowrt.__file__).parents[1]
+
+
+@pytest.fixture
+def flow(tmp_path):
+    path = tmp_path / "flow.flw"
+    description = random_flow(5, 3, 2, executed=True)
+    description.framework, description.notes = "by hand", "for tests"
+    path.write_bytes(encode(flowrt.compile(description)))
+    return str(path)
+
+
+@pytest.fixture
+def context(tmp_path):
+    path = tmp_path / "context.csv"
+    path.write_text("0.5,-1\n")
+    return str(path)
+
+
+def test_info(flow, capsys):
+    assert main(["info", flow]) == 0
+    printed = capsys.readouterr().out
+    for part in ("3 dimensions, context of 2", "step 0: ", "base: standard normal", "framework: by hand", "notes: for tests"):
+        assert part in printed
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_info_of_everything(seed, tmp_path, capsys):
+    path = tmp_path / "flow.flw"
+    file = flowrt.compile(random_flow(seed, 3, 2))
+    path.write_bytes(encode(file))
+    assert main(["info", str(path)]) == 0
+    assert capsys.readouterr().out.count("step ") == len(file.steps)
+
+
+def test_verify(flow, capsys):
+    assert main(["verify", flow]) == 0
+    assert "log_prob" in capsys.readouterr().out
+
+
+def test_log_prob(flow, context, tmp_path, capsys):
+    rows = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)
+    data = tmp_path / "x.csv"
+    np.savetxt(data, rows, delimiter=",", fmt="%.9g")
+    assert main(["log-prob", flow, str(data), "--context", context]) == 0
+    printed = np.array(capsys.readouterr().out.split(), dtype=np.float32)
+    np.testing.assert_array_equal(printed, flowrt.Model(flow).log_prob(rows, [0.5, -1]))
+
+
+def test_sample(flow, context, tmp_path, capsys):
+    output = tmp_path / "samples.csv"
+    arguments = ["sample", flow, "--context", context, "-n", "3", "--seed", "7", "--stream", "1", "--index", "2"]
+    assert main([*arguments, "-o", str(output)]) == 0
+    expected, _ = flowrt.Model(flow).sample(3, [0.5, -1], seed=7, stream=1, index=2)
+    np.testing.assert_array_equal(np.loadtxt(output, delimiter=",", dtype=np.float32), expected)
+    assert main(arguments) == 0
+    assert capsys.readouterr().out == output.read_text()
+
+
+def failing(arguments, capsys) -> str:
+    """The one line on stderr of a command that fails."""
+    assert main(arguments) == 1
+    captured = capsys.readouterr()
+    assert captured.out == "" and captured.err.startswith("flowrt: ") and captured.err.count("\n") == 1
+    return captured.err
+
+
+def test_errors_are_one_line(flow, context, tmp_path, capsys):
+    missing, text, short = str(tmp_path / "missing"), tmp_path / "text.csv", tmp_path / "short.csv"
+    text.write_text("one,two,three\n")
+    short.write_text("1,2\n")
+    empty = tmp_path / "empty.csv"
+    empty.write_text("")
+    assert "missing" in failing(["info", missing], capsys)
+    assert "not a .flw file" in failing(["info", __file__], capsys)
+    assert "not a .flw" in failing(["sample", __file__], capsys)
+    assert "text.csv" in failing(["log-prob", flow, str(text), "--context", context], capsys)
+    assert "x must be (n, 3)" in failing(["log-prob", flow, str(short), "--context", context], capsys)
+    assert "no rows" in failing(["log-prob", flow, str(empty), "--context", context], capsys)
+    assert "needs a context of 2" in failing(["sample", flow], capsys)
+    assert "missing" in failing(["log-prob", flow, missing, "--context", context], capsys)
+    assert "not a C identifier" in failing(["c-array", flow, "--name", "3d"], capsys)
+
+
+@pytest.mark.parametrize("arguments", [[], ["fly"], ["sample", "x", "-n", "-1"], ["sample", "x", "--seed", "many"]])
+def test_wrong_commands_show_the_usage(arguments, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2 and "usage" in capsys.readouterr().err
+
+
+def test_as_a_process(flow):
+    environment = {**os.environ, "PYTHONPATH": str(PACKAGE)}
+    run = [sys.executable, "-m", "flowrt"]
+    found = subprocess.run([*run, "info", flow], env=environment, capture_output=True, text=True)
+    assert found.returncode == 0 and "3 dimensions" in found.stdout
+    failed = subprocess.run([*run, "info", "missing.flw"], env=environment, capture_output=True, text=True)
+    assert failed.returncode == 1 and failed.stderr.count("\n") == 1
+
+
+C_PROGRAM = """
+#include <stdio.h>
+#include <stdint.h>
+#include "model.h"
+int main(void) {
+    unsigned long sum = 0;
+    for (unsigned i = 0; i < MY_FLOW_SIZE; i++) sum = sum * 31 + my_flow[i];
+    printf("%u %u %u %u %d %lu\\n", MY_FLOW_SIZE, MY_FLOW_DIM, MY_FLOW_CONTEXT_DIM, MY_FLOW_WORKSPACE_BYTES,
+           (int)((uintptr_t)my_flow % 64), sum & 0xffffffffUL);
+    return 0;
+}
+"""
+
+
+@pytest.mark.parametrize("compiler, standard", [("cc", "c99"), ("cc", "c11"), ("c++", "c++11"), ("c++", "c++98")])
+def test_c_array_in_c(flow, tmp_path, compiler, standard):
+    assert shutil.which(compiler), f"{compiler} is needed for this test"
+    assert main(["c-array", flow, "--name", "my_flow", "-o", str(tmp_path / "model.h")]) == 0
+    suffix = "c" if compiler == "cc" else "cpp"
+    (tmp_path / f"main.{suffix}").write_text(C_PROGRAM)
+    warnings = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"]
+    program = tmp_path / "program"
+    subprocess.run([compiler, f"-std={standard}", *warnings, f"main.{suffix}", "-o", program], cwd=tmp_path, check=True)
+    size, dim, context_dim, workspace, misalignment, total = map(int, subprocess.check_output([program]).split())
+    data = Path(flow).read_bytes()
+    expected = 0
+    for byte in data:
+        expected = (expected * 31 + byte) & 0xFFFFFFFF
+    assert (size, dim, context_dim, misalignment) == (len(data), 3, 2, 0)
+    assert workspace == flowrt.Model(data).workspace_size(1)
+    assert total == expected
+
+
+def test_c_array_refuses_what_is_no_flow():
+    with pytest.raises(flowrt.LibraryError):
+        c_array(b"nothing", "model")

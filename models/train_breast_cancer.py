@@ -69,7 +69,8 @@ def main():
         for name, part in ("training", training), ("held-out benign", new), ("malignant", malignant):
             print(f"log p in nats, {name}: mean {flow.log_prob(part).mean():.2f}, median {flow.log_prob(part).median():.2f}")
 
-    flowrt.save(HERE / "breast_cancer_iaf.flw", flow, verify=True)
+    notes = "benign tumours, the 30 columns of scikit-learn's load_breast_cancer in their units"
+    flowrt.save(HERE / "breast_cancer_iaf.flw", flow, verify=True, notes=notes)
     for name, part in ("calibration", calibration), ("benign", new), ("malignant", malignant[:MALIGNANT]):
         np.savetxt(HERE / f"breast_cancer_{name}.csv", part.numpy(), fmt="%.7g", delimiter=",")
 

@@ -67,7 +67,8 @@ def main():
         log_p = flow(context).log_prob(x)
     print(f"log p in nats: training {log_p[HELD_OUT:].mean():.2f}, held out {log_p[:HELD_OUT].mean():.2f}")
 
-    flowrt.save(HERE / "diabetes_maf.flw", flow, verify=True)
+    notes = "x: cholesterol, ldl, hdl, log triglycerides, glucose; context: age, sex, bmi, blood pressure"
+    flowrt.save(HERE / "diabetes_maf.flw", flow, verify=True, notes=notes)
     np.savetxt(
         HERE / "diabetes_heldout.csv",
         torch.cat([x, context], dim=1)[:HELD_OUT].numpy(),

@@ -59,7 +59,8 @@ def main():
         log_p = {name: flow.log_prob(part).mean() for name, part in (("training", training), ("held out", held_out))}
     print(", ".join(f"{name} {value:.2f}" for name, value in log_p.items()))
 
-    flowrt.save(HERE / "iris_maf.flw", flow, verify=True)
+    notes = "sepal length, sepal width, petal length, petal width in cm"
+    flowrt.save(HERE / "iris_maf.flw", flow, verify=True, notes=notes)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,9 @@
 
 import FlowrtShim
 
+/// Source units that are taken together: with 48 rows, 18 kB.
+private let blockUnits = 96
+
 /// Values and tile of one conditioner evaluation.
 struct Conditioner {
   /// 1: one row, units in lanes. 16, 32, 48: rows in lanes.
@@ -42,6 +45,7 @@ struct Conditioner {
     layer.pointee.final_units = 0
     layer.pointee.degree = 0
     layer.pointee.visible_units = 0
+    layer.pointee.pushed_units = 0
     if isInPrologue(layer) {
       layer.pointee.final_units = layer.pointee.width
     } else if rows == 1 {
@@ -108,36 +112,33 @@ struct Conditioner {
     layer.pointee.visible_units = UInt32(truncatingIfNeeded: visible.count(g))
   }
 
-  /// Many rows: panel after panel, each over the longest prefix that its unfinished units share.
+  /// Many rows. Source units go in blocks that stay in the L1 cache to all panels whose every unit sees the whole block; what is
+  /// left of a panel's prefix, and the small triangle of its own degrees, when the panel is finished.
   private func advanceTile(_ layer: Layer, to g: Int, _ end: Int) {
     let degrees = layer.pointee.degrees
     let visible = layer.pointee.visible
     let width = Int(layer.pointee.width)
     let hasSource = hasSource(layer)
     let target = values(layer)
-    let source: UnsafeMutablePointer<Float> = hasSource ? sourceValues(layer) : target
+    if hasSource { pushBlocks(layer, visible.count(g)) }
     var degree = Int(layer.pointee.degree)
     var seen = Int(layer.pointee.visible_units)
     var unit = Int(layer.pointee.final_units)
     while unit < end {
       let panel = unit / 16
       let panelEnd = min(panel &* 16 &+ 16, width)
+      while degrees.count(degree) <= unit { degree &+= 1 }
       if unit & 15 == 0 {
-        start(layer, panel, unit, panelEnd)
-        seen = 0
+        seen = hasSource ? visible.count(degree) / blockUnits &* blockUnits : 0
+        if seen == 0 { start(layer, panel) }
       }
-      let line = hasSource ? Int(layer.pointee.panel_start[panel]) : 0
       let first = unit
       while unit < panelEnd {
         while degrees.count(degree) <= unit { degree &+= 1 }
         if degree > g { break }
         if hasSource {
           let next = visible.count(degree)
-          let lane = unit & 15
-          let firstWeight: Int = (line &+ seen) &* 16 &+ lane
-          accumulateTile(
-            target + unit &* rows, layer.pointee.weights + firstWeight, source + seen &* rows,
-            rows: rows, units: panelEnd &- unit, count: next &- seen)
+          accumulate(layer, target, unit, panelEnd, from: seen, to: next)
           seen = next
         }
         unit = min(degrees.count(degree), panelEnd)
@@ -148,8 +149,46 @@ struct Conditioner {
     layer.pointee.visible_units = UInt32(truncatingIfNeeded: seen)
   }
 
+  /// Adds the blocks that lie wholly in the first `available` source units to the panels that see them wholly.
+  private func pushBlocks(_ layer: Layer, _ available: Int) {
+    let degrees = layer.pointee.degrees
+    let visible = layer.pointee.visible
+    let width = Int(layer.pointee.width)
+    let target = values(layer)
+    var block = Int(layer.pointee.pushed_units)
+    var degree = 0
+    var panel = 0
+    while block &+ blockUnits <= available {
+      // The first panel whose first unit sees the block's end.
+      while panel < Int(layer.pointee.panels) {
+        while degrees.count(degree) <= panel &* 16 { degree &+= 1 }
+        if visible.count(degree) >= block &+ blockUnits { break }
+        panel &+= 1
+      }
+      for p in panel..<Int(layer.pointee.panels) {
+        if block == 0 { start(layer, p) }
+        accumulate(layer, target, p &* 16, min(p &* 16 &+ 16, width), from: block, to: block &+ blockUnits)
+      }
+      block &+= blockUnits
+    }
+    layer.pointee.pushed_units = UInt32(truncatingIfNeeded: block)
+  }
+
+  /// Adds source units from ..< to to the accumulators of units first ..< end of one panel.
+  @inline(__always) private func accumulate(
+    _ layer: Layer, _ target: UnsafeMutablePointer<Float>, _ first: Int, _ end: Int, from: Int, to: Int
+  ) {
+    let line: Int = Int(layer.pointee.panel_start[first / 16]) &+ from
+    let weight: Int = line &* 16 &+ (first & 15)
+    accumulateTile(
+      target + first &* rows, layer.pointee.weights + weight, sourceValues(layer) + from &* rows,
+      rows: rows, units: end &- first, count: to &- from)
+  }
+
   /// Starts the accumulators of a panel: bias (or the prologue's bias and context), then the rows' own context.
-  private func start(_ layer: Layer, _ panel: Int, _ first: Int, _ end: Int) {
+  private func start(_ layer: Layer, _ panel: Int) {
+    let first = panel &* 16
+    let end = min(first &+ 16, Int(layer.pointee.width))
     let target = values(layer)
     let from = contextTile == nil ? UnsafePointer<Float>(layer.pointee.start!) : layer.pointee.bias!
     for unit in first..<end {

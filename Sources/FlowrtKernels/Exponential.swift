@@ -36,7 +36,12 @@ private let ln2Low: Float = -2.121_944_4e-4
 }
 
 /// e^x. Overflows to infinity, underflows through the subnormals to zero.
-@inline(never) func exp(_ x: Lanes) -> Lanes {
+#if FLOWRT_LEVEL_2 || FLOWRT_LEVEL_3
+  @inline(__always)
+#else
+  @inline(never)
+#endif
+func exp(_ x: Lanes) -> Lanes {
   let (n, r) = reduce(atLeast(-104, atMost(89, x)))
   var p = fma(r, 1.381_453_9e-3, 8.368_745e-3)
   p = fma(p, r, 4.166_839e-2)
@@ -102,7 +107,12 @@ private let ln2Low: Float = -2.121_944_4e-4
 }
 
 /// log(1 + e^x).
-@inline(never) func softplus(_ x: Lanes) -> Lanes {
+#if FLOWRT_LEVEL_2 || FLOWRT_LEVEL_3
+  @inline(__always)
+#else
+  @inline(never)
+#endif
+func softplus(_ x: Lanes) -> Lanes {
   atLeast(0, x) + log1pOfUnit(exp(-magnitude(x)))
 }
 

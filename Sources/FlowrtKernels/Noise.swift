@@ -59,7 +59,7 @@ struct Noise {
 }
 
 /// Two normals from two words: R(a) cos(2 pi T(b)), R(a) sin(2 pi T(b)).
-@inline(__always) private func boxMuller(_ a: Words, _ b: Words) -> (Lanes, Lanes) {
+@inline(never) private func boxMuller(_ a: Words, _ b: Words) -> (Lanes, Lanes) {
   let half = (unsafeBitCast(a, to: LaneBits.self) &>> 1) & 0x7FFF_FFFF
   let u = flowrt_v_from_int(half) * 0x1p-31 + 0x1p-32
   let radius = flowrt_v_sqrt(-2 * logUnfused(u))

@@ -7,7 +7,7 @@ typealias Words = SIMD16<UInt32>
 @inline(__always) func laneWords() -> Words { unsafeBitCast(laneNumbers(), to: Words.self) }
 
 /// Four words for each of 16 counters.
-@inline(__always) func philox(
+@inline(never) func philox(
   _ counter: (Words, Words, Words, Words), key: (UInt32, UInt32)
 ) -> (Words, Words, Words, Words) {
   var (c0, c1, c2, c3) = counter

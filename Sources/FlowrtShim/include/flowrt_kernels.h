@@ -71,6 +71,7 @@ typedef struct flowrt_layer_plan {
     uint32_t final_units;   /* units whose values are final */
     uint32_t degree;        /* all degrees below this one are final */
     uint32_t visible_units; /* source units that the accumulators in progress have seen */
+    uint32_t pushed_units;  /* source units that went, in whole blocks, to all panels that see them */
 } flowrt_layer_plan;
 
 enum { FLOWRT_NO_LAYER = -1, FLOWRT_READ_SIDE = -2 };

@@ -120,3 +120,20 @@ func accumulateTile(
     pieces &-= 1
   }
 }
+
+/// What a tile computes, in plain words: the specification of this file and of Columns.swift. Each unit takes its terms in
+/// the order of k, one multiply-add each.
+func accumulateSpecification(
+  _ acc: UnsafeMutablePointer<Float>, _ weights: UnsafePointer<Float>, _ source: UnsafePointer<Float>,
+  rows: Int, units: Int, count: Int
+) {
+  for k in 0..<count {
+    for u in 0..<units {
+      for row in 0..<rows {
+        let a = acc[u &* rows &+ row]
+        acc[u &* rows &+ row] =
+          fma(Lanes(repeating: weights[k &* 16 &+ u]), Lanes(repeating: source[k &* rows &+ row]), Lanes(repeating: a))[0]
+      }
+    }
+  }
+}

@@ -11,7 +11,7 @@
 BUILD ?= build
 PREFIX ?= /usr/local
 CROSS := aarch64-linux armv7hf-linux riscv64-linux
-export PATH := $(CURDIR)/$(BUILD)/venv/bin:$(PATH)
+export PATH := $(abspath $(BUILD))/venv/bin:$(PATH)
 export CMAKE_BUILD_PARALLEL_LEVEL ?= $(shell nproc)
 TEST_PACKAGES := numpy pytest hypothesis
 # The swift that belongs to the swiftc that CMake found.
@@ -30,7 +30,7 @@ test: all
 	@cmake/setup.sh python $(BUILD) $(TEST_PACKAGES)
 	cd $(BUILD) && ctest --output-on-failure
 	$(if $(wildcard Package.swift),$(SWIFT) test -c release --scratch-path $(BUILD)/swiftpm)
-	cd python && FLOWRT_LIBRARY=$(CURDIR)/$(BUILD)/libflowrt.so python -m pytest -q tests --ignore=tests/frameworks
+	cd python && FLOWRT_LIBRARY=$(abspath $(BUILD))/libflowrt.so python -m pytest -q tests --ignore=tests/frameworks
 
 cross:
 	@cmake/setup.sh tools $(BUILD)

@@ -73,7 +73,9 @@ NFLOWS = {
     "nflows_maf_batch_norm_feedforward": partial(nflows_maf, batch_norm_within_layers=True, use_residual_blocks=False),
     "nflows_maf_wide": partial(nflows_maf, features=21, hidden=24, layers=1, blocks=1),
     "nflows_maf_dropout": partial(nflows_maf, layers=1, dropout_probability=0.5),
-    "nflows_context_residual": lambda: nflows_flow(masked_affine(context=3), nt.ReversePermutation(4), masked_affine(context=3)),
+    "nflows_context_residual": lambda: nflows_flow(
+        masked_affine(context=3), nt.ReversePermutation(4), masked_affine(context=3)
+    ),
     "nflows_context_feedforward": lambda: nflows_flow(
         masked_affine(context=3, blocks=2, use_residual_blocks=False, activation=torch.tanh), nt.RandomPermutation(4)
     ),
@@ -105,7 +107,9 @@ ACTIVATIONS = {
 }
 
 for _name, _function in ACTIVATIONS.items():
-    NFLOWS[f"nflows_activation_{_name}"] = partial(nflows_maf, layers=1, use_residual_blocks=False, activation=_function)
+    NFLOWS[f"nflows_activation_{_name}"] = partial(
+        nflows_maf, layers=1, use_residual_blocks=False, activation=_function
+    )
 
 # ---- zuko ----
 
@@ -201,7 +205,9 @@ PYRO = {
     "pyro_one_feature": lambda: pyro_flow(iaf(features=1, hidden=(4,)).inv, features=1),
     "pyro_conditional_iaf": lambda: pyro_conditional_flow(conditional_iaf(), permute(), conditional_iaf()),
     "pyro_conditional_maf": lambda: pyro_conditional_flow(conditional_iaf().inv, permute(), conditional_iaf().inv),
-    "pyro_conditional_skip": lambda: pyro_conditional_flow(conditional_iaf(skip=True).inv, conditional_iaf(skip=True, stable=True)),
+    "pyro_conditional_skip": lambda: pyro_conditional_flow(
+        conditional_iaf(skip=True).inv, conditional_iaf(skip=True, stable=True)
+    ),
     "pyro_conditional_mixed": lambda: pyro_conditional_flow(iaf().inv, pt.BatchNorm(5), conditional_iaf().inv),
 }
 

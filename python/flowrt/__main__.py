@@ -15,7 +15,7 @@ from .model import Model
 
 
 def main(arguments=None) -> int:
-    """Runs one command; 0 on success, 1 with a line on stderr for a bad file or bad data, 2 for a wrong command line."""
+    """Runs one command: 0 on success, 1 with a line on stderr for bad data, 2 for a wrong command line."""
     options = _parser().parse_args(arguments)
     try:
         options.run(options)

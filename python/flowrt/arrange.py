@@ -1,9 +1,9 @@
 """Networks in the order of their units' degrees (docs/FORMAT.md, section 3).
 
-Units that reach no output are dropped, the rest are sorted by degree, so that what a unit may see is a prefix. Layers that
-are added or multiplied unit by unit share one order; their degrees are raised to a common value, which is harmless: a
-degree only says how late a unit is computed. Where a raised unit would come too late for one of its users, it is carried
-to the place where it is added by a layer with an identity matrix, which may be as late as it likes.
+Units that reach no output are dropped, the rest are sorted by degree, so that what a unit may see is a prefix. Layers
+that are added or multiplied unit by unit share one order; their degrees are raised to a common value, which is
+harmless: a degree only says how late a unit is computed. Where a raised unit would come too late for one of its users,
+it is carried to the place where it is added by a layer with an identity matrix, which may be as late as it likes.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ def arrange(layers: list, output_degree: np.ndarray, output_order: np.ndarray, s
     """The layers of a file from the layers of a description.
 
     `output_degree` (H,) belongs to the rows of the last layer, `output_order` (H,) lists them as the file wants them.
-    `stage` (D,) and `coordinates` (D,) are those of `order.Order`; both are None for a network that reads nothing but the
-    context.
+    `stage` (D,) and `coordinates` (D,) are those of `order.Order`; both are None for a network that reads nothing but
+    the context.
     """
     layers = _prune(layers)
     degrees = _degrees(layers, output_degree, stage)
@@ -41,13 +41,15 @@ def arrange(layers: list, output_degree: np.ndarray, output_order: np.ndarray, s
 def _prune(layers: list) -> list:
     """Drops units and layers that reach no output, multiplies weights by their masks.
 
-    A unit that is needed in one of several layers which are added to each other stays in all of them; where nothing needs
-    it, it is emptied, so that it depends on nothing.
+    A unit that is needed in one of several layers which are added to each other stays in all of them; where nothing
+    needs it, it is emptied, so that it depends on nothing.
     """
     alive = _alive(layers)
     layers, alive = _without_dead_layers(layers, alive)
     group = _groups(layers)
-    keep = [np.logical_or.reduce([alive[j] for j in range(len(layers)) if group[j] == group[i]]) for i in range(len(layers))]
+    keep = [
+        np.logical_or.reduce([alive[j] for j in range(len(layers)) if group[j] == group[i]]) for i in range(len(layers))
+    ]
     return [_shrunk(layers, i, alive[i], keep) for i in range(len(layers))]
 
 

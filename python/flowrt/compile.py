@@ -46,7 +46,7 @@ def compile(flow: ir.Flow) -> File:
 
 
 class _Steps:
-    """Collects steps. Coordinate i of the framework's vector is entry `where[i]` of the vector between the steps so far."""
+    """Collects steps. Coordinate i of the framework's vector is entry `where[i]` of the vector so far."""
 
     def __init__(self, dim: int):
         self.dim = dim

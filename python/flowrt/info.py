@@ -40,7 +40,8 @@ def _autoregressive(step) -> str:
     coupling = f", {step.passthrough} of {len(step.data_index)} pass through" if step.passthrough else ""
     return (
         f"autoregressive, reads {_name(Reads(step.reads))}, {transformer}, {len(step.stage_end)} stages{coupling}, "
-        f"order of the data {_order(step.data_index)}, of the noise {_order(step.noise_index)}, layers {_widths(step.layers)}"
+        f"order of the data {_order(step.data_index)}, of the noise {_order(step.noise_index)}, "
+        f"layers {_widths(step.layers)}"
     )
 
 

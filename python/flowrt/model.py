@@ -22,11 +22,11 @@ class Model:
     """A flow in memory, evaluated in float32 by libflowrt.
 
     `source` is the path of a `.flw` file or its bytes. With `verify` every byte is checked when the model is opened.
-    `level` caps the CPU level, see FLOWRT_OPEN_LEVEL in flowrt.h. Raises `LibraryError` with the library's status if the
-    file is refused, `OSError` if it cannot be read.
+    `level` caps the CPU level, see FLOWRT_OPEN_LEVEL in flowrt.h. Raises `LibraryError` with the library's status if
+    the file is refused, `OSError` if it cannot be read.
 
-    Rows of x and z are (n, D); anything array-like is converted to float32. `context` is None for a flow without one, else
-    (C,) or (1, C), shared by all rows, or (n, C). A model may be used by several threads at once.
+    Rows of x and z are (n, D); anything array-like is converted to float32. `context` is None for a flow without one,
+    else (C,) or (1, C), shared by all rows, or (n, C). A model may be used by several threads at once.
     """
 
     def __init__(self, source: Union[str, os.PathLike, bytes], *, verify: bool = True, level: int = 0):

@@ -1,8 +1,9 @@
 """The autoregressive order of a network, proved from its masks.
 
 No framework's word about orders or degrees is taken. Composing the masks of all layers gives, for each coordinate, the
-set of coordinates that its parameters can depend on. If that relation has no cycle, a topological sort gives the stages:
-the coordinates of a stage depend on earlier stages only, so they become known together in the sequential direction.
+set of coordinates that its parameters can depend on. If that relation has no cycle, a topological sort gives the
+stages: the coordinates of a stage depend on earlier stages only, so they become known together in the sequential
+direction.
 """
 
 from __future__ import annotations
@@ -39,7 +40,9 @@ def dependencies(layers: list, dim: int, name: str) -> list:
             if sets[layer.context_source].any():
                 raise ExportError(f"{name}: a context network depends on the flow's own variables")
         if layer.activation == Activation.LAYER_NORM and depends.any():
-            raise ExportError(f"{name}: layer norm mixes units of different degree; it is supported on the context only")
+            raise ExportError(
+                f"{name}: layer norm mixes units of different degree; it is supported on the context only"
+            )
         sets.append(depends)
     return sets
 

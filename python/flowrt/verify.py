@@ -73,8 +73,8 @@ def same_formulas(exact: File, live, name: str) -> None:
 def compare(data: bytes, exact: File, live32, live64) -> str:
     """Compares the bytes of a file with the live model; returns a table of worst differences from its float64 results.
 
-    Columns: the file before rounding, the rounded file, libflowrt, and the model itself in float32. Raises `ExportError`
-    with the table if a column is beyond what float32 explains.
+    Columns: the file before rounding, the rounded file, libflowrt, and the model itself in float32. Raises
+    `ExportError` with the table if a column is beyond what float32 explains.
     """
     rows = random_rows(exact)
     truth = evaluate(live64, rows)
@@ -100,7 +100,11 @@ def compare(data: bytes, exact: File, live32, live64) -> str:
     for quantity in QUANTITIES:
         size = max(1.0, float(np.nanmax(np.abs(truth[quantity]))))
         own = errors["framework float32"][quantity]
-        limits = {"exact": 1e-9 * size + 1e-5 * own, "file": 2e-5 * size + 20 * own, "libflowrt": 2e-5 * size + 20 * own}
+        limits = {
+            "exact": 1e-9 * size + 1e-5 * own,
+            "file": 2e-5 * size + 20 * own,
+            "libflowrt": 2e-5 * size + 20 * own,
+        }
         for name, limit in limits.items():
             if errors[name] is not None and not errors[name][quantity] <= limit:
                 raise ExportError(f"{quantity} of {name} is off by {errors[name][quantity]:.2g}\n{table}")
@@ -108,10 +112,10 @@ def compare(data: bytes, exact: File, live32, live64) -> str:
 
 
 def check(data: bytes) -> str:
-    """Checks the bytes of a file alone: it is read in full, must invert itself, and libflowrt must agree with the evaluator.
+    """Checks the bytes of a file alone: it must be valid, and libflowrt must agree with the evaluator.
 
-    Returns a table of worst differences. Raises `FormatError` for an invalid file, `LibraryError` if libflowrt is missing
-    or refuses it, `ExportError` with the table if a difference is beyond what float32 explains.
+    Returns a table of worst differences. Raises `FormatError` for an invalid file, `LibraryError` if libflowrt is
+    missing or refuses it, `ExportError` with the table if a difference is beyond what float32 explains.
     """
     file = read(data)
     rows = random_rows(file)

@@ -22,7 +22,9 @@ def network(layers, read, context):
             source = read if layer.source == ir.READ else values[layer.source]
             v += source @ (layer.weight * layer.mask).T
         if layer.context_weight is not None:
-            v += (context if layer.context_source == ir.CONTEXT else values[layer.context_source]) @ layer.context_weight.T
+            v += (
+                context if layer.context_source == ir.CONTEXT else values[layer.context_source]
+            ) @ layer.context_weight.T
         for add in layer.add:
             v += values[add.layer] * (1.0 if add.scale is None else add.scale)
         v = functions.activation(layer.activation, v, layer.a)
@@ -87,7 +89,7 @@ def check(flow, x, z, log_det, context, close):
 
 
 def solve(step, q, context):
-    """r with read_to_other(r) = q, by inverting all coordinates again and again with the parameters of the last guess."""
+    """r with read_to_other(r) = q: inverts all coordinates again and again with the last guess's parameters."""
     picked = np.arange(q.shape[1]) if step.transformed is None else step.transformed
     r = np.where(np.isin(np.arange(q.shape[1]), picked), 0.0, q)
     for _ in range(q.shape[1]):

@@ -24,7 +24,8 @@ SCALES = {
 def network(rng, dim, context_dim, outputs, rank, executed=False):
     """Layers with `outputs` rows for each coordinate that has a rank; `rank` (dim,) is -1 for coordinates left alone.
 
-    Every hidden unit has a level: it may depend on ranks below it. With `executed`, only what libflowrt executes is used.
+    Every hidden unit has a level: it may depend on ranks below it. With `executed`, only what libflowrt executes is
+    used.
     """
     ranked = int(rank.max()) + 1
     layers: list[ir.Layer] = []

@@ -39,7 +39,13 @@ def context(tmp_path):
 def test_info(flow, capsys):
     assert main(["info", flow]) == 0
     printed = capsys.readouterr().out
-    for part in ("3 dimensions, context of 2", "step 0: ", "base: standard normal", "framework: by hand", "notes: for tests"):
+    for part in (
+        "3 dimensions, context of 2",
+        "step 0: ",
+        "base: standard normal",
+        "framework: by hand",
+        "notes: for tests",
+    ):
         assert part in printed
 
 

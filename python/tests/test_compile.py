@@ -90,7 +90,7 @@ def test_added_layers_share_one_order():
 
 
 def test_orders_in_conflict_are_resolved_by_carrying():
-    # Unit 0 of h is early and unit 1 late, in the layer that adds h it is the other way round, and h itself is needed early.
+    # Unit 0 of h is early and unit 1 late; the layer that adds h has it the other way round, and h is needed early.
     h = ir.Layer(np.zeros(2), np.ones((2, 3)), np.array([[1, 0, 0], [1, 1, 0]]) == 1, ir.READ)
     late = ir.Layer(np.zeros(2), np.ones((2, 3)), np.array([[1, 1, 0], [0, 0, 0]]) == 1, ir.READ, add=[ir.Add(0)])
     early = ir.Layer(np.zeros(1), np.ones((1, 2)), np.array([[1, 0]]) == 1, 0)
@@ -122,7 +122,9 @@ def test_permutations_fold_into_their_neighbours():
 
 
 def test_a_permutation_without_neighbours_stays():
-    file = flowrt.compile(ir.Flow(3, 0, [ir.Permutation(np.array([2, 0, 1])), ir.Diagonal(np.ones(3) * 2, np.zeros(3))]))
+    file = flowrt.compile(
+        ir.Flow(3, 0, [ir.Permutation(np.array([2, 0, 1])), ir.Diagonal(np.ones(3) * 2, np.zeros(3))])
+    )
     assert [type(step) for step in file.steps] == [DiagonalStep, PermutationStep]
     z, _ = reference.forward(file, [[1.0, 2.0, 3.0]])
     np.testing.assert_array_equal(z, [[6.0, 2.0, 4.0]])
@@ -140,7 +142,9 @@ def test_an_identity_layer_disappears():
     assert flowrt.compile(ir.Flow(2, 0, [ir.Diagonal(np.ones(2), np.zeros(2))])).steps == []
 
 
-@pytest.mark.parametrize("step", [ir.Diagonal(np.array([1.0, 0.0]), np.zeros(2)), ir.Linear(np.ones((2, 2)), np.zeros(2))])
+@pytest.mark.parametrize(
+    "step", [ir.Diagonal(np.array([1.0, 0.0]), np.zeros(2)), ir.Linear(np.ones((2, 2)), np.zeros(2))]
+)
 def test_maps_that_are_not_bijections_are_refused(step):
     step.name = "Squash"
     with pytest.raises(flowrt.ExportError, match="Squash"):

@@ -41,7 +41,10 @@ def small() -> bytes:
     steps = []
     for _ in range(2):
         layers = network(rng, 3, 2, 2, rng.permutation(3), executed=True)
-        steps += [ir.Autoregressive(layers, ir.Affine(Scale.SOFTPLUS, (0.125,))), ir.Diagonal(np.full(3, 2.0), np.ones(3))]
+        steps += [
+            ir.Autoregressive(layers, ir.Affine(Scale.SOFTPLUS, (0.125,))),
+            ir.Diagonal(np.full(3, 2.0), np.ones(3)),
+        ]
     return encode(flowrt.compile(ir.Flow(3, 2, steps)))
 
 

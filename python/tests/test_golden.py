@@ -1,4 +1,4 @@
-"""The golden files still mean what they meant: for the evaluator, and for libflowrt within the frameworks' own errors."""
+"""The golden files mean what they meant: to the evaluator, and to libflowrt within the frameworks' own errors."""
 
 from __future__ import annotations
 

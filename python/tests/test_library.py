@@ -17,7 +17,10 @@ from flowrt.format import encode
 from flowrt.format.records import BoxUniform, File
 
 FLOWS = given(
-    seed=st.integers(0, 2**32), dim=st.integers(1, 20), context_dim=st.integers(0, 5), count=st.sampled_from([1, 2, 7, 70])
+    seed=st.integers(0, 2**32),
+    dim=st.integers(1, 20),
+    context_dim=st.integers(0, 5),
+    count=st.sampled_from([1, 2, 7, 70]),
 )
 
 
@@ -106,7 +109,9 @@ def test_library_and_reader_refuse_the_same_files(seed, dim, context_dim, data):
     offset = data.draw(st.one_of(st.integers(0, blocks_start(whole) - 1), st.integers(0, len(whole) - 1)))
     mutated = changed(whole, offset, bytes([whole[offset] ^ data.draw(st.integers(1, 255))]))
     verdict = accepted_by_library(mutated)
-    assume(verdict not in (Status.FEATURE, Status.LIMIT))  # what the library does not execute, the reader may understand
+    assume(
+        verdict not in (Status.FEATURE, Status.LIMIT)
+    )  # what the library does not execute, the reader may understand
     try:
         flowrt.format.read(mutated)
         assert verdict == Status.OK

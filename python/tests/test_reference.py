@@ -206,7 +206,9 @@ def test_elementwise(function):
 
 def test_probit_and_cdf_values():
     np.testing.assert_allclose(functions.normal_cdf(np.array([-1.959963984540054, 0.0])), [0.025, 0.5], rtol=1e-14)
-    np.testing.assert_allclose(functions.probit(np.array([0.025, 0.5, 1.0])), [-1.959963984540054, 0, np.inf], rtol=1e-14)
+    np.testing.assert_allclose(
+        functions.probit(np.array([0.025, 0.5, 1.0])), [-1.959963984540054, 0, np.inf], rtol=1e-14
+    )
 
 
 @pytest.mark.parametrize(

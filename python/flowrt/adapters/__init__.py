@@ -1,7 +1,7 @@
 """Adapters: what turns a model of a framework into a description (`ir.Flow`).
 
 An adapter is a module with `framework` (its name), `accepts(model)`, `describe(model, context_dim)` and
-`live(model, dtype)`. They look at class names and attributes only and import the framework when they run one of its models.
+`live(model, dtype)`. It looks at class names and attributes only and imports nothing of the framework itself.
 """
 
 from __future__ import annotations

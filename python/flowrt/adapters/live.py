@@ -10,8 +10,8 @@ import numpy as np
 class Live:
     """Evaluates a copy of a model in evaluation mode with `dtype` (torch.float32 or torch.float64).
 
-    `forward(x, context)` gives (z, log_det), `inverse(z, context)` gives (x, log_det), `base_log_prob(z, context)` the log
-    density of z; a `base_log_prob` of None is the standard normal. All three take and return tensors.
+    `forward(x, context)` gives (z, log_det), `inverse(z, context)` gives (x, log_det), `base_log_prob(z, context)` the
+    log density of z; a `base_log_prob` of None is the standard normal. All three take and return tensors.
     """
 
     def __init__(self, dtype, forward, inverse, base_log_prob=None):

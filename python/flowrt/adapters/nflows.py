@@ -224,7 +224,9 @@ def _residual_block(layers: list, block) -> None:
 def _batch_norm(norm) -> tuple:
     """Scale and shift of a BatchNorm1d in evaluation mode."""
     if norm.running_var is None:
-        raise ExportError("BatchNorm1d without running statistics depends on the batch; it is not a flow of single rows")
+        raise ExportError(
+            "BatchNorm1d without running statistics depends on the batch; it is not a flow of single rows"
+        )
     scale = 1 / np.sqrt(array(norm.running_var) + norm.eps)
     if norm.weight is not None:
         scale = scale * array(norm.weight)

@@ -1,8 +1,8 @@
-"""Pyro 1.9: `TransformedDistribution`, `ConditionalTransformedDistribution`, or a list of transforms with a normal base.
+"""Pyro 1.9: `TransformedDistribution`, `ConditionalTransformedDistribution`, or a list of transforms.
 
-Pyro transforms map noise to data and are listed from the base on. An `AffineAutoregressive` is an inverse autoregressive
-flow (its network reads the noise); its `.inv` in the list is a masked autoregressive flow. The context stands before the
-variables at the input of a network; the output has all shifts first, then all raw scales.
+Pyro transforms map noise to data and are listed from the base on. An `AffineAutoregressive` is an inverse
+autoregressive flow (its network reads the noise); its `.inv` in the list is a masked autoregressive flow. The context
+stands before the variables at the input of a network; the output has all shifts first, then all raw scales.
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ def live(model, dtype) -> Live:
     """The framework's own evaluation of a copy of the transforms."""
     pairs = [(_copied(transform, dtype), inverted) for transform, inverted in _flatten(model, inverted=False)]
     base = _normal(model)
+    mean, std = (0.0, 1.0) if base is None else (base.loc.to(dtype), base.scale.to(dtype))
 
     def run(values, context, to_noise: bool):
         log_det = 0.0
@@ -70,7 +71,7 @@ def live(model, dtype) -> Live:
         dtype,
         forward=lambda x, c: run(x, c, to_noise=True),
         inverse=lambda z, c: run(z, c, to_noise=False),
-        base_log_prob=None if base is None else lambda z, c: normal_log_prob(z, base.loc.to(dtype), base.scale.to(dtype)),
+        base_log_prob=lambda z, c: normal_log_prob(z, mean, std),
     )
 
 
@@ -169,7 +170,8 @@ def _step(transform, inverted: bool, dim: int):
         index = array(transform.permutation).astype(np.int64)
         return ir.Permutation(index if inverted else np.argsort(index), name)
     if "BatchNorm" in kinds:  # its inverse, data to noise, is the normalising direction
-        scale = (np.maximum(array(transform.gamma), 0) + 1e-6) / np.sqrt(array(transform.moving_variance) + transform.epsilon)
+        std = np.sqrt(array(transform.moving_variance) + transform.epsilon)
+        scale = (np.maximum(array(transform.gamma), 0) + 1e-6) / std
         shift = array(transform.beta) - array(transform.moving_mean) * scale
     elif "AffineTransform" in kinds:
         scale = 1 / array(transform.scale)

@@ -1,4 +1,4 @@
-"""Affine transformers recognised by what they compute: `w = s(a) r + t` with one of the scale functions of docs/FORMAT.md."""
+"""Scale functions of `w = s(a) r + t` recognised by what they compute, as docs/FORMAT.md, section 5, has them."""
 
 from __future__ import annotations
 
@@ -43,7 +43,9 @@ def match(values: np.ndarray, log_values: np.ndarray, candidates: list, name: st
         expected = candidate.log(RAW)
         if _close(values, np.exp(expected)) and _close(log_values, expected):
             return candidate
-    raise ExportError(f"{name} has a scale function that is not known here; a file holds those of docs/FORMAT.md, section 5")
+    raise ExportError(
+        f"{name} has a scale function that is not known here; a file holds those of docs/FORMAT.md, section 5"
+    )
 
 
 def _close(a: np.ndarray, b: np.ndarray) -> bool:

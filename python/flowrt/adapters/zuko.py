@@ -113,18 +113,21 @@ def _transformer(layer):
     univariate = layer.univariate(*[shift, raw][: len(layer.shapes)]) if _is_scalar(layer.shapes) else None
     if univariate is None or not names(univariate) & {"MonotonicAffineTransform", "AdditiveTransform"}:
         name = getattr(layer.univariate, "func", layer.univariate)
-        raise ExportError(f"univariate transformation {getattr(name, '__name__', name)} is not supported; {_SUPPORTED} are")
+        raise ExportError(
+            f"univariate transformation {getattr(name, '__name__', name)} is not supported; {_SUPPORTED} are"
+        )
     with torch.no_grad():
         at_zero, at_one = (array(univariate(torch.full_like(raw, value))) for value in (0.0, 1.0))
         log_slope = array(univariate.log_abs_det_jacobian(raw, raw))
-    if not np.allclose(at_zero, 0.75):
+    slope = at_one - at_zero
+    if not np.allclose(at_zero, 0.75) or ("AdditiveTransform" in names(univariate) and not np.allclose(slope, 1)):
         raise ExportError(f"{type(univariate).__name__} does not compute scale * x + shift")
     if "AdditiveTransform" in names(univariate):
-        scales.match(at_one - at_zero, log_slope, [scales.ScaleFunction(Scale.EXP, gain=0.0)], type(univariate).__name__)
         return ir.Additive()
-    limit = float(log_slope[-1] / (1 - log_slope[-1] / scales.RAW[-1]))  # log s = a / (1 + a / limit) solved for the limit
-    candidates = [scales.ScaleFunction(Scale.EXP_SOFT_CLIPPED, (limit,)), scales.ScaleFunction(Scale.EXP)]
-    scale = scales.match(at_one - at_zero, log_slope, candidates, type(univariate).__name__)
+    # The last raw parameter is positive: log s = a / (1 + a / limit), solved for the limit.
+    limit = float(log_slope[-1] / (1 - log_slope[-1] / scales.RAW[-1]))
+    candidate = scales.ScaleFunction(Scale.EXP_SOFT_CLIPPED, (limit,))
+    scale = scales.match(slope, log_slope, [candidate], type(univariate).__name__)
     return ir.Affine(scale.scale, scale.p)
 
 
@@ -144,7 +147,7 @@ def _network(hyper, variables: slice, context: slice) -> list:
 
 
 def _append(layers: list, module, first) -> None:
-    """Adds what a module does to the value of the last layer. `first` makes the layer that takes the network's input."""
+    """Adds what a module does to the last layer's value. `first` makes the layer that takes the network's input."""
     if "Residual" in names(module):
         start = len(layers) - 1
         for inner in module:

@@ -1,8 +1,8 @@
-"""The fixed-size structures of docs/FORMAT.md, sections 1, 2 and 4, as `struct` formats. `x` bytes are reserved: zero."""
+"""The fixed-size structures of docs/FORMAT.md, sections 1, 2 and 4, as `struct` formats. Bytes `x` are reserved."""
 
 from struct import Struct
 
-HEADER = Struct("<8sHHIQIIIIQ16x")  # magic, major, minor, crc32, file_size, features, dim, context_dim, records, metadata
+HEADER = Struct("<8sHHIQIIIIQ16x")  # magic, version, crc32, file_size, features, dim, context_dim, records, metadata
 AUTOREGRESSIVE = Struct("<HHIIHHHHI8f8x")  # kind, reads, S, passthrough, layers, transformer, form, scale, bins, p
 LAYER = Struct("<HHIHHH3HH2xf36x")  # kind, activation, width, source, context, gate, add, scaled, a
 VOLUME = Struct("<H6xd48x")  # kind, log_det: diagonal and linear steps

@@ -2,7 +2,7 @@
 
 The arrays may be float64: a `File` that an adapter made is exact, and is rounded to float32 only when it is written. A
 `File` that was read holds float32 arrays. Field names and numbers are those of docs/FORMAT.md; `source`, `context`,
-`gate` and `add` hold the references as they stand in a layer record (0 none, 1 the read side or the context, 2 + i layer i).
+`gate` and `add` hold references as they stand in a layer record: 0 none, 1 the read side or the context, 2 + i layer i.
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@ from ..errors import ExportError
 from . import layout
 from .codes import LINE, MAGIC, MAJOR, MINOR, NO_PARAMETERS, BaseKind, Kind
 from .panels import pack
-from .records import Conditioner, File
 from .read import read
+from .records import Conditioner, File
 
 
 def encode(file: File) -> bytes:
@@ -129,7 +129,8 @@ class _Writer:
             scaled = sum(1 << j for j, scale in enumerate(layer.scales) if scale is not None)
             self.records.append(
                 layout.LAYER.pack(
-                    Kind.LAYER, layer.activation, layer.width, layer.source, layer.context, layer.gate, *add, scaled, layer.a
+                    Kind.LAYER, layer.activation, layer.width, layer.source, layer.context, layer.gate, *add, scaled,
+                    layer.a,
                 )
             )  # fmt: skip
             for block in _layer_blocks(conditioner, i):

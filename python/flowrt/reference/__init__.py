@@ -1,7 +1,8 @@
-"""What a `.flw` file computes, in NumPy and float64: the plainest reading of docs/FORMAT.md, and the oracle of all tests.
+"""What a `.flw` file computes, in NumPy and float64: the plainest reading of docs/FORMAT.md, the oracle of all tests.
 
-Every function takes a path, the bytes of a file, or a `flowrt.format.File`. Rows of x and z are (n, D). `context` is None
-for a flow without one, else (C,) or (1, C), shared by all rows, or (n, C). Results are float64. Nothing here is fast.
+Every function takes a path, the bytes of a file, or a `flowrt.format.File`. Rows of x and z are (n, D). `context` is
+None for a flow without one, else (C,) or (1, C), shared by all rows, or (n, C). Results are float64. Nothing here is
+fast.
 """
 
 from __future__ import annotations

@@ -10,8 +10,8 @@ from . import functions
 def evaluate(layers, context, read=None) -> np.ndarray:
     """Values (rows, H) of the last layer.
 
-    `context` is (rows, C) and `read` (rows, D) in rank order, or None where the network has no read side. The weights of
-    what a unit may not see are zero, so unknown entries of `read` may hold any finite number.
+    `context` is (rows, C) and `read` (rows, D) in rank order, or None where the network has no read side. The weights
+    of what a unit may not see are zero, so unknown entries of `read` may hold any finite number.
     """
     values: list[np.ndarray] = []
     for layer in layers:

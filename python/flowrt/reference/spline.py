@@ -1,4 +1,4 @@
-"""Monotone rational-quadratic splines (Durkan, Bekasov, Murray, Papamakarios 2019, equations 4 to 8; docs/FORMAT.md 5.1)."""
+"""Monotone rational-quadratic splines (Durkan et al. 2019, equations 4 to 8; docs/FORMAT.md, section 5.1)."""
 
 from __future__ import annotations
 

@@ -47,7 +47,9 @@ def test_every_combination_of_options(features, context, hidden, blocks, residua
         use_batch_norm=batch_norm,
         activation=activation,
     )
-    model = flow(nt.InverseTransform(transform) if inverse else transform, nt.RandomPermutation(features), features=features)
+    model = flow(
+        nt.InverseTransform(transform) if inverse else transform, nt.RandomPermutation(features), features=features
+    )
     randomise(model, 0.2)
     agree(model, rows=3)
 
@@ -169,7 +171,9 @@ UNSUPPORTED = {
         nt.MaskedPiecewiseRationalQuadraticAutoregressiveTransform(3, 8, tails="linear", num_bins=4)
     ),
     "LULinear": lambda: nt.LULinear(3),
-    "AffineCouplingTransform": lambda: nt.AffineCouplingTransform(torch.tensor([1, -1, 1]), lambda i, o: nn.Linear(i, o)),
+    "AffineCouplingTransform": lambda: nt.AffineCouplingTransform(
+        torch.tensor([1, -1, 1]), lambda i, o: nn.Linear(i, o)
+    ),
     "Tanh": lambda: nt.Tanh(),
 }
 

@@ -83,7 +83,9 @@ def test_ways_to_hand_a_flow_over():
     ways = [
         pd.TransformedDistribution(normal(3).to_event(1), transforms),
         pd.TransformedDistribution(pd.Normal(0.0, 1.0).expand([3]).to_event(1), transforms),
-        torch.distributions.TransformedDistribution(torch.distributions.Normal(torch.zeros(3), torch.ones(3)), transforms),
+        torch.distributions.TransformedDistribution(
+            torch.distributions.Normal(torch.zeros(3), torch.ones(3)), transforms
+        ),
         pd.TransformedDistribution(normal(3), [torch.distributions.transforms.ComposeTransform(transforms)]),
         pd.ConditionalTransformedDistribution(normal(3), transforms),
         transforms,
@@ -105,7 +107,9 @@ def test_a_base_that_is_not_standard():
 
 
 def test_affine_transforms_of_torch():
-    standardise = torch.distributions.transforms.AffineTransform(torch.tensor([1.0, 2.0, 3.0]), torch.tensor([0.5, -2.0, 4.0]))
+    standardise = torch.distributions.transforms.AffineTransform(
+        torch.tensor([1.0, 2.0, 3.0]), torch.tensor([0.5, -2.0, 4.0])
+    )
     file = agree([affine().inv, standardise])
     np.testing.assert_allclose(file.steps[0].scale, [2.0, -0.5, 0.25])
 
@@ -132,7 +136,9 @@ def test_other_transforms_are_refused_by_name():
 
 
 def test_other_bases_are_refused_by_name():
-    refused(pd.TransformedDistribution(pd.Laplace(torch.zeros(3), torch.ones(3)), [affine()]), "Laplace is not supported")
+    refused(
+        pd.TransformedDistribution(pd.Laplace(torch.zeros(3), torch.ones(3)), [affine()]), "Laplace is not supported"
+    )
 
 
 def test_other_networks_are_refused_by_name():

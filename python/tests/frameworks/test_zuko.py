@@ -114,7 +114,9 @@ def test_layer_norm_is_refused_by_name():
 
 
 def test_an_unknown_activation_is_refused_by_name():
-    refused(zuko.flows.MAF(3, activation=nn.Hardtanh), "activation Hardtanh is not supported; supported are identity, relu")
+    refused(
+        zuko.flows.MAF(3, activation=nn.Hardtanh), "activation Hardtanh is not supported; supported are identity, relu"
+    )
 
 
 def test_masks_that_are_not_autoregressive_are_refused():

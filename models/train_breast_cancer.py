@@ -67,7 +67,8 @@ def main():
     train(flow, steps, training, std)
     with torch.no_grad():
         for name, part in ("training", training), ("held-out benign", new), ("malignant", malignant):
-            print(f"log p in nats, {name}: mean {flow.log_prob(part).mean():.2f}, median {flow.log_prob(part).median():.2f}")
+            log_p = flow.log_prob(part)
+            print(f"log p in nats, {name}: mean {log_p.mean():.2f}, median {log_p.median():.2f}")
 
     notes = "benign tumours, the 30 columns of scikit-learn's load_breast_cancer in their units"
     flowrt.save(HERE / "breast_cancer_iaf.flw", flow, verify=True, notes=notes)

@@ -43,7 +43,7 @@ def fold_context_standardisation(flow, mean, std):
     """W (c - mean) / std + b  =  (W / std) c + (b - (W / std) mean), in the first layer of every conditioner."""
     for step in flow.transform.transforms:
         first = step.hyper[0]  # reads (x, context), context last
-        weight = first.weight[:, -len(mean):]
+        weight = first.weight[:, -len(mean) :]
         weight /= std
         first.bias -= weight @ mean
 
@@ -72,7 +72,9 @@ def main():
     np.savetxt(
         HERE / "diabetes_heldout.csv",
         torch.cat([x, context], dim=1)[:HELD_OUT].numpy(),
-        fmt="%.7g", delimiter=",", header="cholesterol,ldl,hdl,log_triglycerides,glucose, age,sex,bmi,blood_pressure",
+        fmt="%.7g",
+        delimiter=",",
+        header="cholesterol,ldl,hdl,log_triglycerides,glucose, age,sex,bmi,blood_pressure",
     )
 
 

@@ -83,7 +83,9 @@ def main():
 
     flow = build()
     train(flow, training)
-    print(f"log p in nats: training {log_likelihood(flow, training):.2f}, held out {log_likelihood(flow, held_out):.2f}")
+    print(
+        f"log p in nats: training {log_likelihood(flow, training):.2f}, held out {log_likelihood(flow, held_out):.2f}"
+    )
 
     notes = "8 x 8 digits, pixels 0 .. 16: x = logit(0.05 + 0.9 (pixel + u) / 17), u in [0, 1)"
     flowrt.save(HERE / "digits_maf.flw", flow, verify=True, notes=notes)

@@ -96,7 +96,8 @@ struct Arguments {
       (workspace + Int(truncatingIfNeeded: offset)).assumingMemoryBound(to: T.self)
     }
     var call = flowrt_call(
-      view: view, verb: UInt32(truncatingIfNeeded: verb), tile_rows: UInt32(truncatingIfNeeded: rows), count: UInt64(UInt(bitPattern: count)), input: input,
+      view: view, verb: UInt32(truncatingIfNeeded: verb), tile_rows: UInt32(truncatingIfNeeded: rows),
+      count: UInt64(UInt(bitPattern: count)), input: input,
       context: context, context_rows: UInt64(UInt(bitPattern: contextRows)), output: output, log_output: logOutput,
       seed: rng?.seed ?? 0, stream: rng?.stream ?? 0, index: rng?.index ?? 0,
       steps: part(layout.steps), layers: part(layout.layers), panels: part(layout.panels),

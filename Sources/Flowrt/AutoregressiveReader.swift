@@ -76,7 +76,8 @@ func readAutoregressive(
     let layer = (blocks.base + Int(truncatingIfNeeded: at)).load(as: flowrt_layer_record.self)
     let isOutput = number == UInt64(step.layer_count) &- 1
     let reader = LayerReader(
-      layer: layer, at: at, number: UInt16(truncatingIfNeeded: number), stages: stages, dim: dim, contextDim: UInt64(header.context_dim),
+      layer: layer, at: at, number: UInt16(truncatingIfNeeded: number), stages: stages, dim: dim,
+      contextDim: UInt64(header.context_dim),
       inputs: inputs)
     facts[unchecked: Int(truncatingIfNeeded: number)] = try reader.read(
       &blocks, facts, outputs: isOutput ? outputs : nil, outputWidth: (dim &- skip) &* parameters, &view)

@@ -72,7 +72,9 @@ struct Blocks {
     let (bytes, overflow) = lines.multipliedReportingOverflow(by: 64)
     if overflow { throw refusal(FLOWRT_ERR_TRUNCATED, offset: start) }
     let block = try take(bytes).assumingMemoryBound(to: Float.self)
-    if lines > UInt64(UInt32.max) { throw refusal(FLOWRT_ERR_LIMIT, offset: start, expected: UInt64(UInt32.max), found: lines) }
+    if lines > UInt64(UInt32.max) {
+      throw refusal(FLOWRT_ERR_LIMIT, offset: start, expected: UInt64(UInt32.max), found: lines)
+    }
     if !verify { return }
     var first: UInt64 = 0
     var panel: UInt64 = 0

@@ -107,7 +107,9 @@ private func readHeader(_ data: UnsafeRawPointer, _ header: flowrt_file_header, 
     try refuse(FLOWRT_ERR_TRUNCATED, Field.fileSize, expected: header.file_size, found: size)
   }
   if header.dim == 0 { try refuse(FLOWRT_ERR_MALFORMED, Field.dim, found: 0) }
-  if header.dim > maximumDim { try refuse(FLOWRT_ERR_LIMIT, Field.dim, expected: maximumDim, found: UInt64(header.dim)) }
+  if header.dim > maximumDim {
+    try refuse(FLOWRT_ERR_LIMIT, Field.dim, expected: maximumDim, found: UInt64(header.dim))
+  }
   if header.context_dim > maximumDim {
     try refuse(FLOWRT_ERR_LIMIT, Field.contextDim, expected: maximumDim, found: UInt64(header.context_dim))
   }

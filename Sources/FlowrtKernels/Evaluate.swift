@@ -13,14 +13,12 @@ struct Evaluation {
   private let dim: Int
   private let contextDim: Int
   private let isGenerative: Bool
-  private let noise: Noise
 
   init(_ call: flowrt_call) {
     self.call = call
     dim = Int(call.view.pointee.dim)
     contextDim = Int(call.view.pointee.context_dim)
     isGenerative = call.verb == FLOWRT_VERB_INVERSE || call.verb == FLOWRT_VERB_SAMPLE
-    noise = Noise(seed: call.seed, stream: call.stream)
   }
 
   func run() -> Int32 {
@@ -56,6 +54,7 @@ struct Evaluation {
     let logSum = LogSum(call.log_sum, rows: rows)
     logSum.clear()
     if call.verb == FLOWRT_VERB_SAMPLE {
+      let noise = Noise(seed: call.seed, stream: call.stream)
       let index = call.index &+ UInt64(truncatingIfNeeded: first)
       if rows == 1 {
         noise.fillRow(call.state, dim: dim, index: index)

@@ -12,7 +12,8 @@ struct Noise {
   init(seed: UInt64, stream: UInt64) {
     let w = philox(
       (
-        Words(repeating: UInt32(truncatingIfNeeded: stream)), Words(repeating: UInt32(truncatingIfNeeded: stream &>> 32)),
+        Words(repeating: UInt32(truncatingIfNeeded: stream)),
+        Words(repeating: UInt32(truncatingIfNeeded: stream &>> 32)),
         Words(repeating: 0x776f_6c66), Words(repeating: 0x0000_7472)
       ),
       key: (UInt32(truncatingIfNeeded: seed), UInt32(truncatingIfNeeded: seed &>> 32)))
@@ -46,7 +47,8 @@ struct Noise {
       let blocks = flowrt_vu_add(Words(repeating: UInt32(truncatingIfNeeded: first)), laneWords())
       let w = philox(
         (
-          Words(repeating: UInt32(truncatingIfNeeded: index)), Words(repeating: UInt32(truncatingIfNeeded: index &>> 32)),
+          Words(repeating: UInt32(truncatingIfNeeded: index)),
+          Words(repeating: UInt32(truncatingIfNeeded: index &>> 32)),
           blocks, Words()
         ), key: key)
       let a = boxMuller(w.0, w.1)

@@ -52,9 +52,9 @@ struct Sweep {
     let output = step.layers + hidden
     for number in 0...hidden { conditioner.begin(step.layers + number) }
     let transform = Transform(
-      rows: rows, affine: Affine(record), passthrough: Int(record.passthrough), read: read, other: call.other, state: state,
-      otherIndex: otherIndex, logScale: call.log_scale, logSum: call.log_sum, addsLogScale: readsData == forward,
-      parameters: UnsafePointer(conditioner.values(output)))
+      rows: rows, affine: Affine(record), passthrough: Int(record.passthrough), read: read, other: call.other,
+      state: state, otherIndex: otherIndex, logScale: call.log_scale, logSum: call.log_sum,
+      addsLogScale: readsData == forward, parameters: UnsafePointer(conditioner.values(output)))
 
     if readsData == forward {
       gather(into: read, readIndex)
@@ -110,11 +110,11 @@ struct Sweep {
   /// w[i] = v[index[i]].
   private func permutation(_ step: flowrt_step_plan, forward: Bool) {
     let index = step.data_index!
-    if forward { gather(into: read, index) }
-    for i in 0..<dim &* rows where !forward { read[i] = state[i] }
     if forward {
+      gather(into: read, index)
       for i in 0..<dim &* rows { state[i] = read[i] }
     } else {
+      for i in 0..<dim &* rows { read[i] = state[i] }
       scatter(from: read, index)
     }
   }

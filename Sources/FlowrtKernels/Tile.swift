@@ -56,7 +56,9 @@ private enum Tile<let U: Int, let B: Int> {
       s += stride
     }
     for u in 0..<U {
-      for b in 0..<B { accBytes.storeBytes(of: sums[u][b], toByteOffset: u &* stride &+ b &* vectorBytes, as: RowVector.self) }
+      for b in 0..<B {
+        accBytes.storeBytes(of: sums[u][b], toByteOffset: u &* stride &+ b &* vectorBytes, as: RowVector.self)
+      }
     }
   }
 }
@@ -112,7 +114,8 @@ func accumulateTile(
       var row = 0
       while row < rows {
         runTile(
-          InlineArray<1, Int8>(repeating: 0), height, acc + (first &* rows &+ row), weights + first, source + row, rows, count)
+          InlineArray<1, Int8>(repeating: 0), height, acc + (first &* rows &+ row), weights + first, source + row, rows,
+          count)
         row &+= RowVector.scalarCount
       }
     #endif
@@ -132,7 +135,8 @@ func accumulateSpecification(
       for row in 0..<rows {
         let a = acc[u &* rows &+ row]
         acc[u &* rows &+ row] =
-          fma(Lanes(repeating: weights[k &* 16 &+ u]), Lanes(repeating: source[k &* rows &+ row]), Lanes(repeating: a))[0]
+          fma(Lanes(repeating: weights[k &* 16 &+ u]), Lanes(repeating: source[k &* rows &+ row]), Lanes(repeating: a))[
+            0]
       }
     }
   }

@@ -19,7 +19,8 @@ framework = "zuko"
 
 _SUPPORTED = (
     "MaskedAutoregressiveTransform and (for one feature) ElementWiseTransform with MonotonicAffineTransform or "
-    "AdditiveTransform, LazyInverse and LazyComposedTransform, with DiagNormal as base"
+    "AdditiveTransform, UnconditionalTransform of an AffineTransform, LazyInverse and LazyComposedTransform, with "
+    "DiagNormal as base"
 )
 
 
@@ -83,6 +84,8 @@ def _base(lazy) -> ir.DiagonalNormal:
 def _step(layer, inverted: bool, dim: int) -> tuple:
     """The autoregressive step of a layer, and the number of context features it takes."""
     kinds = names(layer)
+    if "UnconditionalTransform" in kinds:
+        return _affine(layer, inverted, dim), 0
     if kinds & {"MaskedAutoregressiveTransform", "ElementWiseTransform"}:
         transformer = _transformer(layer)
         count = 1 if isinstance(transformer, ir.Additive) else 2
@@ -102,6 +105,17 @@ def _step(layer, inverted: bool, dim: int) -> tuple:
         raise ExportError(f"{type(layer).__name__}: the network has {layers[-1].width} outputs, not {count * dim}")
     reads = Reads.NOISE if inverted else Reads.DATA
     return ir.Autoregressive(layers, transformer, reads, name=type(layer).__name__), context
+
+
+def _affine(layer, inverted: bool, dim: int) -> ir.Diagonal:
+    """A constant affine map, such as a standardisation."""
+    transform = layer(None)
+    if "AffineTransform" not in names(transform):
+        return refuse(transform, _SUPPORTED)
+    scale, shift = array(transform.scale), array(transform.loc)
+    if inverted:
+        scale, shift = 1 / scale, -shift / scale
+    return ir.Diagonal(np.broadcast_to(scale, (dim,)), np.broadcast_to(shift, (dim,)), type(transform).__name__)
 
 
 def _transformer(layer):

@@ -8,7 +8,8 @@ import PackageDescription
 /// One kernel level, with fused multiply-add where the architecture has it. FLOWRT_MARCH chooses another one.
 #if arch(x86_64)
   let march = Context.environment["FLOWRT_MARCH"] ?? "x86-64-v3"
-  let level: [SwiftSetting] = march == "x86-64-v4" ? [.define("FLOWRT_LEVEL_3")] : march == "x86-64-v3" ? [.define("FLOWRT_LEVEL_2")] : []
+  let level: [SwiftSetting] =
+    march == "x86-64-v4" ? [.define("FLOWRT_LEVEL_3")] : march == "x86-64-v3" ? [.define("FLOWRT_LEVEL_2")] : []
   let target: [SwiftSetting] = [.unsafeFlags(["-Xcc", "-march=\(march)"])]
 #else
   let level: [SwiftSetting] = []

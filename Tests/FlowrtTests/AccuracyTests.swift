@@ -40,7 +40,9 @@ private func ulps(_ found: Float, _ exact: Double) -> Double {
   if rounded.isInfinite || found.isInfinite {
     // Around the overflow threshold either neighbour will do.
     let nearest = Float.greatestFiniteMagnitude
-    return rounded == found || (abs(exact) > 0.9999999 * Double(nearest) && abs(found) >= nearest && (found < 0) == (exact < 0)) ? 0 : .infinity
+    return rounded == found
+      || (abs(exact) > 0.9999999 * Double(nearest) && abs(found) >= nearest && (found < 0) == (exact < 0))
+      ? 0 : .infinity
   }
   let spacing = Swift.max(abs(rounded), Float.leastNormalMagnitude).ulp
   return abs(Double(found) - exact) / Double(spacing)
@@ -78,10 +80,12 @@ private func ulps(_ found: Float, _ exact: Double) -> Double {
   /// The turns that Box-Muller uses; the error near a zero of the function counts against its largest value.
   @Test func sineAndCosine() {
     let sine = worstError(
-      "sin(2 pi t), |t| <= 1/2, absolute in 2^-24", magnitudesUpTo: 0.5, { sinCosTurns($0).sine + 1.5 }, { Foundation.sin(2 * .pi * $0) + 1.5 })
+      "sin(2 pi t), |t| <= 1/2, absolute in 2^-24", magnitudesUpTo: 0.5, { sinCosTurns($0).sine + 1.5 },
+      { Foundation.sin(2 * .pi * $0) + 1.5 })
     #expect(sine <= 2)
     let cosine = worstError(
-      "cos(2 pi t), |t| <= 1/2, absolute in 2^-24", magnitudesUpTo: 0.5, { sinCosTurns($0).cosine + 1.5 }, { Foundation.cos(2 * .pi * $0) + 1.5 })
+      "cos(2 pi t), |t| <= 1/2, absolute in 2^-24", magnitudesUpTo: 0.5, { sinCosTurns($0).cosine + 1.5 },
+      { Foundation.cos(2 * .pi * $0) + 1.5 })
     #expect(cosine <= 2)
   }
 }

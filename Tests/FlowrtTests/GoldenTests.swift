@@ -18,15 +18,21 @@ private struct Golden {
   let zError, logProbError, xError: Double
 
   init(_ data: Data) throws {
-    func word(_ i: Int) -> Int { Int(data.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: 8 + 4 * i, as: UInt32.self) }) }
+    func word(_ i: Int) -> Int {
+      Int(data.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: 8 + 4 * i, as: UInt32.self) })
+    }
     let (rows, dim, contextDim) = (word(0), word(1), word(2))
     var offset = 24
     func take(_ count: Int) -> [Double] {
       defer { offset += 8 * count }
-      return (0..<count).map { i in data.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: offset + 8 * i, as: Double.self) } }
+      return (0..<count).map { i in
+        data.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: offset + 8 * i, as: Double.self) }
+      }
     }
     (self.rows, self.dim, self.contextDim) = (rows, dim, contextDim)
-    (x, context, z, logDet, logProb) = (take(rows * dim), take(rows * contextDim), take(rows * dim), take(rows), take(rows))
+    (x, context, z, logDet, logProb) = (
+      take(rows * dim), take(rows * contextDim), take(rows * dim), take(rows), take(rows)
+    )
     (noise, xInverse, logDetInverse) = (take(rows * dim), take(rows * dim), take(rows))
     _ = take(rows * dim + rows)  // samples: the C tests have them
     (zError, logProbError, xError) = (take(1)[0], take(1)[0], take(1)[0])
@@ -74,13 +80,20 @@ private func expectClose(_ found: [Float], _ exact: [Double], allowed: Double, _
     }
 
     let x = golden.x.map { Float($0) }
-    #expect(withContext { flowrt_forward(&model, rows, x, $0, contextRows, &values, &logs, workspace.base, workspace.count) } == FLOWRT_OK)
+    #expect(
+      withContext { flowrt_forward(&model, rows, x, $0, contextRows, &values, &logs, workspace.base, workspace.count) }
+        == FLOWRT_OK)
     expectClose(values, golden.z, allowed: 2 * golden.zError, "z")
     expectClose(logs, golden.logDet, allowed: 2 * golden.logProbError, "log_det")
-    #expect(withContext { flowrt_log_prob(&model, rows, x, $0, contextRows, &logs, workspace.base, workspace.count) } == FLOWRT_OK)
+    #expect(
+      withContext { flowrt_log_prob(&model, rows, x, $0, contextRows, &logs, workspace.base, workspace.count) }
+        == FLOWRT_OK)
     expectClose(logs, golden.logProb, allowed: 2 * golden.logProbError, "log p")
     let noise = golden.noise.map { Float($0) }
-    #expect(withContext { flowrt_inverse(&model, rows, noise, $0, contextRows, &values, &logs, workspace.base, workspace.count) } == FLOWRT_OK)
+    #expect(
+      withContext {
+        flowrt_inverse(&model, rows, noise, $0, contextRows, &values, &logs, workspace.base, workspace.count)
+      } == FLOWRT_OK)
     expectClose(values, golden.xInverse, allowed: 2 * golden.xError, "x")
     expectClose(logs, golden.logDetInverse, allowed: 2 * golden.logProbError, "log_det of the inverse")
   }

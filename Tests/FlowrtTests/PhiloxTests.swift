@@ -22,7 +22,10 @@ import Testing
   @Test(arguments: 0..<3) func knownAnswer(_ i: Int) {
     let (counter, key, answer) = Philox.knownAnswers[i]
     let w = philox(
-      (Words(repeating: counter[0]), Words(repeating: counter[1]), Words(repeating: counter[2]), Words(repeating: counter[3])),
+      (
+        Words(repeating: counter[0]), Words(repeating: counter[1]), Words(repeating: counter[2]),
+        Words(repeating: counter[3])
+      ),
       key: key)
     for lane in 0..<16 { #expect([w.0[lane], w.1[lane], w.2[lane], w.3[lane]] == answer) }
   }

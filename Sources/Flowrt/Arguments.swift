@@ -100,7 +100,7 @@ struct Arguments {
       count: UInt64(UInt(bitPattern: count)), input: input,
       context: context, context_rows: UInt64(UInt(bitPattern: contextRows)), output: output, log_output: logOutput,
       seed: rng?.seed ?? 0, stream: rng?.stream ?? 0, index: rng?.index ?? 0,
-      steps: part(layout.steps), layers: part(layout.layers), panels: part(layout.panels),
+      steps: part(layout.steps), layers: part(layout.layers), tables: part(layout.tables), panels: part(layout.panels),
       prologue: part(layout.prologue), context_tile: part(layout.contextTile), state: part(layout.state),
       read: part(layout.read), other: part(layout.other), log_scale: part(layout.logScale),
       log_sum: part(layout.logSum), activations: part(layout.activations))

@@ -9,14 +9,25 @@ private let maximumWidth: UInt64 = 1_048_576
 /// What later layers need to know of an earlier one.
 private struct LayerFacts {
   var width: UInt64 = 0
-  var degrees = flowrt_degrees()
+  var degrees = Degrees()
   var isContextOnly = false
 }
 
-extension flowrt_degrees {
-  /// Units of degree <= g. The table was validated: the product is at most the layer's width.
+/// Number of units of degree <= g: factor * max(table[g + shift] - skip, 0), and 0 where g + shift < 0. One form serves the
+/// read side (shift -1: rank k of stage s has degree s + 1), hidden layers, and output layers (factor parameters for each rank
+/// after the first skip).
+private struct Degrees {
+  var table: UnsafePointer<UInt32>? = nil
+  var shift: Int = 0
+  var skip: UInt64 = 0
+  var factor: UInt64 = 1
+
+  /// The table was validated: the product is at most the layer's width.
   func count(_ g: UInt64) -> UInt64 {
-    UInt64(bitPattern: flowrt_degrees_count(self, Int64(bitPattern: g)))
+    let i = Int(truncatingIfNeeded: g) &+ shift
+    guard i >= 0, let table else { return 0 }
+    let n = UInt64(table[i])
+    return n <= skip ? 0 : (n &- skip) &* factor
   }
 }
 
@@ -63,9 +74,9 @@ func readAutoregressive(
   if !skipIsBoundary { try refuse(FLOWRT_ERR_MALFORMED, 8, skip) }
 
   let parameters: UInt64 = step.transformer == 2 ? 1 : 2
-  let outputs = flowrt_degrees(
-    table: stageEnd, shift: 0, skip: step.passthrough, factor: UInt32(truncatingIfNeeded: parameters))
-  let inputs = flowrt_degrees(table: stageEnd, shift: -1, skip: 0, factor: 1)
+  view.stage_count &+= stages
+  let outputs = Degrees(table: stageEnd, skip: skip, factor: parameters)
+  let inputs = Degrees(table: stageEnd, shift: -1)
   var facts = InlineArray<128, LayerFacts>(repeating: LayerFacts())
   var activations: UInt64 = 0
   var number: UInt64 = 0
@@ -126,11 +137,11 @@ private struct LayerReader {
   let at: UInt64
   let number: UInt16
   let stages, dim, contextDim: UInt64
-  let inputs: flowrt_degrees
+  let inputs: Degrees
 
   /// `outputs`: the degrees of an output layer, which are not stored.
   func read(
-    _ blocks: inout Blocks, _ earlier: borrowing InlineArray<128, LayerFacts>, outputs: flowrt_degrees?,
+    _ blocks: inout Blocks, _ earlier: borrowing InlineArray<128, LayerFacts>, outputs: Degrees?,
     outputWidth: UInt64, _ view: inout flowrt_view
   ) throws(Refusal) -> LayerFacts {
     let width = UInt64(layer.width)
@@ -153,7 +164,7 @@ private struct LayerReader {
     var hasConstantSource = false
     if layer.source >= 2 { hasConstantSource = earlier[unchecked: Int(layer.source) &- 2].isContextOnly }
     var facts = LayerFacts(
-      width: width, degrees: outputs ?? flowrt_degrees(), isContextOnly: layer.source == 0 || hasConstantSource)
+      width: width, degrees: outputs ?? Degrees(), isContextOnly: layer.source == 0 || hasConstantSource)
     if outputs == nil { facts.degrees = try readDegrees(&blocks, width) }
     try readOperand(blocks, earlier, layer.gate, fieldAt: 12, scaledBit: 0, &facts)
     try readOperand(blocks, earlier, layer.add.0, fieldAt: 14, scaledBit: layer.scaled & 1, &facts)
@@ -204,7 +215,7 @@ private struct LayerReader {
   }
 
   /// degree_end: non-decreasing up to the width.
-  private func readDegrees(_ blocks: inout Blocks, _ width: UInt64) throws(Refusal) -> flowrt_degrees {
+  private func readDegrees(_ blocks: inout Blocks, _ width: UInt64) throws(Refusal) -> Degrees {
     let start = blocks.next
     let table = try blocks.integers(stages)
     var previous: UInt64 = 0
@@ -217,7 +228,7 @@ private struct LayerReader {
       previous = end
       g &+= 1
     }
-    return flowrt_degrees(table: table, shift: 0, skip: 0, factor: 1)
+    return Degrees(table: table)
   }
 
   /// A gate or an added layer: earlier, as wide, and final no later than the units that use it.
@@ -246,7 +257,7 @@ private struct LayerReader {
   }
 
   private func readWeights(
-    _ blocks: inout Blocks, _ facts: LayerFacts, _ visible: flowrt_degrees, _ panels: UInt64, _ view: inout flowrt_view
+    _ blocks: inout Blocks, _ facts: LayerFacts, _ visible: Degrees, _ panels: UInt64, _ view: inout flowrt_view
   ) throws(Refusal) {
     /// Moves `degree` on to that of a unit; units are asked in ascending order, so all of it is linear.
     func advance(_ degree: inout UInt64, to unit: UInt64) -> UInt64 {

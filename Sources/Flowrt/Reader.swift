@@ -184,6 +184,6 @@ private func readDiagonal(
 private func fullWorkspaceSize(_ view: flowrt_view) -> UInt64? {
   // Each term is below 2^50 once these hold, and the sum of eleven of them cannot overflow.
   let limit = UInt64(1) << 40
-  if view.activations_size > limit || view.prologue_size > limit || view.panel_count > limit { return nil }
+  if max(max(view.activations_size, view.prologue_size), max(view.panel_count, view.stage_count)) > limit { return nil }
   return workspaceSize(view, UInt64(FLOWRT_TILE_ROWS))
 }

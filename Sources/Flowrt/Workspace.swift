@@ -6,7 +6,7 @@ import FlowrtShim
 /// Offsets, in bytes, of the parts of a workspace for tiles of `rows` rows. The same on every CPU.
 struct WorkspaceLayout {
   private(set) var size: UInt64 = 0
-  let steps, layers, panels, prologue, contextTile, state, read, other, logScale, logSum, activations: UInt64
+  let steps, layers, tables, panels, prologue, contextTile, state, read, other, logScale, logSum, activations: UInt64
 
   init(_ view: flowrt_view, rows: UInt64) {
     var end: UInt64 = 0
@@ -20,6 +20,7 @@ struct WorkspaceLayout {
     let tile = max(UInt64(view.dim) &* rows, row)
     steps = part(UInt64(view.step_count) &* UInt64(FLOWRT_STEP_PLAN_BYTES))
     layers = part(UInt64(view.layer_count) &* UInt64(FLOWRT_LAYER_PLAN_BYTES))
+    tables = part(2 &* view.stage_count &* 4)
     panels = part(view.panel_count &* 4)
     prologue = part(view.prologue_size &* 4)
     contextTile = part(rows == 1 ? 0 : UInt64(view.context_dim) &* rows &* 4)

@@ -57,7 +57,7 @@ struct Conditioner {
 
   /// Makes all units of degree <= g final. Their sources must be.
   @inline(__always) func advance(_ layer: Layer, to g: Int) {
-    let end = layer.pointee.degrees.count(g)
+    let end = Int(layer.pointee.degree_end[g])
     let first = Int(layer.pointee.final_units)
     if rows == 1 {
       if hasSource(layer) { advanceRow(layer, to: g) }
@@ -79,8 +79,8 @@ struct Conditioner {
 
   /// One row: the newly visible source units go to all unfinished panels at once, eight at a time.
   private func advanceRow(_ layer: Layer, to g: Int) {
-    let degrees = layer.pointee.degrees
-    let visible = layer.pointee.visible
+    let degreeEnd = layer.pointee.degree_end!
+    let visibleEnd = layer.pointee.visible_end!
     let width = Int(layer.pointee.width)
     let panels = Int(layer.pointee.panels)
     let target = values(layer)
@@ -96,52 +96,55 @@ struct Conditioner {
       let unitEnd = min(groupEnd &* 16, width)
       unit = max(unit, panel &* 16)
       var seen = done
+      // As far as the first unfinished unit sees, for all units of the group; then the next one; up to degree g.
       while unit < unitEnd {
-        while degree < g && degrees.count(degree) <= unit { degree &+= 1 }
-        let next = visible.count(degree)
-        let p = unit / 16
-        accumulateColumns(
-          target + p &* 16, weights, starts + p, source, panels: groupEnd &- p, from: seen, to: next, keep: unit & 15)
-        seen = next
+        while degree < g && Int(degreeEnd[degree]) <= unit { degree &+= 1 }
+        let next = Int(visibleEnd[degree])
+        if next > seen {
+          let p = unit / 16
+          accumulateColumns(
+            target + p &* 16, weights, starts + p, source, panels: groupEnd &- p, from: seen, to: next, keep: unit & 15)
+          seen = next
+        }
         if degree >= g { break }
-        unit = degrees.count(degree)
+        unit = Int(degreeEnd[degree])
       }
       panel = groupEnd
     }
     layer.pointee.degree = UInt32(truncatingIfNeeded: g)
-    layer.pointee.visible_units = UInt32(truncatingIfNeeded: visible.count(g))
+    layer.pointee.visible_units = visibleEnd[g]
   }
 
   /// Many rows. Source units go in blocks that stay in the L1 cache to all panels whose every unit sees the whole block; what is
   /// left of a panel's prefix, and the small triangle of its own degrees, when the panel is finished.
   private func advanceTile(_ layer: Layer, to g: Int, _ end: Int) {
-    let degrees = layer.pointee.degrees
-    let visible = layer.pointee.visible
+    let degreeEnd = layer.pointee.degree_end!
+    let visibleEnd = layer.pointee.visible_end
     let width = Int(layer.pointee.width)
     let hasSource = hasSource(layer)
     let target = values(layer)
-    if hasSource { pushBlocks(layer, visible.count(g)) }
+    if hasSource { pushBlocks(layer, Int(visibleEnd![g])) }
     var degree = Int(layer.pointee.degree)
     var seen = Int(layer.pointee.visible_units)
     var unit = Int(layer.pointee.final_units)
     while unit < end {
       let panel = unit / 16
       let panelEnd = min(panel &* 16 &+ 16, width)
-      while degrees.count(degree) <= unit { degree &+= 1 }
+      while Int(degreeEnd[degree]) <= unit { degree &+= 1 }
       if unit & 15 == 0 {
-        seen = hasSource ? visible.count(degree) / blockUnits &* blockUnits : 0
+        seen = hasSource ? Int(visibleEnd![degree]) / blockUnits &* blockUnits : 0
         if seen == 0 { start(layer, panel) }
       }
       let first = unit
       while unit < panelEnd {
-        while degrees.count(degree) <= unit { degree &+= 1 }
+        while Int(degreeEnd[degree]) <= unit { degree &+= 1 }
         if degree > g { break }
         if hasSource {
-          let next = visible.count(degree)
+          let next = Int(visibleEnd![degree])
           accumulate(layer, target, unit, panelEnd, from: seen, to: next)
           seen = next
         }
-        unit = min(degrees.count(degree), panelEnd)
+        unit = min(Int(degreeEnd[degree]), panelEnd)
       }
       finish(layer, first, unit)
     }
@@ -151,8 +154,8 @@ struct Conditioner {
 
   /// Adds the blocks that lie wholly in the first `available` source units to the panels that see them wholly.
   private func pushBlocks(_ layer: Layer, _ available: Int) {
-    let degrees = layer.pointee.degrees
-    let visible = layer.pointee.visible
+    let degreeEnd = layer.pointee.degree_end!
+    let visibleEnd = layer.pointee.visible_end
     let width = Int(layer.pointee.width)
     let target = values(layer)
     var block = Int(layer.pointee.pushed_units)
@@ -161,8 +164,8 @@ struct Conditioner {
     while block &+ blockUnits <= available {
       // The first panel whose first unit sees the block's end.
       while panel < Int(layer.pointee.panels) {
-        while degrees.count(degree) <= panel &* 16 { degree &+= 1 }
-        if visible.count(degree) >= block &+ blockUnits { break }
+        while Int(degreeEnd[degree]) <= panel &* 16 { degree &+= 1 }
+        if Int(visibleEnd![degree]) >= block &+ blockUnits { break }
         panel &+= 1
       }
       for p in panel..<Int(layer.pointee.panels) {

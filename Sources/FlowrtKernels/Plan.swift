@@ -11,11 +11,6 @@ typealias Step = UnsafeMutablePointer<flowrt_step_plan>
 let noLayer = Int32(FLOWRT_NO_LAYER)
 let readSide = Int32(FLOWRT_READ_SIDE)
 
-extension flowrt_degrees {
-  /// Units of degree <= g.
-  @inline(__always) func count(_ g: Int) -> Int { Int(truncatingIfNeeded: flowrt_degrees_count(self, Int64(g))) }
-}
-
 /// Walks the blocks of a file, each a multiple of 64 bytes.
 private struct Blocks {
   var next: UnsafeRawPointer
@@ -49,6 +44,7 @@ private struct Planner {
   private var blocks: Blocks
   private var step: Step
   private var layer: Layer
+  private var tables: UnsafeMutablePointer<UInt32>
   private var panels: UnsafeMutablePointer<UInt32>
   private var prologue: UnsafeMutablePointer<Float>
   /// Offset of the next layer's values in the activations of the step.
@@ -63,6 +59,7 @@ private struct Planner {
     blocks = Blocks(next: records + 64 &* recordCount)
     step = call.steps
     layer = call.layers
+    tables = call.tables
     panels = call.panels
     prologue = call.prologue
   }
@@ -91,86 +88,100 @@ private struct Planner {
   private mutating func autoregressive(_ record: flowrt_step_record) {
     step.pointee.data_index = blocks.take(dim)
     step.pointee.noise_index = blocks.take(dim)
-    step.pointee.stage_end = blocks.take(Int(record.stage_count))
+    let stages = Int(record.stage_count)
+    let stageEnd: UnsafePointer<UInt32> = blocks.take(stages)
+    step.pointee.stage_end = stageEnd
     step.pointee.layers = layer
     values = 0
+
+    // What the file does not store, because it follows from the stages: the ranks that a unit of degree g sees, and the
+    // output rows of degree g.
+    let visibleRanks = tables
+    let outputEnd = tables + stages
+    tables += 2 &* stages
+    let parameters = parameterCount(record)
+    visibleRanks[0] = 0
+    for g in 0..<stages {
+      if g > 0 { visibleRanks[g] = stageEnd[g &- 1] }
+      outputEnd[g] = (max(stageEnd[g], record.passthrough) &- record.passthrough) &* parameters
+    }
     for number in 1...Int(record.layer_count) {
       let layerRecord: UnsafePointer<flowrt_layer_record> = nextRecord()
-      layer.pointee = plan(layerRecord.pointee, of: record, isOutput: number == Int(record.layer_count))
+      plan(layerRecord, stages, UnsafePointer(visibleRanks), outputEnd: number == Int(record.layer_count) ? outputEnd : nil)
       layer += 1
     }
   }
 
   private mutating func plan(
-    _ record: flowrt_layer_record, of stepRecord: flowrt_step_record, isOutput: Bool
-  ) -> flowrt_layer_plan {
+    _ recordPointer: UnsafePointer<flowrt_layer_record>, _ stages: Int, _ visibleRanks: UnsafePointer<UInt32>,
+    outputEnd: UnsafeMutablePointer<UInt32>?
+  ) {
+    let record = recordPointer.pointee
+    let layers = step.pointee.layers!
     let width = Int(record.width)
-    let stages = Int(stepRecord.stage_count)
-    var plan = flowrt_layer_plan()
-    plan.width = record.width
-    plan.panels = (record.width &+ 15) / 16
-    plan.activation = record.activation
-    plan.a = record.a
-    plan.degrees =
-      isOutput
-      ? flowrt_degrees(
-        table: step.pointee.stage_end, shift: 0, skip: stepRecord.passthrough, factor: parameterCount(stepRecord))
-      : flowrt_degrees(table: blocks.take(stages), shift: 0, skip: 0, factor: 1)
-    plan.bias = blocks.take(width)
+    let panelCount = (record.width &+ 15) / 16
+    layer.pointee.width = record.width
+    layer.pointee.panels = panelCount
+    layer.pointee.activation = record.activation
+    layer.pointee.a = record.a
+    let degreeEnd: UnsafePointer<UInt32> = outputEnd.map { UnsafePointer($0) } ?? blocks.take(stages)
+    layer.pointee.degree_end = degreeEnd
+    let bias: UnsafePointer<Float> = blocks.take(width)
+    layer.pointee.bias = bias
 
-    plan.gate = earlierLayer(record.gate)
-    plan.add = (earlierLayer(record.add.0), earlierLayer(record.add.1), earlierLayer(record.add.2))
-    if record.scaled & 1 != 0 { plan.scale.0 = blocks.take(width) }
-    if record.scaled & 2 != 0 { plan.scale.1 = blocks.take(width) }
-    if record.scaled & 4 != 0 { plan.scale.2 = blocks.take(width) }
+    layer.pointee.gate = earlierLayer(record.gate)
+    layer.pointee.add = (earlierLayer(record.add.0), earlierLayer(record.add.1), earlierLayer(record.add.2))
+    layer.pointee.scale.0 = record.scaled & 1 != 0 ? blocks.take(width) : nil
+    layer.pointee.scale.1 = record.scaled & 2 != 0 ? blocks.take(width) : nil
+    layer.pointee.scale.2 = record.scaled & 4 != 0 ? blocks.take(width) : nil
 
-    if record.context != 0 { plan.context_weights = blocks.takeLines(Int(plan.panels) &* contextDim) }
-    plan.source = record.source == 0 ? noLayer : record.source == 1 ? readSide : Int32(record.source) &- 2
-    if plan.source != noLayer {
-      plan.visible =
-        plan.source == readSide
-        ? flowrt_degrees(table: step.pointee.stage_end, shift: -1, skip: 0, factor: 1)
-        : step.pointee.layers[Int(plan.source)].degrees
-      plan.panel_start = UnsafePointer(panels)
-      plan.weights = blocks.takeLines(layOutPanels(plan, stages))
+    layer.pointee.context_weights = record.context != 0 ? blocks.takeLines(Int(panelCount) &* contextDim) : nil
+    let source = record.source == 0 ? noLayer : record.source == 1 ? readSide : Int32(record.source) &- 2
+    layer.pointee.source = source
+    if source != noLayer {
+      let visibleEnd = source == readSide ? visibleRanks : layers[Int(source)].degree_end!
+      layer.pointee.visible_end = visibleEnd
+      layer.pointee.panel_start = UnsafePointer(panels)
+      layer.pointee.weights = blocks.takeLines(layOutPanels(degreeEnd, visibleEnd, width, Int(panelCount)))
     }
 
-    let hasConstantSource = plan.source >= 0 && step.pointee.layers[Int(plan.source)].context_only != 0
-    plan.constant_source = hasConstantSource ? 1 : 0
-    let isConstant = (plan.source == noLayer || hasConstantSource) && addsOnlyConstants(plan)
-    plan.context_only = isConstant && !isOutput ? 1 : 0
-    let paddedWidth = plan.panels &* 16
-    if isConstant && !isOutput || hasConstantSource || record.context != 0 {
-      plan.start = prologue
-      prologue += Int(paddedWidth)
+    let hasConstantSource = source >= 0 && layers[Int(source)].context_only != 0
+    layer.pointee.constant_source = hasConstantSource ? 1 : 0
+    let isConstant = (source == noLayer || hasConstantSource) && outputEnd == nil && addsOnlyConstants()
+    layer.pointee.context_only = isConstant ? 1 : 0
+    if isConstant || hasConstantSource || record.context != 0 {
+      layer.pointee.start = prologue
+      prologue += Int(panelCount &* 16)
     } else {
-      plan.start = UnsafeMutablePointer(mutating: plan.bias)
+      layer.pointee.start = UnsafeMutablePointer(mutating: bias)
     }
-    plan.values = values
-    values &+= paddedWidth
-    return plan
+    layer.pointee.values = values
+    values &+= panelCount &* 16
   }
 
   /// Writes where each panel begins; returns the lines of all. A panel has as many as its last unit sees.
-  private mutating func layOutPanels(_ plan: flowrt_layer_plan, _ stages: Int) -> Int {
+  private mutating func layOutPanels(
+    _ degreeEnd: UnsafePointer<UInt32>, _ visibleEnd: UnsafePointer<UInt32>, _ width: Int, _ count: Int
+  ) -> Int {
     var line = 0
     var degree = 0
-    for panel in 0..<Int(plan.panels) {
+    for panel in 0..<count {
       panels[panel] = UInt32(truncatingIfNeeded: line)
-      let last = min(panel &* 16 &+ 15, Int(plan.width) &- 1)
-      while degree < stages &- 1 && plan.degrees.count(degree) <= last { degree &+= 1 }
-      line &+= plan.visible.count(degree)
+      let last = min(panel &* 16 &+ 15, width &- 1)
+      while Int(degreeEnd[degree]) <= last { degree &+= 1 }
+      line &+= Int(visibleEnd[degree])
     }
-    panels += Int(plan.panels)
+    panels += count
     return line
   }
 
   private func earlierLayer(_ field: UInt16) -> Int32 { field == 0 ? noLayer : Int32(field) &- 2 }
 
-  private func addsOnlyConstants(_ plan: flowrt_layer_plan) -> Bool {
+  private func addsOnlyConstants() -> Bool {
     func isConstant(_ index: Int32) -> Bool {
       index == noLayer || step.pointee.layers[Int(index)].context_only != 0
     }
-    return isConstant(plan.gate) && isConstant(plan.add.0) && isConstant(plan.add.1) && isConstant(plan.add.2)
+    let add = layer.pointee.add
+    return isConstant(layer.pointee.gate) && isConstant(add.0) && isConstant(add.1) && isConstant(add.2)
   }
 }

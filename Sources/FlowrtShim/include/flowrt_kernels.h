@@ -14,6 +14,7 @@ typedef struct flowrt_view {
     uint64_t metadata_size;    /* bytes */
     uint64_t parameter_count;
     uint64_t panel_count;      /* weight panels of all layers: entries of the plan's offset tables */
+    uint64_t stage_count;      /* stages of all autoregressive steps */
     uint64_t prologue_size;    /* values that depend on the context alone, over all layers */
     uint64_t activations_size; /* units of all layers of the largest conditioner, each layer padded to 16 */
     uint32_t dim;
@@ -23,7 +24,7 @@ typedef struct flowrt_view {
     uint32_t layer_count;
     uint32_t format_version;
     uint32_t level;
-    uint32_t reserved[41];
+    uint32_t reserved[39];
 } flowrt_view;
 
 _Static_assert(sizeof(flowrt_view) == 256, "flowrt_view must fill flowrt_model");
@@ -34,26 +35,10 @@ _Static_assert(sizeof(flowrt_view) == 256, "flowrt_view must fill flowrt_model")
 /* Fewer rows than this are cheaper one by one. */
 #define FLOWRT_TILE_MINIMUM 4
 
-/* Number of units of degree <= g: factor * max(table[g + shift] - skip, 0), and 0 where g + shift < 0. One form serves the
- * read side (shift -1: rank k of stage s has degree s + 1), hidden layers, and output layers (factor parameters for each
- * rank after the first skip). */
-typedef struct flowrt_degrees {
-    const uint32_t *table;
-    int32_t shift;
-    uint32_t skip, factor;
-} flowrt_degrees;
-
-static inline int64_t flowrt_degrees_count(flowrt_degrees degrees, int64_t g) {
-    const int64_t i = g + degrees.shift;
-    if (i < 0) return 0;
-    const int64_t n = (int64_t)degrees.table[i] - (int64_t)degrees.skip;
-    return n <= 0 ? 0 : n * (int64_t)degrees.factor;
-}
-
 /* A layer, made ready for one call. Offsets are in units. */
 typedef struct flowrt_layer_plan {
-    flowrt_degrees degrees; /* of its own units */
-    flowrt_degrees visible; /* of its source */
+    const uint32_t *degree_end;  /* for g = 0 .. stages - 1: its units of degree <= g */
+    const uint32_t *visible_end; /* units of its source that a unit of degree g sees */
     const float *bias;
     float *start; /* what an accumulator starts from: the bias, or the prologue's sum of all that is constant */
     const float *context_weights, *weights;
@@ -106,6 +91,7 @@ typedef struct flowrt_call {
 
     flowrt_step_plan *steps;   /* one for each step */
     flowrt_layer_plan *layers; /* one for each layer */
+    uint32_t *tables;   /* two for each autoregressive step, of its stages: see Plan.swift */
     uint32_t *panels;   /* start of every weight panel, in lines of 16 floats, relative to its layer's weights */
     float *prologue;    /* prologue_size */
     float *context_tile; /* context_dim x tile_rows */

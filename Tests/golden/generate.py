@@ -64,9 +64,8 @@ def attempt(name: str, gain: float) -> tuple:
     given = context if exact.context_dim else None
     own, _ = reference.inverse(exact, generator.normal(size=(ROWS, exact.dim)), given)
     wide = generator.normal(scale=1.5, size=(ROWS, exact.dim))
-    x = float32(
-        np.where(np.arange(ROWS)[:, None] % 2, np.clip(own, -4, 4), wide)
-    )  # half of them rows of the flow itself
+    odd = np.arange(ROWS)[:, None] % 2
+    x = float32(np.where(odd, np.clip(own, -4, 4), wide))  # half of them rows of the flow itself
 
     truth = results(live64, x, noise, given)
     sample_x, sample_log_prob = reference.sample(data, ROWS, given, **SAMPLE)
@@ -78,17 +77,9 @@ def attempt(name: str, gain: float) -> tuple:
         agree(name, quantity, unrounded[quantity], truth[quantity])
     ours = results(Evaluator(data), x, noise, given)
     errors = np.array([np.max(np.abs(single[q] - truth[q])) for q in ("z", "log_prob", "x_inverse")])
-    columns = [
-        x,
-        context,
-        ours["z"],
-        ours["log_det"],
-        ours["log_prob"],
-        noise,
-        ours["x_inverse"],
-        ours["log_det_inverse"],
-    ]
-    return data, [*columns, sample_x, sample_log_prob, errors]
+    forward = [x, context, ours["z"], ours["log_det"], ours["log_prob"]]
+    inverse = [noise, ours["x_inverse"], ours["log_det_inverse"]]
+    return data, [*forward, *inverse, sample_x, sample_log_prob, errors]
 
 
 def results(flow, x, noise, context) -> dict:

@@ -140,7 +140,6 @@ def _context_alone(layers: list) -> list:
     for layer in layers:
         references = [] if layer.source is None else [layer.source]
         alone.append(all(r != READ and alone[r] for r in references + layer.partners))
-    alone[-1] = False  # the degrees of the output layer are given
     return alone
 
 

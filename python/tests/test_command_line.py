@@ -63,6 +63,16 @@ def test_verify(flow, capsys):
     assert "log_prob" in capsys.readouterr().out
 
 
+def test_verify_refuses_a_library_that_is_off(flow, capsys, monkeypatch):
+    class Off(flowrt.Model):
+        def log_prob(self, x, context=None):
+            return super().log_prob(x, context) + 0.1
+
+    monkeypatch.setattr("flowrt.verify.Model", Off)
+    assert main(["verify", flow]) == 1
+    assert "log_prob of libflowrt is off by 0.1" in capsys.readouterr().err
+
+
 def test_log_prob(flow, context, tmp_path, capsys):
     rows = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)
     data = tmp_path / "x.csv"

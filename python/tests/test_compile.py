@@ -89,6 +89,19 @@ def test_added_layers_share_one_order():
     check(ir.Flow(6, 0, [step]), x, *reference.forward(file, x), np.zeros((4, 0)), close)
 
 
+def test_a_unit_that_only_keeps_others_company_is_emptied():
+    """Unit 0 of `sum` reaches nothing and may see the last coordinate; unit 0 of `h`, which it adds, is needed."""
+    h = ir.Layer(np.ones(2), np.ones((2, 2)), np.array([[1, 0], [1, 0]]) == 1, ir.READ)
+    sum_ = ir.Layer(np.ones(2), np.ones((2, 2)), np.array([[0, 1], [1, 0]]) == 1, ir.READ, add=[ir.Add(0)])
+    skip = ir.Layer(np.zeros(2), np.ones((2, 2)), np.array([[0, 0], [1, 0]]) == 1, 0)
+    output = ir.Layer(np.zeros(2), np.ones((2, 2)), np.array([[0, 0], [0, 1]]) == 1, 1, add=[ir.Add(2)])
+    description = ir.Flow(2, 0, [ir.Autoregressive([h, sum_, skip, output], ir.Additive())])
+    file = flowrt.compile(description)
+    assert len(file.steps[0].layers) == 4 and not file.steps[0].layers[1].weight[0].any()
+    x = np.random.default_rng(0).normal(size=(4, 2))
+    check(description, x, *reference.forward(file, x), np.zeros((4, 0)), close)
+
+
 def test_orders_in_conflict_are_resolved_by_carrying():
     # Unit 0 of h is early and unit 1 late; the layer that adds h has it the other way round, and h is needed early.
     h = ir.Layer(np.zeros(2), np.ones((2, 3)), np.array([[1, 0, 0], [1, 1, 0]]) == 1, ir.READ)

@@ -14,7 +14,8 @@ import flowrt
 from flowrt import FormatError, ir
 from flowrt.errors import Status
 from flowrt.format import encode, read
-from flowrt.format.codes import Function, Scale
+from flowrt.format.codes import Function, Scale, Transformer
+from flowrt.format.records import AutoregressiveStep, ElementwiseStep, File, Layer
 
 
 def with_checksum(data: bytes) -> bytes:
@@ -164,10 +165,12 @@ def test_index_blocks(small, block):
 
 
 def test_passthrough_must_end_on_a_stage():
-    rng = np.random.default_rng(1)
-    layers = network(rng, 3, 0, 1, np.array([-1, -1, 0]))
-    data = encode(flowrt.compile(ir.Flow(3, 0, [ir.Autoregressive(layers, ir.Additive(), transformed=np.array([2]))])))
-    assert refused(changed(data, record_of(data, 1) + 8, struct.pack("<I", 1))).status == Status.MALFORMED
+    step = AutoregressiveStep(np.arange(3), np.arange(3), np.array([2, 3]), [Layer(np.zeros(2))], passthrough=1)
+    step.transformer = Transformer.ADDITIVE
+    with pytest.raises(FormatError, match="passthrough does not end on a stage"):
+        encode(File(3, 0, [step]))
+    step.stage_end = np.array([1, 3])
+    assert read(encode(File(3, 0, [step]))).steps[0].passthrough == 1
 
 
 def test_values(small):
@@ -176,7 +179,7 @@ def test_values(small):
     error = refused(changed(small, bias, struct.pack("<f", np.nan)))
     assert error.status == Status.VALUE and error.offset == bias
     file = read(small)
-    data = encode(flowrt.format.File(3, 2, [file.steps[1]]))
+    data = encode(File(3, 2, [file.steps[1]]))
     scale = blocks_start(data)
     assert refused(changed(data, scale, struct.pack("<f", 0.0))).status == Status.VALUE
 
@@ -217,9 +220,9 @@ def test_an_added_layer_of_larger_degree_is_refused():
     ],
 )
 def test_elementwise_parameters(function, lower, upper):
-    step = flowrt.format.records.ElementwiseStep(np.array([function]), np.array([lower]), np.array([upper]))
+    step = ElementwiseStep(np.array([function]), np.array([lower]), np.array([upper]))
     with pytest.raises(FormatError):
-        encode(flowrt.format.File(1, 0, [step]))
+        encode(File(1, 0, [step]))
 
 
 def test_what_it_means_is_not_guessed():

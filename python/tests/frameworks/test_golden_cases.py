@@ -10,6 +10,9 @@ from generate import randomise
 from live import agree
 
 import flowrt
+from flowrt.adapters import choose
+from flowrt.format import encode
+from flowrt.verify import compare
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -33,6 +36,20 @@ def test_save_and_verify(name, tmp_path, capsys):
     with torch.no_grad():
         x, _ = found.sample(4, None if found.context_dim == 0 else np.zeros(found.context_dim))
     assert np.all(np.isfinite(x))
+
+
+def test_verify_refuses_a_file_that_is_off():
+    """A bias moved by a thousandth: far more than float32 explains, far less than one would see."""
+    model = CASES["nflows_maf_feedforward_tanh"]()
+    adapter = choose(model)
+    live32, live64 = (adapter.live(model, dtype) for dtype in (torch.float32, torch.float64))
+    exact = flowrt.compile(adapter.describe(model))
+    assert "libflowrt" in compare(encode(exact), exact, live32, live64)
+    moved = flowrt.compile(adapter.describe(model))
+    moved.steps[0].layers[-1].bias = moved.steps[0].layers[-1].bias + 1e-3
+    for data, file, column in [(encode(moved), exact, "file"), (encode(exact), moved, "exact")]:
+        with pytest.raises(flowrt.ExportError, match=f"z of {column} is off by"):
+            compare(data, file, live32, live64)
 
 
 def test_save_reads_the_model_without_changing_it(tmp_path):

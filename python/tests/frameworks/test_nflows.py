@@ -85,6 +85,15 @@ def test_permutations_cost_nothing():
     assert len(agree(flow(*layers, nt.ReversePermutation(5), features=5)).steps) == 3
 
 
+def test_inverses_of_everything():
+    torch.manual_seed(1)
+    layers = [nt.RandomPermutation(5), affine(5), nt.ActNorm(5), nt.PointwiseAffineTransform(1.0, 2.0), nt.BatchNorm(5)]
+    model = flow(nt.InverseTransform(nt.CompositeTransform(layers)), features=5)
+    randomise(model, 0.3)
+    agree(model, tolerance=1e-11)
+    agree(flow(nt.InverseTransform(nt.InverseTransform(affine()))))
+
+
 def test_diagonal_normal_base():
     base = DiagonalNormal([3])
     nn.init.normal_(base.mean_)

@@ -10,7 +10,7 @@ import json
 
 import numpy as np
 
-from . import ir
+from . import ir, shapes
 from .arrange import arrange
 from .errors import ExportError
 from .format.codes import parameters_per_rank
@@ -31,6 +31,7 @@ from .version import __version__
 
 def compile(flow: ir.Flow) -> File:
     """The file of a flow, with float64 arrays. Raises `ExportError` for what docs/FORMAT.md cannot express."""
+    shapes.check(flow)
     steps = _Steps(flow.dim)
     for step in flow.steps:
         steps.append(step)
@@ -84,11 +85,6 @@ class _Steps:
     def _autoregressive(self, step: ir.Autoregressive) -> None:
         transformed = np.arange(self.dim) if step.transformed is None else np.asarray(step.transformed)
         count = parameters_per_rank(step.transformer.kind, step.transformer.form, step.transformer.bins)
-        if step.layers[-1].width != count * len(transformed):
-            raise ExportError(
-                f"{step.name}: the network has {step.layers[-1].width} outputs, {count} for each of {len(transformed)} "
-                "coordinates are needed"
-            )
         depends = dependencies(step.layers, self.dim, step.name)[-1]
         order = prove(depends.reshape(len(transformed), count, self.dim).any(axis=1), transformed, step.name)
         ranks = order.coordinates[self.dim - len(transformed) :]

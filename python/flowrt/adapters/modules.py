@@ -27,6 +27,14 @@ def refuse(thing, supported: str):
     raise ExportError(f"{type(thing).__name__} is not supported; supported are {supported}")
 
 
+def context_size(sizes, given: int | None) -> int:
+    """The length of the context that the layers take (0 for none), which must be the `given` one if there is one."""
+    found = {size for size in sizes if size} | ({given} if given is not None else set())
+    if len(found) > 1:
+        raise ExportError(f"layers and context_dim disagree about the length of the context: {sorted(found)}")
+    return found.pop() if found else 0
+
+
 def bias_of(linear) -> np.ndarray:
     return np.zeros(len(linear.weight)) if linear.bias is None else array(linear.bias)
 

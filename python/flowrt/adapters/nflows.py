@@ -12,7 +12,7 @@ from ..errors import ExportError
 from ..format.codes import Reads
 from . import scales
 from .live import Live
-from .modules import activated, array, masked_linear, names, refuse, reordered
+from .modules import activated, array, context_size, masked_linear, names, refuse, reordered
 
 framework = "nflows"
 
@@ -37,8 +37,8 @@ def describe(model, context_dim: int | None = None) -> ir.Flow:
         refuse(model._embedding_net, "flows without an embedding net: pass the embedded context to the exported flow")
     contexts = [_context_features(layer) for layer, _ in layers if hasattr(layer, "autoregressive_net")]
     steps = [step for layer, inverted in layers for step in _step(layer, inverted, dim)]
-    found = context_dim if context_dim is not None else max(contexts, default=0)
-    return ir.Flow(dim, found, steps, _base(model, dim), framework=framework, model=type(model).__name__)
+    context = context_size(contexts, context_dim)
+    return ir.Flow(dim, context, steps, _base(model, dim), framework=framework, model=type(model).__name__)
 
 
 def live(model, dtype) -> Live:

@@ -16,7 +16,7 @@ from .. import ir
 from ..errors import ExportError
 from ..format.codes import Form, Reads, Scale
 from .live import Live, normal_log_prob
-from .modules import activated, array, concatenated_linear, masked_linear, names, refuse, reordered
+from .modules import activated, array, concatenated_linear, context_size, masked_linear, names, refuse, reordered
 
 framework = "pyro"
 
@@ -41,9 +41,9 @@ def describe(model, context_dim: int | None = None) -> ir.Flow:
     dim = _dim(model, transforms)
     steps = [_step(transform, inverted, dim) for transform, inverted in reversed(transforms)]
     contexts = [transform.nn.context_dim for transform, _ in transforms if _CONDITIONAL in names(transform)]
-    found = context_dim if context_dim is not None else max(contexts, default=0)
+    context = context_size(contexts, context_dim)
     name = "list of transforms" if _is_list(model) else type(model).__name__
-    return ir.Flow(dim, found, steps, _base(model, dim), framework=framework, model=name)
+    return ir.Flow(dim, context, steps, _base(model, dim), framework=framework, model=name)
 
 
 def live(model, dtype) -> Live:
@@ -194,8 +194,6 @@ def _affine_autoregressive(network, options, inverted: bool, dim: int, name: str
         output.bias[1::2] += options.sigmoid_bias
     else:
         transformer = ir.Affine(Scale.EXP_CLAMPED, (options.log_scale_min_clip, options.log_scale_max_clip))
-    if output.width != 2 * dim:
-        raise ExportError(f"{name}: the network has {output.width} outputs, not {2 * dim}")
     return ir.Autoregressive(layers, transformer, Reads.DATA if inverted else Reads.NOISE, name=name)
 
 

@@ -13,7 +13,7 @@ from ..errors import ExportError
 from ..format.codes import Reads, Scale
 from . import scales
 from .live import Live, normal_log_prob
-from .modules import activated, array, concatenated_linear, is_identity, masked_linear, names, refuse
+from .modules import activated, array, concatenated_linear, context_size, is_identity, masked_linear, names, refuse
 
 framework = "zuko"
 
@@ -35,11 +35,11 @@ def describe(model, context_dim: int | None = None) -> ir.Flow:
     dim = len(base.mean)
     layers = list(_flatten(model.transform, inverted=False))
     described = [_step(layer, inverted, dim) for layer, inverted in layers]
-    found = context_dim if context_dim is not None else max((context for _, context in described), default=0)
+    context = context_size([context for _, context in described], context_dim)
     if np.all(base.mean == 0) and np.all(base.std == 1):
         base = ir.StandardNormal()
     steps = [step for step, _ in described]
-    return ir.Flow(dim, found, steps, base, framework=framework, model=type(model).__name__)
+    return ir.Flow(dim, context, steps, base, framework=framework, model=type(model).__name__)
 
 
 def live(model, dtype) -> Live:
@@ -88,7 +88,6 @@ def _step(layer, inverted: bool, dim: int) -> tuple:
         return _affine(layer, inverted, dim), 0
     if kinds & {"MaskedAutoregressiveTransform", "ElementWiseTransform"}:
         transformer = _transformer(layer)
-        count = 1 if isinstance(transformer, ir.Additive) else 2
     else:
         return refuse(layer, _SUPPORTED)
     if "MaskedAutoregressiveTransform" in kinds:
@@ -101,8 +100,6 @@ def _step(layer, inverted: bool, dim: int) -> tuple:
         context = 0
         free = np.stack([array(phi) for phi in layer.phi], axis=-1)
         layers = [ir.Layer(free.reshape(-1))]
-    if layers[-1].width != count * dim:
-        raise ExportError(f"{type(layer).__name__}: the network has {layers[-1].width} outputs, not {count * dim}")
     reads = Reads.NOISE if inverted else Reads.DATA
     return ir.Autoregressive(layers, transformer, reads, name=type(layer).__name__), context
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from importlib import metadata
 from typing import Optional, Union
 
+from . import ir
 from . import verify as verification
 from .adapters import choose
 from .compile import compile
@@ -24,9 +26,9 @@ def save(
     """Writes a trained flow, as it is in evaluation mode, to a `.flw` file.
 
     `flow` is a live model: an nflows `Flow` or `Transform`, a zuko `Flow`, a Pyro `TransformedDistribution`,
-    `ConditionalTransformedDistribution` or list of transforms (with a standard normal base). The adapter is chosen
-    from the object, or named by `framework`. `context_dim` is needed only where no layer tells how long the context
-    is. `notes` goes into the file's metadata.
+    `ConditionalTransformedDistribution` or list of transforms (with a standard normal base). The adapter is chosen from
+    the object, or named by `framework`. A model of your own is given as a description, `flowrt.ir.Flow`. `context_dim`
+    is needed only where no layer tells how long the context is. `notes` goes into the file's metadata.
 
     Whatever is exported is first compared, in float64 and on a few rows, with what the live model computes. With
     `verify` the file is read back, evaluated by `flowrt.reference` and, if it is found, by libflowrt, and a table of
@@ -34,21 +36,31 @@ def save(
 
     Raises `ExportError` that names the layer and what is supported; nothing is written then.
     """
-    import torch
+    if isinstance(flow, ir.Flow):
+        data = encode(compile(replace(flow, notes=notes or flow.notes)))
+        table = verification.check(data) if verify else None
+    else:
+        data, table = _export(flow, framework, context_dim, verify, notes)
+    with open(path, "wb") as stream:
+        stream.write(data)
+    if table is not None:
+        print(table)
 
+
+def _export(flow, framework, context_dim, verify, notes) -> tuple:
+    """The bytes of a live model's file, and the table of `verify` or None."""
     adapter = choose(flow, framework)
     description = adapter.describe(flow, context_dim)
     description.framework = f"{adapter.framework} {_version(adapter.framework)}".strip()
     description.notes = notes
     exact = compile(description)
     data = encode(exact)
+    import torch
+
     live64 = adapter.live(flow, torch.float64)
     verification.same_formulas(exact, live64, description.model)
     table = verification.compare(data, exact, adapter.live(flow, torch.float32), live64) if verify else None
-    with open(path, "wb") as stream:
-        stream.write(data)
-    if table is not None:
-        print(table)
+    return data, table
 
 
 def _version(framework: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from direct import check
@@ -169,10 +171,60 @@ def test_an_index_that_is_no_permutation_is_refused():
         flowrt.compile(ir.Flow(2, 0, [ir.Permutation(np.array([0, 0]))]))
 
 
-def test_a_network_of_the_wrong_size_is_refused():
-    output = ir.Layer(np.zeros(3))
-    with pytest.raises(flowrt.ExportError, match="3 outputs, 2 for each of 2"):
-        flowrt.compile(ir.Flow(2, 0, [ir.Autoregressive([output], ir.Affine(Scale.EXP))]))
+def step_with(**fields):
+    """A step of two coordinates whose first layer has some fields replaced."""
+    rows = np.array([[0, 0], [1, 0]]) == 1
+    first = dataclasses.replace(ir.Layer(np.zeros(2), np.ones((2, 2)), rows, ir.READ), **fields)
+    return ir.Autoregressive([first, ir.Layer(np.zeros(2), add=[ir.Add(0)])], ir.Additive(), name="Mine")
+
+
+MISFITS = [
+    (ir.Autoregressive([ir.Layer(np.zeros(3))], ir.Affine(Scale.EXP)), "outputs of the network is 3, not 4"),
+    (ir.Autoregressive([], ir.Additive()), "no layers"),
+    (step_with(bias=np.zeros(3)), r"step 0 \(Mine\), layer 0: weight is \(2, 2\), not \(3, 2\)"),
+    (step_with(mask=np.ones((2, 1))), r"layer 0: mask is \(2, 1\), not \(2, 2\)"),
+    (step_with(source=1), "layer 1 is not an earlier layer"),
+    (step_with(source=None), "a source and a weight belong together"),
+    (step_with(context_weight=np.ones((2, 3))), r"context weight is \(2, 3\), not \(2, 0\)"),
+    (step_with(add=[ir.Add(0)]), "layer 0 is not an earlier layer"),
+    (ir.Diagonal(np.ones(3), np.zeros(2)), r"scale is \(3,\), not \(2,\)"),
+    (ir.Linear(np.eye(3), np.zeros(2)), r"matrix is \(3, 3\), not \(2, 2\)"),
+    (ir.Permutation(np.arange(3)), r"index is \(3,\), not \(2,\)"),
+    (ir.Elementwise(np.zeros(2), np.zeros(1), np.zeros(2)), r"lower is \(1,\), not \(2,\)"),
+]
+
+
+@pytest.mark.parametrize("step, text", MISFITS)
+def test_arrays_that_do_not_fit_are_refused(step, text):
+    with pytest.raises(flowrt.ExportError, match=text):
+        flowrt.compile(ir.Flow(2, 0, [step]))
+
+
+BASES = [
+    (ir.DiagonalNormal(np.zeros(3), np.ones(2)), r"DiagonalNormal\): mean is \(3,\)"),
+    (ir.BoxUniform(np.zeros(2), np.ones(1)), r"upper is \(1,\)"),
+    (ir.NormalMixture(np.zeros(3), np.zeros((2, 2)), np.ones((3, 2))), r"mean is \(2, 2\), not \(3, 2\)"),
+    (ir.ConditionalNormal([ir.Layer(np.zeros(3))]), "outputs of the network is 3, not 4"),
+    (ir.AutoregressiveMixture([ir.Layer(np.zeros(3))], 2, Scale.EXP), "outputs of the network is 3, not 12"),
+]
+
+
+@pytest.mark.parametrize("base, text", BASES)
+def test_bases_that_do_not_fit_are_refused(base, text):
+    with pytest.raises(flowrt.ExportError, match=text):
+        flowrt.compile(ir.Flow(2, 0, [], base))
+
+
+def test_a_description_can_be_saved(tmp_path, capsys):
+    path = tmp_path / "flow.flw"
+    flowrt.save(path, ir.Flow(5, 0, [made(5)], framework="mine"), verify=True, notes="by hand")
+    assert "libflowrt" in capsys.readouterr().out
+    assert flowrt.Model(path).metadata == {
+        "flowrt": flowrt.__version__,
+        "framework": "mine",
+        "model": "",
+        "notes": "by hand",
+    }
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, 1e39])

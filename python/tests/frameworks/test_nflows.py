@@ -87,7 +87,13 @@ def test_permutations_cost_nothing():
 
 def test_inverses_of_everything():
     torch.manual_seed(1)
-    layers = [nt.RandomPermutation(5), affine(5), nt.ActNorm(5), nt.PointwiseAffineTransform(1.0, 2.0), nt.BatchNorm(5)]
+    layers = [
+        nt.Permutation(torch.tensor([1, 2, 3, 4, 0])),
+        affine(5),
+        nt.ActNorm(5),
+        nt.PointwiseAffineTransform(1.0, 2.0),
+        nt.BatchNorm(5),
+    ]
     model = flow(nt.InverseTransform(nt.CompositeTransform(layers)), features=5)
     randomise(model, 0.3)
     agree(model, tolerance=1e-11)
@@ -199,6 +205,13 @@ def test_other_bases_are_refused_by_name():
 
 def test_an_embedding_net_is_refused_by_name():
     refused(flow(affine(context_features=2), embedding_net=nn.Linear(5, 2)), "Linear is not supported.*embedding")
+
+
+def test_layers_must_agree_about_the_context():
+    model = flow(affine(context_features=2), affine(context_features=3))
+    refused(model, r"disagree about the length of the context: \[2, 3\]")
+    with pytest.raises(flowrt.ExportError, match=r"\[2, 4\]"):
+        flowrt.save("never-written.flw", flow(affine(context_features=2)), context_dim=4)
 
 
 def test_batch_norm_without_statistics_is_refused():

@@ -82,26 +82,23 @@ def _base(lazy) -> ir.DiagonalNormal:
 
 
 def _step(layer, inverted: bool, dim: int) -> tuple:
-    """The autoregressive step of a layer, and the number of context features it takes."""
+    """The step of a layer, and the number of context features that it takes."""
     kinds = names(layer)
     if "UnconditionalTransform" in kinds:
         return _affine(layer, inverted, dim), 0
-    if kinds & {"MaskedAutoregressiveTransform", "ElementWiseTransform"}:
-        transformer = _transformer(layer)
-    else:
-        return refuse(layer, _SUPPORTED)
     if "MaskedAutoregressiveTransform" in kinds:
         context = layer.hyper.in_features - dim
         layers = _network(layer.hyper, slice(0, dim), slice(dim, None))
-    elif hasattr(layer, "hyper"):
+    elif "ElementWiseTransform" in kinds and hasattr(layer, "hyper"):
         context = layer.hyper.in_features
         layers = _network(layer.hyper, slice(0, 0), slice(0, None))
-    else:
+    elif "ElementWiseTransform" in kinds:
         context = 0
-        free = np.stack([array(phi) for phi in layer.phi], axis=-1)
-        layers = [ir.Layer(free.reshape(-1))]
+        layers = [ir.Layer(np.stack([array(phi) for phi in layer.phi], axis=-1).reshape(-1))]
+    else:
+        return refuse(layer, _SUPPORTED)
     reads = Reads.NOISE if inverted else Reads.DATA
-    return ir.Autoregressive(layers, transformer, reads, name=type(layer).__name__), context
+    return ir.Autoregressive(layers, _transformer(layer), reads, name=type(layer).__name__), context
 
 
 def _affine(layer, inverted: bool, dim: int) -> ir.Diagonal:

@@ -86,6 +86,20 @@ def test_a_base_that_is_not_standard():
     assert agree(flow).base.base == BaseKind.DIAGONAL_NORMAL
 
 
+def constant(transform, **parameters):
+    return zuko.lazy.UnconditionalTransform(transform, buffer=True, **parameters)
+
+
+@pytest.mark.parametrize("inverted", [False, True])
+def test_standardisation_as_sbi_does_it(inverted):
+    loc, scale = torch.tensor([1.0, -2.0, 0.5]), torch.tensor([0.5, 3.0, -2.0])
+    standardise = constant(torch.distributions.transforms.AffineTransform, loc=loc, scale=scale, event_dim=1)
+    flow = zuko.flows.MAF(3, 2, transforms=1)
+    flow = zuko.lazy.Flow([standardise.inv if inverted else standardise, *flow.transform.transforms], flow.base)
+    step = agree(flow).steps[0]
+    np.testing.assert_allclose(step.scale, 1 / scale if inverted else scale, rtol=1e-7)
+
+
 def test_free_parameters_of_one_feature():
     (first, second) = agree(zuko.flows.MAF(1, transforms=2)).steps
     assert first.layers[0].source == 0 and first.layers[0].width == 2 and len(second.layers) == 1
@@ -101,6 +115,9 @@ def test_other_flows_are_refused_by_name():
     refused(zuko.flows.NICE(3), "GeneralCouplingTransform is not supported")
     refused(zuko.flows.NAF(3), "is not supported")
     refused(zuko.flows.GF(3), "is not supported")
+    flow = zuko.flows.MAF(3)
+    flow.transform.transforms.append(constant(zuko.transforms.CosTransform))
+    refused(flow, "CosTransform is not supported; supported are MaskedAutoregressiveTransform")
 
 
 def test_other_bases_are_refused_by_name():

@@ -1,0 +1,34 @@
+#!/bin/sh
+# Compiles the library's sources with AddressSanitizer and coverage, and lets libFuzzer search for FLOWRT_FUZZ_SECONDS (20).
+#   Fuzz.sh SWIFTC SOURCE
+set -eu
+swiftc=$1 source=$2
+clang=$(dirname "$(readlink -f "$swiftc")")/clang
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+compile() { # module, flags...
+    module=$1
+    shift
+    "$swiftc" -target x86_64-unknown-linux-gnu -enable-experimental-feature Embedded -wmo -parse-as-library \
+        -sanitize=address,fuzzer -I "$source/include" -I "$source/Sources/FlowrtShim/include" \
+        -module-name "$module" "$@" -c "$source/Sources/$module/"*.swift -o "$work/$module.o"
+}
+compile FlowrtKernels -Ounchecked -D FLOWRT_LEVEL_1
+objcopy --keep-global-symbol=flowrt_kernels_level1 "$work/FlowrtKernels.o"
+compile Flowrt -O -D FLOWRT_LEVELS_1
+"$clang" -g -O1 -fuse-ld=lld -fsanitize=address,fuzzer -D_GNU_SOURCE -I "$source/include" -I "$source/Tests/c" \
+    "$source/Tests/c/Fuzz.c" "$source/Tests/c/support/flow.c" "$source/Tests/c/support/flow_cases.c" \
+    "$work/FlowrtKernels.o" "$work/Flowrt.o" -o "$work/fuzz"
+
+mkdir "$work/found"
+if "$work/fuzz" -max_total_time="${FLOWRT_FUZZ_SECONDS:-20}" -max_len=16384 -artifact_prefix="$work/" \
+    "$work/found" "$source/Tests/golden" >"$work/log" 2>&1; then
+    tail -n 1 "$work/log"
+else
+    tail -n 60 "$work/log"
+    for bytes in "$work"/crash-* "$work"/oom-* "$work"/timeout-*; do
+        test -e "$bytes" && { echo "$bytes, base64:"; base64 "$bytes"; }
+    done
+    exit 1
+fi

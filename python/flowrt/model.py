@@ -34,7 +34,7 @@ class Model:
         if isinstance(source, (bytes, bytearray, memoryview)):
             data = bytes(source)
         else:
-            with open(source, "rb") as stream:
+            with open(os.fspath(source), "rb") as stream:
                 data = stream.read()
         self._data = aligned(len(data))
         self._data[:] = np.frombuffer(data, dtype=np.uint8)

@@ -63,7 +63,7 @@ def same_formulas(exact: File, live, name: str) -> None:
         QUANTITIES, reference.forward(exact, rows.x, rows.context), live.forward(rows.x, rows.context)
     ):
         worst = _difference(ours, theirs)
-        if not worst <= 1e-6 * max(1.0, float(np.max(np.abs(theirs)))):
+        if not worst <= 1e-6 * _size(theirs):
             raise ExportError(
                 f"the layers of {name} were all recognised, but its {quantity} differs by {worst:.2g} from what they "
                 "compute: a class overrides a formula or keeps state that is not in its layers"
@@ -98,7 +98,7 @@ def compare(data: bytes, exact: File, live32, live64) -> str:
     }
     table = "\n".join([_table(errors), *notes])
     for quantity in QUANTITIES:
-        size = max(1.0, float(np.nanmax(np.abs(truth[quantity]))))
+        size = _size(truth[quantity])
         own = errors["framework float32"][quantity]
         limits = {
             "exact": 1e-9 * size + 1e-5 * own,
@@ -125,7 +125,7 @@ def check(data: bytes) -> str:
     errors = {"libflowrt": {quantity: _difference(values[quantity], truth[quantity]) for quantity in QUANTITIES}}
     table = f"{_table(errors)}\nx to z to x in float64: {_difference(there_and_back, rows.x):.2e}"
     for quantity, error in errors["libflowrt"].items():
-        size = max(1.0, float(np.nanmax(np.abs(truth[quantity]))))
+        size = _size(truth[quantity])
         if not error <= 1e-3 * size:
             raise ExportError(f"{quantity} of libflowrt is off by {error:.2g}\n{table}")
     return table
@@ -137,6 +137,11 @@ def _table(errors: dict) -> str:
     for quantity in QUANTITIES:
         lines.append(f"{quantity:<18}" + "".join(f"{column[quantity]:>20.2e}" for column in shown.values()))
     return "\n".join(lines)
+
+
+def _size(values) -> float:
+    """The largest finite magnitude, at least 1."""
+    return float(np.max(np.abs(values), where=np.isfinite(values), initial=1.0))
 
 
 def _difference(ours, theirs) -> float:

@@ -143,6 +143,8 @@ def test_open_from_a_path(tmp_path):
     assert Model(path).dim == Model(str(path)).dim == 3
     with pytest.raises(OSError):
         Model(tmp_path / "missing.flw")
+    with pytest.raises(TypeError):
+        Model(3)
 
 
 def test_a_damaged_file_is_refused_with_its_place():

@@ -18,6 +18,8 @@ def choose(model, framework: str | None = None):
     if framework is not None:
         if framework not in ADAPTERS:
             raise ExportError(f"framework {framework!r} is not supported; supported are {supported}")
+        if not ADAPTERS[framework].accepts(model):
+            raise ExportError(f"{type(model).__name__} is not a flow of {framework}")
         return ADAPTERS[framework]
     for adapter in ADAPTERS.values():
         if adapter.accepts(model):

@@ -6,6 +6,8 @@ import copy
 
 import numpy as np
 
+from ..errors import ExportError
+
 
 class Live:
     """Evaluates a copy of a model in evaluation mode with `dtype` (torch.float32 or torch.float64).
@@ -23,7 +25,10 @@ class Live:
     @staticmethod
     def copy_of(module, dtype):
         """A deep copy of a module with another floating-point type, in evaluation mode."""
-        return copy.deepcopy(module).cpu().to(dtype).eval()
+        try:
+            return copy.deepcopy(module).cpu().to(dtype).eval()
+        except RuntimeError as error:  # a module that keeps results of a computation cannot be copied
+            raise ExportError(f"a copy of {type(module).__name__} cannot be made: {error}") from None
 
     def forward(self, x, context=None):
         """x (n, D) to z (n, D) and log|det dz/dx| (n,), as NumPy arrays."""
@@ -52,6 +57,8 @@ class Live:
         try:
             with torch.no_grad():
                 return [result.numpy().copy() for result in function(values, context)]
+        except (RuntimeError, TypeError, ValueError) as error:
+            raise ExportError(f"the live model cannot be evaluated in {self.dtype}: {error}") from None
         finally:
             torch.set_default_dtype(default)
 

@@ -47,7 +47,7 @@ def read(source: Source) -> File:
         return source
     if isinstance(source, (bytes, bytearray, memoryview)):
         return _Reader(bytes(source)).read()
-    with open(source, "rb") as stream:
+    with open(os.fspath(source), "rb") as stream:
         return _Reader(stream.read()).read()
 
 

@@ -175,6 +175,23 @@ def test_an_overridden_network_is_noticed():
     refused(model, "differs by .* a class overrides a formula")
 
 
+def test_a_model_that_needs_float32_is_refused_in_one_line():
+    model = flow(affine())
+
+    class Single(type(model._transform._transforms[0].autoregressive_net)):
+        def forward(self, inputs, context=None):
+            return super().forward(inputs.float(), context)
+
+    model._transform._transforms[0].autoregressive_net.__class__ = Single
+    refused(model, "the live model cannot be evaluated in torch.float64: ")
+
+
+def test_a_model_that_cannot_be_copied_is_refused_in_one_line():
+    model = flow(affine())
+    model.kept = torch.ones(2, requires_grad=True) * 2
+    refused(model, "a copy of Flow cannot be made")
+
+
 def test_masks_that_are_not_autoregressive_are_refused():
     model = flow(affine())
     model._transform._transforms[0].autoregressive_net.final_layer.mask.fill_(1)

@@ -6,6 +6,7 @@ from functools import partial
 
 import pytest
 import torch
+import zuko
 from torch import nn
 from torch.nn import functional as F
 
@@ -68,6 +69,8 @@ def test_what_is_no_flow_is_refused(thing):
 
 
 def test_a_framework_can_be_named():
-    assert choose(object(), "zuko").framework == "zuko"
+    assert choose(zuko.flows.MAF(2), "zuko").framework == "zuko"
+    with pytest.raises(flowrt.ExportError, match="MAF is not a flow of nflows"):
+        choose(zuko.flows.MAF(2), "nflows")
     with pytest.raises(flowrt.ExportError, match="'keras' is not supported; supported are nflows, zuko, pyro"):
         choose(object(), "keras")

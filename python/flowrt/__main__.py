@@ -62,7 +62,7 @@ def _info(options) -> None:
 def _verify(options) -> None:
     with open(options.file, "rb") as stream:
         data = stream.read()
-    print(verify.check(data))
+    verify.check(data).report()
 
 
 def _log_prob(options) -> None:

@@ -38,17 +38,17 @@ def save(
     """
     if isinstance(flow, ir.Flow):
         data = encode(compile(replace(flow, notes=notes or flow.notes)))
-        table = verification.check(data) if verify else None
+        comparison = verification.check(data) if verify else None
     else:
-        data, table = _export(flow, framework, context_dim, verify, notes)
+        data, comparison = _export(flow, framework, context_dim, verify, notes)
+    if comparison is not None:
+        comparison.report()
     with open(path, "wb") as stream:
         stream.write(data)
-    if table is not None:
-        print(table)
 
 
 def _export(flow, framework, context_dim, verify, notes) -> tuple:
-    """The bytes of a live model's file, and the table of `verify` or None."""
+    """The bytes of a live model's file, and the comparison that `verify` asks for, or None."""
     adapter = choose(flow, framework)
     description = adapter.describe(flow, context_dim)
     description.framework = f"{adapter.framework} {_version(adapter.framework)}".strip()
@@ -59,8 +59,9 @@ def _export(flow, framework, context_dim, verify, notes) -> tuple:
 
     live64 = adapter.live(flow, torch.float64)
     verification.same_formulas(exact, live64, description.model)
-    table = verification.compare(data, exact, adapter.live(flow, torch.float32), live64) if verify else None
-    return data, table
+    if not verify:
+        return data, None
+    return data, verification.compare(data, exact, adapter.live(flow, torch.float32), live64)
 
 
 def _version(framework: str) -> str:

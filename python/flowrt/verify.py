@@ -70,73 +70,80 @@ def same_formulas(exact: File, live, name: str) -> None:
             )
 
 
-def compare(data: bytes, exact: File, live32, live64) -> str:
-    """Compares the bytes of a file with the live model; returns a table of worst differences from its float64 results.
+class Comparison(NamedTuple):
+    """A table of worst differences, and a line that names the first one beyond what float32 explains, or None."""
 
-    Columns: the file before rounding, the rounded file, libflowrt, and the model itself in float32. Raises
-    `ExportError` with the table if a column is beyond what float32 explains.
+    table: str
+    problem: str | None
+
+    def report(self) -> None:
+        """Prints the table; raises `ExportError` if there is a problem."""
+        print(self.table)
+        if self.problem is not None:
+            raise ExportError(self.problem)
+
+
+def compare(data: bytes, exact: File, live32, live64) -> Comparison:
+    """The bytes of a file against the float64 results of the live model.
+
+    Columns: the file before rounding, the rounded file, the model itself in float32, and libflowrt if it is there and
+    executes the file.
     """
     rows = random_rows(exact)
     truth = evaluate(live64, rows)
     columns = {
         "exact": evaluate(Evaluator(exact), rows),
         "file": evaluate(Evaluator(data), rows),
-        "libflowrt": None,
         "framework float32": evaluate(live32, rows),
     }
-    notes = []
+    note = ""
     try:
         columns["libflowrt"] = evaluate(Model(data), rows)
     except LibraryError as error:
-        missing = error.status in (None, Status.FEATURE)
-        notes.append(f"libflowrt was not compared: {error}" if missing else f"libflowrt failed: {error}")
-        if not missing:
-            raise ExportError(notes[-1]) from None
-    errors = {
-        name: None if values is None else {q: _difference(values[q], truth[q]) for q in QUANTITIES}
-        for name, values in columns.items()
-    }
-    table = "\n".join([_table(errors), *notes])
+        if error.status not in (None, Status.FEATURE):
+            raise
+        note = f"\nlibflowrt was not compared: {error}"
+    errors = {name: _differences(values, truth) for name, values in columns.items()}
+    limits = {}
     for quantity in QUANTITIES:
-        size = _size(truth[quantity])
-        own = errors["framework float32"][quantity]
-        limits = {
-            "exact": 1e-9 * size + 1e-5 * own,
-            "file": 2e-5 * size + 20 * own,
-            "libflowrt": 2e-5 * size + 20 * own,
-        }
-        for name, limit in limits.items():
-            if errors[name] is not None and not errors[name][quantity] <= limit:
-                raise ExportError(f"{quantity} of {name} is off by {errors[name][quantity]:.2g}\n{table}")
-    return table
+        size, own = _size(truth[quantity]), errors["framework float32"][quantity]
+        rounded = 2e-5 * size + 20 * own
+        limits[quantity] = {"exact": 1e-9 * size + 1e-5 * own, "file": rounded, "libflowrt": rounded}
+    return Comparison(_table(errors) + note, _first_problem(errors, limits))
 
 
-def check(data: bytes) -> str:
-    """Checks the bytes of a file alone: it must be valid, and libflowrt must agree with the evaluator.
+def check(data: bytes) -> Comparison:
+    """The bytes of a file alone: libflowrt against the evaluator.
 
-    Returns a table of worst differences. Raises `FormatError` for an invalid file, `LibraryError` if libflowrt is
-    missing or refuses it, `ExportError` with the table if a difference is beyond what float32 explains.
+    Raises `FormatError` for an invalid file, `LibraryError` if libflowrt is missing or refuses it.
     """
     file = read(data)
     rows = random_rows(file)
     truth = evaluate(Evaluator(file), rows)
     there_and_back, _ = reference.inverse(file, truth["z"], rows.context)
-    values = evaluate(Model(data), rows)
-    errors = {"libflowrt": {quantity: _difference(values[quantity], truth[quantity]) for quantity in QUANTITIES}}
+    errors = {"libflowrt": _differences(evaluate(Model(data), rows), truth)}
+    limits = {quantity: {"libflowrt": 1e-3 * _size(truth[quantity])} for quantity in QUANTITIES}
     table = f"{_table(errors)}\nx to z to x in float64: {_difference(there_and_back, rows.x):.2e}"
-    for quantity, error in errors["libflowrt"].items():
-        size = _size(truth[quantity])
-        if not error <= 1e-3 * size:
-            raise ExportError(f"{quantity} of libflowrt is off by {error:.2g}\n{table}")
-    return table
+    return Comparison(table, _first_problem(errors, limits))
+
+
+def _first_problem(errors: dict, limits: dict) -> str | None:
+    for quantity, columns in limits.items():
+        for name, limit in columns.items():
+            if name in errors and not errors[name][quantity] <= limit:
+                return f"{quantity} of {name} is off by {errors[name][quantity]:.2g}; at most {limit:.2g} is expected"
+    return None
 
 
 def _table(errors: dict) -> str:
-    shown = {name: column for name, column in errors.items() if column is not None}
-    lines = [f"{'worst difference':<18}" + "".join(f"{name:>20}" for name in shown)]
+    lines = [f"{'worst difference':<18}" + "".join(f"{name:>20}" for name in errors)]
     for quantity in QUANTITIES:
-        lines.append(f"{quantity:<18}" + "".join(f"{column[quantity]:>20.2e}" for column in shown.values()))
+        lines.append(f"{quantity:<18}" + "".join(f"{column[quantity]:>20.2e}" for column in errors.values()))
     return "\n".join(lines)
+
+
+def _differences(values: dict, truth: dict) -> dict:
+    return {quantity: _difference(values[quantity], truth[quantity]) for quantity in QUANTITIES}
 
 
 def _size(values) -> float:

@@ -70,7 +70,9 @@ def test_verify_refuses_a_library_that_is_off(flow, capsys, monkeypatch):
 
     monkeypatch.setattr("flowrt.verify.Model", Off)
     assert main(["verify", flow]) == 1
-    assert "log_prob of libflowrt is off by 0.1" in capsys.readouterr().err
+    captured = capsys.readouterr()
+    assert "log_prob of libflowrt is off by 0.1" in captured.err and captured.err.count("\n") == 1
+    assert "worst difference" in captured.out
 
 
 def test_log_prob(flow, context, tmp_path, capsys):

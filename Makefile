@@ -27,9 +27,10 @@ demo: all
 	examples-c/demo.sh $(BUILD)
 
 test: all
+	@cmake/setup.sh test-tools $(BUILD)
 	@cmake/setup.sh python $(BUILD) $(TEST_PACKAGES)
 	cd $(BUILD) && ctest --output-on-failure
-	$(if $(wildcard Package.swift),$(SWIFT) test -c release --scratch-path $(BUILD)/swiftpm)
+	$(SWIFT) test -c release --scratch-path $(BUILD)/swiftpm
 	cd python && FLOWRT_LIBRARY=$(abspath $(BUILD))/libflowrt.so python -m pytest -q tests --ignore=tests/frameworks
 
 cross:

@@ -1,6 +1,7 @@
 #!/bin/sh
 # What a fresh machine lacks, so that `make` needs nothing but swiftc, a C compiler, make and python3.
 #   setup.sh tools BUILD                cmake, in BUILD/venv where it cannot be installed system-wide
+#   setup.sh test-tools BUILD           pkg-config and a C++ compiler, which tests use
 #   setup.sh python BUILD [package...]  a virtual environment BUILD/venv with these packages
 set -eu
 what=$1 build=$2
@@ -31,6 +32,10 @@ case $what in
 tools)
     command -v cmake >/dev/null || [ -x "$venv/bin/cmake" ] || install_system cmake ||
         { make_venv && "$venv/bin/pip" install -q cmake; }
+    ;;
+test-tools)
+    command -v pkg-config >/dev/null || install_system pkg-config || { echo "pkg-config is needed" >&2; exit 1; }
+    command -v c++ >/dev/null || install_system g++ || { echo "a C++ compiler (c++) is needed" >&2; exit 1; }
     ;;
 python)
     make_venv

@@ -2,7 +2,7 @@
 #include "support/call.h"
 #include <pthread.h>
 
-enum { STACK_LIMIT = 16 * 1024, STACK = 512 * 1024, PAINT = 0x5a, ROWS = 130 };
+enum { STACK_LIMIT = 20 * 1024, STACK = 512 * 1024, PAINT = 0x5a, ROWS = 130 };
 
 static unsigned char stack[STACK] __attribute__((aligned(65536)));
 static flow_file file;

@@ -39,6 +39,10 @@ set(flowrt_discard
     --strip-symbol=posix_memalign --strip-symbol=free)
 set(flowrt_relocatable "${CMAKE_C_COMPILER}" -r -nostdlib -Wl,--force-group-allocation)
 
+# What the commands below are made of: when it changes, they run again.
+set(flowrt_recipe "${PROJECT_SOURCE_DIR}/cmake/FlowrtSwift.cmake" "${PROJECT_SOURCE_DIR}/cmake/FlowrtTarget.cmake"
+    "${PROJECT_SOURCE_DIR}/cmake/api_symbols.txt")
+
 set(flowrt_object_dir "${PROJECT_BINARY_DIR}/swift")
 file(MAKE_DIRECTORY "${flowrt_object_dir}")
 
@@ -57,7 +61,7 @@ function(flowrt_swift_object name)
     COMMAND ${flowrt_swiftc} -module-name ${arg_MODULE} ${arg_FLAGS} -c ${sources} -o "${stem}.swift.o"
     COMMAND ${flowrt_relocatable} -Wl,--gc-sections ${roots} "${stem}.swift.o" -o "${stem}.reached.o"
     COMMAND "${CMAKE_OBJCOPY}" ${flowrt_discard} ${globals} "${stem}.reached.o" "${stem}.o"
-    DEPENDS ${sources} ${headers} "${FLOWRT_SWIFTC}"
+    DEPENDS ${sources} ${headers} "${FLOWRT_SWIFTC}" ${flowrt_recipe}
     COMMENT "Compiling Swift module ${arg_MODULE} (${name})"
     VERBATIM COMMAND_EXPAND_LISTS)
 endfunction()
@@ -82,7 +86,7 @@ add_custom_command(
   OUTPUT "${FLOWRT_OBJECT}"
   COMMAND ${flowrt_relocatable} ${flowrt_objects} -o "${FLOWRT_OBJECT}"
   COMMAND "${CMAKE_OBJCOPY}" ${flowrt_globals} "${FLOWRT_OBJECT}"
-  DEPENDS ${flowrt_objects}
+  DEPENDS ${flowrt_objects} ${flowrt_recipe}
   COMMENT "Joining the Swift objects"
   VERBATIM COMMAND_EXPAND_LISTS)
 add_custom_target(flowrt_object DEPENDS "${FLOWRT_OBJECT}")

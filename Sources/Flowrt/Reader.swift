@@ -61,6 +61,9 @@ func readModel(_ data: UnsafeRawPointer, _ size: UInt64, verify: Bool) throws(Re
     case FLOWRT_RECORD_DIAGONAL:
       try readDiagonal(record, offset, UInt64(header.dim), &blocks, &view)
       view.step_count &+= 1
+    case FLOWRT_RECORD_LINEAR:
+      try readLinear(record, offset, UInt64(header.dim), &blocks, &view)
+      view.step_count &+= 1
     case FLOWRT_RECORD_PERMUTATION:
       try requireZero(UnsafeRawPointer(record), offset, from: 2, blocks)
       _ = try blocks.permutation(UInt64(header.dim))
@@ -156,9 +159,9 @@ func requireZero(
   }
 }
 
-private func readDiagonal(
-  _ record: UnsafePointer<flowrt_step_record>, _ offset: UInt64, _ dim: UInt64, _ blocks: inout Blocks,
-  _ view: inout flowrt_view
+/// The fields that diagonal and linear steps share: a finite log_det, and nothing else.
+private func readConstant(
+  _ record: UnsafePointer<flowrt_step_record>, _ offset: UInt64, _ blocks: Blocks
 ) throws(Refusal) {
   let raw = UnsafeRawPointer(record)
   try requireZero(raw, offset, from: 2, to: 8, blocks)
@@ -167,6 +170,13 @@ private func readDiagonal(
   if logDet - logDet != 0 {
     throw blocks.refusal(FLOWRT_ERR_MALFORMED, offset: offset &+ 8, found: logDet.bitPattern)
   }
+}
+
+private func readDiagonal(
+  _ record: UnsafePointer<flowrt_step_record>, _ offset: UInt64, _ dim: UInt64, _ blocks: inout Blocks,
+  _ view: inout flowrt_view
+) throws(Refusal) {
+  try readConstant(record, offset, blocks)
   let start = blocks.next
   let scale = try blocks.floats(dim)
   var i: UInt64 = 0
@@ -178,6 +188,18 @@ private func readDiagonal(
   }
   _ = try blocks.floats(dim)
   view.parameter_count &+= 2 &* dim
+}
+
+private func readLinear(
+  _ record: UnsafePointer<flowrt_step_record>, _ offset: UInt64, _ dim: UInt64, _ blocks: inout Blocks,
+  _ view: inout flowrt_view
+) throws(Refusal) {
+  try readConstant(record, offset, blocks)
+  let lines = (dim &+ 15) / 16 &* dim
+  try blocks.panels(width: dim, lines: lines, panelLines: { _ in dim }, visible: { _ in dim })
+  try blocks.panels(width: dim, lines: lines, panelLines: { _ in dim }, visible: { _ in dim })
+  _ = try blocks.floats(dim)
+  view.parameter_count &+= (2 &* dim &+ 1) &* dim
 }
 
 /// The largest workspace of a model, nil if its size does not fit 64 bits by far.

@@ -72,14 +72,19 @@ private struct Planner {
   mutating func run() {
     while index < recordCount {
       let record: UnsafePointer<flowrt_step_record> = nextRecord()
+      if Int(record.pointee.kind) == FLOWRT_RECORD_BASE { return }  // a standard normal, without blocks
       step.pointee.record = record
       switch Int(record.pointee.kind) {
       case FLOWRT_RECORD_AUTOREGRESSIVE: autoregressive(record.pointee)
       case FLOWRT_RECORD_DIAGONAL:
-        step.pointee.scale = blocks.take(dim)
+        step.pointee.factor = blocks.take(dim)
         step.pointee.shift = blocks.take(dim)
-      case FLOWRT_RECORD_PERMUTATION: step.pointee.data_index = blocks.take(dim)
-      default: return  // the base: a standard normal, without blocks
+      case FLOWRT_RECORD_LINEAR:
+        let lines = (dim &+ 15) / 16 &* dim
+        step.pointee.factor = blocks.takeLines(lines)
+        step.pointee.inverse_factor = blocks.takeLines(lines)
+        step.pointee.shift = blocks.take(dim)
+      default: step.pointee.data_index = blocks.take(dim)  // a permutation
       }
       step += 1
     }

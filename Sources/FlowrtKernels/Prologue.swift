@@ -44,7 +44,7 @@ func makePrologue(_ call: flowrt_call, _ context: UnsafePointer<Float>?) {
 }
 
 /// acc[u] += sum over all k of w[k][u] * source[k], for panels that all have `lines` lines.
-private func accumulateDense(
+func accumulateDense(
   _ acc: UnsafeMutablePointer<Float>, _ weights: UnsafePointer<Float>, _ source: UnsafePointer<Float>, panels: Int,
   lines: Int
 ) {

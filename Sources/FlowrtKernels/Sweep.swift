@@ -34,6 +34,7 @@ struct Sweep {
       switch Int(step.record.pointee.kind) {
       case FLOWRT_RECORD_AUTOREGRESSIVE: autoregressive(step, forward: forward)
       case FLOWRT_RECORD_DIAGONAL: diagonal(step, forward: forward)
+      case FLOWRT_RECORD_LINEAR: linear(step, forward: forward)
       default: permutation(step, forward: forward)
       }
     }
@@ -85,7 +86,7 @@ struct Sweep {
     @inline(__always) func map(_ v: Lanes, _ scale: Lanes, _ shift: Lanes) -> Lanes {
       forward ? fma(scale, v, shift) : (v - shift) / scale
     }
-    let (scale, shift) = (step.scale!, step.shift!)
+    let (scale, shift) = (step.factor!, step.shift!)
     if rows == 1 {
       // The last vector may reach past the last coordinate, into padding on both sides.
       var i = 0
@@ -100,11 +101,37 @@ struct Sweep {
         }
       }
     }
-    let logDet = UnsafeRawPointer(step.record!).load(fromByteOffset: 8, as: Double.self)
-    let high = Float(logDet)
-    addConstant(forward ? high : -high)
-    let low = Float(logDet - Double(high))
-    addConstant(forward ? low : -low)
+    addLogDet(step, forward: forward)
+  }
+
+  /// w = M v + shift, v = N (w - shift) with the stored inverse N of M: the tiles of a layer without degrees.
+  private func linear(_ step: flowrt_step_plan, forward: Bool) {
+    let matrix: UnsafePointer<Float> = forward ? step.factor : step.inverse_factor
+    let shift = step.shift!
+    let panels = (dim &+ 15) / 16
+    if rows == 1 {
+      for panel in 0..<panels {
+        let i = panel &* 16
+        read.store(forward ? state.lanes(i) : state.lanes(i) - shift.lanes(i), i)
+        state.store(forward ? shift.lanes(i) : Lanes(), i)
+      }
+      accumulateDense(state, matrix, UnsafePointer(read), panels: panels, lines: dim)
+    } else {
+      for i in 0..<dim {
+        let b = Lanes(repeating: shift[i])
+        for row in stride(from: i &* rows, to: (i &+ 1) &* rows, by: 16) {
+          read.store(forward ? state.lanes(row) : state.lanes(row) - b, row)
+          state.store(forward ? b : Lanes(), row)
+        }
+      }
+      for panel in 0..<panels {
+        let first = panel &* 16
+        accumulateTile(
+          state + first &* rows, matrix + first &* dim, UnsafePointer(read), rows: rows,
+          units: min(16, dim &- first), count: dim)
+      }
+    }
+    addLogDet(step, forward: forward)
   }
 
   /// w[i] = v[index[i]].
@@ -145,8 +172,13 @@ struct Sweep {
     }
   }
 
-  /// Adds the same term to the log-determinant of every row.
-  private func addConstant(_ term: Float) {
-    LogSum(call.log_sum, rows: rows).add(Lanes(repeating: term))
+  /// Adds the constant log-determinant of a diagonal or linear step, in two floats.
+  private func addLogDet(_ step: flowrt_step_plan, forward: Bool) {
+    let record = UnsafeRawPointer(step.record!).assumingMemoryBound(to: flowrt_constant_record.self)
+    let logDet = forward ? record.pointee.log_det : -record.pointee.log_det
+    let high = Float(logDet)
+    let sum = LogSum(call.log_sum, rows: rows)
+    sum.add(Lanes(repeating: high))
+    sum.add(Lanes(repeating: Float(logDet - Double(high))))
   }
 }

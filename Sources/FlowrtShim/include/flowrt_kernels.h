@@ -64,7 +64,8 @@ enum { FLOWRT_NO_LAYER = -1, FLOWRT_READ_SIDE = -2 };
 typedef struct flowrt_step_plan {
     const flowrt_step_record *record;
     const uint32_t *data_index, *noise_index, *stage_end; /* a permutation has its index in data_index */
-    const float *scale, *shift;
+    const float *factor, *inverse_factor; /* the scale of a diagonal step; the matrices of a linear one, as panels */
+    const float *shift;
     flowrt_layer_plan *layers;
 } flowrt_step_plan;
 

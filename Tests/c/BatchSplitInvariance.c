@@ -27,7 +27,8 @@ static void check_splits(const flow_spec *spec, const flowrt_model *model, verb 
             part.output = output + first * dim;
             part.log_output = log_output + first;
             part.workspace = workspace;
-            part.workspace_size = split < 2 ? smallest : smallest + random_below(&random, (uint32_t)(full - smallest) + 1);
+            part.workspace_size =
+                split < 2 ? smallest : smallest + random_below(&random, (uint32_t)(full - smallest) + 1);
             CHECK_STATUS(FLOWRT_OK, call_run(&part));
         }
         char what[160];

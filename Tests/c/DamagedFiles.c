@@ -38,8 +38,14 @@ static void evaluate(bench *b, const flowrt_model *model) {
     for (verb verb = 0; verb < VERB_COUNT; verb++) {
         random_source random = {verb};
         random_fill(&random, log_output, ROWS * (info.dim + 1) + info.context_dim);
-        call c = {.model = model, .verb = verb, .count = ROWS, .input = rows, .output = rows, .log_output = log_output,
-                  .context = info.context_dim ? context : NULL, .context_rows = info.context_dim != 0,
+        call c = {.model = model,
+                  .verb = verb,
+                  .count = ROWS,
+                  .input = rows,
+                  .output = rows,
+                  .log_output = log_output,
+                  .context = info.context_dim ? context : NULL,
+                  .context_rows = info.context_dim != 0,
                   .workspace = guarded_last(b->workspace_area, workspace_size, FLOWRT_ALIGNMENT),
                   .workspace_size = workspace_size};
         const flowrt_status status = call_run(&c);
@@ -70,7 +76,7 @@ static void expect_verify_refuses(const uint8_t *bytes, size_t size, size_t at) 
     CHECK(status != FLOWRT_OK, "byte %zu was changed to %02x and FLOWRT_OPEN_VERIFY accepted it", at, bytes[at]);
 }
 
-/* Every byte of the header and the records takes all 256 values; of the blocks, where most bytes are parameters, four. */
+/* Every byte of the header and the records takes all 256 values; one of the blocks, mostly parameters, takes four. */
 static void check_every_byte(bench *b) {
     const size_t size = b->original.size;
     uint32_t record_count;
@@ -127,9 +133,9 @@ static void check_random_damage(bench *b) {
 int main(int argc, char **argv) {
     const size_t stride = argc > 1 ? strtoul(argv[1], NULL, 10) : 1;
     CHECK(argc <= 2 && stride > 0, "usage: DamagedFiles [n]");
-    static const char *const names[] = {"no-steps", "one-coordinate-context", "narrow-network", "context-only", "diagonal",
-                                        "permutation", "additive", "scale-exp-clamped", "coupling", "three-adds",
-                                        "residual-gated"};
+    static const char *const names[] = {
+        "no-steps", "one-coordinate-context", "narrow-network", "context-only", "diagonal",      "permutation",
+        "additive", "scale-exp-clamped",      "coupling",       "three-adds",   "residual-gated"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         bench b = {.original = flow_build(flow_case(names[i]), 1), .stride = stride};
         b.file_area = guarded_map(b.original.size + FLOWRT_ALIGNMENT);

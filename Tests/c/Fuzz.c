@@ -1,6 +1,6 @@
-/* libFuzzer looks for bytes that make open or a verb misbehave, under AddressSanitizer: whatever the file, it is refused or
- * its evaluation stays in bounds. Each input is opened as it is, and again with FLOWRT_OPEN_VERIFY and a file_size and
- * checksum that fit. The corpus is Tests/golden. */
+/* libFuzzer looks for bytes that make open or a verb misbehave, under AddressSanitizer: whatever the file, it is
+ * refused or its evaluation stays in bounds. Each input is opened as it is, and again with FLOWRT_OPEN_VERIFY and a
+ * file_size and checksum that fit. The corpus is Tests/golden. */
 #include "support/call.h"
 
 enum { ROWS = 5, LARGEST_WORKSPACE = 4 << 20 };
@@ -11,7 +11,8 @@ static void evaluate(const flowrt_model *model) {
         for (verb verb = 0; verb < VERB_COUNT; verb++) {
             call c = call_new(model, verb, count, 1);
             const flowrt_status status = call_run(&c);
-            CHECK(status == FLOWRT_OK || status == FLOWRT_ERR_NONFINITE, "%s: %s", verb_names[verb], status_name(status));
+            CHECK(status == FLOWRT_OK || status == FLOWRT_ERR_NONFINITE, "%s: %s", verb_names[verb],
+                  status_name(status));
             call_free(c);
         }
 }

@@ -1,9 +1,9 @@
-/* Every Tests/golden/<name>.flw against <name>.golden, float64 results of the model it was exported from: the error is at
- * most twice the framework's own float32 error on the same rows, plus a few units in the last place.
+/* Every Tests/golden/<name>.flw against <name>.golden, float64 results of the model it was exported from: the error is
+ * at most twice the framework's own float32 error on the same rows, plus a few units in the last place.
  *
  * A .golden file: 8 bytes "FLWGOLD1", u32 rows, dim, context_dim, 0, then float64 values: x, context, z, log_det,
- * log_prob, noise, x_inverse, log_det_inverse, sample_x, sample_log_prob (seed 7, stream 3, index 5, one context for each
- * row), and the framework's largest float32 errors of z, log_prob and x_inverse. */
+ * log_prob, noise, x_inverse, log_det_inverse, sample_x, sample_log_prob (seed 7, stream 3, index 5, one context for
+ * each row), and the framework's largest float32 errors of z, log_prob and x_inverse. */
 #include "support/call.h"
 #include <dirent.h>
 #include <math.h>
@@ -14,7 +14,8 @@ enum { ULPS = 8 };
 typedef struct golden {
     uint32_t rows, dim, context_dim;
     double *values; /* all of them */
-    const double *x, *context, *z, *log_det, *log_prob, *noise, *x_inverse, *log_det_inverse, *sample_x, *sample_log_prob;
+    const double *x, *context, *z, *log_det, *log_prob, *noise, *x_inverse, *log_det_inverse, *sample_x,
+        *sample_log_prob;
     double z_error, log_prob_error, x_inverse_error;
 } golden;
 
@@ -37,13 +38,15 @@ static golden read_golden(const char *path) {
     CHECK(size >= 24 && memcmp(bytes, "FLWGOLD1", 8) == 0, "%s is not a golden file", path);
     memcpy(&g.rows, bytes + 8, 12);
     const size_t rows = g.rows, matrix = rows * g.dim;
-    CHECK(size == 24 + sizeof(double) * (5 * matrix + rows * g.context_dim + 4 * rows + 3), "%s has %zu bytes", path, size);
+    CHECK(size == 24 + sizeof(double) * (5 * matrix + rows * g.context_dim + 4 * rows + 3), "%s has %zu bytes", path,
+          size);
     g.values = must_allocate(size);
     memcpy(g.values, bytes + 24, size - 24);
     free(bytes);
     const double *at = g.values;
-    const double **const arrays[] = {&g.x, &g.context, &g.z, &g.log_det, &g.log_prob, &g.noise, &g.x_inverse,
-                                     &g.log_det_inverse, &g.sample_x, &g.sample_log_prob};
+    const double **const arrays[] = {&g.x,        &g.context,        &g.z,         &g.log_det,
+                                     &g.log_prob, &g.noise,          &g.x_inverse, &g.log_det_inverse,
+                                     &g.sample_x, &g.sample_log_prob};
     const size_t sizes[] = {matrix, rows * g.context_dim, matrix, rows, rows, matrix, matrix, rows, matrix, rows};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; at += sizes[i++]) *arrays[i] = at;
     g.z_error = at[0];
@@ -64,8 +67,8 @@ static void check_values(const char *name, const char *what, uint32_t level, con
     for (size_t i = 0; i < count; i++) {
         const double error = fabs((double)found[i] - expected[i]);
         const double limit = allowed + ULPS * ULP * (1 + fabs(expected[i]));
-        CHECK(error <= limit, "%s, level %u, %s: value %zu is %.9g, not %.9g; off by %.3g, allowed %.3g", name, level, what,
-              i, (double)found[i], expected[i], error, limit);
+        CHECK(error <= limit, "%s, level %u, %s: value %zu is %.9g, not %.9g; off by %.3g, allowed %.3g", name, level,
+              what, i, (double)found[i], expected[i], error, limit);
         worst = fmax(worst, error);
         largest = fmax(largest, fabs(expected[i]));
     }
@@ -103,7 +106,8 @@ static void check_model(const char *name, const flowrt_model *model, uint32_t le
     c.rng = (flowrt_rng){7, 3, 5};
     CHECK_STATUS(FLOWRT_OK, call_run(&c));
     check_values(name, "sample", level, g->sample_x, c.output, matrix, 2 * g->x_inverse_error + rounding);
-    check_values(name, "sample_log_prob", level, g->sample_log_prob, c.log_output, rows, 2 * g->log_prob_error + rounding);
+    check_values(name, "sample_log_prob", level, g->sample_log_prob, c.log_output, rows,
+                 2 * g->log_prob_error + rounding);
     c.input = c.context = NULL;
     call_free(c);
     free(x);

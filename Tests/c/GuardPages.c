@@ -1,4 +1,4 @@
-/* Every buffer between inaccessible pages, at every count up to beyond two tiles: nothing is read or written outside. */
+/* Every buffer lies between inaccessible pages, at every count up to beyond two tiles: nothing outside is touched. */
 #include "support/call.h"
 #include "support/guarded.h"
 
@@ -8,10 +8,11 @@ enum { MODEL, INPUT, CONTEXT_ROWS, OUTPUT, LOG_OUTPUT, WORKSPACE, AREAS };
 /* Put each buffer at the end (or at the start) of its area, evaluate, and look at what lies around the outputs. */
 static void check_count(const flow_spec *spec, const flowrt_model *model, const guarded *area, size_t count,
                         size_t context_rows, int at_end) {
-    const size_t dim = spec->dim, sizes[AREAS] = {
-        [INPUT] = count * dim * sizeof(float), [CONTEXT_ROWS] = context_rows * spec->context_dim * sizeof(float),
-        [OUTPUT] = count * dim * sizeof(float), [LOG_OUTPUT] = count * sizeof(float),
-        [WORKSPACE] = flowrt_workspace_size(model, count)};
+    const size_t dim = spec->dim, sizes[AREAS] = {[INPUT] = count * dim * sizeof(float),
+                                                  [CONTEXT_ROWS] = context_rows * spec->context_dim * sizeof(float),
+                                                  [OUTPUT] = count * dim * sizeof(float),
+                                                  [LOG_OUTPUT] = count * sizeof(float),
+                                                  [WORKSPACE] = flowrt_workspace_size(model, count)};
     void *at[AREAS];
     for (int i = INPUT; i < AREAS; i++) {
         const size_t alignment = i == WORKSPACE ? FLOWRT_ALIGNMENT : sizeof(float);
@@ -23,10 +24,17 @@ static void check_count(const flow_spec *spec, const flowrt_model *model, const 
         random_fill(&random, at[CONTEXT_ROWS], context_rows * spec->context_dim);
         canary_fill(area[OUTPUT]);
         canary_fill(area[LOG_OUTPUT]);
-        call c = {.model = model, .verb = verb, .count = count, .input = at[INPUT],
-                  .context = spec->context_dim ? at[CONTEXT_ROWS] : NULL, .context_rows = context_rows,
-                  .output = at[OUTPUT], .log_output = at[LOG_OUTPUT], .workspace = at[WORKSPACE],
-                  .workspace_size = sizes[WORKSPACE], .rng = {1, 2, UINT64_MAX - count}};
+        call c = {.model = model,
+                  .verb = verb,
+                  .count = count,
+                  .input = at[INPUT],
+                  .context = spec->context_dim ? at[CONTEXT_ROWS] : NULL,
+                  .context_rows = context_rows,
+                  .output = at[OUTPUT],
+                  .log_output = at[LOG_OUTPUT],
+                  .workspace = at[WORKSPACE],
+                  .workspace_size = sizes[WORKSPACE],
+                  .rng = {1, 2, UINT64_MAX - count}};
         CHECK_STATUS(FLOWRT_OK, call_run(&c));
         canary_check(spec->name, area[OUTPUT], at[OUTPUT], verb == LOG_PROB ? 0 : sizes[OUTPUT]);
         canary_check(spec->name, area[LOG_OUTPUT], at[LOG_OUTPUT], sizes[LOG_OUTPUT]);
@@ -37,13 +45,12 @@ static void test(const flow_spec *spec, const flowrt_model *opened, uint32_t lev
     (void)opened;
     const flow_file file = flow_build(spec, (uint64_t)(spec - flow_cases));
     const size_t row = spec->dim * sizeof(float);
-    guarded area[AREAS] = {
-        [MODEL] = guarded_map(file.size + FLOWRT_ALIGNMENT),
-        [INPUT] = guarded_map(MOST_ROWS * row),
-        [CONTEXT_ROWS] = guarded_map(MOST_ROWS * spec->context_dim * sizeof(float)),
-        [OUTPUT] = guarded_map(MOST_ROWS * row),
-        [LOG_OUTPUT] = guarded_map(MOST_ROWS * sizeof(float)),
-        [WORKSPACE] = guarded_map(flowrt_workspace_size(opened, SIZE_MAX))};
+    guarded area[AREAS] = {[MODEL] = guarded_map(file.size + FLOWRT_ALIGNMENT),
+                           [INPUT] = guarded_map(MOST_ROWS * row),
+                           [CONTEXT_ROWS] = guarded_map(MOST_ROWS * spec->context_dim * sizeof(float)),
+                           [OUTPUT] = guarded_map(MOST_ROWS * row),
+                           [LOG_OUTPUT] = guarded_map(MOST_ROWS * sizeof(float)),
+                           [WORKSPACE] = guarded_map(flowrt_workspace_size(opened, SIZE_MAX))};
     const int long_test = spec->dim <= 13;
     for (int at_end = 0; at_end <= 1; at_end++) {
         const flow_file guarded_file = {

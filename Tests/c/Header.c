@@ -40,8 +40,10 @@ AT(flowrt_rng, stream, 8);
 AT(flowrt_rng, index, 16);
 
 /* Uses every function, so that its declaration is one that can be called. */
-flowrt_status call_everything(flowrt_model *model, const void *data, size_t size, float *rows, float *logs, void *scratch);
-flowrt_status call_everything(flowrt_model *model, const void *data, size_t size, float *rows, float *logs, void *scratch) {
+flowrt_status call_everything(flowrt_model *model, const void *data, size_t size, float *rows, float *logs,
+                              void *scratch);
+flowrt_status call_everything(flowrt_model *model, const void *data, size_t size, float *rows, float *logs,
+                              void *scratch) {
     flowrt_error_detail detail;
     flowrt_model_info info = FLOWRT_MODEL_INFO_INIT;
     flowrt_rng rng = {1, 0, 0};

@@ -18,7 +18,8 @@ static double integral(const flowrt_model *model, uint32_t dim, const float *con
             if (dim == 2) x[2 * i + 1] = (float)(((double)row + 0.5) * cell - REACH);
             x[dim * i] = (float)(((double)i + 0.5) * cell - REACH);
         }
-        CHECK_STATUS(FLOWRT_OK, flowrt_log_prob(model, side, x, context, context != NULL, log_prob, workspace, workspace_size));
+        CHECK_STATUS(FLOWRT_OK,
+                     flowrt_log_prob(model, side, x, context, context != NULL, log_prob, workspace, workspace_size));
         for (size_t i = 0; i < side; i++) sum += exp((double)log_prob[i]);
     }
     free(x);

@@ -27,7 +27,8 @@ static double log_abs_det(double m[MOST_COORDINATES][MOST_COORDINATES], size_t n
 
 /* Difference quotient of order 4 from f(x - 2h), f(x - h), f(x + h), f(x + 2h). */
 static double derivative(const float *f, size_t stride) {
-    return (8 * ((double)f[2 * stride] - (double)f[stride]) - ((double)f[3 * stride] - (double)f[0])) / (12 * (double)STEP);
+    return (8 * ((double)f[2 * stride] - (double)f[stride]) - ((double)f[3 * stride] - (double)f[0])) /
+           (12 * (double)STEP);
 }
 
 static void check_direction(const flow_spec *spec, const flowrt_model *model, verb verb) {

@@ -12,7 +12,8 @@ static const double ROUNDING = 2e-3;
 /* FNV-1a, 64 bits. */
 static uint64_t hash(uint64_t state, const float *values, size_t count) {
     for (size_t i = 0; i < count; i++)
-        for (int shift = 0; shift < 32; shift += 8) state = (state ^ (bits_of(values[i]) >> shift & 0xff)) * 0x100000001b3u;
+        for (int shift = 0; shift < 32; shift += 8)
+            state = (state ^ (bits_of(values[i]) >> shift & 0xff)) * 0x100000001b3u;
     return state;
 }
 
@@ -37,7 +38,8 @@ static void check_near(const char *what, const float *expected, const float *fou
 static uint64_t expected_hash(FILE *file, const char *flow, const char *verb) {
     char name[64], verb_name[16];
     unsigned long long value;
-    CHECK(fscanf(file, "%63s %15s %llx", name, verb_name, &value) == 3 && !strcmp(name, flow) && !strcmp(verb_name, verb),
+    CHECK(fscanf(file, "%63s %15s %llx", name, verb_name, &value) == 3 && !strcmp(name, flow) &&
+              !strcmp(verb_name, verb),
           "no line for %s %s", flow, verb);
     return value;
 }
@@ -71,7 +73,9 @@ static void check_level(uint32_t level, FILE *file) {
         }
         flow_free(flow);
     }
-    if (compared) printf("kernel level %u: %zu results %s\n", level, compared, level_has_fma(level) ? "equal to the bit" : "agree");
+    if (compared)
+        printf("kernel level %u: %zu results %s\n", level, compared,
+               level_has_fma(level) ? "equal to the bit" : "agree");
 }
 
 static void print_hashes(void) {

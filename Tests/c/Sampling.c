@@ -40,7 +40,8 @@ static void check_noise(const flow_spec *spec, const flowrt_model *model) {
         CHECK(fabs(moment[2] - 1) < 5 * sqrt(2.0) / root, "%s: variance %zu is %g", spec->name, j, moment[2]);
         CHECK(fabs(moment[3]) < 5 * sqrt(15.0) / root, "%s: third moment %zu is %g", spec->name, j, moment[3]);
         CHECK(fabs(moment[4] - 3) < 5 * sqrt(96.0) / root, "%s: fourth moment %zu is %g", spec->name, j, moment[4]);
-        CHECK(fabs(neighbour) < 5 / root, "%s: coordinates %zu and its neighbour correlate by %g", spec->name, j, neighbour);
+        CHECK(fabs(neighbour) < 5 / root, "%s: coordinates %zu and its neighbour correlate by %g", spec->name, j,
+              neighbour);
         CHECK(fabs(successor) < 5 / root, "%s: draws correlate in coordinate %zu by %g", spec->name, j, successor);
 
         qsort(column, DRAWS, sizeof *column, ascending);
@@ -49,7 +50,8 @@ static void check_noise(const flow_spec *spec, const flowrt_model *model) {
             const double cdf = normal_cdf((double)column[i]);
             distance = fmax(distance, fmax(fabs(cdf - (double)i / n), fabs(cdf - (double)(i + 1) / n)));
         }
-        CHECK(distance * root < KS_LIMIT, "%s: coordinate %zu is at distance %g from a normal", spec->name, j, distance);
+        CHECK(distance * root < KS_LIMIT, "%s: coordinate %zu is at distance %g from a normal", spec->name, j,
+              distance);
     }
     free(column);
     call_free(c);
@@ -63,14 +65,16 @@ static void check_against_density(const flow_spec *spec, const flowrt_model *mod
     const double from = (double)c.output[0] - 1, to = (double)c.output[DRAWS - 1] + 1, cell = (to - from) / CELLS;
     float *x = must_allocate(CELLS * sizeof *x), *log_prob = must_allocate(CELLS * sizeof *log_prob);
     for (size_t i = 0; i < CELLS; i++) x[i] = (float)(from + ((double)i + 0.5) * cell);
-    CHECK_STATUS(FLOWRT_OK, flowrt_log_prob(model, CELLS, x, c.context, c.context_rows, log_prob, c.workspace, c.workspace_size));
+    CHECK_STATUS(FLOWRT_OK,
+                 flowrt_log_prob(model, CELLS, x, c.context, c.context_rows, log_prob, c.workspace, c.workspace_size));
     double below = 0, distance = 0;
     for (size_t i = 0, drawn = 0; i < CELLS; i++) {
         below += cell * exp((double)log_prob[i]);
         while (drawn < DRAWS && (double)c.output[drawn] <= from + (double)(i + 1) * cell) drawn++;
         distance = fmax(distance, fabs(below - (double)drawn / DRAWS));
     }
-    CHECK(distance * sqrt(DRAWS) < KS_LIMIT, "%s: the samples are at distance %g from the density", spec->name, distance);
+    CHECK(distance * sqrt(DRAWS) < KS_LIMIT, "%s: the samples are at distance %g from the density", spec->name,
+          distance);
     free(x);
     free(log_prob);
     call_free(c);
@@ -91,8 +95,10 @@ static void check_seek(const flow_spec *spec, const flowrt_model *model) {
     CHECK_SAME_BITS(spec->name, whole.output + skipped * dim, part.output, (ROWS - skipped) * dim);
     CHECK_SAME_BITS(spec->name, whole.log_output + skipped, part.log_output, ROWS - skipped);
 
-    const flowrt_rng others[] = {{start.seed + 1, start.stream, start.index}, {start.seed, start.stream + 1, start.index},
-                                 {start.seed, start.stream, start.index + 1}, {start.stream, start.seed, start.index},
+    const flowrt_rng others[] = {{start.seed + 1, start.stream, start.index},
+                                 {start.seed, start.stream + 1, start.index},
+                                 {start.seed, start.stream, start.index + 1},
+                                 {start.stream, start.seed, start.index},
                                  {start.seed, start.stream, start.index + (UINT64_C(1) << 32)}};
     for (size_t k = 0; k < sizeof others / sizeof *others; k++) {
         part.rng = others[k];

@@ -25,7 +25,8 @@ static void test(const flow_spec *spec, const flowrt_model *model, uint32_t leve
         CHECK_STATUS(FLOWRT_OK, call_run(&alone));
         for (int t = 0; t < THREADS; t++) {
             CHECK(pthread_join(threads[t], NULL) == 0, "%s", spec->name);
-            if (verb != LOG_PROB) CHECK_SAME_BITS(spec->name, alone.output, together[t].output, (size_t)ROWS * spec->dim);
+            if (verb != LOG_PROB)
+                CHECK_SAME_BITS(spec->name, alone.output, together[t].output, (size_t)ROWS * spec->dim);
             CHECK_SAME_BITS(spec->name, alone.log_output, together[t].log_output, ROWS);
             call_free(together[t]);
         }

@@ -1,5 +1,5 @@
-/* flowrt_workspace_size is exact, non-decreasing, constant from one tile on and the same at every kernel level; its size
- * is accepted, one byte less than the smallest is refused, and no byte around the workspace is touched. */
+/* flowrt_workspace_size is exact, non-decreasing, constant from one tile on and the same at every kernel level; its
+ * size is accepted, one byte less than the smallest is refused, and no byte around the workspace is touched. */
 #include "support/call.h"
 #include "support/guarded.h"
 

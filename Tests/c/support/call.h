@@ -32,8 +32,8 @@ static inline flowrt_status call_run(call *c) {
         return flowrt_inverse(c->model, c->count, c->input, c->context, c->context_rows, c->output, c->log_output,
                               c->workspace, c->workspace_size);
     case LOG_PROB:
-        return flowrt_log_prob(c->model, c->count, c->input, c->context, c->context_rows, c->log_output,
-                               c->workspace, c->workspace_size);
+        return flowrt_log_prob(c->model, c->count, c->input, c->context, c->context_rows, c->log_output, c->workspace,
+                               c->workspace_size);
     default:
         return flowrt_sample(c->model, c->count, &c->rng, c->context, c->context_rows, c->output, c->log_output,
                              c->workspace, c->workspace_size);
@@ -54,10 +54,15 @@ static inline call call_new(const flowrt_model *model, verb verb, size_t count, 
     float *context = must_allocate(count * info.context_dim * sizeof *context);
     random_fill(&random, input, count * info.dim);
     random_fill(&random, context, count * info.context_dim);
-    call c = {.model = model, .verb = verb, .count = count, .input = input,
-              .context = info.context_dim ? context : NULL, .context_rows = info.context_dim ? count : 0,
+    call c = {.model = model,
+              .verb = verb,
+              .count = count,
+              .input = input,
+              .context = info.context_dim ? context : NULL,
+              .context_rows = info.context_dim ? count : 0,
               .output = must_allocate(count * info.dim * sizeof(float)),
-              .log_output = must_allocate(count * sizeof(float)), .rng = {seed, 3, 5}};
+              .log_output = must_allocate(count * sizeof(float)),
+              .rng = {seed, 3, 5}};
     c.workspace_size = flowrt_workspace_size(model, count);
     c.workspace = must_allocate(c.workspace_size);
     if (!info.context_dim) free(context);

@@ -20,12 +20,12 @@ __attribute__((format(printf, 3, 4), noreturn)) static inline void check_failed(
 }
 
 /* CHECK(condition, format, ...): the format says where (which flow, which row) and with what values. */
-#define CHECK(condition, ...)                                                  \
-    do {                                                                       \
-        if (!(condition)) {                                                    \
-            fprintf(stderr, "not true: %s\n", #condition);                     \
-            check_failed(__FILE__, __LINE__, __VA_ARGS__);                     \
-        }                                                                      \
+#define CHECK(condition, ...)                                                                                          \
+    do {                                                                                                               \
+        if (!(condition)) {                                                                                            \
+            fprintf(stderr, "not true: %s\n", #condition);                                                             \
+            check_failed(__FILE__, __LINE__, __VA_ARGS__);                                                             \
+        }                                                                                                              \
     } while (0)
 
 static inline const char *status_name(int status) {
@@ -48,12 +48,12 @@ static inline const char *status_name(int status) {
     return "unknown status";
 }
 
-#define CHECK_STATUS(expected, call)                                                                         \
-    do {                                                                                                     \
-        const int check_expected = (expected), check_found = (call);                                         \
-        if (check_found != check_expected)                                                                   \
-            check_failed(__FILE__, __LINE__, "%s: expected %s, found %s (%d)", #call,                        \
-                         status_name(check_expected), status_name(check_found), check_found);                \
+#define CHECK_STATUS(expected, call)                                                                                   \
+    do {                                                                                                               \
+        const int check_expected = (expected), check_found = (call);                                                   \
+        if (check_found != check_expected)                                                                             \
+            check_failed(__FILE__, __LINE__, "%s: expected %s, found %s (%d)", #call, status_name(check_expected),     \
+                         status_name(check_found), check_found);                                                       \
     } while (0)
 
 static inline uint32_t bits_of(float value) {
@@ -71,8 +71,7 @@ static inline void check_same_bits(const char *file, int line, const char *what,
                          (double)expected[i], (unsigned)bits_of(expected[i]), (double)found[i],
                          (unsigned)bits_of(found[i]));
 }
-#define CHECK_SAME_BITS(what, expected, found, count) \
-    check_same_bits(__FILE__, __LINE__, what, expected, found, count)
+#define CHECK_SAME_BITS(what, expected, found, count) check_same_bits(__FILE__, __LINE__, what, expected, found, count)
 
 /* `size` bytes, aligned for any use in the API; never NULL. */
 static inline void *must_allocate(size_t size) {

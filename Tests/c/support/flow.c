@@ -151,8 +151,7 @@ static void append_layer(builder *b, conditioner *c, uint32_t i) {
 static void append_autoregressive(builder *b, const step_spec *step) {
     conditioner c = {.spec = step, .stage_count = step->stages ? step->stages : b->dim};
     uint32_t *stage_end = must_allocate(c.stage_count * sizeof *stage_end);
-    for (uint32_t s = 0; s < c.stage_count; s++)
-        stage_end[s] = (uint32_t)((uint64_t)(s + 1) * b->dim / c.stage_count);
+    for (uint32_t s = 0; s < c.stage_count; s++) stage_end[s] = (uint32_t)((uint64_t)(s + 1) * b->dim / c.stage_count);
     c.stage_end = stage_end;
 
     uint8_t record[64] = {0};

@@ -18,7 +18,7 @@ struct WorkspaceLayout {
     // Single rows are a part of every call. Their vectors may reach past the last of `dim` values, and past the last unit.
     let row = UInt64(view.dim) &+ 16
     let tile = max(UInt64(view.dim) &* rows, row)
-    steps = part(UInt64(view.step_count) &* UInt64(FLOWRT_STEP_PLAN_BYTES))
+    steps = part((UInt64(view.step_count) &+ 1) &* UInt64(FLOWRT_STEP_PLAN_BYTES))
     layers = part(UInt64(view.layer_count) &* UInt64(FLOWRT_LAYER_PLAN_BYTES))
     tables = part(2 &* view.stage_count &* 4)
     panels = part(view.panel_count &* 4)

@@ -5,9 +5,6 @@ import FlowrtShim
 private let ok: Int32 = 0
 private let nonfinite: Int32 = -20
 
-/// -log(2 pi) / 2
-private let logNormalizer: Double = -0.918_938_533_204_672_7
-
 struct Evaluation {
   let call: flowrt_call
   private let dim: Int
@@ -52,6 +49,7 @@ struct Evaluation {
   /// Rows first ..< first + used, in a tile of `rows`. Returns whether all that was written is finite.
   private func evaluate(_ first: Int, _ rows: Int, _ used: Int, _ contextTile: UnsafePointer<Float>?) -> Bool {
     let logSum = LogSum(call.log_sum, rows: rows)
+    let base = Base(call, rows: rows)
     logSum.clear()
     if call.verb == FLOWRT_VERB_SAMPLE {
       let noise = Noise(seed: call.seed, stream: call.stream)
@@ -62,12 +60,13 @@ struct Evaluation {
         noise.fillTile(call.state, dim: dim, rows: rows, index: index)
       }
       // log p(x) = log p(z) - log|det dx/dz|: summed up negated, and negated at the end.
-      if call.log_output != nil { addBase(logSum, rows, sign: -1) }
+      base.draw(call.state)
+      if call.log_output != nil { base.addLogDensity(call.state, to: logSum, sign: -1) }
     } else {
       loadTile(call.state, call.input + first &* dim, dim, rows, used)
     }
     Sweep(call: call, rows: rows, contextTile: contextTile).run(forward: !isGenerative)
-    if call.verb == FLOWRT_VERB_LOG_PROB { addBase(logSum, rows, sign: 1) }
+    if call.verb == FLOWRT_VERB_LOG_PROB { base.addLogDensity(call.state, to: logSum, sign: 1) }
 
     var nonfiniteBits: UInt32 = 0
     if let output = call.output {
@@ -94,25 +93,6 @@ struct Evaluation {
   /// Bit 31 is set for NaN and infinity: an exponent of all ones overflows into it.
   @inline(__always) private func nonfiniteBit(_ value: Float) -> UInt32 {
     (value.bitPattern & 0x7FFF_FFFF) &+ 0x0080_0000
-  }
-
-  /// Adds log p of the base, a standard normal, at the state: coordinate after coordinate.
-  private func addBase(_ logSum: LogSum, _ rows: Int, sign: Float) {
-    let constant = Double(sign) * Double(dim) * logNormalizer
-    let high = Float(constant)
-    logSum.add(Lanes(repeating: high))
-    logSum.add(Lanes(repeating: Float(constant - Double(high))))
-    for i in 0..<dim {
-      if rows == 1 {
-        let z = call.state[i]
-        logSum.add(sign * -0.5 * z * z)
-      } else {
-        for row in stride(from: 0, to: rows, by: 16) {
-          let z = call.state.lanes(i &* rows &+ row)
-          logSum.add(sign * -0.5 * z * z, first: row)
-        }
-      }
-    }
   }
 
   /// Rows of `width` floats to target[width][rows]. Rows of the tile beyond `used` repeat the last one.

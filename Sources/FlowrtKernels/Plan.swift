@@ -72,7 +72,6 @@ private struct Planner {
   mutating func run() {
     while index < recordCount {
       let record: UnsafePointer<flowrt_step_record> = nextRecord()
-      if Int(record.pointee.kind) == FLOWRT_RECORD_BASE { return }  // a standard normal, without blocks
       step.pointee.record = record
       switch Int(record.pointee.kind) {
       case FLOWRT_RECORD_AUTOREGRESSIVE: autoregressive(record.pointee)
@@ -84,7 +83,11 @@ private struct Planner {
         step.pointee.factor = blocks.takeLines(lines)
         step.pointee.inverse_factor = blocks.takeLines(lines)
         step.pointee.shift = blocks.take(dim)
-      default: step.pointee.data_index = blocks.take(dim)  // a permutation
+      case FLOWRT_RECORD_PERMUTATION: step.pointee.data_index = blocks.take(dim)
+      default:  // the base, which comes last
+        let isStandard = record.pointee.reads == 0
+        step.pointee.shift = isStandard ? nil : blocks.take(dim)
+        step.pointee.factor = isStandard ? nil : blocks.take(dim)
       }
       step += 1
     }

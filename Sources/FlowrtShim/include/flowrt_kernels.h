@@ -64,8 +64,8 @@ enum { FLOWRT_NO_LAYER = -1, FLOWRT_READ_SIDE = -2 };
 typedef struct flowrt_step_plan {
     const flowrt_step_record *record;
     const uint32_t *data_index, *noise_index, *stage_end; /* a permutation has its index in data_index */
-    const float *factor, *inverse_factor; /* the scale of a diagonal step; the matrices of a linear one, as panels */
-    const float *shift;
+    const float *factor, *inverse_factor; /* diagonal: scale; linear: the matrices, as panels; base: std or NULL */
+    const float *shift;                   /* base: mean or NULL */
     flowrt_layer_plan *layers;
 } flowrt_step_plan;
 
@@ -90,7 +90,7 @@ typedef struct flowrt_call {
     float *log_output; /* log_det or log_prob, or NULL */
     uint64_t seed, stream, index;
 
-    flowrt_step_plan *steps;   /* one for each step */
+    flowrt_step_plan *steps;   /* one for each step, and one for the base */
     flowrt_layer_plan *layers; /* one for each layer */
     uint32_t *tables;   /* two for each autoregressive step, of its stages: see Plan.swift */
     uint32_t *panels;   /* start of every weight panel, in lines of 16 floats, relative to its layer's weights */

@@ -1,5 +1,6 @@
 #include "flow.h"
 #include "check.h"
+#include <math.h>
 #include "random.h"
 
 /* ---- bytes ---- */
@@ -193,6 +194,28 @@ static void append_diagonal(builder *b) {
     append(&b->records, record, sizeof record);
 }
 
+/* M = 2 (I + S / 2) with ones of S above the diagonal, and its inverse, whose entries are powers of two. */
+static void append_linear(builder *b) {
+    for (int inverse = 0; inverse < 2; inverse++) {
+        for (uint32_t panel = 0; panel < (b->dim + 15) / 16; panel++)
+            for (uint32_t k = 0; k < b->dim; k++)
+                for (uint32_t i = 16 * panel; i < 16 * panel + 16; i++) {
+                    float value = 0;
+                    if (i < b->dim && inverse && k >= i) value = (float)ldexp((k - i) % 2 ? -0.5 : 0.5, -(int)(k - i));
+                    if (i < b->dim && !inverse && k == i) value = 2;
+                    if (i < b->dim && !inverse && k == i + 1) value = 1;
+                    append_f32(&b->blocks, value);
+                }
+    }
+    append_random(b, b->dim, 0.0f, 1.0f);
+
+    uint8_t record[64] = {0};
+    const double log_det = b->dim * 0.69314718055994530942;
+    set_u16(record, 0, RECORD_LINEAR);
+    memcpy(record + 8, &log_det, sizeof log_det);
+    append(&b->records, record, sizeof record);
+}
+
 static void append_permutation_step(builder *b) {
     uint8_t record[64] = {0};
     set_u16(record, 0, RECORD_PERMUTATION);
@@ -204,16 +227,21 @@ static void append_permutation_step(builder *b) {
 
 flow_file flow_build(const flow_spec *spec, uint64_t seed) {
     builder b = {.random = {seed}, .dim = spec->dim, .context_dim = spec->context_dim};
+    uint8_t base[64] = {RECORD_BASE};
     for (const step_spec *step = spec->steps; step < spec->steps + MAX_STEPS && step->kind; step++) {
         switch (step->kind) {
         case RECORD_AUTOREGRESSIVE: append_autoregressive(&b, step); break;
         case RECORD_DIAGONAL: append_diagonal(&b); break;
+        case RECORD_LINEAR: append_linear(&b); break;
         case RECORD_PERMUTATION: append_permutation_step(&b); break;
+        case RECORD_BASE:
+            set_u16(base, 2, DIAGONAL_NORMAL);
+            append_random(&b, b.dim, 0.0f, 1.0f);
+            append_random(&b, b.dim, 1.0f, 0.5f);
+            break;
         default: check_failed(__FILE__, __LINE__, "%s: no step of kind %u", spec->name, step->kind);
         }
     }
-    uint8_t base[64] = {0};
-    set_u16(base, 0, RECORD_BASE);
     append(&b.records, base, sizeof base);
 
     const char metadata[] = "{\"flowrt\":\"test\"}";

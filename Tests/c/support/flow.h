@@ -6,8 +6,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { RECORD_AUTOREGRESSIVE = 1, RECORD_LAYER = 2, RECORD_DIAGONAL = 3, RECORD_PERMUTATION = 6, RECORD_BASE = 8 };
-enum { READS_DATA = 0, READS_NOISE = 1 };
+enum {
+    RECORD_AUTOREGRESSIVE = 1,
+    RECORD_LAYER = 2,
+    RECORD_DIAGONAL = 3,
+    RECORD_LINEAR = 4,
+    RECORD_PERMUTATION = 6,
+    RECORD_BASE = 8
+};
+enum { READS_DATA = 0, READS_NOISE = 1, DIAGONAL_NORMAL = 1 };
 enum { AFFINE = 1, ADDITIVE = 2 };
 enum { SCALE_THEN_SHIFT = 0, SHIFT_THEN_SCALE = 1, GATED = 2 };
 enum {
@@ -35,7 +42,8 @@ typedef struct layer_spec {
     float a;
 } layer_spec;
 
-/* The fields of a step record and its layers, the last of which is the output layer. kind 0 ends a list of steps. */
+/* The fields of a step record and its layers, the last of which is the output layer. kind 0 ends a list of steps;
+ * before it, kind RECORD_BASE with reads DIAGONAL_NORMAL asks for that base. */
 typedef struct step_spec {
     uint16_t kind, reads, transformer, form, scale;
     uint32_t stages; /* 0: as many as coordinates */
@@ -59,6 +67,9 @@ typedef struct flow_file {
 /* The flow with random orders and parameters; equal seeds give equal bytes. */
 flow_file flow_build(const flow_spec *spec, uint64_t seed);
 void flow_free(flow_file file);
+
+/* Whether the base is a standard normal. */
+int flow_has_standard_base(const flow_spec *spec);
 
 /* Write the checksum that the bytes need. */
 void flow_seal(flow_file file);

@@ -4,6 +4,7 @@
 /* clang-format off */
 #define MAF(...) { .kind = RECORD_AUTOREGRESSIVE, .reads = READS_DATA, .transformer = AFFINE, __VA_ARGS__ }
 #define IAF(...) { .kind = RECORD_AUTOREGRESSIVE, .reads = READS_NOISE, .transformer = AFFINE, __VA_ARGS__ }
+#define NORMAL_BASE { .kind = RECORD_BASE, .reads = DIAGONAL_NORMAL }
 #define SOFTPLUS_SCALE .scale = SCALE_SOFTPLUS, .p = {1e-3f}
 
 /* Layers of a plain network: one or two hidden layers of the same width, with or without context. */
@@ -84,10 +85,24 @@ const flow_spec flow_cases[] = {
     /* sizes around panels and tiles */
     { "wide", 21, 0, { MAF(SOFTPLUS_SCALE, NET_2(129, TANH, NONE)), MAF(SOFTPLUS_SCALE, NET_2(129, TANH, NONE)) } },
     { "many-coordinates", 63, 7, { MAF(SOFTPLUS_SCALE, NET_2(112, RELU, CONTEXT)), IAF(SOFTPLUS_SCALE, NET_1(96, RELU, NONE)) } },
+
+    /* linear steps and a base with parameters */
+    { "linear", 9, 0, { { .kind = RECORD_LINEAR } } },
+    { "linear-37", 37, 0, { { .kind = RECORD_LINEAR }, MAF(SOFTPLUS_SCALE, NET_1(40, TANH, NONE)), { .kind = RECORD_LINEAR } } },
+    { "normal-base-1", 1, 0, { NORMAL_BASE } },
+    { "normal-base-2", 2, 0, { { .kind = RECORD_LINEAR }, NORMAL_BASE } },
+    { "normal-base", 5, 0, { MAF(SOFTPLUS_SCALE, NET_1(12, TANH, NONE)), NORMAL_BASE } },
+    { "normal-base-19", 19, 2, { { .kind = RECORD_LINEAR }, IAF(SOFTPLUS_SCALE, NET_1(40, TANH, CONTEXT)), NORMAL_BASE } },
 };
 /* clang-format on */
 
 const size_t flow_case_count = sizeof flow_cases / sizeof *flow_cases;
+
+int flow_has_standard_base(const flow_spec *spec) {
+    for (const step_spec *step = spec->steps; step->kind; step++)
+        if (step->kind == RECORD_BASE) return 0;
+    return 1;
+}
 
 const flow_spec *flow_case(const char *name) {
     for (size_t i = 0; i < flow_case_count; i++)

@@ -12,7 +12,9 @@ typealias Words = SIMD16<UInt32>
 ) -> (Words, Words, Words, Words) {
   var (c0, c1, c2, c3) = counter
   var (k0, k1) = key
-  for _ in 0..<10 {
+  // The ten rounds as a loop, told by the key: unrolled, they are 7 kB on SSE2 and no faster.
+  let lastKey = key.0 &+ 9 &* 0x9E37_79B9
+  while true {
     let high0 = flowrt_vu_mulhi(c0, 0xD251_1F53)
     let low0 = flowrt_vu_multiply(c0, 0xD251_1F53)
     let high1 = flowrt_vu_mulhi(c2, 0xCD9E_8D57)
@@ -21,6 +23,7 @@ typealias Words = SIMD16<UInt32>
       flowrt_vu_xor(flowrt_vu_xor(high1, c1), Words(repeating: k0)), low1,
       flowrt_vu_xor(flowrt_vu_xor(high0, c3), Words(repeating: k1)), low0
     )
+    if k0 == lastKey { break }
     k0 = k0 &+ 0x9E37_79B9
     k1 = k1 &+ 0xBB67_AE85
   }

@@ -19,9 +19,12 @@ _GRID = np.concatenate([np.linspace(-30, 30, 241), [-1.0, 1.0, -1e-3, 1e-3, 0.0]
 _TOLERANCE = 1e-8  # frameworks replace softplus by its asymptote for large arguments
 
 
-def recognise(function) -> tuple:
-    """(activation, a) of a live callable. Raises `ExportError` that names it if it is none of the format's."""
-    values = _values(function)
+def recognise(function, evaluate=None) -> tuple:
+    """(activation, a) of a live callable. Raises `ExportError` that names it if it is none of the format's.
+
+    `evaluate(function, grid)` gives its values on a float64 array as one of the same shape; by default torch does.
+    """
+    values = _values(function, evaluate or _by_torch)
     for kind in Activation:
         if kind == Activation.LAYER_NORM:
             continue
@@ -37,20 +40,23 @@ def describe(function) -> str:
     return getattr(function, "__name__", None) or type(function).__name__
 
 
-def _values(function) -> np.ndarray:
+def _values(function, evaluate) -> np.ndarray:
+    try:
+        column, row = evaluate(function, _GRID[:, None]), evaluate(function, _GRID[None, :])
+        if np.array_equal(column.flatten(), row.flatten()):
+            return row.flatten()
+    except (RuntimeError, TypeError, ValueError, AttributeError):
+        pass
+    raise ExportError(f"activation {describe(function)} is not a function of one unit at a time")
+
+
+def _by_torch(function, grid: np.ndarray) -> np.ndarray:
     import torch
 
     if isinstance(function, torch.nn.Module):
         function = copy.deepcopy(function).double().eval()
-    grid = torch.as_tensor(_GRID)
-    try:
-        with torch.no_grad():
-            column, row = function(grid[:, None].clone()), function(grid[None, :].clone())
-        if torch.equal(column.flatten(), row.flatten()):
-            return row.flatten().numpy()
-    except (RuntimeError, TypeError, ValueError, AttributeError):
-        pass
-    raise ExportError(f"activation {describe(function)} is not a function of one unit at a time")
+    with torch.no_grad():
+        return function(torch.tensor(grid)).numpy()
 
 
 def _parameter(kind: Activation, values: np.ndarray) -> float:

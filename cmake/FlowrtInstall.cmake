@@ -9,6 +9,7 @@ install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" TYPE DOC)
 # Paths in flowrt.pc are relative to the file, so that the installed tree can be moved.
 file(RELATIVE_PATH flowrt_pc_prefix
      "${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig" "${CMAKE_INSTALL_PREFIX}")
+string(REGEX REPLACE "/$" "" flowrt_pc_prefix "${flowrt_pc_prefix}")
 configure_file("${PROJECT_SOURCE_DIR}/cmake/flowrt.pc.in" "${PROJECT_BINARY_DIR}/flowrt.pc" @ONLY)
 install(FILES "${PROJECT_BINARY_DIR}/flowrt.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
 

@@ -9,7 +9,7 @@ from typing import Optional, Union
 
 from . import ir
 from . import verify as verification
-from .adapters import choose
+from .adapters import choose, dtypes
 from .compile import compile
 from .format import encode
 
@@ -55,13 +55,12 @@ def _export(flow, framework, context_dim, verify, notes) -> tuple:
     description.notes = notes
     exact = compile(description)
     data = encode(exact)
-    import torch
-
-    live64 = adapter.live(flow, torch.float64)
+    single, double = dtypes(adapter)
+    live64 = adapter.live(flow, double)
     verification.same_formulas(exact, live64, description.model)
     if not verify:
         return data, None
-    return data, verification.compare(data, exact, adapter.live(flow, torch.float32), live64)
+    return data, verification.compare(data, exact, adapter.live(flow, single), live64)
 
 
 def _version(framework: str) -> str:

@@ -1,15 +1,16 @@
 """Adapters: what turns a model of a framework into a description (`ir.Flow`).
 
 An adapter is a module with `framework` (its name), `accepts(model)`, `describe(model, context_dim)` and
-`live(model, dtype)`. It looks at class names and attributes only and imports nothing of the framework itself.
+`live(model, dtype)`, where `dtype` is one of its `dtypes` (PyTorch's, for an adapter without).
+It looks at class names and attributes only and imports nothing of the framework until a model of it is given.
 """
 
 from __future__ import annotations
 
 from ..errors import ExportError
-from . import nflows, pyro, zuko
+from . import flowjax, nflows, pyro, zuko
 
-ADAPTERS = {adapter.framework: adapter for adapter in (nflows, zuko, pyro)}
+ADAPTERS = {adapter.framework: adapter for adapter in (nflows, zuko, pyro, flowjax)}
 
 
 def choose(model, framework: str | None = None):
@@ -25,3 +26,12 @@ def choose(model, framework: str | None = None):
         if adapter.accepts(model):
             return adapter
     raise ExportError(f"{type(model).__name__} is not a flow of a supported framework ({supported})")
+
+
+def dtypes(adapter) -> tuple:
+    """Single and double precision, as `adapter.live` takes them."""
+    if hasattr(adapter, "dtypes"):
+        return adapter.dtypes
+    import torch
+
+    return torch.float32, torch.float64

@@ -1,0 +1,394 @@
+"""flowjax 19: `masked_autoregressive_flow`, `coupling_flow`, any `Transformed` of the bijections below, or a bijection.
+
+flowjax bijections map noise to data; `Invert` turns them around, so that `invert=True`, the default of the ready-made
+flows, is a masked autoregressive flow and `invert=False` an inverse one. The context is appended to the variables at
+the input of a network. Layers of a `Scan` share one object whose arrays have a leading axis.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Optional
+
+import numpy as np
+
+from .. import ir
+from ..errors import ExportError
+from ..format.codes import Activation, Reads, Scale
+from . import scales
+from .activations import recognise
+from .evaluation import Evaluation, standard_normal_log_prob
+from .modules import array, concatenated_linear, masked_linear, names, refuse
+
+framework = "flowjax"
+dtypes = (np.float32, np.float64)
+
+_SUPPORTED = (
+    "MaskedAutoregressive and Coupling with Affine, Loc or Scale as transformer, Permute, Flip, Affine, Loc, Scale, "
+    "TriangularAffine, Identity, Invert, Chain and Scan, with StandardNormal or Normal as base"
+)
+
+
+def accepts(model) -> bool:
+    """Whether the object looks like a transformed distribution or a bijection of flowjax."""
+    return bool(names(model) & {"AbstractTransformed", "AbstractBijection"})
+
+
+def describe(model, context_dim: int | None = None) -> ir.Flow:
+    """The model with its wrapped parameters resolved. Raises `ExportError` with the name of what a file cannot hold."""
+    bijections, base = _parts(model)
+    shape = tuple(bijections[0].shape)
+    if len(shape) != 1:
+        raise ExportError(f"{type(model).__name__} has events of shape {shape}; a file holds vectors")
+    (dim,) = shape
+    context = _context_features(bijections)
+    if context_dim not in (None, context):
+        raise ExportError(f"{type(model).__name__} has a condition of length {context}, not {context_dim}")
+    with _precision(np.float64):
+        layers = [layer for part in bijections for layer in _flatten(_copied(part, np.float64), inverted=False)]
+        steps = [step for layer, inverted in layers for step in _step(layer, inverted, dim)]
+        density = _base(base, dim)
+    return ir.Flow(dim, context, steps, density, framework=framework, model=type(model).__name__)
+
+
+def live(model, dtype) -> Evaluation:
+    """The framework's own evaluation of a copy of the model; `dtype` is a NumPy type."""
+    import jax
+    import jax.numpy as jnp
+
+    bijections, base = _parts(model)
+    with _precision(dtype):
+        bijections, base = [_copied(part, dtype) for part in bijections], _copied(base, dtype)
+
+    def run(parts, method: str, values, context):
+        def one(row, condition):
+            log_det = 0.0
+            for part in parts:
+                row, slope = getattr(part, method)(row, condition if part.cond_shape is not None else None)
+                log_det = log_det + slope
+            return row, log_det
+
+        with _precision(dtype):
+            values = jnp.asarray(values, dtype=dtype)
+            context = None if context is None else jnp.asarray(context, dtype=dtype)
+            return [np.asarray(part) for part in jax.jit(jax.vmap(one))(values, context)]
+
+    def base_log_prob(z):
+        if base is None:
+            return standard_normal_log_prob(z)
+        with _precision(dtype):
+            return np.asarray(base.log_prob(jnp.asarray(z, dtype=dtype)))
+
+    return Evaluation(
+        forward=lambda x, c: run(bijections, "inverse_and_log_det", x, c),
+        inverse=lambda z, c: run(bijections[::-1], "transform_and_log_det", z, c),
+        base_log_prob=base_log_prob,
+    )
+
+
+# ---- walking ----
+
+
+def _parts(model) -> tuple:
+    """The bijections of a (nested) transformed distribution from data to noise, and its base; None without one."""
+    if "AbstractBijection" in names(model):
+        return [model], None
+    bijections = []
+    while "Transformed" in names(model):
+        bijections.append(model.bijection)
+        model = model.base_dist
+    if not bijections:
+        return refuse(model, _SUPPORTED)
+    return bijections, model
+
+
+def _flatten(bijection, inverted: bool):
+    """(layer, inverted) from data to noise; a layer that is inverted maps data to noise by its `transform`."""
+    kinds = names(bijection)
+    if "Invert" in kinds:
+        yield from _flatten(bijection.bijection, not inverted)
+    elif kinds & {"Chain", "Scan"}:
+        parts = list(bijection.bijections) if "Chain" in kinds else _unstacked(bijection.bijection)
+        for part in parts if inverted else reversed(parts):
+            yield from _flatten(part, inverted)
+    else:
+        yield bijection, inverted
+
+
+def _unstacked(stacked) -> list:
+    """The layers of a `Scan`: its arrays cut along their first axis."""
+    import jax
+
+    leaves = [leaf for leaf in jax.tree_util.tree_leaves(stacked) if _is_array(leaf)]
+    return [
+        jax.tree_util.tree_map(lambda leaf: leaf[i] if _is_array(leaf) else leaf, stacked)  # noqa: B023
+        for i in range(len(leaves[0]) if leaves else 0)
+    ]
+
+
+def _is_array(leaf) -> bool:
+    return hasattr(leaf, "dtype") and hasattr(leaf, "shape")
+
+
+def _context_features(bijections: list) -> int:
+    """The length of the condition, 0 without one. flowjax has checked that all layers agree about it."""
+    shapes = {tuple(part.cond_shape) for part in bijections if part.cond_shape is not None}
+    if len(shapes) > 1 or any(len(shape) != 1 for shape in shapes):
+        raise ExportError(f"conditions of shape {sorted(shapes)} are not supported; a file holds one vector")
+    return shapes.pop()[0] if shapes else 0
+
+
+def _base(base, dim: int):
+    kinds = names(base)
+    if base is None or "StandardNormal" in kinds:
+        return ir.StandardNormal()
+    if "Normal" not in kinds:
+        return refuse(base, _SUPPORTED)
+    mean, std = (np.broadcast_to(array(values), (dim,)) for values in (base.loc, base.scale))
+    if np.all(mean == 0) and np.all(std == 1):
+        return ir.StandardNormal()
+    return ir.DiagonalNormal(mean, std)
+
+
+# ---- precision ----
+
+
+def _precision(dtype):
+    """A context in which JAX computes with a NumPy type, whatever the program around it has chosen."""
+    import jax
+
+    wide = np.dtype(dtype) == np.float64
+    return jax.enable_x64(wide) if hasattr(jax, "enable_x64") else jax.experimental.enable_x64(wide)
+
+
+def _copied(tree, dtype):
+    """A copy with parameters of another type, the constants in the closures of `transformer_constructor` included."""
+    import jax
+    import jax.numpy as jnp
+
+    def convert(node):
+        if hasattr(node, "transformer_constructor"):
+            return _reconstructed(node, dtype, convert_leaf)
+        return convert_leaf(node)
+
+    def convert_leaf(leaf):
+        floating = _is_array(leaf) and jnp.issubdtype(leaf.dtype, jnp.floating)
+        return jnp.asarray(np.asarray(leaf), dtype=dtype) if floating else leaf
+
+    return jax.tree_util.tree_map(convert, tree, is_leaf=lambda node: hasattr(node, "transformer_constructor"))
+
+
+def _reconstructed(layer, dtype, convert_leaf):
+    """The layer with converted arrays and a constructor whose constants are converted too."""
+    import equinox
+    import jax
+    import paramax
+    from flowjax.utils import get_ravelled_pytree_constructor
+
+    constants = jax.tree_util.tree_map(convert_leaf, _initial_transformer(layer))
+    constructor, _ = get_ravelled_pytree_constructor(
+        constants,
+        filter_spec=equinox.is_inexact_array,
+        is_leaf=lambda leaf: isinstance(leaf, paramax.NonTrainable),
+    )
+    arrays = jax.tree_util.tree_map(convert_leaf, layer)
+    return equinox.tree_at(lambda layer: layer.transformer_constructor, arrays, constructor)
+
+
+def _initial_transformer(layer):
+    """The transformer for outputs of zero; the constructor insists on the floating-point type of its constants."""
+    import jax.numpy as jnp
+
+    count = _parameter_count(layer)
+    try:
+        return layer.transformer_constructor(jnp.zeros(count, dtype=jnp.float32))
+    except TypeError:
+        with _precision(np.float64):
+            return layer.transformer_constructor(jnp.zeros(count))
+
+
+def _network_of(layer):
+    return layer.conditioner if "Coupling" in names(layer) else layer.masked_autoregressive_mlp
+
+
+def _parameter_count(layer) -> int:
+    transformed = layer.shape[0] - getattr(layer, "untransformed_dim", 0)
+    return _network_of(layer).layers[-1].bias.shape[-1] // transformed
+
+
+# ---- steps ----
+
+
+def _step(layer, inverted: bool, dim: int) -> list:
+    import paramax
+
+    kinds, name = names(layer), type(layer).__name__
+    if "Identity" in kinds:
+        return []
+    if kinds & {"MaskedAutoregressive", "Coupling"}:
+        return [_autoregressive(layer, inverted, dim)]
+    if "Permute" in kinds:
+        index = array(layer.permutation[0]).astype(np.int64)
+        return [ir.Permutation(index if inverted else np.argsort(index), name)]
+    if "Flip" in kinds:
+        return [ir.Permutation(np.arange(dim)[::-1], name)]
+    layer = paramax.unwrap(layer)
+    if "TriangularAffine" in kinds:
+        matrix, shift = array(layer.triangular), array(layer.loc)
+        if not inverted:
+            matrix = np.linalg.inv(matrix)
+            shift = -matrix @ shift
+        return [ir.Linear(matrix, shift, name)]
+    if not kinds & {"Affine", "Loc", "Scale"}:
+        return refuse(layer, _SUPPORTED)
+    scale, shift = (array(getattr(layer, field, default)) for field, default in (("scale", 1.0), ("loc", 0.0)))
+    if not inverted:
+        scale, shift = 1 / scale, -shift / scale
+    return [ir.Diagonal(np.broadcast_to(scale, (dim,)), np.broadcast_to(shift, (dim,)), name)]
+
+
+def _autoregressive(layer, inverted: bool, dim: int) -> ir.Autoregressive:
+    """`transform` computes its parameters from its own argument: from the data if it is inverted."""
+    start = getattr(layer, "untransformed_dim", 0)
+    layers = _network(_network_of(layer), dim - _masked_out(layer), dim)
+    transformer = _transformer(layer, layers[-1])
+    reads = Reads.DATA if inverted else Reads.NOISE
+    return ir.Autoregressive(layers, transformer, reads, np.arange(start, dim), name=type(layer).__name__)
+
+
+def _masked_out(layer) -> int:
+    """Variables, the last ones, that do not enter the network at all."""
+    return layer.dim - layer.untransformed_dim if "Coupling" in names(layer) else 0
+
+
+def _transformer(layer, output: ir.Layer):
+    """The transformer of the live layer, its constants folded into the rows of the output layer, in place."""
+    probe = _Probe(layer)
+    if "Loc" in probe.kinds:
+        output.bias = output.bias + probe.shift([0])
+        return ir.Additive()
+    if "Affine" in probe.kinds:
+        shift, scale = probe.shift([0, 1]), probe.scale([0, 1])
+    elif "Scale" in probe.kinds:
+        shift, scale = 0.0, probe.scale([0])
+        _insert_shift_rows(output)
+    else:
+        return refuse(probe.transformer, _SUPPORTED)
+    output.bias[0::2] += shift
+    output.bias[1::2] += scale.offset
+    return ir.Affine(scale.scale, scale.p)
+
+
+class _Probe:
+    """Evaluates a transformer for many raw parameters: a user may replace its functions with `equinox.tree_at`."""
+
+    def __init__(self, layer):
+        import jax.numpy as jnp
+
+        self.constructor = layer.transformer_constructor
+        self.count = _parameter_count(layer)
+        self.transformer = self.constructor(jnp.zeros(self.count))
+        self.kinds = names(self.transformer)
+
+    def shift(self, parameters: list) -> float:
+        """The constant c of t = theta_0 + c."""
+        self._require(len(parameters))
+        at_zero, slope, _ = self._line(0, scales.RAW)
+        constant = float(self._line(0, np.zeros(1))[0][0])
+        if not np.allclose(at_zero, scales.RAW + constant) or not np.allclose(slope, slope[0]):
+            raise ExportError(f"{type(self.transformer).__name__} does not compute scale * x + shift")
+        return constant
+
+    def scale(self, parameters: list) -> scales.ScaleFunction:
+        """The function of the last parameter that is the scale, with what is added to the parameter as its offset."""
+        self._require(len(parameters))
+        _, values, log_values = self._line(-1, scales.RAW)
+        at_zero, far_below = (float(self._line(-1, np.array([a]))[1][0]) for a in (0.0, -600.0))
+        above = at_zero - far_below
+        candidates = [
+            scales.ScaleFunction(Scale.EXP, offset=np.log(at_zero)),
+            scales.ScaleFunction(Scale.SOFTPLUS, (far_below,), offset=np.log(np.expm1(above))),
+        ]
+        if 0 < above < 1:
+            candidates.append(scales.ScaleFunction(Scale.SIGMOID, (far_below,), offset=np.log(above / (1 - above))))
+        return scales.match(values, log_values, candidates, type(self.transformer).__name__)
+
+    def _require(self, count: int) -> None:
+        if self.count != count:
+            raise ExportError(f"{type(self.transformer).__name__} has {self.count} parameters, not {count}")
+
+    def _line(self, which: int, raw: np.ndarray) -> tuple:
+        """Value at 0, slope and log-determinant, for each value of one raw parameter; the others are zero."""
+        import jax
+
+        def line(parameters):
+            transformer = self.constructor(parameters)
+            (start, log_det), (end, _), (far, _) = (transformer.transform_and_log_det(x) for x in (0.0, 1.0, 2.0))
+            return start, end, far, log_det
+
+        parameters = np.zeros((len(raw), self.count))
+        parameters[:, which] = raw
+        start, end, far, log_det = (array(values) for values in jax.vmap(line)(parameters))
+        if not np.allclose(far - end, end - start, rtol=1e-9, atol=1e-9):
+            raise ExportError(f"{type(self.transformer).__name__} does not compute scale * x + shift")
+        return start, end - start, log_det
+
+
+def _insert_shift_rows(output: ir.Layer) -> None:
+    """Rows of zeros for the shifts that a transformer without them lacks."""
+    for field in ("bias", "weight", "mask", "context_weight"):
+        rows = getattr(output, field)
+        if rows is not None:
+            setattr(output, field, np.stack([np.zeros_like(rows), rows], axis=1).reshape(-1, *rows.shape[1:]))
+
+
+# ---- networks ----
+
+
+class _Linear(NamedTuple):
+    """Weights of a linear layer, their mask and its bias, as NumPy arrays."""
+
+    weight: np.ndarray
+    mask: np.ndarray
+    bias: Optional[np.ndarray]
+
+
+def _network(mlp, variables: int, dim: int) -> list:
+    """A multi-layer perceptron of equinox over the first `variables` coordinates and the context."""
+    if "MLP" not in names(mlp) or getattr(mlp, "scan", False):
+        return refuse(mlp, "equinox MLPs without scan")
+    modules = [_linear(module) for module in mlp.layers]
+    layers = [concatenated_linear(modules[0], slice(0, variables), slice(variables, None))]
+    first = layers[0]
+    if first.weight is not None:
+        first.weight, first.mask = (
+            np.pad(values, ((0, 0), (0, dim - variables))) for values in (first.weight, first.mask)
+        )
+    layers += [masked_linear(module, i) for i, module in enumerate(modules[1:])]
+    for layer in layers[:-1]:
+        layer.activation, layer.a = recognise(mlp.activation, _values)
+    if recognise(mlp.final_activation, _values)[0] != Activation.IDENTITY:
+        raise ExportError(f"{type(mlp).__name__} with a final activation is not supported")
+    return layers
+
+
+def _linear(module) -> _Linear:
+    """With its masks applied; a mask is where a wrapped weight of ones is not zero."""
+    import jax
+    import jax.numpy as jnp
+    import paramax
+
+    ones = jax.tree_util.tree_map(
+        lambda leaf: jnp.ones_like(leaf) if _is_array(leaf) and jnp.issubdtype(leaf.dtype, jnp.floating) else leaf,
+        module.weight,
+    )
+    bias = None if module.bias is None else array(paramax.unwrap(module.bias))
+    return _Linear(array(paramax.unwrap(module.weight)), array(paramax.unwrap(ones)) != 0, bias)
+
+
+def _values(function, grid: np.ndarray) -> np.ndarray:
+    """An equinox MLP applies its activation to one number at a time."""
+    import jax
+
+    if any(_is_array(leaf) for leaf in jax.tree_util.tree_leaves(function)):
+        raise ValueError("the activation has parameters of its own")
+    return np.asarray(jax.vmap(jax.vmap(function))(grid))

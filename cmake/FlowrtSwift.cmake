@@ -77,7 +77,7 @@ foreach(level IN LISTS FLOWRT_LEVELS)
 endforeach()
 list(LENGTH FLOWRT_LEVELS flowrt_level_count)
 flowrt_swift_object(api MODULE Flowrt KEEP ${FLOWRT_API_SYMBOLS}
-                    FLAGS -Osize -D FLOWRT_LEVELS_${flowrt_level_count} ${FLOWRT_LEVEL_1_FLAGS})
+                    FLAGS ${FLOWRT_API_OPTIMIZATION} -D FLOWRT_LEVELS_${flowrt_level_count} ${FLOWRT_LEVEL_1_FLAGS})
 list(APPEND flowrt_objects "${flowrt_object_dir}/api.o")
 
 set(FLOWRT_OBJECT "${flowrt_object_dir}/flowrt.o")

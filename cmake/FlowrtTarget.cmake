@@ -2,6 +2,7 @@
 #   FLOWRT_CPU             x86_64, aarch64, armv7 or riscv64
 #   FLOWRT_LEVELS          kernel levels, 1 is the baseline of the architecture
 #   FLOWRT_SWIFT_FLAGS     flags of every swiftc call for this CPU
+#   FLOWRT_API_OPTIMIZATION for the part that is compiled once
 #   FLOWRT_LEVEL_<n>_FLAGS flags that raise the instruction set to that of level n
 #
 # -no-allocations lets the compiler prove that nothing allocates. On 32-bit CPUs it cannot: Swift's own UInt64 conversions
@@ -18,6 +19,7 @@ if(NOT CMAKE_SYSTEM_NAME STREQUAL "Linux")
 endif()
 
 set(FLOWRT_LEVELS 1)
+set(FLOWRT_API_OPTIMIZATION -Osize)
 set(FLOWRT_LEVEL_1_FLAGS "")
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|amd64|AMD64)$" AND CMAKE_SIZEOF_VOID_P EQUAL 8)
   set(FLOWRT_CPU x86_64)
@@ -33,6 +35,7 @@ elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(armv7|armv8|aarch64)" AND CMAKE_SIZEOF_
   set(FLOWRT_CPU armv7)
   set(FLOWRT_SWIFT_FLAGS -target armv7-none-none-eabi
       -Xcc -march=armv7ve -Xcc -mfpu=neon-vfpv4 -Xcc -mfloat-abi=hard)
+  set(FLOWRT_API_OPTIMIZATION -O) # for size, 64-bit shifts would be calls into libgcc
 elseif(CMAKE_SYSTEM_PROCESSOR STREQUAL "riscv64")
   set(FLOWRT_CPU riscv64)
   set(FLOWRT_SWIFT_FLAGS -target riscv64-none-none-eabi -no-allocations -Xcc -march=rv64gc -Xcc -mabi=lp64d)

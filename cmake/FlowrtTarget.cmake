@@ -1,9 +1,9 @@
 # The CPU that the library is built for:
-#   FLOWRT_CPU             x86_64, aarch64, armv7 or riscv64
-#   FLOWRT_LEVELS          kernel levels, 1 is the baseline of the architecture
-#   FLOWRT_SWIFT_FLAGS     flags of every swiftc call for this CPU
-#   FLOWRT_API_OPTIMIZATION for the part that is compiled once
-#   FLOWRT_LEVEL_<n>_FLAGS flags that raise the instruction set to that of level n
+#   FLOWRT_CPU               x86_64, aarch64, armv7 or riscv64
+#   FLOWRT_LEVELS            kernel levels, 1 is the baseline of the architecture
+#   FLOWRT_SWIFT_FLAGS       flags of every swiftc call for this CPU
+#   FLOWRT_API_OPTIMIZATION  flag of the part that is compiled once
+#   FLOWRT_LEVEL_<n>_FLAGS   flags that raise the instruction set to that of level n
 #
 # -no-allocations lets the compiler prove that nothing allocates. On 32-bit CPUs it cannot: Swift's own UInt64 conversions
 # mention an array there, which is optimised away. The test NoRuntime proves it on the linked library.

@@ -101,7 +101,8 @@ struct Arguments {
       context: context, context_rows: UInt64(UInt(bitPattern: contextRows)), output: output, log_output: logOutput,
       seed: rng?.seed ?? 0, stream: rng?.stream ?? 0, index: rng?.index ?? 0,
       steps: part(layout.steps), layers: part(layout.layers), tables: part(layout.tables), panels: part(layout.panels),
-      prologue: part(layout.prologue), context_tile: part(layout.contextTile), state: part(layout.state),
+      prologue: part(layout.prologue), context_tile: part(layout.contextTile), encoder: part(layout.encoder),
+      state: part(layout.state),
       read: part(layout.read), other: part(layout.other), log_scale: part(layout.logScale),
       log_sum: part(layout.logSum), activations: part(layout.activations))
     #if FLOWRT_LEVELS_3

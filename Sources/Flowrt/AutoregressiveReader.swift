@@ -5,11 +5,13 @@ import FlowrtShim
 
 private let maximumLayers = 128
 private let maximumWidth: UInt64 = 1_048_576
+/// The activation that only layers that depend on the context alone may have.
+private let layerNorm: UInt16 = 11
 
 /// What later layers need to know of an earlier one.
 private struct LayerFacts {
-  var width: UInt64 = 0
   var degrees = Degrees()
+  var width: UInt32 = 0
   var isContextOnly = false
 }
 
@@ -18,16 +20,15 @@ private struct LayerFacts {
 /// after the first skip).
 private struct Degrees {
   var table: UnsafePointer<UInt32>? = nil
-  var shift: Int = 0
-  var skip: UInt64 = 0
-  var factor: UInt64 = 1
+  var skip: UInt32 = 0
+  var factor: UInt16 = 1
+  var shift: Int16 = 0
 
   /// The table was validated: the product is at most the layer's width.
   func count(_ g: UInt64) -> UInt64 {
-    let i = Int(truncatingIfNeeded: g) &+ shift
+    let i = Int(truncatingIfNeeded: g) &+ Int(shift)
     guard i >= 0, let table else { return 0 }
-    let n = UInt64(table[i])
-    return n <= skip ? 0 : (n &- skip) &* factor
+    return table[i] <= skip ? 0 : UInt64(table[i] &- skip) &* UInt64(factor)
   }
 }
 
@@ -46,13 +47,7 @@ func readAutoregressive(
   if step.reads > 1 { try refuse(FLOWRT_ERR_MALFORMED, 2, UInt64(step.reads)) }
   if stages == 0 || stages > dim { try refuse(FLOWRT_ERR_MALFORMED, 4, stages, expected: dim) }
   if skip >= dim { try refuse(FLOWRT_ERR_MALFORMED, 8, skip, expected: dim) }
-  if step.layer_count == 0 { try refuse(FLOWRT_ERR_MALFORMED, 12, 0, expected: 1) }
-  if Int(step.layer_count) > maximumLayers {
-    try refuse(FLOWRT_ERR_LIMIT, 12, UInt64(step.layer_count), expected: UInt64(maximumLayers))
-  }
-  if UInt32(step.layer_count) > header.record_count &- first {
-    try refuse(FLOWRT_ERR_MALFORMED, 12, UInt64(step.layer_count), expected: UInt64(header.record_count &- first))
-  }
+  try readLayerCount(step.layer_count, offset, header, first, blocks)
   try readTransformer(step, UnsafeRawPointer(record), offset, blocks)
 
   _ = try blocks.permutation(dim)
@@ -75,29 +70,82 @@ func readAutoregressive(
 
   let parameters: UInt64 = step.transformer == 2 ? 1 : 2
   view.stage_count &+= stages
-  let outputs = Degrees(table: stageEnd, skip: skip, factor: parameters)
+  let outputs = Degrees(table: stageEnd, skip: step.passthrough, factor: UInt16(truncatingIfNeeded: parameters))
   let inputs = Degrees(table: stageEnd, shift: -1)
-  var facts = InlineArray<128, LayerFacts>(repeating: LayerFacts())
-  var activations: UInt64 = 0
-  var number: UInt64 = 0
-  while number < UInt64(step.layer_count) {
-    let index = UInt64(first) &+ number
-    blocks.record = Int32(truncatingIfNeeded: index)
-    let at = 64 &+ 64 &* index
-    let layer = (blocks.base + Int(truncatingIfNeeded: at)).load(as: flowrt_layer_record.self)
-    let isOutput = number == UInt64(step.layer_count) &- 1
-    let reader = LayerReader(
-      layer: layer, at: at, number: UInt16(truncatingIfNeeded: number), stages: stages, dim: dim,
-      contextDim: UInt64(header.context_dim),
-      inputs: inputs)
-    facts[unchecked: Int(truncatingIfNeeded: number)] = try reader.read(
-      &blocks, facts, outputs: isOutput ? outputs : nil, outputWidth: (dim &- skip) &* parameters, &view)
-    activations &+= (UInt64(layer.width) &+ 15) & ~15
-    number &+= 1
-  }
-  view.layer_count &+= UInt32(step.layer_count)
-  view.activations_size = max(view.activations_size, activations)
+  let layers = LayerSequence(
+    first: first, count: UInt64(step.layer_count), stages: stages, contextDim: UInt64(view.encoded_dim), inputs: inputs,
+    outputs: outputs, outputWidth: (dim &- skip) &* parameters)
+  view.activations_size = max(view.activations_size, try layers.read(&blocks, &view).size)
   return UInt32(step.layer_count)
+}
+
+/// Reads the context encoder. Returns the number of its layers.
+func readEncoder(
+  _ record: UnsafePointer<flowrt_step_record>, _ offset: UInt64, _ header: flowrt_file_header, _ first: UInt32,
+  _ blocks: inout Blocks, _ view: inout flowrt_view
+) throws(Refusal) -> UInt32 {
+  let raw = UnsafeRawPointer(record)
+  try requireZero(raw, offset, from: 2, to: 12, blocks)
+  try requireZero(raw, offset, from: 14, blocks)
+  let count = record.pointee.layer_count
+  try readLayerCount(count, offset, header, first, blocks)
+  if header.context_dim == 0 { throw blocks.refusal(FLOWRT_ERR_MALFORMED, offset: offset) }
+  let layers = LayerSequence(
+    first: first, count: UInt64(count), stages: 1, contextDim: UInt64(header.context_dim), inputs: nil, outputs: nil,
+    outputWidth: 0)
+  let (size, width) = try layers.read(&blocks, &view)
+  view.encoder_size = size
+  view.encoder_layers = UInt32(count)
+  view.encoded_dim = UInt32(truncatingIfNeeded: width)
+  return UInt32(count)
+}
+
+private func readLayerCount(
+  _ count: UInt16, _ offset: UInt64, _ header: flowrt_file_header, _ first: UInt32, _ blocks: Blocks
+) throws(Refusal) {
+  func refuse(_ status: flowrt_status, expected: UInt64) throws(Refusal) {
+    throw blocks.refusal(status, offset: offset &+ 12, expected: expected, found: UInt64(count))
+  }
+  if count == 0 { try refuse(FLOWRT_ERR_MALFORMED, expected: 1) }
+  if Int(count) > maximumLayers { try refuse(FLOWRT_ERR_LIMIT, expected: UInt64(maximumLayers)) }
+  let left = header.record_count &- first
+  if UInt32(count) > left { try refuse(FLOWRT_ERR_MALFORMED, expected: UInt64(left)) }
+}
+
+/// The layers of one conditioner or encoder.
+private struct LayerSequence {
+  /// Index of the first layer's record.
+  let first: UInt32
+  let count, stages, contextDim: UInt64
+  /// Degrees of the read side, nil in an encoder, which has none.
+  let inputs: Degrees?
+  /// Degrees of the last layer's units where they are known, and its width.
+  let outputs: Degrees?
+  let outputWidth: UInt64
+
+  /// Returns the units of all layers, each padded to 16, and the width of the last.
+  func read(_ blocks: inout Blocks, _ view: inout flowrt_view) throws(Refusal) -> (size: UInt64, lastWidth: UInt64) {
+    var facts = InlineArray<128, LayerFacts>(repeating: LayerFacts())
+    var size: UInt64 = 0
+    var width: UInt64 = 0
+    var number: UInt64 = 0
+    while number < count {
+      let index = UInt64(first) &+ number
+      blocks.record = Int32(truncatingIfNeeded: index)
+      let at = 64 &+ 64 &* index
+      let reader = LayerReader(
+        layer: (blocks.base + Int(truncatingIfNeeded: at)).load(as: flowrt_layer_record.self), at: at,
+        number: UInt16(truncatingIfNeeded: number), stages: stages, contextDim: contextDim, inputs: inputs)
+      let isOutput = number == count &- 1
+      facts[unchecked: Int(truncatingIfNeeded: number)] = try reader.read(
+        &blocks, facts, outputs: isOutput ? outputs : nil, outputWidth: outputWidth, &view)
+      width = UInt64(reader.layer.width)
+      size &+= (width &+ 15) & ~15
+      number &+= 1
+    }
+    view.layer_count &+= UInt32(truncatingIfNeeded: count)
+    return (size, width)
+  }
 }
 
 /// Section 5: the transformer's codes and constants.
@@ -136,8 +184,8 @@ private struct LayerReader {
   /// Byte offset of the record.
   let at: UInt64
   let number: UInt16
-  let stages, dim, contextDim: UInt64
-  let inputs: Degrees
+  let stages, contextDim: UInt64
+  let inputs: Degrees?
 
   /// `outputs`: the degrees of an output layer, which are not stored.
   func read(
@@ -156,7 +204,9 @@ private struct LayerReader {
     }
     try requireZero(blocks.base + Int(truncatingIfNeeded: at), at, from: 22, to: 24, blocks)
     try requireZero(blocks.base + Int(truncatingIfNeeded: at), at, from: 28, blocks)
-    if layer.source > number &+ 1 { throw refusal(blocks, FLOWRT_ERR_MALFORMED, 8, UInt64(layer.source)) }
+    if layer.source > number &+ 1 || (layer.source == 1 && inputs == nil) {
+      throw refusal(blocks, FLOWRT_ERR_MALFORMED, 8, UInt64(layer.source))
+    }
     if layer.context > 1 { throw refusal(blocks, FLOWRT_ERR_FEATURE, 10, UInt64(layer.context)) }
     if layer.context == 1 && contextDim == 0 { throw refusal(blocks, FLOWRT_ERR_MALFORMED, 10, 1) }
     if layer.scaled > 7 { throw refusal(blocks, FLOWRT_ERR_MALFORMED, 20, UInt64(layer.scaled)) }
@@ -164,13 +214,16 @@ private struct LayerReader {
     var hasConstantSource = false
     if layer.source >= 2 { hasConstantSource = earlier[unchecked: Int(layer.source) &- 2].isContextOnly }
     var facts = LayerFacts(
-      width: width, degrees: outputs ?? Degrees(), isContextOnly: layer.source == 0 || hasConstantSource)
+      degrees: outputs ?? Degrees(), width: layer.width, isContextOnly: layer.source == 0 || hasConstantSource)
     if outputs == nil { facts.degrees = try readDegrees(&blocks, width) }
     try readOperand(blocks, earlier, layer.gate, fieldAt: 12, scaledBit: 0, &facts)
     try readOperand(blocks, earlier, layer.add.0, fieldAt: 14, scaledBit: layer.scaled & 1, &facts)
     try readOperand(blocks, earlier, layer.add.1, fieldAt: 16, scaledBit: layer.scaled & 2, &facts)
     try readOperand(blocks, earlier, layer.add.2, fieldAt: 18, scaledBit: layer.scaled & 4, &facts)
     if outputs != nil { facts.isContextOnly = false }
+    if layer.activation == layerNorm && !facts.isContextOnly {
+      throw refusal(blocks, FLOWRT_ERR_MALFORMED, 2, UInt64(layer.activation))
+    }
     if facts.isContextOnly && facts.degrees.count(0) != width {
       throw refusal(blocks, FLOWRT_ERR_MALFORMED, 8, facts.degrees.count(0), expected: width)
     }
@@ -192,7 +245,7 @@ private struct LayerReader {
       view.parameter_count &+= width &* lines
     }
     if layer.source != 0 {
-      let visible = layer.source == 1 ? inputs : earlier[unchecked: Int(layer.source) &- 2].degrees
+      let visible = layer.source == 1 ? inputs ?? Degrees() : earlier[unchecked: Int(layer.source) &- 2].degrees
       try readWeights(&blocks, facts, visible, panels, &view)
       view.panel_count &+= panels
     }
@@ -207,8 +260,11 @@ private struct LayerReader {
   }
 
   private func readActivation(_ blocks: Blocks) throws(Refusal) {
-    if layer.activation > 10 { throw refusal(blocks, FLOWRT_ERR_FEATURE, 2, UInt64(layer.activation)) }
-    let takesParameter = layer.activation == 3 || layer.activation == 4
+    if layer.activation > layerNorm { throw refusal(blocks, FLOWRT_ERR_FEATURE, 2, UInt64(layer.activation)) }
+    let takesParameter = layer.activation == 3 || layer.activation == 4 || layer.activation == layerNorm
+    if layer.activation == layerNorm && !(layer.a > 0) {
+      throw refusal(blocks, FLOWRT_ERR_MALFORMED, 24, UInt64(layer.a.bitPattern))
+    }
     if takesParameter ? layer.a - layer.a != 0 : layer.a.bitPattern != 0 {
       throw refusal(blocks, FLOWRT_ERR_MALFORMED, 24, UInt64(layer.a.bitPattern))
     }
@@ -243,7 +299,7 @@ private struct LayerReader {
     if field == 1 || field > number &+ 1 { throw refusal(blocks, FLOWRT_ERR_MALFORMED, fieldAt, UInt64(field)) }
     let operand = earlier[unchecked: Int(field) &- 2]
     if operand.width != facts.width {
-      throw refusal(blocks, FLOWRT_ERR_MALFORMED, fieldAt, operand.width, expected: facts.width)
+      throw refusal(blocks, FLOWRT_ERR_MALFORMED, fieldAt, UInt64(operand.width), expected: UInt64(facts.width))
     }
     var g: UInt64 = 0
     while g < stages {
@@ -264,7 +320,7 @@ private struct LayerReader {
       while degree < stages &- 1 && facts.degrees.count(degree) <= unit { degree &+= 1 }
       return visible.count(degree)
     }
-    let width = facts.width
+    let width = UInt64(facts.width)
     var lines: UInt64 = 0
     var panelDegree: UInt64 = 0
     var panel: UInt64 = 0

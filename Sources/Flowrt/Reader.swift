@@ -39,6 +39,7 @@ func readModel(_ data: UnsafeRawPointer, _ size: UInt64, verify: Bool) throws(Re
   view.metadata_size = header.metadata_size
   view.dim = header.dim
   view.context_dim = header.context_dim
+  view.encoded_dim = header.context_dim
   view.record_count = header.record_count
   view.format_version = UInt32(header.major) &* 100 &+ UInt32(header.minor)
 
@@ -55,6 +56,9 @@ func readModel(_ data: UnsafeRawPointer, _ size: UInt64, verify: Bool) throws(Re
     let record = (data + Int(truncatingIfNeeded: offset)).assumingMemoryBound(to: flowrt_step_record.self)
     index &+= 1
     switch Int(record.pointee.kind) {
+    case FLOWRT_RECORD_ENCODER:
+      if index != 1 { throw blocks.refusal(FLOWRT_ERR_MALFORMED, offset: offset, found: UInt64(record.pointee.kind)) }
+      index &+= try readEncoder(record, offset, header, index, &blocks, &view)
     case FLOWRT_RECORD_AUTOREGRESSIVE:
       index &+= try readAutoregressive(record, offset, header, index, &blocks, &view)
       view.step_count &+= 1
@@ -224,8 +228,13 @@ private func readBase(
 
 /// The largest workspace of a model, nil if its size does not fit 64 bits by far.
 private func fullWorkspaceSize(_ view: flowrt_view) -> UInt64? {
-  // Each term is below 2^50 once these hold, and the sum of eleven of them cannot overflow.
+  // Each term is below 2^50 once these hold, and the sum of twelve of them cannot overflow.
   let limit = UInt64(1) << 40
-  if max(max(view.activations_size, view.prologue_size), max(view.panel_count, view.stage_count)) > limit { return nil }
+  if max(
+    max(view.activations_size, view.prologue_size), max(view.panel_count, max(view.stage_count, view.encoder_size)))
+    > limit
+  {
+    return nil
+  }
   return workspaceSize(view, UInt64(FLOWRT_TILE_ROWS))
 }

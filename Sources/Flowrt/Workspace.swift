@@ -6,7 +6,8 @@ import FlowrtShim
 /// Offsets, in bytes, of the parts of a workspace for tiles of `rows` rows. The same on every CPU.
 struct WorkspaceLayout {
   private(set) var size: UInt64 = 0
-  let steps, layers, tables, panels, prologue, contextTile, state, read, other, logScale, logSum, activations: UInt64
+  let steps, layers, tables, panels, prologue, contextTile, encoder, state, read, other, logScale, logSum,
+    activations: UInt64
 
   init(_ view: flowrt_view, rows: UInt64) {
     var end: UInt64 = 0
@@ -18,12 +19,13 @@ struct WorkspaceLayout {
     // Single rows are a part of every call. Their vectors may reach past the last of `dim` values, and past the last unit.
     let row = UInt64(view.dim) &+ 16
     let tile = max(UInt64(view.dim) &* rows, row)
-    steps = part((UInt64(view.step_count) &+ 1) &* UInt64(FLOWRT_STEP_PLAN_BYTES))
+    steps = part((UInt64(view.step_count) &+ 2) &* UInt64(FLOWRT_STEP_PLAN_BYTES))
     layers = part(UInt64(view.layer_count) &* UInt64(FLOWRT_LAYER_PLAN_BYTES))
     tables = part(2 &* view.stage_count &* 4)
     panels = part(view.panel_count &* 4)
     prologue = part(view.prologue_size &* 4)
     contextTile = part(rows == 1 ? 0 : UInt64(view.context_dim) &* rows &* 4)
+    encoder = part(rows == 1 ? 0 : view.encoder_size &* rows &* 4)
     state = part(tile &* 4)
     read = part(tile &* 4)
     other = part(row &* 4)

@@ -2,13 +2,13 @@
 
 /// Codes of the file.
 enum Activation: UInt16 {
-  case identity, relu, tanh, elu, leakyRelu, silu, gelu, geluTanh, sigmoid, softplus, softsign
+  case identity, relu, tanh, elu, leakyRelu, silu, gelu, geluTanh, sigmoid, softplus, softsign, layerNorm
 }
 
 /// f(v). `a` is the layer's parameter (elu, leaky relu).
 @inline(never) func activate(_ v: Lanes, _ activation: Activation, _ a: Float) -> Lanes {
   switch activation {
-  case .identity: return v
+  case .identity, .layerNorm: return v  // LayerNorm.swift normalises when all units are there
   case .relu: return atLeast(0, v)
   case .tanh: return tanh(v)
   case .elu: return select(v .> Lanes(), v, a * expm1OfNegative(atMost(0, v)))
@@ -28,7 +28,7 @@ func activateInPlace(
 ) {
   // The most frequent ones in loops of their own.
   switch activation {
-  case .identity: return
+  case .identity, .layerNorm: return
   case .relu: apply(Relu(), values, first, end)
   case .tanh: apply(Tanh(), values, first, end)
   default: apply(AnyActivation(activation: activation, a: a), values, first, end)

@@ -37,13 +37,29 @@ struct Evaluation {
           makePrologue(call, contexts)
         } else {
           loadTile(call.context_tile, contexts, contextDim, rows, used)
-          contextTile = UnsafePointer(call.context_tile)
+          contextTile = encodeTile(rows)
         }
       }
       finite = evaluate(first, rows, used, contextTile) && finite
       first &+= used
     }
     return finite ? ok : nonfinite
+  }
+
+  /// The context that the steps see, for the rows of the context tile: the encoder's outputs, or the tile itself.
+  private func encodeTile(_ rows: Int) -> UnsafePointer<Float> {
+    let view = call.view.pointee
+    let contextTile = UnsafePointer<Float>(call.context_tile!)
+    if view.encoder_layers == 0 { return contextTile }
+    let layers = call.steps[Int(view.step_count) &+ 1].layers!
+    let encoder = Conditioner(
+      rows: rows, layers: layers, read: call.read, activations: call.encoder, contextTile: contextTile,
+      contextDim: contextDim)
+    for number in 0..<Int(view.encoder_layers) {
+      encoder.begin(layers + number)
+      encoder.advance(layers + number, to: 0)
+    }
+    return UnsafePointer(encoder.values(layers + (Int(view.encoder_layers) &- 1)))
   }
 
   /// Rows first ..< first + used, in a tile of `rows`. Returns whether all that was written is finite.

@@ -38,7 +38,11 @@ func makePlan(_ call: flowrt_call) {
 
 /// The walk, with one cursor for each thing that is laid out.
 private struct Planner {
-  private let dim, contextDim, recordCount: Int
+  private let dim, recordCount: Int
+  /// Floats of context that the layers at hand see: the caller's in the encoder, the encoder's outputs in the steps.
+  private var contextDim: Int
+  private let encodedDim: Int
+  private let encoder: Step
   private let records: UnsafeRawPointer
   private var index = 0
   private var blocks: Blocks
@@ -54,6 +58,8 @@ private struct Planner {
     let view = call.view.pointee
     dim = Int(view.dim)
     contextDim = Int(view.context_dim)
+    encodedDim = Int(view.encoded_dim)
+    encoder = call.steps + Int(view.step_count) + 1
     recordCount = Int(view.record_count)
     records = UnsafeRawPointer(bitPattern: UInt(truncatingIfNeeded: view.data))! + 64
     blocks = Blocks(next: records + 64 &* recordCount)
@@ -72,6 +78,10 @@ private struct Planner {
   mutating func run() {
     while index < recordCount {
       let record: UnsafePointer<flowrt_step_record> = nextRecord()
+      if Int(record.pointee.kind) == FLOWRT_RECORD_ENCODER {
+        planEncoder(record)
+        continue
+      }
       step.pointee.record = record
       switch Int(record.pointee.kind) {
       case FLOWRT_RECORD_AUTOREGRESSIVE: autoregressive(record.pointee)
@@ -99,8 +109,6 @@ private struct Planner {
     let stages = Int(record.stage_count)
     let stageEnd: UnsafePointer<UInt32> = blocks.take(stages)
     step.pointee.stage_end = stageEnd
-    step.pointee.layers = layer
-    values = 0
 
     // What the file does not store, because it follows from the stages: the ranks that a unit of degree g sees, and the
     // output rows of degree g.
@@ -113,19 +121,34 @@ private struct Planner {
       if g > 0 { visibleRanks[g] = stageEnd[g &- 1] }
       outputEnd[g] = (max(stageEnd[g], record.passthrough) &- record.passthrough) &* parameters
     }
-    for number in 1...Int(record.layer_count) {
-      let layerRecord: UnsafePointer<flowrt_layer_record> = nextRecord()
-      plan(layerRecord, stages, UnsafePointer(visibleRanks), outputEnd: number == Int(record.layer_count) ? outputEnd : nil)
+    planLayers(of: step, Int(record.layer_count), stages, UnsafePointer(visibleRanks), outputEnd: outputEnd)
+  }
+
+  /// The encoder: layers without stages. Its outputs are the context of the steps that follow.
+  private mutating func planEncoder(_ record: UnsafePointer<flowrt_step_record>) {
+    encoder.pointee.record = record
+    planLayers(of: encoder, Int(record.pointee.layer_count), 1, nil, outputEnd: nil)
+    contextDim = encodedDim
+  }
+
+  private mutating func planLayers(
+    of owner: Step, _ count: Int, _ stages: Int, _ visibleRanks: UnsafePointer<UInt32>?,
+    outputEnd: UnsafeMutablePointer<UInt32>?
+  ) {
+    owner.pointee.layers = layer
+    values = 0
+    for number in 1...count {
+      let record: UnsafePointer<flowrt_layer_record> = nextRecord()
+      plan(record, owner.pointee.layers, stages, visibleRanks, outputEnd: number == count ? outputEnd : nil)
       layer += 1
     }
   }
 
   private mutating func plan(
-    _ recordPointer: UnsafePointer<flowrt_layer_record>, _ stages: Int, _ visibleRanks: UnsafePointer<UInt32>,
-    outputEnd: UnsafeMutablePointer<UInt32>?
+    _ recordPointer: UnsafePointer<flowrt_layer_record>, _ layers: Layer, _ stages: Int,
+    _ visibleRanks: UnsafePointer<UInt32>?, outputEnd: UnsafeMutablePointer<UInt32>?
   ) {
     let record = recordPointer.pointee
-    let layers = step.pointee.layers!
     let width = Int(record.width)
     let panelCount = (record.width &+ 15) / 16
     layer.pointee.width = record.width
@@ -147,7 +170,7 @@ private struct Planner {
     let source = record.source == 0 ? noLayer : record.source == 1 ? readSide : Int32(record.source) &- 2
     layer.pointee.source = source
     if source != noLayer {
-      let visibleEnd = source == readSide ? visibleRanks : layers[Int(source)].degree_end!
+      let visibleEnd: UnsafePointer<UInt32> = source == readSide ? visibleRanks! : layers[Int(source)].degree_end
       layer.pointee.visible_end = visibleEnd
       layer.pointee.panel_start = UnsafePointer(panels)
       layer.pointee.weights = blocks.takeLines(layOutPanels(degreeEnd, visibleEnd, width, Int(panelCount)))
@@ -155,7 +178,7 @@ private struct Planner {
 
     let hasConstantSource = source >= 0 && layers[Int(source)].context_only != 0
     layer.pointee.constant_source = hasConstantSource ? 1 : 0
-    let isConstant = (source == noLayer || hasConstantSource) && outputEnd == nil && addsOnlyConstants()
+    let isConstant = (source == noLayer || hasConstantSource) && outputEnd == nil && addsOnlyConstants(layers)
     layer.pointee.context_only = isConstant ? 1 : 0
     if isConstant || hasConstantSource || record.context != 0 {
       layer.pointee.start = prologue
@@ -185,10 +208,8 @@ private struct Planner {
 
   private func earlierLayer(_ field: UInt16) -> Int32 { field == 0 ? noLayer : Int32(field) &- 2 }
 
-  private func addsOnlyConstants() -> Bool {
-    func isConstant(_ index: Int32) -> Bool {
-      index == noLayer || step.pointee.layers[Int(index)].context_only != 0
-    }
+  private func addsOnlyConstants(_ layers: Layer) -> Bool {
+    func isConstant(_ index: Int32) -> Bool { index == noLayer || layers[Int(index)].context_only != 0 }
     let add = layer.pointee.add
     return isConstant(layer.pointee.gate) && isConstant(add.0) && isConstant(add.1) && isConstant(add.2)
   }

@@ -6,39 +6,53 @@
 
 import FlowrtShim
 
-/// Fills the prologue of all steps for one context (nil if the model takes none).
+/// Fills the prologue of the encoder and of all steps for one context (nil if the model takes none).
 func makePrologue(_ call: flowrt_call, _ context: UnsafePointer<Float>?) {
-  let contextDim = Int(call.view.pointee.context_dim)
-  for index in 0..<Int(call.view.pointee.step_count) {
-    let step = call.steps + index
-    if step.pointee.record.pointee.kind != UInt16(FLOWRT_RECORD_AUTOREGRESSIVE) { continue }
-    let layers = step.pointee.layers!
-    for number in 0..<Int(step.pointee.record.pointee.layer_count) {
-      let layer = layers + number
-      let isContextOnly = layer.pointee.context_only != 0
-      let hasConstantSource = layer.pointee.constant_source != 0
-      if !isContextOnly && !hasConstantSource && layer.pointee.context_weights == nil { continue }
-      let target = layer.pointee.start!
-      let panels = Int(layer.pointee.panels)
-      for panel in 0..<panels { target.store(layer.pointee.bias.lanes(panel &* 16), panel &* 16) }
-      if let weights = layer.pointee.context_weights, let context {
-        accumulateDense(target, weights, context, panels: panels, lines: contextDim)
+  let view = call.view.pointee
+  let stepCount = Int(view.step_count)
+  var context = context
+  var contextDim = Int(view.context_dim)
+  if view.encoder_layers != 0 {
+    let layers = call.steps[stepCount &+ 1].layers!
+    let count = Int(view.encoder_layers)
+    makePrologue(layers, count, context, contextDim)
+    context = UnsafePointer(layers[count &- 1].start)
+    contextDim = Int(view.encoded_dim)
+  }
+  for index in 0..<stepCount {
+    let step = call.steps[index]
+    if step.record.pointee.kind != UInt16(FLOWRT_RECORD_AUTOREGRESSIVE) { continue }
+    makePrologue(step.layers, Int(step.record.pointee.layer_count), context, contextDim)
+  }
+}
+
+private func makePrologue(_ layers: Layer, _ count: Int, _ context: UnsafePointer<Float>?, _ contextDim: Int) {
+  for number in 0..<count {
+    let layer = layers + number
+    let isContextOnly = layer.pointee.context_only != 0
+    let hasConstantSource = layer.pointee.constant_source != 0
+    if !isContextOnly && !hasConstantSource && layer.pointee.context_weights == nil { continue }
+    let target = layer.pointee.start!
+    let panels = Int(layer.pointee.panels)
+    for panel in 0..<panels { target.store(layer.pointee.bias.lanes(panel &* 16), panel &* 16) }
+    if let weights = layer.pointee.context_weights, let context {
+      accumulateDense(target, weights, context, panels: panels, lines: contextDim)
+    }
+    if hasConstantSource {
+      let source = layers + Int(layer.pointee.source)
+      accumulateDense(
+        target, layer.pointee.weights, UnsafePointer(source.pointee.start), panels: panels,
+        lines: Int(source.pointee.width))
+    }
+    if isContextOnly {
+      @inline(__always) func operand(_ index: Int32) -> Operand {
+        Operand(values: index == noLayer ? nil : UnsafePointer(layers[Int(index)].start), isShared: false)
       }
-      if hasConstantSource {
-        let source = layers + Int(layer.pointee.source)
-        accumulateDense(
-          target, layer.pointee.weights, UnsafePointer(source.pointee.start), panels: panels,
-          lines: Int(source.pointee.width))
-      }
-      if isContextOnly {
-        @inline(__always) func operand(_ index: Int32) -> Operand {
-          Operand(values: index == noLayer ? nil : UnsafePointer(layers[Int(index)].start), isShared: false)
-        }
-        finishLayer(
-          layer, values: target, rows: 1, 0, Int(layer.pointee.width),
-          add0: operand(layer.pointee.add.0), add1: operand(layer.pointee.add.1), add2: operand(layer.pointee.add.2),
-          gate: operand(layer.pointee.gate))
-      }
+      finishLayer(
+        layer, values: target, rows: 1, 0, Int(layer.pointee.width),
+        add0: operand(layer.pointee.add.0), add1: operand(layer.pointee.add.1), add2: operand(layer.pointee.add.2),
+        gate: operand(layer.pointee.gate))
+      normalizeLayer(layer, values: target, rows: 1)
     }
   }
 }

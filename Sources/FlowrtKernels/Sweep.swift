@@ -49,7 +49,7 @@ struct Sweep {
     let hidden = Int(record.layer_count) &- 1
     let conditioner = Conditioner(
       rows: rows, layers: step.layers, read: read, activations: call.activations, contextTile: contextTile,
-      contextDim: Int(call.view.pointee.context_dim))
+      contextDim: Int(call.view.pointee.encoded_dim))
     let output = step.layers + hidden
     for number in 0...hidden { conditioner.begin(step.layers + number) }
     let transform = Transform(

@@ -123,7 +123,7 @@ def spline(rng):
 
 def steps(rng, dim, context_dim, executed=False):
     """Up to five steps of any kind."""
-    kinds = ["autoregressive", "autoregressive", "diagonal", "permutation"] + ([] if executed else ["linear", "leaky"])
+    kinds = ["autoregressive", "autoregressive", "diagonal", "permutation", "linear"] + ([] if executed else ["leaky"])
     result = []
     for kind in rng.choice(kinds, size=int(rng.integers(1, 6))):
         if kind == "autoregressive":
@@ -147,20 +147,20 @@ def flow(seed, dim, context_dim, executed=False):
     rng = np.random.default_rng(seed)
     encoder = None
     inner = context_dim
-    if context_dim and not executed and rng.random() < 0.3:
+    if context_dim and rng.random() < 0.3:
         inner = int(rng.integers(1, 5))
         encoder = [
             ir.Layer(rng.normal(size=7), context_weight=rng.normal(size=(7, context_dim)), activation=Activation.RELU),
-            ir.Layer(rng.normal(size=inner), rng.normal(size=(inner, 7)) * 0.3, source=0),
+            ir.Layer(np.zeros(7), add=[ir.Add(0)], activation=Activation.LAYER_NORM, a=1e-5),
+            ir.Layer(rng.normal(size=inner), rng.normal(size=(inner, 7)) * 0.3, source=1),
         ]
     result = ir.Flow(dim, context_dim, steps(rng, dim, inner, executed), encoder=encoder)
-    if not executed:
-        result.base = base(rng, dim, inner)
+    result.base = base(rng, dim, inner, executed)
     return result
 
 
-def base(rng, dim, context_dim):
-    kind = int(rng.integers(6))
+def base(rng, dim, context_dim, executed=False):
+    kind = int(rng.integers(2 if executed else 6))
     if kind == 1:
         return ir.DiagonalNormal(rng.normal(size=dim), rng.uniform(0.5, 2, dim))
     if kind == 2:

@@ -42,7 +42,7 @@ def test_info(flow, capsys):
     for part in (
         "3 dimensions, context of 2",
         "step 0: ",
-        "base: standard normal",
+        "base: diagonal normal",
         "framework: by hand",
         "notes: for tests",
     ):

@@ -17,14 +17,17 @@ typedef struct flowrt_view {
     uint64_t stage_count;      /* stages of all autoregressive steps */
     uint64_t prologue_size;    /* values that depend on the context alone, over all layers */
     uint64_t activations_size; /* units of all layers of the largest conditioner, each layer padded to 16 */
+    uint64_t encoder_size;     /* units of all layers of the context encoder, each layer padded to 16; 0 without one */
     uint32_t dim;
     uint32_t context_dim;
+    uint32_t encoded_dim; /* context of the steps: the encoder's outputs, or context_dim */
+    uint32_t encoder_layers;
     uint32_t record_count;
     uint32_t step_count;
     uint32_t layer_count;
     uint32_t format_version;
     uint32_t level;
-    uint32_t reserved[39];
+    uint32_t reserved[35];
 } flowrt_view;
 
 _Static_assert(sizeof(flowrt_view) == 256, "flowrt_view must fill flowrt_model");
@@ -90,12 +93,13 @@ typedef struct flowrt_call {
     float *log_output; /* log_det or log_prob, or NULL */
     uint64_t seed, stream, index;
 
-    flowrt_step_plan *steps;   /* one for each step, and one for the base */
+    flowrt_step_plan *steps;   /* one for each step, one for the base, one for the encoder */
     flowrt_layer_plan *layers; /* one for each layer */
     uint32_t *tables;   /* two for each autoregressive step, of its stages: see Plan.swift */
     uint32_t *panels;   /* start of every weight panel, in lines of 16 floats, relative to its layer's weights */
     float *prologue;    /* prologue_size */
     float *context_tile; /* context_dim x tile_rows */
+    float *encoder;     /* encoder_size x tile_rows */
     float *state;       /* dim x tile_rows, by coordinate: the flow's current value */
     float *read;        /* dim x tile_rows, by rank: the side that the conditioner reads */
     float *other;       /* dim, by rank: the other side; for a single row */

@@ -47,9 +47,14 @@ typedef struct conditioner {
     int context_only[MAX_LAYERS];
 } conditioner;
 
+/* Whether layer i yields the parameters of a transformer. */
+static int is_output(const conditioner *c, uint32_t i) {
+    return c->spec->kind == RECORD_AUTOREGRESSIVE && i + 1u == c->spec->layer_count;
+}
+
 /* Degree of unit u of layer i; outputs have the degree of their rank's stage. */
 static uint32_t degree(const conditioner *c, uint32_t i, uint32_t u) {
-    if (i + 1u == c->spec->layer_count) {
+    if (is_output(c, i)) {
         const uint32_t outputs = c->spec->transformer == AFFINE ? 2 : 1, rank = c->spec->passthrough + u / outputs;
         uint32_t stage = 0;
         while (rank >= c->stage_end[stage]) stage++;
@@ -117,10 +122,9 @@ static void append_permutation(builder *b, uint32_t count) {
 
 static void append_layer(builder *b, conditioner *c, uint32_t i) {
     const layer_spec *layer = &c->spec->layers[i];
-    const int is_output = i + 1u == c->spec->layer_count;
     const uint32_t outputs = c->spec->transformer == AFFINE ? 2 : 1;
-    c->width[i] = is_output ? outputs * (b->dim - c->spec->passthrough) : layer->width;
-    c->context_only[i] = layer->source == NONE;
+    c->width[i] = is_output(c, i) ? outputs * (b->dim - c->spec->passthrough) : layer->width;
+    c->context_only[i] = layer->source == NONE || (layer->source != READ_SIDE && c->context_only[layer->source - 2]);
     for (int j = 0; j < 3; j++)
         if (layer->add[j] && !c->context_only[layer->add[j] - 2]) c->context_only[i] = 0;
     if (layer->gate && !c->context_only[layer->gate - 2]) c->context_only[i] = 0;
@@ -137,11 +141,11 @@ static void append_layer(builder *b, conditioner *c, uint32_t i) {
     memcpy(record + 24, &layer->a, sizeof layer->a);
     append(&b->records, record, sizeof record);
 
-    if (!is_output) {
+    if (!is_output(c, i)) {
         for (uint32_t g = 0; g < c->stage_count; g++) append_u32(&b->blocks, degree_end(c, i, g));
         end_block(&b->blocks);
     }
-    const float gain = is_output ? 0.8f : 1.7f;
+    const float gain = is_output(c, i) ? 0.8f : 1.7f;
     append_random(b, c->width[i], 0.0f, 0.3f);
     for (int j = 0; j < 3; j++)
         if (layer->scaled >> j & 1) append_random(b, c->width[i], 1.0f, 0.5f);
@@ -173,6 +177,17 @@ static void append_autoregressive(builder *b, const step_spec *step) {
     end_block(&b->blocks);
     for (uint32_t i = 0; i < step->layer_count; i++) append_layer(b, &c, i);
     free(stage_end);
+}
+
+/* Layers that see the context alone; what follows sees the outputs of the last. */
+static void append_encoder(builder *b, const step_spec *step) {
+    conditioner c = {.spec = step, .stage_count = 1};
+    uint8_t record[64] = {0};
+    set_u16(record, 0, RECORD_ENCODER);
+    set_u16(record, 12, step->layer_count);
+    append(&b->records, record, sizeof record);
+    for (uint32_t i = 0; i < step->layer_count; i++) append_layer(b, &c, i);
+    b->context_dim = c.width[step->layer_count - 1];
 }
 
 /* Scales are powers of two, so that log_det needs no logarithm here. */
@@ -231,6 +246,7 @@ flow_file flow_build(const flow_spec *spec, uint64_t seed) {
     for (const step_spec *step = spec->steps; step < spec->steps + MAX_STEPS && step->kind; step++) {
         switch (step->kind) {
         case RECORD_AUTOREGRESSIVE: append_autoregressive(&b, step); break;
+        case RECORD_ENCODER: append_encoder(&b, step); break;
         case RECORD_DIAGONAL: append_diagonal(&b); break;
         case RECORD_LINEAR: append_linear(&b); break;
         case RECORD_PERMUTATION: append_permutation_step(&b); break;

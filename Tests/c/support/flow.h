@@ -12,6 +12,7 @@ enum {
     RECORD_DIAGONAL = 3,
     RECORD_LINEAR = 4,
     RECORD_PERMUTATION = 6,
+    RECORD_ENCODER = 7,
     RECORD_BASE = 8
 };
 enum { READS_DATA = 0, READS_NOISE = 1, DIAGONAL_NORMAL = 1 };
@@ -28,7 +29,7 @@ enum {
     SCALE_EXP_ATAN,
     SCALE_COUNT
 };
-enum { IDENTITY, RELU, TANH, ELU, LEAKY_RELU, SILU, GELU, GELU_TANH, SIGMOID, SOFTPLUS, SOFTSIGN, ACTIVATION_COUNT };
+enum { IDENTITY, RELU, TANH, ELU, LEAKY_RELU, SILU, GELU, GELU_TANH, SIGMOID, SOFTPLUS, SOFTSIGN, LAYER_NORM };
 /* What the fields source, context, gate and add of a layer refer to. */
 enum { NONE = 0, READ_SIDE = 1, CONTEXT = 1 };
 #define LAYER(i) ((uint16_t)(2 + (i)))
@@ -43,7 +44,8 @@ typedef struct layer_spec {
 } layer_spec;
 
 /* The fields of a step record and its layers, the last of which is the output layer. kind 0 ends a list of steps;
- * before it, kind RECORD_BASE with reads DIAGONAL_NORMAL asks for that base. */
+ * before it, kind RECORD_BASE with reads DIAGONAL_NORMAL asks for that base. RECORD_ENCODER
+ * comes first; it has layers alone. */
 typedef struct step_spec {
     uint16_t kind, reads, transformer, form, scale;
     uint32_t stages; /* 0: as many as coordinates */

@@ -93,6 +93,23 @@ const flow_spec flow_cases[] = {
     { "normal-base-2", 2, 0, { { .kind = RECORD_LINEAR }, NORMAL_BASE } },
     { "normal-base", 5, 0, { MAF(SOFTPLUS_SCALE, NET_1(12, TANH, NONE)), NORMAL_BASE } },
     { "normal-base-19", 19, 2, { { .kind = RECORD_LINEAR }, IAF(SOFTPLUS_SCALE, NET_1(40, TANH, CONTEXT)), NORMAL_BASE } },
+
+    /* context encoders */
+    { "encoder", 5, 3, { { .kind = RECORD_ENCODER, .layer_count = 1, .layers = { { .width = 7, .activation = TANH, .context = CONTEXT } } },
+                         MAF(SOFTPLUS_SCALE, NET_2(24, TANH, CONTEXT)), IAF(SOFTPLUS_SCALE, NET_1(18, TANH, CONTEXT)) } },
+    { "encoder-norm", 9, 20, { { .kind = RECORD_ENCODER, .layer_count = 4, .layers = {
+                             { .width = 37, .context = CONTEXT },
+                             { .width = 37, .activation = LAYER_NORM, .a = 1e-5f, .add = { LAYER(0) } },
+                             { .width = 37, .activation = RELU, .add = { LAYER(1) }, .scaled = 1 },
+                             { .width = 19, .activation = RELU, .source = LAYER(2), .context = CONTEXT } } },
+                         MAF(SOFTPLUS_SCALE, NET_2(24, TANH, CONTEXT)), NORMAL_BASE } },
+    /* a network of the context inside a conditioner */
+    { "context-network", 6, 4, { MAF(SOFTPLUS_SCALE, .layer_count = 5, .layers = {
+                             { .width = 21, .activation = TANH, .context = CONTEXT },
+                             { .width = 33, .activation = TANH, .source = LAYER(0) },
+                             { .width = 33, .activation = TANH, .source = READ_SIDE, .add = { LAYER(1) } },
+                             { .width = 33, .activation = TANH, .source = LAYER(2), .gate = LAYER(1) },
+                             { .source = LAYER(3) } }) } },
 };
 /* clang-format on */
 

@@ -133,6 +133,8 @@ def _randomise_parameter(module, name: str, values, gain: float) -> None:
     elif name == "weight":
         fan_in = module.mask.sum(dim=1, keepdim=True).clamp(min=1) if hasattr(module, "mask") else values.shape[1]
         values.normal_().mul_(gain / fan_in**0.5)
+    elif name == "_weight":  # a free matrix, orthogonal so far
+        values.add_(torch.randn_like(values), alpha=0.1)
     elif name == "unconstrained_weight":
         values.normal_(0.5, 0.3)
     else:

@@ -23,10 +23,13 @@ class Live:
         self._base_log_prob = base_log_prob or _standard_normal_log_prob
 
     @staticmethod
-    def copy_of(module, dtype):
-        """A deep copy of a module with another floating-point type, in evaluation mode."""
+    def copy_of(module, dtype, instead=None):
+        """A deep copy of a module with another floating-point type, in evaluation mode.
+
+        `instead` has what stands in the copy for some objects of the module, by their `id`.
+        """
         try:
-            return copy.deepcopy(module).cpu().to(dtype).eval()
+            return copy.deepcopy(module, instead).cpu().to(dtype).eval()
         except RuntimeError as error:  # a module that keeps results of a computation cannot be copied
             raise ExportError(f"a copy of {type(module).__name__} cannot be made: {error}") from None
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from ..errors import ExportError
 from ..format.codes import Activation
-from ..ir import CONTEXT, READ, Layer
+from ..ir import CONTEXT, READ, Diagonal, Layer
 from .activations import recognise
 
 
@@ -27,12 +29,34 @@ def refuse(thing, supported: str):
     raise ExportError(f"{type(thing).__name__} is not supported; supported are {supported}")
 
 
-def context_size(sizes, given: int | None) -> int:
-    """The length of the context that the layers take (0 for none), which must be the `given` one if there is one."""
-    found = {size for size in sizes if size} | ({given} if given is not None else set())
+def context_size(steps: list, given: int | None) -> int:
+    """The length of the context that the steps take (0 for none), which must be the `given` one if there is one."""
+    layers = [layer for step in steps for layer in getattr(step, "layers", [])]
+    weights = [layer.context_weight for layer in layers if layer.context_source == CONTEXT]
+    found = {weight.shape[1] for weight in weights if weight is not None} | ({given} if given is not None else set())
     if len(found) > 1:
         raise ExportError(f"layers and context_dim disagree about the length of the context: {sorted(found)}")
     return found.pop() if found else 0
+
+
+def affine_map(function, dim: int) -> tuple:
+    """Matrix (dim, dim) and shift (dim,) of a live map of rows that is affine, evaluated in float64."""
+    import torch
+
+    with torch.no_grad():
+        shift = array(function(torch.zeros(1, dim, dtype=torch.float64)))[0]
+        columns = array(function(torch.eye(dim, dtype=torch.float64))) - shift
+    return columns.T, shift
+
+
+def inverted_if(step, inverted: bool):
+    """A diagonal or linear step, or the one that undoes it."""
+    if not inverted:
+        return step
+    if isinstance(step, Diagonal):
+        return replace(step, scale=1 / step.scale, shift=-step.shift / step.scale)
+    inverse = np.linalg.inv(step.matrix)
+    return replace(step, matrix=inverse, shift=-inverse @ step.shift)
 
 
 def bias_of(linear) -> np.ndarray:

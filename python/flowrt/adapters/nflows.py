@@ -1,6 +1,7 @@
 """nflows 0.14 and its forks: `Flow`, or a bare `Transform` with a standard normal base.
 
-nflows transforms map data to noise. `InverseTransform` turns a masked autoregressive layer into an inverse one.
+nflows transforms map data to noise. `InverseTransform` turns a masked autoregressive layer into an inverse one. The
+network of an affine coupling gives all shifts first, then all raw scales.
 """
 
 from __future__ import annotations
@@ -12,14 +13,19 @@ from ..errors import ExportError
 from ..format.codes import Reads
 from . import scales
 from .live import Live
-from .modules import activated, array, context_size, masked_linear, names, refuse, reordered
+from .modules import affine_map, array, context_size, inverted_if, names, refuse, reordered
+from .nflows_networks import coupling_net, made
+from .networks import linear_output
+from .subset import acting, reading
 
 framework = "nflows"
 
 _PERMUTATIONS = {"Permutation", "RandomPermutation", "ReversePermutation"}
+_LINEAR = {"LULinear", "QRLinear", "SVDLinear", "NaiveLinear", "HouseholderSequence"}
 _SUPPORTED = (
-    "MaskedAffineAutoregressiveTransform, InverseTransform, CompositeTransform, permutations, BatchNorm, ActNorm, "
-    "PointwiseAffineTransform and IdentityTransform, with StandardNormal or DiagonalNormal as base"
+    "MaskedAffineAutoregressiveTransform, AffineCouplingTransform, AdditiveCouplingTransform, InverseTransform, "
+    "CompositeTransform, permutations, LULinear, QRLinear, SVDLinear, NaiveLinear, HouseholderSequence, BatchNorm, "
+    "ActNorm, PointwiseAffineTransform and IdentityTransform, with StandardNormal or DiagonalNormal as base"
 )
 
 
@@ -35,15 +41,14 @@ def describe(model, context_dim: int | None = None) -> ir.Flow:
     dim = _dim(model, layers)
     if _is_flow(model) and type(model._embedding_net).__name__ != "Identity":
         refuse(model._embedding_net, "flows without an embedding net: pass the embedded context to the exported flow")
-    contexts = [_context_features(layer) for layer, _ in layers if hasattr(layer, "autoregressive_net")]
-    steps = [step for layer, inverted in layers for step in _step(layer, inverted, dim)]
-    context = context_size(contexts, context_dim)
+    steps = [step for layer, inverted in layers for step in _steps(layer, inverted, dim)]
+    context = context_size(steps, context_dim)
     return ir.Flow(dim, context, steps, _base(model, dim), framework=framework, model=type(model).__name__)
 
 
 def live(model, dtype) -> Live:
     """The framework's own evaluation of a copy of the model."""
-    copy = Live.copy_of(model, dtype)
+    copy = _copied(model, dtype)
     transform = copy._transform if _is_flow(copy) else copy
     embed = copy._embedding_net if _is_flow(copy) else lambda context: context
     base = copy._distribution if _is_flow(copy) else None
@@ -57,6 +62,23 @@ def live(model, dtype) -> Live:
 
 def _is_flow(model) -> bool:
     return hasattr(model, "_transform") and hasattr(model, "_distribution")
+
+
+def _copied(module, dtype):
+    """A copy without the matrices that linear layers keep between calls.
+
+    In the copy, free matrices do keep theirs: otherwise they are inverted by a function that torch no longer has.
+    """
+    import torch
+
+    caches = [part.cache for part in module.modules() if hasattr(part, "cache") and hasattr(part, "using_cache")]
+    copy = Live.copy_of(module, dtype, {id(cache): type(cache)() for cache in caches})
+    for part in copy.modules():
+        if "NaiveLinear" in names(part):
+            part.use_cache()
+            with torch.no_grad():
+                part._check_forward_cache()
+    return copy
 
 
 def _flatten(transform, inverted: bool):
@@ -80,6 +102,8 @@ def _dim(model, layers) -> int:
             return layer.autoregressive_net.initial_layer.weight.shape[1]
         if hasattr(layer, "_permutation"):
             return len(layer._permutation)
+        if names(layer) & (_LINEAR | {"CouplingTransform"}):
+            return layer.features
     raise ExportError(f"the number of features of {type(model).__name__} cannot be told from its layers")
 
 
@@ -98,15 +122,19 @@ def _base(model, dim: int):
 # ---- steps ----
 
 
-def _step(layer, inverted: bool, dim: int) -> list:
+def _steps(layer, inverted: bool, dim: int) -> list:
     kinds, name = names(layer), type(layer).__name__
     if "IdentityTransform" in kinds:
         return []
     if "MaskedAffineAutoregressiveTransform" in kinds:
         return [_affine_autoregressive(layer, inverted, dim)]
+    if "AffineCouplingTransform" in kinds:
+        return _coupling(layer, inverted, dim)
     if kinds & _PERMUTATIONS and layer._dim == 1:
         index = array(layer._permutation).astype(np.int64)
         return [ir.Permutation(np.argsort(index) if inverted else index, name)]
+    if kinds & _LINEAR and "OneByOneConvolution" not in kinds:
+        return [inverted_if(_linear(layer, dim), inverted)]
     if "BatchNorm" in kinds:
         gain = np.logaddexp(0, array(layer.unconstrained_weight)) + layer.eps
         scale = gain / np.sqrt(array(layer.running_var) + layer.eps)
@@ -117,118 +145,65 @@ def _step(layer, inverted: bool, dim: int) -> list:
         scale, shift = array(layer._scale), array(layer._shift)
     else:
         return refuse(layer, _SUPPORTED)
-    if inverted:
-        scale, shift = 1 / scale, -shift / scale
-    return [ir.Diagonal(np.broadcast_to(scale, (dim,)), np.broadcast_to(shift, (dim,)), name)]
+    return [inverted_if(ir.Diagonal(np.broadcast_to(scale, (dim,)), np.broadcast_to(shift, (dim,)), name), inverted)]
+
+
+def _linear(layer, dim: int) -> ir.Linear:
+    import torch
+
+    live = _copied(layer, torch.float64)
+    return ir.Linear(*affine_map(lambda rows: live(rows)[0], dim), type(layer).__name__)
 
 
 def _affine_autoregressive(layer, inverted: bool, dim: int) -> ir.Autoregressive:
-    scale = _scale_function(layer, dim)
-    layers = _made(layer.autoregressive_net)
-    output = layers[-1]
-    if output.width != 2 * dim:
-        raise ExportError(f"{type(layer).__name__}: the network has {output.width} outputs, not {2 * dim}")
-    reordered(output, np.arange(2 * dim).reshape(dim, 2)[:, ::-1].reshape(-1))  # [a, t] of a feature becomes [t, a]
-    output.weight[1::2] *= scale.gain
-    output.bias[1::2] = scale.gain * output.bias[1::2] + scale.offset
-    reads = Reads.NOISE if inverted else Reads.DATA
-    return ir.Autoregressive(layers, ir.Affine(scale.scale, scale.p), reads, name=type(layer).__name__)
-
-
-def _scale_function(layer, dim: int) -> scales.ScaleFunction:
-    """The formula of the live layer: forks and older releases differ, and users override it."""
     import torch
 
+    name = type(layer).__name__
     raw = torch.as_tensor(scales.RAW)
-    shift = torch.full_like(raw, 0.75)
-    parameters = torch.stack([raw, shift], dim=-1).repeat(1, dim)
-
-    def outputs(value: float):
-        inputs = torch.full((len(raw), dim), value, dtype=torch.float64)
-        with torch.no_grad():
-            return [array(t) for t in layer._elementwise_forward(inputs, parameters)]
-
-    (at_zero, log_det), (at_one, _), (at_two, _) = outputs(0.0), outputs(1.0), outputs(2.0)
-    values = (at_one - at_zero)[:, 0]
-    straight = np.allclose(at_two - at_one, at_one - at_zero, rtol=1e-9, atol=1e-9)
-    if not straight or not np.allclose(at_zero, 0.75):
-        raise ExportError(f"{type(layer).__name__} does not compute scale * x + shift")
+    parameters = torch.stack([raw, torch.full_like(raw, scales.SHIFT)], dim=-1).repeat(1, dim)
     candidates = scales.nflows_candidates(float(getattr(layer, "_epsilon", 1e-3)))
-    return scales.match(values, log_det / dim, candidates, type(layer).__name__)
+    scale = scales.of_affine(lambda x: layer._elementwise_forward(x, parameters), dim, candidates, name)
+    layers = made(layer.autoregressive_net)
+    output = layers[-1]
+    _require_outputs(output, 2 * dim, name)
+    reordered(output, np.arange(2 * dim).reshape(dim, 2)[:, ::-1].reshape(-1))  # [a, t] of a feature becomes [t, a]
+    scales.fold(scale, output)
+    reads = Reads.NOISE if inverted else Reads.DATA
+    return ir.Autoregressive(layers, ir.Affine(scale.scale, scale.p), reads, name=name)
 
 
-# ---- networks ----
+def _coupling(layer, inverted: bool, dim: int) -> list:
+    """The coupling, then (data to noise) what happens to the coordinates that parametrise it."""
+    constant, transformed = (array(i).astype(np.int64) for i in (layer.identity_features, layer.transform_features))
+    coupling = [_affine_coupling(layer, constant, transformed, inverted)] if len(transformed) else []
+    inner = []
+    if layer.unconditional_transform is not None:
+        for part, flipped in _flatten(layer.unconditional_transform, inverted):
+            inner += [acting(step, constant, dim) for step in _steps(part, flipped, len(constant))]
+    return inner + coupling if inverted else coupling + inner
 
 
-def _context_features(layer) -> int:
-    context_layer = getattr(layer.autoregressive_net, "context_layer", None)
-    return 0 if context_layer is None else context_layer.weight.shape[1]
+def _affine_coupling(layer, constant, transformed, inverted: bool) -> ir.Autoregressive:
+    import torch
+
+    name, count = type(layer).__name__, len(transformed)
+    raw = torch.as_tensor(scales.RAW)
+    shifts = torch.full((len(raw), count), scales.SHIFT, dtype=torch.float64)
+    additive = layer._transform_dim_multiplier() == 1
+    parameters = shifts if additive else torch.cat([shifts, raw[:, None].expand(shifts.shape)], dim=1)
+    candidates = [scales.ONE] if additive else scales.nflows_candidates(1e-3)
+    scale = scales.of_affine(lambda x: layer._coupling_transform_forward(x, parameters), count, candidates, name)
+    dim = len(constant) + count
+    layers = linear_output(reading(coupling_net(layer.transform_net, len(constant)), constant, dim))
+    output, transformer = layers[-1], ir.Additive()
+    _require_outputs(output, layer._transform_dim_multiplier() * count, name)
+    if not additive:
+        reordered(output, np.arange(2 * count).reshape(2, count).T.reshape(-1))
+        scales.fold(scale, output)
+        transformer = ir.Affine(scale.scale, scale.p)
+    return ir.Autoregressive(layers, transformer, Reads.NOISE if inverted else Reads.DATA, transformed, name)
 
 
-def _made(made) -> list:
-    """Section 4.2 of Germain et al. 2015 with the residual blocks and the context of nflows."""
-    for attribute in ("initial_layer", "blocks", "final_layer"):
-        if not hasattr(made, attribute):
-            return refuse(made, "networks with the layers of nflows' MADE")
-    layers: list[ir.Layer] = []
-    initial = masked_linear(made.initial_layer, ir.READ)
-    if hasattr(made, "context_layer"):
-        context = made.context_layer
-        layers.append(activated(ir.Layer(array(context.bias), context_weight=array(context.weight)), made.activation))
-        initial.add.append(ir.Add(0))
-    layers.append(initial if made.use_residual_blocks else activated(initial, made.activation))
-    for block in made.blocks:
-        if "MaskedResidualBlock" in names(block):
-            _residual_block(layers, block)
-        elif "MaskedFeedforwardBlock" in names(block):
-            _feedforward_block(layers, block)
-        else:
-            refuse(block, "MaskedFeedforwardBlock and MaskedResidualBlock")
-    layers.append(masked_linear(made.final_layer, len(layers) - 1))
-    return layers
-
-
-def _feedforward_block(layers: list, block) -> None:
-    """activation(W batch_norm(h) + b): the normalisation folds into W and b."""
-    layer = masked_linear(block.linear, len(layers) - 1)
-    if block.batch_norm is not None:
-        scale, shift = _batch_norm(block.batch_norm)
-        layer.bias = layer.bias + (layer.weight * layer.mask) @ shift
-        layer.weight = layer.weight * scale
-    layers.append(activated(layer, block.activation))
-
-
-def _residual_block(layers: list, block) -> None:
-    """h + W2 activation(norm1(W1 activation(norm0(h)) + context)): norm1 folds into W1, norm0 scales an added layer."""
-    h = len(layers) - 1
-    width = layers[h].width
-    normalise = [None, None]
-    if block.use_batch_norm:
-        normalise = [_batch_norm(norm) for norm in block.batch_norm_layers]
-    scale, shift = normalise[0] or (None, np.zeros(width))
-    layers.append(activated(ir.Layer(shift, add=[ir.Add(h, scale)]), block.activation))
-    inner = masked_linear(block.linear_layers[0], len(layers) - 1)
-    if hasattr(block, "context_layer"):
-        inner.bias = inner.bias + array(block.context_layer.bias)
-        inner.context_weight = array(block.context_layer.weight)
-    if normalise[1]:
-        scale, shift = normalise[1]
-        inner.bias = scale * inner.bias + shift
-        inner.weight = scale[:, None] * inner.weight
-        if inner.context_weight is not None:
-            inner.context_weight = scale[:, None] * inner.context_weight
-    layers.append(activated(inner, block.activation))
-    layers.append(masked_linear(block.linear_layers[1], len(layers) - 1, add=[ir.Add(h)]))
-
-
-def _batch_norm(norm) -> tuple:
-    """Scale and shift of a BatchNorm1d in evaluation mode."""
-    if norm.running_var is None:
-        raise ExportError(
-            "BatchNorm1d without running statistics depends on the batch; it is not a flow of single rows"
-        )
-    scale = 1 / np.sqrt(array(norm.running_var) + norm.eps)
-    if norm.weight is not None:
-        scale = scale * array(norm.weight)
-    shift = -array(norm.running_mean) * scale
-    return scale, shift if norm.bias is None else shift + array(norm.bias)
+def _require_outputs(output: ir.Layer, expected: int, name: str) -> None:
+    if output.width != expected:
+        raise ExportError(f"{name}: the network has {output.width} outputs, not {expected}")

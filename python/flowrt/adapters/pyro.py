@@ -16,15 +16,19 @@ from .. import ir
 from ..errors import ExportError
 from ..format.codes import Form, Reads, Scale
 from .live import Live, normal_log_prob
-from .modules import activated, array, concatenated_linear, context_size, masked_linear, names, refuse, reordered
+from .modules import affine_map, array, concatenated_linear, context_size, inverted_if, names, refuse, reordered
+from .networks import alternating, perceptron
+from .subset import reading
 
 framework = "pyro"
 
-_AFFINE, _CONDITIONAL = "AffineAutoregressive", "ConditionalAffineAutoregressive"
+_AUTOREGRESSIVE = {"AffineAutoregressive", "ConditionalAffineAutoregressive"}
+_COUPLING = {"AffineCoupling", "ConditionalAffineCoupling"}
+_LINEAR = {"Householder", "LowerCholeskyAffine"}
 _INVERSE = {"_InverseTransform", "Inverse"}  # torch's class, whose name zuko changes when it is imported
 _SUPPORTED = (
-    "AffineAutoregressive, ConditionalAffineAutoregressive, their .inv, Permute, BatchNorm and AffineTransform, with a "
-    "diagonal Normal as base"
+    "AffineAutoregressive, AffineCoupling, their conditional forms, Permute, BatchNorm, Householder, "
+    "LowerCholeskyAffine, AffineTransform and the .inv of all, with a diagonal Normal as base"
 )
 
 
@@ -40,8 +44,7 @@ def describe(model, context_dim: int | None = None) -> ir.Flow:
     transforms = list(_flatten(model, inverted=False))
     dim = _dim(model, transforms)
     steps = [_step(transform, inverted, dim) for transform, inverted in reversed(transforms)]
-    contexts = [transform.nn.context_dim for transform, _ in transforms if _CONDITIONAL in names(transform)]
-    context = context_size(contexts, context_dim)
+    context = context_size(steps, context_dim)
     name = "list of transforms" if _is_list(model) else type(model).__name__
     return ir.Flow(dim, context, steps, _base(model, dim), framework=framework, model=name)
 
@@ -55,7 +58,7 @@ def live(model, dtype) -> Live:
     def run(values, context, to_noise: bool):
         log_det = 0.0
         for transform, inverted in reversed(pairs) if to_noise else pairs:
-            if _CONDITIONAL in names(transform):
+            if hasattr(transform, "condition"):
                 transform = transform.condition(context)
             backwards = inverted != to_noise
             result = transform._inverse(values) if backwards else transform._call(values)
@@ -113,7 +116,7 @@ def _copied(transform, dtype):
             setattr(result, name, empty)
     if hasattr(result, "eval"):
         return result.to(dtype).eval()
-    for name in ("loc", "scale"):  # torch's AffineTransform, which is no module
+    for name in ("loc", "scale", "scale_tril"):  # transforms that are no modules
         if hasattr(getattr(result, name, None), "to"):
             setattr(result, name, getattr(result, name).to(dtype))
     return result
@@ -144,12 +147,16 @@ def _base(model, dim: int):
 def _dim(model, transforms) -> int:
     for transform, _ in transforms:
         network = getattr(transform, "arn", getattr(transform, "nn", None))
+        if hasattr(transform, "split_dim") and hasattr(network, "param_dims"):
+            return transform.split_dim + network.param_dims[0]
         if hasattr(network, "input_dim"):
             return network.input_dim
         if "Permute" in names(transform):
             return len(transform.permutation)
-        if "BatchNorm" in names(transform):
+        if names(transform) & {"BatchNorm", "Householder"}:
             return transform.input_dim
+        if "LowerCholeskyAffine" in names(transform):
+            return len(transform.loc)
     shape = _normal(model).loc.shape if hasattr(model, "base_dist") else ()
     if len(shape) != 1:
         raise ExportError(f"the number of features of {type(model).__name__} cannot be told from its transforms")
@@ -161,11 +168,11 @@ def _dim(model, transforms) -> int:
 
 def _step(transform, inverted: bool, dim: int):
     kinds, name = names(transform), type(transform).__name__
-    if _CONDITIONAL in kinds:
-        options = transform.condition(_zero_context(transform.nn))
-        return _affine_autoregressive(transform.nn, options, inverted, dim, name)
-    if _AFFINE in kinds:
-        return _affine_autoregressive(transform.arn, transform, inverted, dim, name)
+    if kinds & (_AUTOREGRESSIVE | _COUPLING):
+        network = transform.arn if hasattr(transform, "arn") else transform.nn
+        options = transform.condition(_zero_context(network)) if hasattr(transform, "condition") else transform
+        make = _affine_coupling if kinds & _COUPLING else _affine_autoregressive
+        return make(network, options, inverted, dim, name)
     if "Permute" in kinds and transform.dim == -1:
         index = array(transform.permutation).astype(np.int64)
         return ir.Permutation(index if inverted else np.argsort(index), name)
@@ -176,11 +183,12 @@ def _step(transform, inverted: bool, dim: int):
     elif "AffineTransform" in kinds:
         scale = 1 / array(transform.scale)
         shift = -array(transform.loc) * scale
+    elif kinds & _LINEAR:
+        matrix, shift = affine_map(_float64(transform)._call, dim)
+        return inverted_if(ir.Linear(matrix, shift, name), not inverted)
     else:
         return refuse(transform, _SUPPORTED)
-    if inverted:
-        scale, shift = 1 / scale, -shift / scale
-    return ir.Diagonal(np.broadcast_to(scale, (dim,)), np.broadcast_to(shift, (dim,)), name)
+    return inverted_if(ir.Diagonal(np.broadcast_to(scale, (dim,)), np.broadcast_to(shift, (dim,)), name), inverted)
 
 
 def _affine_autoregressive(network, options, inverted: bool, dim: int, name: str) -> ir.Autoregressive:
@@ -197,23 +205,37 @@ def _affine_autoregressive(network, options, inverted: bool, dim: int, name: str
     return ir.Autoregressive(layers, transformer, Reads.DATA if inverted else Reads.NOISE, name=name)
 
 
+def _affine_coupling(network, options, inverted: bool, dim: int, name: str) -> ir.Autoregressive:
+    """The first `split_dim` coordinates stay as they are and parametrise the others."""
+    if not hasattr(network, "layers") or not hasattr(network, "f") or network.count_params != 2:
+        return refuse(network, "DenseNN and ConditionalDenseNN with two parameters")
+    if options.dim != -1:
+        raise ExportError(f"{name} splits dimension {options.dim}; a flow of vectors splits dimension -1")
+    constant, transformed = np.split(np.arange(dim), [options.split_dim])
+    transformer = ir.Affine(Scale.EXP_CLAMPED, (options.log_scale_min_clip, options.log_scale_max_clip))
+    layers = reading(_network(network), constant, dim)
+    return ir.Autoregressive(layers, transformer, Reads.DATA if inverted else Reads.NOISE, transformed, name)
+
+
+def _float64(transform):
+    import torch
+
+    return _copied(transform, torch.float64)
+
+
 def _zero_context(network):
     import torch
 
-    return torch.zeros(network.context_dim)
+    return torch.zeros(getattr(network, "context_dim", 0))
 
 
 def _network(network) -> list:
-    """Masked linear layers with one activation, and optionally a masked linear map from the input to the output."""
+    """A perceptron, and optionally a linear map from its input to its output."""
     contexts, variables = slice(0, network.context_dim), slice(network.context_dim, None)
-    modules = list(network.layers)
-    layers = [concatenated_linear(modules[0], variables, contexts)]
-    layers += [masked_linear(module, i) for i, module in enumerate(modules[1:])]
-    for layer in layers[:-1]:
-        activated(layer, network.f)
+    layers = perceptron(alternating(network.layers, network.f), variables, contexts)
     interleaved = np.arange(layers[-1].width).reshape(2, -1).T.reshape(-1)  # all t, then all a, becomes t, a of each
     reordered(layers[-1], interleaved)
-    if network.skip_layer is not None:
+    if getattr(network, "skip_layer", None) is not None:
         skip = concatenated_linear(network.skip_layer, variables, contexts)
         reordered(skip, interleaved)
         layers.insert(-1, skip)

@@ -8,9 +8,12 @@ import numpy as np
 
 from ..errors import ExportError
 from ..format.codes import NO_PARAMETERS, Scale
+from ..ir import Layer
 from ..reference import functions
+from .modules import array
 
 RAW = np.concatenate([[-40.0], np.linspace(-12, 12, 97), [40.0]])  # raw scale parameters to probe a formula with
+SHIFT = 0.75  # the shift parameter beside them
 _TOLERANCE = 1e-7  # frameworks replace softplus by its asymptote for large arguments
 
 
@@ -26,6 +29,9 @@ class ScaleFunction(NamedTuple):
         return functions.log_scale(self.scale, self.gain * a + self.offset, (*self.p, *NO_PARAMETERS)[:8])
 
 
+ONE = ScaleFunction(Scale.EXP, gain=0.0)  # s(a) = 1: an additive step
+
+
 def nflows_candidates(epsilon: float) -> list:
     """Scale functions of nflows, its older releases and its forks."""
     return [
@@ -35,6 +41,33 @@ def nflows_candidates(epsilon: float) -> list:
         ScaleFunction(Scale.EXP),
         *(ScaleFunction(Scale.EXP_TANH, (float(n),), gain=0.5) for n in (1, 2, 3)),  # exp(2 n (sigmoid(a) - 1/2))
     ]
+
+
+def of_affine(evaluate, features: int, candidates: list, name: str) -> ScaleFunction:
+    """The scale function of a live `w = s(a) r + t`, or `ExportError` if it is not that.
+
+    `evaluate(r)` takes rows (n, features) of float64 and gives w and log s summed over features, for a = RAW[row] and
+    t = SHIFT in all features.
+    """
+    import torch
+
+    def at(value: float):
+        with torch.no_grad():
+            return [array(t) for t in evaluate(torch.full((len(RAW), features), value, dtype=torch.float64))]
+
+    (at_zero, log_det), (at_one, _), (at_two, _) = at(0.0), at(1.0), at(2.0)
+    straight = np.allclose(at_two - at_one, at_one - at_zero, rtol=1e-9, atol=1e-9)
+    if not straight or not np.allclose(at_zero, SHIFT):
+        raise ExportError(f"{name} does not compute scale * x + shift")
+    return match((at_one - at_zero)[:, 0], log_det / features, candidates, name)
+
+
+def fold(function: ScaleFunction, output: Layer) -> None:
+    """Folds gain and offset into the raw scales, the odd rows of an output layer, in place."""
+    output.bias[1::2] = function.gain * output.bias[1::2] + function.offset
+    for weight in (output.weight, output.context_weight):
+        if weight is not None:
+            weight[1::2] *= function.gain
 
 
 def match(values: np.ndarray, log_values: np.ndarray, candidates: list, name: str) -> ScaleFunction:

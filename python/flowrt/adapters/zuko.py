@@ -1,7 +1,7 @@
-"""zuko 1.x: `MAF` and other lazy flows made of masked autoregressive affine (or additive) transforms.
+"""zuko 1.x: `MAF`, `NICE`, `RealNVP` and other lazy flows made of affine (or additive) transforms.
 
 zuko transforms map data to noise; `.inv` turns a masked autoregressive transform into an inverse one. The context is
-appended to the variables at the input of the network.
+appended to the variables at the input of the network. The mask of a coupling is true where it changes nothing.
 """
 
 from __future__ import annotations
@@ -13,14 +13,17 @@ from ..errors import ExportError
 from ..format.codes import Reads, Scale
 from . import scales
 from .live import Live, normal_log_prob
-from .modules import activated, array, concatenated_linear, context_size, is_identity, masked_linear, names, refuse
+from .modules import affine_map, array, context_size, inverted_if, names, refuse
+from .networks import perceptron
+from .subset import reading
 
 framework = "zuko"
 
+_LINEAR = {"RotationTransform", "LULinearTransform"}
 _SUPPORTED = (
-    "MaskedAutoregressiveTransform and (for one feature) ElementWiseTransform with MonotonicAffineTransform or "
-    "AdditiveTransform, UnconditionalTransform of an AffineTransform, LazyInverse and LazyComposedTransform, with "
-    "DiagNormal as base"
+    "MaskedAutoregressiveTransform, GeneralCouplingTransform and ElementWiseTransform with MonotonicAffineTransform or "
+    "AdditiveTransform, UnconditionalTransform of an AffineTransform, IdentityTransform, PermutationTransform, "
+    "RotationTransform or LULinearTransform, LazyInverse and LazyComposedTransform, with DiagNormal as base"
 )
 
 
@@ -34,11 +37,10 @@ def describe(model, context_dim: int | None = None) -> ir.Flow:
     base = _base(model.base)
     dim = len(base.mean)
     layers = list(_flatten(model.transform, inverted=False))
-    described = [_step(layer, inverted, dim) for layer, inverted in layers]
-    context = context_size([context for _, context in described], context_dim)
+    steps = [_step(layer, inverted, dim) for layer, inverted in layers]
+    context = context_size(steps, context_dim)
     if np.all(base.mean == 0) and np.all(base.std == 1):
         base = ir.StandardNormal()
-    steps = [step for step, _ in described]
     return ir.Flow(dim, context, steps, base, framework=framework, model=type(model).__name__)
 
 
@@ -50,10 +52,16 @@ def live(model, dtype) -> Live:
         normal = flow.base(context).base_dist
         return normal_log_prob(z, normal.loc, normal.scale)
 
+    def run(transform, values):
+        result, log_slopes = transform.call_and_ladj(values)
+        if log_slopes.shape == values.shape:  # one for each coordinate: a flow of elementwise transforms alone
+            log_slopes = log_slopes.sum(dim=-1)
+        return result, log_slopes
+
     return Live(
         dtype,
-        forward=lambda x, c: flow.transform(c).call_and_ladj(x),
-        inverse=lambda z, c: flow.transform(c).inv.call_and_ladj(z),
+        forward=lambda x, c: run(flow.transform(c), x),
+        inverse=lambda z, c: run(flow.transform(c).inv, z),
         base_log_prob=base_log_prob,
     )
 
@@ -81,35 +89,46 @@ def _base(lazy) -> ir.DiagonalNormal:
     return ir.DiagonalNormal(array(base.base_dist.loc), array(base.base_dist.scale))
 
 
-def _step(layer, inverted: bool, dim: int) -> tuple:
-    """The step of a layer, and the number of context features that it takes."""
+def _step(layer, inverted: bool, dim: int) -> ir.Step:
     kinds = names(layer)
     if "UnconditionalTransform" in kinds:
-        return _affine(layer, inverted, dim), 0
+        return _constant(layer, inverted, dim)
+    transformed = None
     if "MaskedAutoregressiveTransform" in kinds:
-        context = layer.hyper.in_features - dim
-        layers = _network(layer.hyper, slice(0, dim), slice(dim, None))
+        layers = perceptron(layer.hyper, slice(0, dim), slice(dim, None))
+    elif "GeneralCouplingTransform" in kinds:
+        constant, transformed = np.flatnonzero(array(layer.mask)), np.flatnonzero(array(layer.mask) == 0)
+        layers = perceptron(layer.hyper, slice(0, len(constant)), slice(len(constant), None))
+        layers = reading(layers, constant, dim)
     elif "ElementWiseTransform" in kinds and hasattr(layer, "hyper"):
-        context = layer.hyper.in_features
-        layers = _network(layer.hyper, slice(0, 0), slice(0, None))
+        layers = perceptron(layer.hyper, slice(0, 0), slice(0, None))
     elif "ElementWiseTransform" in kinds:
-        context = 0
         layers = [ir.Layer(np.stack([array(phi) for phi in layer.phi], axis=-1).reshape(-1))]
     else:
         return refuse(layer, _SUPPORTED)
     reads = Reads.NOISE if inverted else Reads.DATA
-    return ir.Autoregressive(layers, _transformer(layer), reads, name=type(layer).__name__), context
+    return ir.Autoregressive(layers, _transformer(layer), reads, transformed, type(layer).__name__)
 
 
-def _affine(layer, inverted: bool, dim: int) -> ir.Diagonal:
-    """A constant affine map, such as a standardisation."""
-    transform = layer(None)
-    if "AffineTransform" not in names(transform):
+def _constant(layer, inverted: bool, dim: int) -> ir.Step:
+    """A transform whose parameters depend on nothing, such as a standardisation or a rotation."""
+    import torch
+
+    transform = Live.copy_of(layer, torch.float64)(None)
+    kinds, name = names(transform), type(transform).__name__
+    if "PermutationTransform" in kinds:
+        index = array(transform.order).astype(np.int64)
+        return ir.Permutation(np.argsort(index) if inverted else index, name)
+    if kinds & _LINEAR:
+        step = ir.Linear(*affine_map(transform, dim), name)
+    elif "AffineTransform" in kinds:
+        scale, shift = (np.broadcast_to(array(values), (dim,)) for values in (transform.scale, transform.loc))
+        step = ir.Diagonal(scale, shift, name)
+    elif "IdentityTransform" in kinds:
+        step = ir.Diagonal(np.ones(dim), np.zeros(dim), name)
+    else:
         return refuse(transform, _SUPPORTED)
-    scale, shift = array(transform.scale), array(transform.loc)
-    if inverted:
-        scale, shift = 1 / scale, -shift / scale
-    return ir.Diagonal(np.broadcast_to(scale, (dim,)), np.broadcast_to(shift, (dim,)), type(transform).__name__)
+    return inverted_if(step, inverted)
 
 
 def _transformer(layer):
@@ -142,30 +161,3 @@ def _transformer(layer):
 def _is_scalar(shapes) -> bool:
     return len(shapes) in (1, 2) and all(len(shape) == 0 for shape in shapes)
 
-
-# ---- networks ----
-
-
-def _network(hyper, variables: slice, context: slice) -> list:
-    """A (masked) multi-layer perceptron: linear layers, activations and residual blocks in sequence."""
-    layers: list[ir.Layer] = []
-    for module in hyper:
-        _append(layers, module, lambda linear: concatenated_linear(linear, variables, context))
-    return layers
-
-
-def _append(layers: list, module, first) -> None:
-    """Adds what a module does to the last layer's value. `first` makes the layer that takes the network's input."""
-    if "Residual" in names(module):
-        start = len(layers) - 1
-        for inner in module:
-            _append(layers, inner, first)
-        if layers[-1].add:
-            layers.append(ir.Layer(np.zeros(layers[-1].width), add=[ir.Add(len(layers) - 1)]))
-        layers[-1].add.append(ir.Add(start))
-    elif getattr(module, "weight", None) is not None and module.weight.dim() == 2:
-        layers.append(masked_linear(module, len(layers) - 1) if layers else first(module))
-    elif not is_identity(module):
-        if layers[-1].activation or layers[-1].add:
-            layers.append(ir.Layer(np.zeros(layers[-1].width), add=[ir.Add(len(layers) - 1)]))
-        activated(layers[-1], module)

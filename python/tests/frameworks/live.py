@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 
 import flowrt
 from flowrt import reference
-from flowrt.adapters import choose
+from flowrt.adapters import choose, dtypes
 from flowrt.format import encode
+from flowrt.verify import compare
 
 
 def agree(model, rows=7, seed=0, tolerance=1e-12):
@@ -18,7 +18,7 @@ def agree(model, rows=7, seed=0, tolerance=1e-12):
     """
     adapter = choose(model)
     file = flowrt.compile(adapter.describe(model))
-    live = adapter.live(model, torch.float64)
+    live = adapter.live(model, dtypes(adapter)[1])
     generator = np.random.default_rng(seed)
     context = generator.normal(size=(rows, file.context_dim)) if file.context_dim else None
     x, z = generator.normal(size=(2, rows, file.dim))
@@ -32,3 +32,12 @@ def agree(model, rows=7, seed=0, tolerance=1e-12):
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=tolerance * size)
     flowrt.format.read(encode(file))
     return file
+
+
+def agree_in_c(model):
+    """What libflowrt computes in float32, against the live float64 model, with the limits of `save(verify=True)`."""
+    adapter = choose(model)
+    exact = flowrt.compile(adapter.describe(model))
+    live32, live64 = (adapter.live(model, dtype) for dtype in dtypes(adapter))
+    comparison = compare(encode(exact), exact, live32, live64)
+    assert "libflowrt was not compared" not in comparison.table and comparison.problem is None, comparison

@@ -7,7 +7,7 @@ import pytest
 import torch
 from cases import CASES
 from generate import randomise
-from live import agree
+from live import agree, agree_in_c
 
 import flowrt
 from flowrt.adapters import choose
@@ -20,6 +20,7 @@ def test_file_computes_what_the_framework_computes(name):
     model = CASES[name]()
     randomise(model, 0.5)
     agree(model, tolerance=1e-11)
+    agree_in_c(model)
 
 
 @pytest.mark.parametrize("name", ["nflows_mixed", "zuko_residual_context", "pyro_conditional_mixed"])

@@ -8,10 +8,10 @@ import torch
 from generate import randomise
 from hypothesis import given
 from hypothesis import strategies as st
-from live import agree
+from live import agree, agree_in_c
 from pyro import distributions as pd
 from pyro.distributions import transforms as pt
-from pyro.nn import AutoRegressiveNN, ConditionalAutoRegressiveNN
+from pyro.nn import AutoRegressiveNN, ConditionalAutoRegressiveNN, ConditionalDenseNN, DenseNN
 from torch import nn
 
 import flowrt
@@ -66,6 +66,57 @@ def test_the_clamp_is_read_from_the_live_object():
     assert step.p[:2] == (-1.5, 0.5)
 
 
+@given(
+    features=st.sampled_from([2, 3, 8, 17, 64]),
+    share=st.floats(0, 0.99),
+    context=st.sampled_from([0, 1, 4]),
+    hidden=st.lists(st.integers(1, 20), min_size=1, max_size=3),
+    inverse=st.booleans(),
+    nonlinearity=st.sampled_from([nn.ReLU(), nn.Tanh(), nn.ELU()]),
+)
+def test_every_combination_of_coupling_options(features, share, context, hidden, inverse, nonlinearity):
+    torch.manual_seed(0)
+    split = max(1, int(share * features))
+    sizes = [hidden, [features - split] * 2]
+    if context:
+        network = ConditionalDenseNN(split, context, *sizes, nonlinearity=nonlinearity)
+        transform, distribution = pt.ConditionalAffineCoupling, pd.ConditionalTransformedDistribution
+    else:
+        network = DenseNN(split, *sizes, nonlinearity=nonlinearity)
+        transform, distribution = pt.AffineCoupling, pd.TransformedDistribution
+    layer = transform(split, network, log_scale_min_clip=-0.5, log_scale_max_clip=0.25)
+    model = distribution(normal(features), [pt.Permute(torch.randperm(features)), layer.inv if inverse else layer])
+    randomise(model, 0.8)
+    (step,) = agree(model, rows=3).steps
+    agree_in_c(model)
+    assert step.passthrough == split and step.reads == (Reads.DATA if inverse else Reads.NOISE)
+    assert step.p[:2] == (-0.5, 0.25)
+
+
+def test_couplings_made_by_pyro():
+    model = [pt.affine_coupling(5, [7]), pt.permute(5), pt.affine_coupling(5, [7, 6], split_dim=1).inv]
+    assert agree(model).dim == 5
+    conditional = pd.ConditionalTransformedDistribution(
+        normal(5), [pt.conditional_affine_coupling(5, 2, [7]), pt.affine_coupling(5, [7])]
+    )
+    assert agree(conditional).context_dim == 2
+
+
+@pytest.mark.parametrize("inverse", [False, True])
+@pytest.mark.parametrize("features", [1, 2, 5, 64])
+def test_linear_transforms(features, inverse):
+    lower = torch.eye(features) + 0.2 / features**0.5 * torch.randn(features, features).tril(-1)
+    cholesky = pt.LowerCholeskyAffine(torch.randn(features), lower * torch.empty(features).uniform_(0.5, 2))
+    householder = pt.Householder(features, min(features, 3))
+    for transform in (cholesky, householder):
+        (step,) = agree([transform.inv if inverse else transform]).steps
+        np.testing.assert_allclose(step.matrix @ step.inverse, np.eye(features), atol=1e-12)
+    permute = pt.Permute(torch.randperm(features))
+    transforms = [cholesky, permute, householder] if not inverse else [householder.inv, permute, cholesky.inv]
+    agree(transforms)
+    agree_in_c(transforms)
+
+
 @pytest.mark.parametrize("inverse", [False, True])
 def test_batch_norm(inverse):
     norm = pt.BatchNorm(3)
@@ -104,6 +155,9 @@ def test_a_base_that_is_not_standard():
     file = agree(pd.TransformedDistribution(base, [affine()]))
     assert file.base.base == BaseKind.DIAGONAL_NORMAL
     np.testing.assert_array_equal(file.base.mean, [0.5, 1.0, -1.0])
+    independent = pd.TransformedDistribution(base.to_event(1), [affine()])
+    assert agree(independent).base.base == BaseKind.DIAGONAL_NORMAL
+    agree_in_c(independent)
 
 
 def test_affine_transforms_of_torch():
@@ -132,6 +186,8 @@ def test_other_transforms_are_refused_by_name():
     refused([affine(), pt.Planar(3)], "Planar is not supported; supported are AffineAutoregressive")
     refused([affine(), pt.Spline(3)], "Spline is not supported")
     refused([affine(), torch.distributions.transforms.SigmoidTransform()], "SigmoidTransform is not supported")
+    refused([affine(), pt.conditional_householder(3, 2)], "ConditionalHouseholder is not supported")
+    refused([affine(), pt.MatrixExponential(3)], "MatrixExponential is not supported")
     refused([pt.NeuralAutoregressive(AutoRegressiveNN(3, [8], [4] * 3), hidden_units=4)], "NeuralAutoregressive is not")
 
 
@@ -145,6 +201,19 @@ def test_other_networks_are_refused_by_name():
     layer = affine()
     layer.arn = nn.Linear(3, 6)
     refused([layer, pt.BatchNorm(3)], "Linear is not supported; supported are AutoRegressiveNN")
+
+
+def test_other_networks_of_couplings_are_refused_by_name():
+    refused([pt.AffineCoupling(1, nn.Linear(1, 4)), pt.BatchNorm(3)], "Linear is not supported; supported are DenseNN")
+    conditional = pt.ConditionalAffineCoupling(1, nn.Linear(1, 4))
+    refused([conditional, pt.BatchNorm(3)], "Linear is not supported; supported are DenseNN")
+    three = pt.AffineCoupling(1, DenseNN(1, [4], [2, 2, 2]))
+    refused([three], "DenseNN is not supported; supported are DenseNN and ConditionalDenseNN with two parameters")
+
+
+def test_a_coupling_of_another_dimension_is_refused():
+    layer = pt.affine_coupling((3, 2), [4], dim=-2)
+    refused([layer], "AffineCoupling splits dimension -2")
 
 
 def test_masks_that_are_not_autoregressive_are_refused():

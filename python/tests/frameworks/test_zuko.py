@@ -11,7 +11,7 @@ import zuko
 from generate import randomise
 from hypothesis import given
 from hypothesis import strategies as st
-from live import agree
+from live import agree, agree_in_c
 from torch import nn
 
 import flowrt
@@ -79,11 +79,74 @@ def test_additive():
     assert agree(flow).steps[0].transformer == Transformer.ADDITIVE
 
 
+ADDITIVE = {"univariate": zuko.transforms.AdditiveTransform, "shapes": [()]}
+
+
+@given(
+    features=st.sampled_from([2, 3, 8, 17, 64]),
+    context=st.sampled_from([0, 1, 4]),
+    hidden=st.lists(st.integers(1, 30), min_size=0, max_size=3),
+    randmask=st.booleans(),
+    additive=st.booleans(),
+    inverse=st.booleans(),
+    activation=st.sampled_from([None, nn.Tanh, nn.ELU]),
+)
+def test_every_combination_of_coupling_options(features, context, hidden, randmask, additive, inverse, activation):
+    torch.manual_seed(0)
+    model = zuko.flows.NICE(
+        features,
+        context,
+        transforms=2,
+        randmask=randmask,
+        hidden_features=hidden,
+        activation=activation,
+        **(ADDITIVE if additive else {}),
+    )
+    if inverse:
+        model = zuko.lazy.Flow(model.transform.inv, model.base)
+    randomise(model, 0.5)
+    for step in agree(model, rows=3).steps:
+        assert step.transformer == (Transformer.ADDITIVE if additive else Transformer.AFFINE)
+        assert step.reads == (Reads.NOISE if inverse else Reads.DATA)
+        assert step.stage_end.tolist() == [step.passthrough, features]
+    agree_in_c(model)
+
+
+@given(mask=st.lists(st.booleans(), min_size=2, max_size=9).filter(lambda mask: 0 < sum(mask) < len(mask)))
+def test_any_mask(mask):
+    torch.manual_seed(0)
+    layer = zuko.flows.coupling.GeneralCouplingTransform(len(mask), mask=mask, hidden_features=(7,))
+    model = zuko.lazy.Flow([layer], zuko.flows.MAF(len(mask)).base)
+    randomise(model, 0.5)
+    assert agree(model).steps[0].passthrough == sum(mask)
+
+
 def test_a_base_that_is_not_standard():
     flow = zuko.flows.MAF(3, transforms=1)
     flow.base.loc.normal_()
     flow.base.scale.uniform_(0.5, 2)
     assert agree(flow).base.base == BaseKind.DIAGONAL_NORMAL
+    agree_in_c(flow)
+
+
+@pytest.mark.parametrize("buffer", [False, True])
+@pytest.mark.parametrize("inverted", [False, True])
+@pytest.mark.parametrize("features", [1, 2, 5, 64])
+def test_constant_linear_transforms(features, inverted, buffer):
+    near_one = torch.eye(features) + 0.3 / features**0.5 * torch.randn(features, features)
+    lazies = [
+        zuko.lazy.UnconditionalTransform(zuko.transforms.RotationTransform, near_one, buffer=buffer),
+        zuko.lazy.UnconditionalTransform(zuko.transforms.LULinearTransform, near_one, buffer=buffer),
+        constant(zuko.transforms.PermutationTransform, order=torch.randperm(features)),
+        constant(zuko.transforms.IdentityTransform),
+    ]
+    base = zuko.flows.MAF(features).base
+    for lazy in lazies:
+        agree(zuko.lazy.Flow([lazy.inv if inverted else lazy], base))
+    everything = zuko.lazy.LazyComposedTransform(*lazies)
+    flow = zuko.lazy.Flow([everything.inv if inverted else everything], base)
+    agree(flow)
+    agree_in_c(flow)
 
 
 def constant(transform, **parameters):
@@ -112,7 +175,8 @@ def refused(model, text):
 
 def test_other_flows_are_refused_by_name():
     refused(zuko.flows.NSF(3), "MonotonicRQSTransform is not supported")
-    refused(zuko.flows.NICE(3), "GeneralCouplingTransform is not supported")
+    spline = {"univariate": zuko.transforms.MonotonicRQSTransform, "shapes": [(4,), (4,), (3,)]}
+    refused(zuko.flows.NICE(3, **spline), "MonotonicRQSTransform is not supported")
     refused(zuko.flows.NAF(3), "is not supported")
     refused(zuko.flows.GF(3), "is not supported")
     flow = zuko.flows.MAF(3)

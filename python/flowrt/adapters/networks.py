@@ -1,0 +1,60 @@
+"""Multi-layer perceptrons as frameworks hold them: linear modules, activations and residual blocks in sequence."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .. import ir
+from .modules import activated, array, concatenated_linear, is_identity, masked_linear, names, refuse
+
+
+def perceptron(modules, variables: slice, context: slice) -> list:
+    """The layers of a sequence of live modules and functions.
+
+    `variables` and `context` are the columns of its first linear module that take them.
+    """
+    layers: list[ir.Layer] = []
+    for module in modules:
+        _append(layers, module, lambda linear: concatenated_linear(linear, variables, context))
+    return layers
+
+
+def alternating(linears, activation) -> list:
+    """The modules of a perceptron that has one activation between its linear modules."""
+    return [module for linear in linears for module in (activation, linear)][1:]
+
+
+def linear_output(layers: list) -> list:
+    """The network, with an identity matrix at its end if it does not end with a linear layer, which can be folded."""
+    output = layers[-1]
+    if not output.activation and not output.partners:
+        return layers
+    return [*layers, ir.Layer(np.zeros(output.width), np.eye(output.width), np.eye(output.width) > 0, len(layers) - 1)]
+
+
+def _append(layers: list, module, first) -> None:
+    """Adds what a module does to the last layer's value. `first` makes the layer that takes the network's input."""
+    kinds = names(module)
+    if "Residual" in kinds:
+        if not layers:
+            refuse(module, "networks that begin with a linear module")
+        start = len(layers) - 1
+        for inner in module:
+            _append(layers, inner, first)
+        if layers[-1].add:
+            layers.append(ir.Layer(np.zeros(layers[-1].width), add=[ir.Add(len(layers) - 1)]))
+        layers[-1].add.append(ir.Add(start))
+    elif "Sequential" in kinds:
+        for inner in module:
+            _append(layers, inner, first)
+    elif getattr(module, "weight", None) is not None and module.weight.dim() == 2:
+        layers.append(masked_linear(module, len(layers) - 1) if layers else first(module))
+    elif "ConstScaleLayer" in kinds and layers:
+        width = layers[-1].width
+        layers.append(ir.Layer(np.zeros(width), add=[ir.Add(len(layers) - 1, np.full(width, array(module.scale)))]))
+    elif not is_identity(module):
+        if not layers:
+            refuse(module, "networks that begin with a linear module")
+        if layers[-1].activation or layers[-1].add:
+            layers.append(ir.Layer(np.zeros(layers[-1].width), add=[ir.Add(len(layers) - 1)]))
+        activated(layers[-1], module)

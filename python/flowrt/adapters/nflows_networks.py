@@ -1,0 +1,117 @@
+"""The networks of nflows and its forks: MADE, and the networks of couplings."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .. import ir
+from ..errors import ExportError
+from ..format.codes import Activation
+from .modules import activated, array, bias_of, concatenated_linear, masked_linear, names, refuse
+from .networks import alternating, perceptron
+
+
+def made(net) -> list:
+    """Section 4.2 of Germain et al. 2015 with the residual blocks and the context of nflows."""
+    for attribute in ("initial_layer", "blocks", "final_layer"):
+        if not hasattr(net, attribute):
+            return refuse(net, "networks with the layers of nflows' MADE")
+    layers: list[ir.Layer] = []
+    initial = masked_linear(net.initial_layer, ir.READ)
+    if hasattr(net, "context_layer"):
+        context = net.context_layer
+        layers.append(activated(ir.Layer(array(context.bias), context_weight=array(context.weight)), net.activation))
+        initial.add.append(ir.Add(0))
+    layers.append(initial if net.use_residual_blocks else activated(initial, net.activation))
+    for block in net.blocks:
+        if "MaskedResidualBlock" in names(block):
+            residual_block(layers, block, "added")
+        elif "MaskedFeedforwardBlock" in names(block):
+            feedforward_block(layers, block)
+        else:
+            refuse(block, "MaskedFeedforwardBlock and MaskedResidualBlock")
+    layers.append(masked_linear(net.final_layer, len(layers) - 1))
+    return layers
+
+
+def coupling_net(net, variables: int) -> list:
+    """The network of a coupling, which takes `variables` coordinates and then the context.
+
+    `ResidualNet`, `MLP`, a sequence of linear modules and activations, or a module with one of these as its only part.
+    """
+    first = slice(0, variables), slice(variables, None)
+    if hasattr(net, "initial_layer") and hasattr(net, "blocks") and hasattr(net, "final_layer"):
+        layers = [concatenated_linear(net.initial_layer, *first)]
+        for block in net.blocks:
+            if "ResidualBlock" not in names(block):
+                refuse(block, "ResidualBlock")
+            residual_block(layers, block, "gate")
+        return [*layers, masked_linear(net.final_layer, len(layers) - 1)]
+    if hasattr(net, "_input_layer") and hasattr(net, "_hidden_layers") and hasattr(net, "_output_layer"):
+        modules = alternating([net._input_layer, *net._hidden_layers, net._output_layer], net._activation)
+        return perceptron([*modules, net._activation] if net._activate_output else modules, *first)
+    if "Sequential" in names(net) or getattr(net, "weight", None) is not None:
+        return perceptron([net], *first)
+    parts = list(net.children())
+    if len(parts) != 1:
+        return refuse(net, "ResidualNet, MLP, Sequential, and modules with one of these as their only part")
+    return coupling_net(parts[0], variables)
+
+
+def feedforward_block(layers: list, block) -> None:
+    """activation(W batch_norm(h) + b): the normalisation folds into W and b."""
+    layer = masked_linear(block.linear, len(layers) - 1)
+    if block.batch_norm is not None:
+        scale, shift = _batch_norm(block.batch_norm)
+        layer.bias = layer.bias + (layer.weight * layer.mask) @ shift
+        layer.weight = layer.weight * scale
+    layers.append(activated(layer, block.activation))
+
+
+def residual_block(layers: list, block, context: str | None) -> None:
+    """h + W2 activation(norm1(W1 activation(norm0(h)) + context)), if the `context` is "added".
+
+    A context that is a "gate" acts on what is added to h, `h + sigmoid(context) * W2 activation(...)`; one that is None
+    is never passed to the network. norm1 folds into W1, norm0 scales an added layer.
+    """
+    h = len(layers) - 1
+    width = layers[h].width
+    normalise = [None, None]
+    if block.use_batch_norm:
+        normalise = [_batch_norm(norm) for norm in block.batch_norm_layers]
+    scale, shift = normalise[0] or (None, np.zeros(width))
+    layers.append(activated(ir.Layer(shift, add=[ir.Add(h, scale)]), block.activation))
+    inner = masked_linear(block.linear_layers[0], len(layers) - 1)
+    if context == "added" and hasattr(block, "context_layer"):
+        inner.bias = inner.bias + array(block.context_layer.bias)
+        inner.context_weight = array(block.context_layer.weight)
+    if normalise[1]:
+        scale, shift = normalise[1]
+        inner.bias = scale * inner.bias + shift
+        inner.weight = scale[:, None] * inner.weight
+        if inner.context_weight is not None:
+            inner.context_weight = scale[:, None] * inner.context_weight
+    layers.append(activated(inner, block.activation))
+    outer = masked_linear(block.linear_layers[1], len(layers) - 1)
+    if context == "gate" and hasattr(block, "context_layer"):
+        linear = block.context_layer
+        gate = ir.Layer(bias_of(linear), context_weight=array(linear.weight), activation=Activation.SIGMOID)
+        outer.gate = len(layers)
+        layers += [gate, outer]
+        layers.append(ir.Layer(np.zeros(width), add=[ir.Add(h), ir.Add(len(layers) - 1)]))
+    else:
+        outer.add.append(ir.Add(h))
+        layers.append(outer)
+
+
+def _batch_norm(norm) -> tuple:
+    """Scale and shift of a BatchNorm1d in evaluation mode."""
+    if norm.running_var is None:
+        raise ExportError(
+            "BatchNorm1d without running statistics depends on the batch; it is not a flow of single rows"
+        )
+    scale = 1 / np.sqrt(array(norm.running_var) + norm.eps)
+    if norm.weight is not None:
+        scale = scale * array(norm.weight)
+    shift = -array(norm.running_mean) * scale
+    return scale, shift if norm.bias is None else shift + array(norm.bias)

@@ -58,13 +58,13 @@ public func flowrt_model_get_info(
   let info: UnsafeMutablePointer<flowrt_model_info>? = info
   guard let model, let target = info else { return FLOWRT_ERR_ARGUMENT }
   guard let view = openView(model)?.pointee else { return FLOWRT_ERR_MODEL }
-  let room = Int(target.pointee.struct_size)
-  if room < 8 { return FLOWRT_ERR_ARGUMENT }
+  let size = MemoryLayout<flowrt_model_info>.size
+  let bytes = min(Int(truncatingIfNeeded: min(target.pointee.struct_size, 4096)), size)
+  if bytes < 8 { return FLOWRT_ERR_ARGUMENT }
   var facts = flowrt_model_info(
     struct_size: target.pointee.struct_size, dim: view.dim, context_dim: view.context_dim, step_count: view.step_count,
     format_version: view.format_version, cpu_level: view.level, parameter_count: view.parameter_count,
     data_size: view.data_size, metadata_offset: view.data_size &- view.metadata_size, metadata_size: view.metadata_size)
-  let bytes = min(room, MemoryLayout<flowrt_model_info>.size)
   withUnsafeBytes(of: &facts) { UnsafeMutableRawPointer(target).copyMemory(from: $0.baseAddress!, byteCount: bytes) }
   return FLOWRT_OK
 }

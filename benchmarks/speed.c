@@ -9,7 +9,7 @@
  *
  *   speed [level [rounds]]
  */
-#define _POSIX_C_SOURCE 200112L
+
 #include "../Tests/c/support/call.h"
 #include <time.h>
 

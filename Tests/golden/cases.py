@@ -68,7 +68,9 @@ def real_nvp(features=5, hidden=16, layers=3, blocks=1, **options):
     return SimpleRealNVP(features, hidden, layers, blocks, **options)
 
 
-def residual_coupling(mask=(1, -1, 1, -1), kind=nt.AffineCouplingTransform, context=None, unconditional=None, **options):
+def residual_coupling(
+    mask=(1, -1, 1, -1), kind=nt.AffineCouplingTransform, context=None, unconditional=None, **options
+):
     def network(inputs, outputs):
         return ResidualNet(inputs, outputs, 16, context_features=context, num_blocks=1, **options)
 

@@ -14,8 +14,8 @@ from ..format.codes import Reads
 from . import scales
 from .live import Live
 from .modules import affine_map, array, context_size, inverted_if, names, refuse, reordered
-from .nflows_networks import coupling_net, made
 from .networks import linear_output
+from .nflows_networks import coupling_net, made
 from .subset import acting, reading
 
 framework = "nflows"

@@ -160,4 +160,3 @@ def _transformer(layer):
 
 def _is_scalar(shapes) -> bool:
     return len(shapes) in (1, 2) and all(len(shape) == 0 for shape in shapes)
-

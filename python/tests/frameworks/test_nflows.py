@@ -10,21 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from live import agree, agree_in_c
 from nflows import transforms as nt
-from nflows.distributions import ConditionalDiagonalNormal, DiagonalNormal, StandardNormal
-from nflows.flows import Flow, MaskedAutoregressiveFlow, SimpleRealNVP
-from nflows.nn.nets import MLP, ResidualNet
+from nflows.distributions import ConditionalDiagonalNormal, DiagonalNormal
+from nflows.flows import Flow, MaskedAutoregressiveFlow
+from nflows_models import SCALES, affine, flow, refused, residual_net
 from torch import nn
 
 import flowrt
-from flowrt.format.codes import BaseKind, Form, Reads, Scale, Transformer
-
-
-def flow(*transforms, features=3, **options):
-    return Flow(nt.CompositeTransform(list(transforms)), StandardNormal([features]), **options)
-
-
-def affine(features=3, hidden=8, **options):
-    return nt.MaskedAffineAutoregressiveTransform(features, hidden, **options)
+from flowrt.format.codes import BaseKind, Form, Reads, Scale
 
 
 @given(
@@ -107,185 +99,12 @@ def test_diagonal_normal_base():
     nn.init.normal_(base.log_std_)
     file = agree(Flow(affine(), base))
     assert file.base.base == BaseKind.DIAGONAL_NORMAL
+    agree_in_c(Flow(affine(), base))
 
 
 def test_scalar_pointwise_affine():
     file = agree(flow(nt.PointwiseAffineTransform(0.5, 2.0), affine()))
     np.testing.assert_array_equal(file.steps[0].scale, [2.0, 2.0, 2.0])
-
-
-# ---- couplings ----
-
-COUPLINGS = {"affine": nt.AffineCouplingTransform, "additive": nt.AdditiveCouplingTransform}
-
-
-def residual_net(hidden=8, **options):
-    return lambda inputs, outputs: ResidualNet(inputs, outputs, hidden, **options)
-
-
-def coupling(mask=(-1, 1, 1), network=None, kind=nt.AffineCouplingTransform, unconditional=None):
-    return kind(torch.tensor(mask), network or residual_net(), unconditional)
-
-
-@given(
-    mask=st.lists(st.sampled_from([-1, 1]), min_size=2, max_size=64).filter(lambda mask: len({*mask}) == 2),
-    context=st.sampled_from([None, 1, 4]),
-    hidden=st.integers(1, 40),
-    blocks=st.integers(0, 3),
-    batch_norm=st.booleans(),
-    inverse=st.booleans(),
-    kind=st.sampled_from(list(COUPLINGS.values())),
-    activation=st.sampled_from([torch.relu, torch.tanh, nn.ELU(), nn.functional.silu]),
-)
-def test_every_combination_of_coupling_options(mask, context, hidden, blocks, batch_norm, inverse, kind, activation):
-    torch.manual_seed(0)
-    network = residual_net(
-        hidden, context_features=context, num_blocks=blocks, use_batch_norm=batch_norm, activation=activation
-    )
-    layer = coupling(mask, network, kind)
-    features = len(mask)
-    model = flow(
-        nt.RandomPermutation(features), nt.InverseTransform(layer) if inverse else layer, features=features
-    )
-    randomise(model, 0.2)
-    file = agree(model, rows=3)
-    agree_in_c(model)
-    (step,) = file.steps
-    assert step.passthrough == mask.count(-1)
-    assert step.stage_end.tolist() == [mask.count(-1), features]
-
-
-@given(features=st.sampled_from([2, 3, 8, 17, 64]), preserving=st.booleans(), norm=st.booleans())
-def test_simple_real_nvp(features, preserving, norm):
-    torch.manual_seed(0)
-    model = SimpleRealNVP(features, 12, 3, 2, preserving, batch_norm_within_layers=norm, batch_norm_between_layers=norm)
-    randomise(model, 0.3)
-    kinds = {Transformer.ADDITIVE if preserving else Transformer.AFFINE}
-    assert {step.transformer for step in agree(model).steps if hasattr(step, "transformer")} == kinds
-    agree_in_c(model)
-
-
-def test_a_mask_that_transforms_nothing_is_the_identity():
-    assert len(agree(flow(coupling((-1, 0, -1)), affine())).steps) == 1
-
-
-def test_the_scale_of_a_coupling_is_read_from_the_live_object():
-    step = agree(flow(coupling())).steps[0]
-    assert step.scale == Scale.SIGMOID and step.p[0] == 1e-3
-
-    class Activated(nt.AffineCouplingTransform):
-        """Newer releases and forks take the scale function as an option."""
-
-        def _scale_and_shift(self, transform_params):
-            shift, raw = transform_params.chunk(2, dim=1)
-            return self.scale_activation(raw), shift
-
-    for activation, expected in SCALES.values():
-        layer = coupling(kind=Activated, network=Bare)
-        layer.scale_activation = activation
-        randomise(layer, 0.5)
-        assert agree(flow(layer)).steps[0].scale == expected
-    layer.scale_activation = lambda a: 1 + a * a
-    refused(flow(layer), "Activated has a scale function that is not known")
-
-
-class Bare(nn.Linear):
-    """A network without hidden layers, which may see a context."""
-
-    def forward(self, inputs, context=None):
-        return super().forward(inputs if context is None else torch.cat([inputs, context], dim=1))
-
-
-class Perceptron(MLP):
-    def __init__(self, inputs, outputs, context=0, **options):
-        super().__init__([inputs + context], [outputs], [7, 5], **options)
-
-    def forward(self, inputs, context=None):
-        return super().forward(inputs if context is None else torch.cat([inputs, context], dim=1))
-
-
-class Wrapped(nn.Module):
-    def __init__(self, inputs, outputs):
-        super().__init__()
-        hidden = nn.Sequential(nn.Linear(inputs, 7), nn.ELU(), nn.Dropout())
-        self.net = nn.Sequential(hidden, nn.Linear(7, 5, bias=False), nn.Tanh(), nn.Linear(5, outputs))
-
-    def forward(self, inputs, context=None):
-        return self.net(inputs)
-
-
-NETWORKS = {
-    "perceptron": Perceptron,
-    "perceptron with context": lambda i, o: Perceptron(i, o, 2, activation=torch.tanh),
-    "activated perceptron": lambda i, o: Perceptron(i, o, activate_output=True, activation=torch.tanh),
-    "wrapped sequence": Wrapped,
-    "one linear layer": Bare,
-    "one linear layer with context": lambda i, o: Bare(i + 2, o),
-}
-
-
-@pytest.mark.parametrize("kind", COUPLINGS)
-@pytest.mark.parametrize("name", NETWORKS)
-def test_other_networks_of_couplings(name, kind):
-    first, second = (coupling(mask, NETWORKS[name], COUPLINGS[kind]) for mask in ((-1, 1, 1, -1), (1, -1, -1, 1)))
-    model = flow(first, nt.InverseTransform(second), features=4)
-    randomise(model, 0.5)
-    assert agree(model).context_dim == (2 if "context" in name else 0)
-    agree_in_c(model)
-
-
-def both_halves(features):
-    maf = affine(features, 6, context_features=2)
-    return nt.CompositeTransform([nt.ActNorm(features), maf, nt.LULinear(features), nt.ReversePermutation(features)])
-
-
-@pytest.mark.parametrize("inverse", [False, True])
-def test_unconditional_transforms_of_couplings(inverse):
-    layer = coupling((-1, 1, -1, -1, 1), residual_net(context_features=2), unconditional=both_halves)
-    model = flow(nt.InverseTransform(layer) if inverse else layer, nt.RandomPermutation(5), features=5)
-    randomise(model, 0.4)
-    agree(model)
-    agree_in_c(model)
-    refused(flow(coupling(unconditional=lambda features: nt.Tanh())), "Tanh is not supported")
-
-
-# ---- linear layers ----
-
-LINEAR = {
-    "LULinear": nt.LULinear,
-    "QRLinear": lambda features: nt.QRLinear(features, min(features, 3)),
-    "SVDLinear": lambda features: nt.SVDLinear(features, 4 if features > 1 else 2),
-    "NaiveLinear": nt.NaiveLinear,
-    "HouseholderSequence": lambda features: nt.HouseholderSequence(features, min(features, 3)),
-}
-
-
-@pytest.mark.parametrize("features", [1, 2, 5, 17, 64])
-@pytest.mark.parametrize("inverse", [False, True])
-@pytest.mark.parametrize("name", LINEAR)
-def test_linear_layers(name, inverse, features):
-    layer = LINEAR[name](features)
-    randomise(layer, 0.1)
-    for parameter in (parameter for parameter in layer.parameters() if name != "NaiveLinear"):
-        parameter.data *= 0.5
-    layers = [nt.RandomPermutation(features), nt.InverseTransform(layer) if inverse else layer]
-    model = flow(*layers, nt.RandomPermutation(features), features=features)
-    (step,) = agree(model, tolerance=1e-11 if features == 64 else 1e-12).steps
-    agree_in_c(model)
-    np.testing.assert_allclose(step.matrix @ step.inverse, np.eye(features), atol=1e-10)
-    assert agree(layer).dim == features
-
-
-def test_a_linear_layer_that_was_just_used_can_be_saved(tmp_path):
-    """nflows keeps the matrices it has computed, with their gradients, which cannot be copied."""
-    model = flow(nt.LULinear(3, using_cache=True), nt.NaiveLinear(3, using_cache=True)).eval()
-    model.log_prob(torch.randn(2, 3))
-    randomise(model, 0.3)
-    flowrt.save(tmp_path / "flow.flw", model)
-    agree(model)
-
-
-# ---- forks ----
 
 
 class Forked(nt.MaskedAffineAutoregressiveTransform):
@@ -304,25 +123,11 @@ class Forked(nt.MaskedAffineAutoregressiveTransform):
         return (inputs - shift) / scale, -torch.log(scale).sum(dim=1)
 
 
-SCALES = {
-    "older nflows": (lambda a: torch.sigmoid(a + 2) + 1e-3, Scale.SIGMOID),
-    "glasflow wide": (lambda a: torch.clamp(torch.nn.functional.softplus(a) + 1e-3, 0, 3), Scale.SOFTPLUS_CLAMPED),
-    "glasflow log1": (lambda a: torch.exp(2 * (torch.sigmoid(a) - 0.5)), Scale.EXP_TANH),
-    "glasflow log3": (lambda a: torch.exp(6 * (torch.sigmoid(a) - 0.5)), Scale.EXP_TANH),
-    "exp": (torch.exp, Scale.EXP),
-}
-
-
 @pytest.mark.parametrize("name", SCALES)
 def test_scale_functions_of_forks(name):
     transform = Forked(3, 8)
     transform.scale_function, expected = SCALES[name]
     assert agree(flow(transform)).steps[0].scale == expected
-
-
-def refused(model, text):
-    with pytest.raises(flowrt.ExportError, match=text):
-        flowrt.save("never-written.flw", model)
 
 
 def test_an_unknown_scale_function_is_refused():
@@ -388,27 +193,6 @@ UNSUPPORTED = {
 @pytest.mark.parametrize("name", UNSUPPORTED)
 def test_other_transforms_are_refused_by_name(name):
     refused(flow(affine(), UNSUPPORTED[name]()), f"{name} is not supported; supported are MaskedAffineAutoregressive")
-
-
-def test_other_networks_of_couplings_are_refused_by_name():
-    class Two(nn.Module):
-        def __init__(self, inputs, outputs):
-            super().__init__()
-            self.first, self.second = nn.Linear(inputs, 4), nn.Linear(4, outputs)
-
-    refused(flow(coupling(network=Two)), "Two is not supported; supported are ResidualNet, MLP, Sequential")
-    begins = Wrapped(1, 4)
-    begins.net[0] = nn.Tanh()
-    refused(flow(coupling(network=lambda i, o: begins)), "Tanh is not supported; supported are networks that begin")
-    refused(flow(coupling(network=lambda i, o: Wrapped(i, 3))), "the network has 3 outputs, not 4")
-
-
-def test_a_coupling_that_is_not_affine_is_refused():
-    class Cubic(nt.AdditiveCouplingTransform):
-        def _coupling_transform_forward(self, inputs, transform_params):
-            return inputs**3 + transform_params, torch.zeros(len(inputs), dtype=inputs.dtype)
-
-    refused(flow(coupling(kind=Cubic)), "Cubic does not compute scale")
 
 
 def test_other_bases_are_refused_by_name():

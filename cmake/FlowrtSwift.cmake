@@ -18,8 +18,9 @@ execute_process(COMMAND "${FLOWRT_SWIFTC}" --version OUTPUT_VARIABLE flowrt_swif
 if(NOT flowrt_swift_banner MATCHES "Swift version ([0-9]+\\.[0-9]+(\\.[0-9]+)?)")
   message(FATAL_ERROR "${FLOWRT_SWIFTC} does not run: '${FLOWRT_SWIFTC} --version' names no Swift version.")
 endif()
-if(CMAKE_MATCH_1 VERSION_LESS 6.3)
-  message(FATAL_ERROR "${FLOWRT_SWIFTC} is Swift ${CMAKE_MATCH_1}; flowrt needs 6.3 or newer "
+set(flowrt_swift_version "${CMAKE_MATCH_1}")
+if(flowrt_swift_version VERSION_LESS 6.3)
+  message(FATAL_ERROR "${FLOWRT_SWIFTC} is Swift ${flowrt_swift_version}; flowrt needs 6.3 or newer "
                       "(point -DFLOWRT_SWIFTC at a newer one).")
 endif()
 
@@ -77,7 +78,8 @@ foreach(level IN LISTS FLOWRT_LEVELS)
 endforeach()
 list(LENGTH FLOWRT_LEVELS flowrt_level_count)
 flowrt_swift_object(api MODULE Flowrt KEEP ${FLOWRT_API_SYMBOLS}
-                    FLAGS ${FLOWRT_API_OPTIMIZATION} -D FLOWRT_LEVELS_${flowrt_level_count} ${FLOWRT_LEVEL_1_FLAGS})
+                    FLAGS ${FLOWRT_API_OPTIMIZATION} -D FLOWRT_LEVELS_${flowrt_level_count} ${FLOWRT_LEVEL_1_FLAGS}
+                          -Xcc -DFLOWRT_SWIFT_VERSION=${flowrt_swift_version})
 list(APPEND flowrt_objects "${flowrt_object_dir}/api.o")
 
 set(FLOWRT_OBJECT "${flowrt_object_dir}/flowrt.o")

@@ -5,12 +5,15 @@
 #include <stdint.h>
 #include "flowrt_cpu.h"
 
-#define FLOWRT_TEXT_(x) #x
-#define FLOWRT_TEXT(x) FLOWRT_TEXT_(x)
 #define FLOWRT_VERSION_TEXT "0.1.0"
 
-#ifndef FLOWRT_COMPILER
-#define FLOWRT_COMPILER "swift, clang " __clang_version__
+/* The build names the compiler's version. */
+#define FLOWRT_TEXT_(x) #x
+#define FLOWRT_TEXT(x) FLOWRT_TEXT_(x)
+#ifdef FLOWRT_SWIFT_VERSION
+#define FLOWRT_COMPILER "Swift " FLOWRT_TEXT(FLOWRT_SWIFT_VERSION)
+#else
+#define FLOWRT_COMPILER "Swift"
 #endif
 
 static inline const char *flowrt_version_text(void) { return FLOWRT_VERSION_TEXT; }

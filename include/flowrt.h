@@ -58,7 +58,7 @@ typedef enum flowrt_status {
     FLOWRT_ERR_WORKSPACE = -3,  /* workspace_size is below flowrt_workspace_size(model, 1) */
     FLOWRT_ERR_ALIGNMENT = -4,  /* model data or workspace not on FLOWRT_ALIGNMENT bytes, or floats not on 4 */
     /* the file */
-    FLOWRT_ERR_TRUNCATED = -10, /* fewer or more bytes than the file says it has */
+    FLOWRT_ERR_TRUNCATED = -10, /* fewer or more bytes than the file says it has, or than its layers need */
     FLOWRT_ERR_MAGIC = -11,     /* not a .flw file (or a text-mode transfer damaged it) */
     FLOWRT_ERR_VERSION = -12,   /* written for another major version of the format */
     FLOWRT_ERR_FEATURE = -13,   /* well-formed, but needs something that this library does not execute */

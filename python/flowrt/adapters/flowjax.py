@@ -46,7 +46,7 @@ def describe(model, context_dim: int | None = None) -> ir.Flow:
     with _precision(np.float64):
         layers = [layer for part in bijections for layer in _flatten(_copied(part, np.float64), inverted=False)]
         steps = [step for layer, inverted in layers for step in _step(layer, inverted, dim)]
-        density = _base(base, dim)
+        density = _base(_copied(base, np.float64), dim)
     return ir.Flow(dim, context, steps, density, framework=framework, model=type(model).__name__)
 
 
@@ -212,7 +212,7 @@ def _network_of(layer):
 
 def _parameter_count(layer) -> int:
     transformed = layer.shape[0] - getattr(layer, "untransformed_dim", 0)
-    return _network_of(layer).layers[-1].bias.shape[-1] // transformed
+    return _network_of(layer).out_size // transformed
 
 
 # ---- steps ----
@@ -303,11 +303,10 @@ class _Probe:
         self._require(len(parameters))
         _, values, log_values = self._line(-1, scales.RAW)
         at_zero, far_below = (float(self._line(-1, np.array([a]))[1][0]) for a in (0.0, -600.0))
-        above = at_zero - far_below
-        candidates = [
-            scales.ScaleFunction(Scale.EXP, offset=np.log(at_zero)),
-            scales.ScaleFunction(Scale.SOFTPLUS, (far_below,), offset=np.log(np.expm1(above))),
-        ]
+        above, candidates = at_zero - far_below, []
+        if above > 0:
+            candidates.append(scales.ScaleFunction(Scale.EXP, offset=np.log(at_zero)))
+            candidates.append(scales.ScaleFunction(Scale.SOFTPLUS, (far_below,), offset=np.log(np.expm1(above))))
         if 0 < above < 1:
             candidates.append(scales.ScaleFunction(Scale.SIGMOID, (far_below,), offset=np.log(above / (1 - above))))
         return scales.match(values, log_values, candidates, type(self.transformer).__name__)

@@ -64,7 +64,7 @@ def _export(flow, framework, context_dim, verify, notes) -> tuple:
 
 
 def _version(framework: str) -> str:
-    package = {"pyro": "pyro-ppl"}.get(framework, framework)
+    package = {"pyro": "pyro-ppl", "tfp": "tensorflow-probability"}.get(framework, framework)
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:  # a fork or a copy of the framework

@@ -1,0 +1,267 @@
+"""TensorFlow Probability 0.25: `TransformedDistribution`, or a bare bijector with a standard normal base.
+
+Bijectors map noise to data; a `Chain` applies its last bijector first. A `MaskedAutoregressiveFlow` computes
+`z = (x - shift(x)) exp(-log_scale(x))`, its `Invert` is an inverse autoregressive flow. The networks are in
+`tfp_networks`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .. import ir
+from ..errors import ExportError
+from ..format.codes import Form, Reads, Scale
+from . import tfp_networks as networks
+from .evaluation import Evaluation, standard_normal_log_prob
+from .modules import array, names, refuse
+
+framework = "tfp"
+dtypes = (np.float32, np.float64)
+
+_CONDITIONED = {"MaskedAutoregressiveFlow", "RealNVP"}
+_SUPPORTED = (
+    "MaskedAutoregressiveFlow, RealNVP, Permute, Shift, Scale, ScaleMatvecDiag, BatchNormalization, Identity, Invert "
+    "and Chain, with MultivariateNormalDiag or a Sample or Independent of Normal as base"
+)
+
+
+def accepts(model) -> bool:
+    """Whether the object looks like a transformed distribution or a bijector of TensorFlow Probability."""
+    return _is_transformed(model) or "Bijector" in names(model)
+
+
+def describe(model, context_dim: int | None = None) -> ir.Flow:
+    """The model in evaluation mode. Raises `ExportError` with the name of whatever a file cannot hold."""
+    layers, base = _parts(model)
+    dim = _dim(model, layers, base)
+    conditioners = [networks.of(layer, dim) for layer, _ in layers if names(layer) & _CONDITIONED]
+    contexts = {conditioner.context_dim for conditioner in conditioners if conditioner.context_dim}
+    contexts |= set() if context_dim is None else {context_dim}
+    if len(contexts) > 1:
+        raise ExportError(f"layers and context_dim disagree about the length of the context: {sorted(contexts)}")
+    steps = [step for layer, inverted in layers for step in _step(layer, inverted, dim)]
+    context = contexts.pop() if contexts else 0
+    name = type(model).__name__.lstrip("_")
+    return ir.Flow(dim, context, steps, _base(base, dim), framework=framework, model=name)
+
+
+def live(model, dtype) -> Evaluation:
+    """The framework's own evaluation of a copy of the bijectors; `dtype` is a NumPy type."""
+    import tensorflow as tf
+
+    layers, base = _parts(model)
+    dim = _dim(model, layers, base)
+    copies = [(_copied(layer, dim, dtype), inverted, _takes_context(layer, dim)) for layer, inverted in layers]
+    density = None if base is None else _copied_base(base, dtype)
+
+    def run(values, context, to_noise: bool):
+        values, log_det = tf.constant(values, dtype=dtype), 0.0
+        for layer, inverted, conditional in copies if to_noise else reversed(copies):
+            given = {"conditional_input": tf.constant(context, dtype=dtype)} if conditional else {}
+            way = "forward" if inverted == to_noise else "inverse"
+            slope = getattr(layer, f"{way}_log_det_jacobian")(values, event_ndims=1, **given)
+            values, log_det = getattr(layer, way)(values, **given), log_det + slope
+        return values, log_det
+
+    def base_log_prob(z):
+        return standard_normal_log_prob(z) if density is None else density.log_prob(tf.constant(z, dtype=dtype))
+
+    return Evaluation(
+        forward=lambda x, c: run(x, c, to_noise=True),
+        inverse=lambda z, c: run(z, c, to_noise=False),
+        base_log_prob=base_log_prob,
+    )
+
+
+# ---- walking ----
+
+
+def _is_transformed(model) -> bool:
+    return "Distribution" in names(model) and hasattr(model, "bijector") and hasattr(model, "distribution")
+
+
+def _parts(model) -> tuple:
+    """(bijector, inverted) from data to noise, and the base; None for a bare bijector."""
+    if not _is_transformed(model):
+        return list(_flatten(model, inverted=False)), None
+    layers = []
+    while _is_transformed(model):
+        layers += _flatten(model.bijector, inverted=False)
+        model = model.distribution
+    return layers, model
+
+
+def _flatten(bijector, inverted: bool):
+    """(bijector, inverted) from data to noise; one that is inverted maps data to noise by its `forward`."""
+    kinds = names(bijector)
+    if kinds & {"Invert", "_Invert"}:
+        yield from _flatten(bijector.bijector, not inverted)
+    elif kinds & {"Chain", "_Chain"}:
+        parts = list(bijector.bijectors)
+        for part in reversed(parts) if inverted else parts:
+            yield from _flatten(part, inverted)
+    else:
+        yield bijector, inverted
+
+
+def _dim(model, layers: list, base) -> int:
+    if base is not None:
+        if len(base.batch_shape) or len(base.event_shape) != 1:
+            raise ExportError(
+                f"{type(base).__name__} with events of shape {tuple(base.event_shape)} and batches of shape "
+                f"{tuple(base.batch_shape)} is not supported as base; a file holds the density of one vector"
+            )
+        return int(base.event_shape[0])
+    for layer, _ in layers:
+        if "Permute" in names(layer):
+            return len(array(layer.permutation))
+        network = getattr(layer, "_shift_and_log_scale_fn", None)
+        if getattr(network, "event_shape", None):
+            return int(network.event_shape[-1])
+    raise ExportError(f"the number of features of {type(model).__name__} cannot be told from its layers")
+
+
+def _takes_context(layer, dim: int) -> bool:
+    return bool(names(layer) & _CONDITIONED) and networks.of(layer, dim).context_dim > 0
+
+
+# ---- steps ----
+
+
+def _step(layer, inverted: bool, dim: int) -> list:
+    kinds, name = names(layer), type(layer).__name__
+    if "Identity" in kinds:
+        return []
+    if kinds & _CONDITIONED:
+        return _autoregressive(layer, inverted, dim)
+    if "Permute" in kinds and int(layer.axis) == -1:
+        index = array(layer.permutation).astype(np.int64)
+        return [ir.Permutation(index if inverted else np.argsort(index), name)]
+    if "BatchNormalization" in kinds:
+        norm = _built(layer.batchnorm, dim)
+        scale = array(norm.gamma) / np.sqrt(array(norm.moving_variance) + norm.epsilon)
+        shift = (0.0 if norm.beta is None else array(norm.beta)) - array(norm.moving_mean) * scale
+        forward = False
+    else:
+        scale, shift = _affine(layer)
+        forward = True
+    if inverted != forward:
+        scale, shift = 1 / scale, -shift / scale
+    return [ir.Diagonal(np.broadcast_to(scale, (dim,)), np.broadcast_to(shift, (dim,)), name)]
+
+
+def _affine(layer) -> tuple:
+    """Scale and shift of a bijector from noise to data that has nothing else."""
+    kinds = names(layer)
+    if "Shift" in kinds:
+        return np.ones(()), array(layer.shift)
+    if "Scale" in kinds and layer.scale is not None:
+        return array(layer.scale), np.zeros(())
+    if "Scale" in kinds:
+        return np.exp(array(layer.log_scale)), np.zeros(())
+    if "ScaleMatvecDiag" in kinds:
+        return array(layer.scale.diag_part()), np.zeros(())
+    return refuse(layer, _SUPPORTED)
+
+
+def _built(norm, dim: int):
+    """The Keras layer of a BatchNormalization bijector, with its variables."""
+    if not norm.scale:
+        raise ExportError("BatchNormalization with scale=False has no log-determinant in its framework")
+    if not norm.built:
+        norm.build((None, dim))
+    return norm
+
+
+def _autoregressive(layer, inverted: bool, dim: int) -> list:
+    """data = noise * exp(log_scale) + shift, seen from the data: form 1 with the scale exp(-log_scale)."""
+    conditioner = networks.of(layer, dim)
+    *hidden, output = conditioner.layers()
+    output = _parameter_rows(output, conditioner.shift, conditioner.log_scale)
+    if output is None:
+        return []
+    transformer = ir.Additive() if conditioner.log_scale is None else ir.Affine(Scale.EXP, form=Form.SHIFT_THEN_SCALE)
+    reads = Reads.NOISE if inverted else Reads.DATA
+    return [
+        ir.Autoregressive([*hidden, output], transformer, reads, conditioner.transformed, name=type(layer).__name__)
+    ]
+
+
+def _parameter_rows(output: ir.Layer, shift, log_scale):
+    """The output layer with rows t, -log_scale of each coordinate, or -t alone; what is None is zero."""
+    if shift is None and log_scale is None:
+        return None
+    parts = [(shift, -1.0)] if log_scale is None else [(shift, 1.0), (log_scale, -1.0)]
+
+    def pick(values):
+        count = len(shift if shift is not None else log_scale)
+        rows = [np.zeros((count, *values.shape[1:])) if at is None else sign * values[at] for at, sign in parts]
+        return np.stack(rows, axis=1).reshape(-1, *values.shape[1:])
+
+    result = ir.Layer(pick(output.bias), source=output.source)
+    if output.weight is not None:
+        result.weight, result.mask = pick(output.weight), pick(output.mask) != 0
+    if output.context_weight is not None:
+        result.context_weight = pick(output.context_weight)
+    return result
+
+
+# ---- the base ----
+
+
+def _base(base, dim: int):
+    if base is None:
+        return ir.StandardNormal()
+    core = base
+    while names(core) & {"Sample", "_Sample", "Independent", "_Independent"}:
+        core = core.distribution
+    if not names(core) & {"Normal", "MultivariateNormalDiag"}:
+        return refuse(core, _SUPPORTED)
+    mean, std = (np.broadcast_to(array(values), (dim,)) for values in (base.mean(), base.stddev()))
+    if np.all(mean == 0) and np.all(std == 1):
+        return ir.StandardNormal()
+    return ir.DiagonalNormal(mean, std)
+
+
+# ---- copies ----
+
+
+def _copied(layer, dim: int, dtype):
+    """A bijector of another floating-point type, in evaluation mode."""
+    kinds, remake = names(layer), type(layer)
+    if kinds & _CONDITIONED:
+        fields = dict(layer.parameters)
+        fields["shift_and_log_scale_fn"] = networks.of(layer, dim).function_in(dtype)
+        return remake(**fields)
+    if "BatchNormalization" in kinds:
+        norm = _built(layer.batchnorm, dim)
+        copy = type(norm)(axis=norm.axis, epsilon=norm.epsilon, center=norm.center, dtype=np.dtype(dtype).name)
+        copy.build((None, dim))
+        copy.set_weights(norm.get_weights())
+        return remake(batchnorm_layer=copy, training=False)
+    if "Shift" in kinds:
+        return remake(_cast(layer.shift, dtype))
+    if "ScaleMatvecDiag" in kinds:
+        return remake(scale_diag=_cast(layer.scale.diag_part(), dtype))
+    if "Scale" in kinds:
+        return remake(scale=_cast(layer.scale, dtype), log_scale=_cast(layer.log_scale, dtype))
+    return layer
+
+
+def _copied_base(base, dtype):
+    kinds, remake = names(base), type(base)
+    if kinds & {"Sample", "_Sample"}:
+        return remake(_copied_base(base.distribution, dtype), sample_shape=base.sample_shape)
+    if kinds & {"Independent", "_Independent"}:
+        inner = _copied_base(base.distribution, dtype)
+        return remake(inner, reinterpreted_batch_ndims=base.reinterpreted_batch_ndims)
+    if "MultivariateNormalDiag" in kinds:
+        return remake(loc=_cast(base.mean(), dtype), scale_diag=_cast(base.scale.diag_part(), dtype))
+    return remake(_cast(base.loc, dtype), _cast(base.scale, dtype))
+
+
+def _cast(value, dtype):
+    import tensorflow as tf
+
+    return None if value is None else tf.cast(tf.convert_to_tensor(value), dtype)

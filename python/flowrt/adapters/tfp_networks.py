@@ -1,0 +1,323 @@
+"""The networks of TensorFlow Probability's flows: what `shift_and_log_scale_fn` computes, and from which layers.
+
+It is an `AutoregressiveNetwork`, the dense template of `real_nvp_default_template`, or a function of the user that
+takes columns of the output of one such network or of one Keras perceptron. Kernels are (inputs, outputs). No mask is
+stored or applied: a kernel is zero where it is masked.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import types
+from contextlib import contextmanager
+
+import numpy as np
+
+from .. import ir
+from ..errors import ExportError
+from .activations import recognise
+from .modules import array, names, refuse
+
+_SUPPORTED = (
+    "AutoregressiveNetwork, real_nvp_default_template, and functions that return columns of the output of one of them "
+    "or of one Keras perceptron"
+)
+
+
+def of(layer, dim: int) -> Conditioner:
+    """The conditioner of a MaskedAutoregressiveFlow or RealNVP with `dim` features."""
+    function = layer._shift_and_log_scale_fn
+    if function is None:
+        raise ExportError(f"{type(layer).__name__} with a bijector_fn is not supported; pass a shift_and_log_scale_fn")
+    if "RealNVP" not in names(layer):
+        return Conditioner(function, np.arange(dim), np.arange(dim), dim, None)
+    masked = layer._num_masked
+    if masked is None:
+        masked = int(np.round(dim * layer._fraction_masked))
+    split = masked % dim if masked < 0 else masked
+    first, last = np.arange(split), np.arange(split, dim)
+    read, transformed = (last, first) if layer._reverse_mask else (first, last)
+    return Conditioner(function, read, transformed, dim, len(transformed))
+
+
+class Conditioner:
+    """A live `shift_and_log_scale_fn` and the network in it.
+
+    It reads the coordinates `read` and gives parameters of the coordinates `transformed`. `shift` and `log_scale` are
+    the columns of the network's output that hold them, one for each transformed coordinate, or None.
+    """
+
+    def __init__(self, function, read, transformed, dim: int, output_units):
+        self.function = function
+        self.read = read
+        self.transformed = transformed
+        self.dim = dim
+        self._extra = () if output_units is None else (output_units,)
+        self.network = self._found()
+        if not _is_template(self.network) and not self.network.built:
+            self.network.build((None, len(read)))
+        self.context_dim = self.network._conditional_size if getattr(self.network, "_conditional", False) else 0
+        self.shift, self.log_scale = self._columns()
+
+    def layers(self) -> list:
+        """The layers of the network; the last one has its own order of rows."""
+        if "AutoregressiveNetwork" in names(self.network):
+            layers = _autoregressive_layers(self.network)
+        elif _is_template(self.network):
+            layers = _template_layers(self.network)
+        else:
+            layers = _perceptron_layers(self.network)
+        first = layers[0]
+        weight, mask = np.zeros((first.width, self.dim)), np.zeros((first.width, self.dim), dtype=bool)
+        weight[:, self.read], mask[:, self.read] = first.weight, first.mask
+        first.weight, first.mask = weight, mask
+        return layers
+
+    def function_in(self, dtype):
+        """The function with a copy of the network that computes in another floating-point type."""
+        if "AutoregressiveNetwork" in names(self.network):
+            copy = _autoregressive_copy(self.network, dtype)
+        elif _is_template(self.network):
+            copy = _template_copy(self.network, len(self.read), self._extra, dtype)
+        else:
+            copy = _keras_copy(self.network, dtype)
+        return copy if self.network is self.function else _with_network(self.function, self.network, copy)
+
+    def _found(self):
+        if _is_network(self.function) or _is_template(self.function):
+            return self.function
+        if not isinstance(self.function, types.FunctionType):
+            return refuse(self.function, _SUPPORTED)
+        found = {id(value): value for value in _references(self.function).values() if _is_network(value)}
+        if len(found) != 1:
+            raise ExportError(
+                f"{self.function.__name__} uses {len(found)} networks; supported are {_SUPPORTED}"
+            )
+        return next(iter(found.values()))
+
+    def _columns(self) -> tuple:
+        """Which columns of the network's output are the shifts and the log scales, told from random inputs."""
+        import tensorflow as tf
+
+        generator = np.random.default_rng(0)
+        dtype = _dtype(self.network)
+        inputs = tf.constant(generator.normal(size=(5, len(self.read))), dtype=dtype)
+        given = {}
+        if self.context_dim:
+            given["conditional_input"] = tf.constant(generator.normal(size=(5, self.context_dim)), dtype=dtype)
+        if _is_template(self.network):
+            shift, log_scale = self.network(inputs, *self._extra)
+            count = len(self.transformed)
+            return np.arange(count), None if log_scale is None else np.arange(count, 2 * count)
+        outputs = array(self.network(inputs, **given)).reshape(5, -1)
+        result = self.function(inputs, *([] if self.network is self.function else self._extra), **given)
+        if tf.is_tensor(result):
+            if result.shape[-1] != 2:
+                raise ExportError(f"{_name(self.function)} gives {result.shape[-1]} parameters, not 2")
+            result = tf.unstack(result, num=2, axis=-1)
+        return tuple(None if part is None else self._matching(array(part), outputs) for part in result)
+
+    def _matching(self, part: np.ndarray, outputs: np.ndarray) -> np.ndarray:
+        same = np.all(part.reshape(5, -1)[:, :, None] == outputs[:, None, :], axis=0)
+        if not np.all(same.any(axis=1)) or len(same) != len(self.transformed):
+            raise ExportError(
+                f"{_name(self.function)} does not return columns of the output of its network as they are"
+            )
+        return np.argmax(same, axis=1)
+
+
+def _name(function) -> str:
+    return getattr(function, "__name__", type(function).__name__)
+
+
+def _is_template(function) -> bool:
+    return "Template" in names(function) and hasattr(function, "_func")
+
+
+def _is_network(value) -> bool:
+    return bool(names(value) & {"AutoregressiveNetwork", "Sequential", "Functional"}) and hasattr(value, "get_weights")
+
+
+def _references(function) -> dict:
+    """What a function can see by name: its closure and the globals that it uses."""
+    seen = inspect.getclosurevars(function)
+    return {**seen.globals, **seen.nonlocals}
+
+
+def _with_network(function, network, copy):
+    """The function with another network in its closure or its globals."""
+    cells = [
+        types.CellType(copy if cell.cell_contents is network else cell.cell_contents)
+        for cell in function.__closure__ or ()
+    ]
+    used = {name: copy for name, value in _references(function).items() if value is network}
+    result = types.FunctionType(
+        function.__code__, {**function.__globals__, **used}, function.__name__, function.__defaults__, tuple(cells)
+    )
+    result.__kwdefaults__ = function.__kwdefaults__
+    return result
+
+
+def _dtype(network):
+    return "float32" if not network.variables else network.variables[0].dtype
+
+
+# ---- AutoregressiveNetwork ----
+
+
+def _autoregressive_layers(network) -> list:
+    inner = network._network
+    dense = [layer for layer in inner.layers if "Dense" in names(layer)]
+    conditions = {tensor.name for tensor in inner.inputs[1:]}
+    of_context = [layer for layer in dense if layer.input.name in conditions]
+    of_variables = [layer for layer in dense if layer.input.name not in conditions]
+    layers = [_dense(layer, i) for i, layer in enumerate(of_variables)]
+    for layer, context in zip(layers, of_context):  # the first alone, or all of them
+        layer.context_weight = array(context.kernel).T
+    activations = [layer.activation for layer in inner.layers if "Activation" in names(layer)]
+    for layer, activation in zip(layers, activations):
+        layer.activation, layer.a = recognise(activation, _values)
+    return layers
+
+
+def _autoregressive_copy(network, dtype):
+    copy = type(network)(
+        params=network._params,
+        event_shape=network._event_shape,
+        conditional=network._conditional,
+        conditional_event_shape=network._conditional_event_shape,
+        conditional_input_layers=network._conditional_layers,
+        hidden_units=list(network._hidden_units),
+        activation=_converted(network._activation, dtype),
+        use_bias=network._use_bias,
+        dtype=np.dtype(dtype).name,
+    )
+    with _floatx(dtype):  # its activations and sums are layers of the default type, whatever `dtype` says
+        copy.build((None, network._event_size))
+    copy.set_weights(network.get_weights())
+    return copy
+
+
+# ---- real_nvp_default_template ----
+
+
+def _template_options(template) -> dict:
+    options = inspect.getclosurevars(template._func).nonlocals
+    if not {"hidden_layers", "activation", "shift_only"} <= set(options):
+        raise ExportError(f"template {_name(template._func)} is not supported; supported are {_SUPPORTED}")
+    return options
+
+
+def _template_variables(template) -> list:
+    """[kernel, bias or None] of each dense layer, in the order in which they act."""
+    found: dict[int, dict] = {}
+    for variable in template.variables:
+        number, kind = re.search(r"dense(?:_(\d+))?/(kernel|bias):0$", variable.name).groups()
+        found.setdefault(int(number or 0), {})[kind] = variable
+    return [[found[number]["kernel"], found[number].get("bias")] for number in sorted(found)]
+
+
+def _template_layers(template) -> list:
+    options = _template_options(template)
+    layers = [
+        _layer(array(kernel), None if bias is None else array(bias), i)
+        for i, (kernel, bias) in enumerate(_template_variables(template))
+    ]
+    if options["activation"] is not None:
+        for layer in layers[:-1]:
+            layer.activation, layer.a = recognise(options["activation"], _values)
+    return layers
+
+
+def _template_copy(template, inputs: int, extra: tuple, dtype):
+    import tensorflow as tf
+
+    copy = type(template)("copy", template._func)
+    copy(tf.zeros((1, inputs), dtype=dtype), *extra)
+    for ours, theirs in zip(_template_variables(copy), _template_variables(template)):
+        for mine, other in zip(ours, theirs):
+            if mine is not None:
+                mine.assign(tf.cast(other, dtype))
+    return copy
+
+
+# ---- Keras perceptrons ----
+
+
+def _perceptron_layers(network) -> list:
+    """Dense layers and activations in sequence."""
+    layers: list[ir.Layer] = []
+    for layer in network.layers:
+        kinds = names(layer)
+        if kinds & {"InputLayer", "Dropout"}:
+            continue
+        if "Dense" in kinds:
+            layers.append(_dense(layer, len(layers)))
+            layers[-1].activation, layers[-1].a = recognise(layer.activation, _values)
+        elif layers and not layers[-1].activation and not layer.weights:
+            layers[-1].activation, layers[-1].a = recognise(layer, _values)
+        else:
+            return refuse(layer, "perceptrons of Dense layers and activations")
+    if layers[-1].activation:
+        raise ExportError(f"{type(network).__name__} with an activation after its last layer is not supported")
+    return layers
+
+
+def _keras_copy(network, dtype):
+    copy = type(network).from_config(_retyped(network.get_config(), np.dtype(dtype).name))
+    if not copy.built:
+        copy.build(network.input_shape)
+    copy.set_weights(network.get_weights())
+    return copy
+
+
+def _retyped(config, dtype: str):
+    """A Keras configuration with every floating-point type replaced."""
+    if isinstance(config, dict):
+        return {
+            key: dtype if key == "dtype" and str(value).startswith("float") else _retyped(value, dtype)
+            for key, value in config.items()
+        }
+    if isinstance(config, (list, tuple)):
+        return type(config)(_retyped(value, dtype) for value in config)
+    return config
+
+
+# ---- parts of all of them ----
+
+
+def _dense(layer, position: int) -> ir.Layer:
+    return _layer(array(layer.kernel), None if layer.bias is None else array(layer.bias), position)
+
+
+def _layer(kernel: np.ndarray, bias, position: int) -> ir.Layer:
+    weight = kernel.T
+    source = position - 1 if position else ir.READ
+    return ir.Layer(np.zeros(len(weight)) if bias is None else bias, weight, weight != 0, source)
+
+
+@contextmanager
+def _floatx(dtype):
+    """Keras' default floating-point type is another one for a while."""
+    import tf_keras
+
+    before = tf_keras.backend.floatx()
+    tf_keras.backend.set_floatx(np.dtype(dtype).name)
+    try:
+        yield
+    finally:
+        tf_keras.backend.set_floatx(before)
+
+
+def _converted(activation, dtype):
+    """An activation that computes in another floating-point type; a Keras layer casts to its own."""
+    if not hasattr(activation, "get_config"):
+        return activation
+    return type(activation).from_config(_retyped(activation.get_config(), np.dtype(dtype).name))
+
+
+def _values(function, grid: np.ndarray) -> np.ndarray:
+    import tensorflow as tf
+
+    return _converted(function, np.float64)(tf.constant(grid)).numpy()

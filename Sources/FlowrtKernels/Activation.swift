@@ -11,8 +11,8 @@ enum Activation: UInt16 {
   case .identity, .layerNorm: return v  // LayerNorm.swift normalises when all units are there
   case .relu: return atLeast(0, v)
   case .tanh: return tanh(v)
-  case .elu: return select(v .> Lanes(), v, a * expm1OfNegative(atMost(0, v)))
-  case .leakyRelu: return select(v .> Lanes(), v, a * v)
+  case .elu: return ifMore(v, 0, v, a * expm1OfNegative(atMost(0, v)))
+  case .leakyRelu: return ifMore(v, 0, v, a * v)
   case .silu: return v * sigmoid(v)
   case .gelu: return 0.5 * v * (1 + erf(v * 0.707_106_78))
   case .geluTanh: return 0.5 * v * (1 + tanh(0.797_884_56 * fma(0.044_715 * v * v, v, v)))
@@ -58,15 +58,8 @@ private struct AnyActivation: Elementwise {
     if index >= first && index &+ 16 <= end {
       values.store(f(values.lanes(index)), index)
     } else {
-      values.store(f(values.lanes(index)), index, where: lanes(from: index, in: first, end))
+      values.store(f(values.lanes(index)), index, in: first, end)
     }
     index &+= 16
   }
-}
-
-/// Which of floats index ..< index + 16 are in first ..< end.
-@inline(__always) func lanes(from index: Int, in first: Int, _ end: Int) -> LaneMask {
-  let lane = laneNumbers()
-  return (lane .>= LaneBits(repeating: Int32(truncatingIfNeeded: first &- index)))
-    .& (lane .< LaneBits(repeating: Int32(truncatingIfNeeded: end &- index)))
 }

@@ -5,8 +5,7 @@
 /// atan x.
 @inline(never) func atan(_ x: Lanes) -> Lanes {
   let a = magnitude(x)
-  let inverted = a .> Lanes(repeating: 1)
-  let y = select(inverted, 1 / a, a)
+  let y = ifMore(a, 1, 1 / a, a)
   let s = y * y
   var p = fma(s, -1.793_613_9e-3, 1.091_457_25e-2)
   p = fma(p, s, -3.117_778_7e-2)
@@ -19,5 +18,5 @@
   let inner = fma(p * s, y, y)
   // pi/2 in two parts, so that it adds no error of its own.
   let outer = 1.570_796_4 - (inner + 4.371_139e-8)
-  return copySign(select(inverted, outer, inner), x)
+  return copySign(ifMore(a, 1, outer, inner), x)
 }

@@ -37,8 +37,7 @@ private enum Columns<let N: Int> {
         lines[i] += 16
       }
     }
-    let finished = laneNumbers() .< LaneBits(repeating: Int32(truncatingIfNeeded: keep))
-    sums[0] = select(finished, kept, sums[0])
+    sums[0] = flowrt_v_if_between(laneNumbers(), 0, Int32(truncatingIfNeeded: keep), kept, sums[0])
     for i in 0..<N { acc.store(sums[i], i &* 16) }
   }
 }

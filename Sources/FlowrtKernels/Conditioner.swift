@@ -270,7 +270,7 @@ func finishLayer(
   while unit < end {
     for vector in 0..<vectors {
       let index = unit &* rows &+ vector &* 16
-      values.store(value(index, unit), index, where: lanes(from: index, in: first &* rows, end &* rows))
+      values.store(value(index, unit), index, in: first &* rows, end &* rows)
     }
     unit &+= rows == 1 ? 16 : 1
   }

@@ -22,5 +22,5 @@
   g = fma(g, b, 1.127_089_3)
   g = fma(g, b, 3.415_161e-4)
   let outer = copySign(1 - exp(-g), x)
-  return select(a .< Lanes(repeating: 1), inner, outer)
+  return ifLess(a, 1, inner, outer)
 }

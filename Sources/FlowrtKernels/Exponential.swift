@@ -100,7 +100,7 @@ func exp(_ x: Lanes) -> Lanes {
 @inline(never) func sigmoid(_ x: Lanes) -> Lanes {
   let e = exp(-magnitude(x))
   let d = 1 + e
-  let q = select(x .< Lanes(), e, Lanes(repeating: 1)) / d
+  let q = ifLess(x, 0, e, Lanes(repeating: 1)) / d
   // What rounding 1 + e lost, divided by d: near enough, 1 / d = 1 - e / 2.
   let lost = (e - (d - 1)) * fma(e, -0.5, 1)
   return negatedFma(q, lost, q)

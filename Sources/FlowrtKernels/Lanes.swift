@@ -8,7 +8,6 @@ import FlowrtShim
 
 typealias Lanes = SIMD16<Float>
 typealias LaneBits = SIMD16<Int32>
-typealias LaneMask = SIMDMask<SIMD16<Int32>>
 
 let laneCount = 16
 
@@ -29,9 +28,15 @@ let laneCount = 16
 @inline(__always) func bits(_ x: Lanes) -> LaneBits { unsafeBitCast(x, to: LaneBits.self) }
 @inline(__always) func float(_ x: LaneBits) -> Lanes { unsafeBitCast(x, to: Lanes.self) }
 
-/// `yes` where the mask holds, else `no`.
-@inline(__always) func select(_ mask: LaneMask, _ yes: Lanes, _ no: Lanes) -> Lanes {
-  no.replacing(with: yes, where: mask)
+/// `yes` where a < b (a == b), else `no`.
+@inline(__always) func ifLess(_ a: Lanes, _ b: Float, _ yes: Lanes, _ no: Lanes) -> Lanes {
+  flowrt_v_if_less(a, Lanes(repeating: b), yes, no)
+}
+@inline(__always) func ifMore(_ a: Lanes, _ b: Float, _ yes: Lanes, _ no: Lanes) -> Lanes {
+  flowrt_v_if_less(Lanes(repeating: b), a, yes, no)
+}
+@inline(__always) func ifEqual(_ a: Lanes, _ b: Float, _ yes: Lanes, _ no: Lanes) -> Lanes {
+  flowrt_v_if_equal(a, Lanes(repeating: b), yes, no)
 }
 
 /// Limits from one side; a NaN stays a NaN.
@@ -72,8 +77,10 @@ extension UnsafeMutablePointer where Pointee == Float {
   @inline(__always) func store(_ value: Lanes, _ index: Int) {
     UnsafeMutableRawPointer(self + index).storeBytes(of: value, as: Lanes.self)
   }
-  /// Stores only the lanes of `mask`; the other floats keep their values.
-  @inline(__always) func store(_ value: Lanes, _ index: Int, where mask: LaneMask) {
-    store(select(mask, value, lanes(index)), index)
+  /// Stores only those of the floats index ..< index + 16 that are in first ..< end.
+  @inline(__always) func store(_ value: Lanes, _ index: Int, in first: Int, _ end: Int) {
+    let from = Int32(truncatingIfNeeded: first &- index)
+    let to = Int32(truncatingIfNeeded: end &- index)
+    store(flowrt_v_if_between(laneNumbers(), from, to, value, lanes(index)), index)
   }
 }

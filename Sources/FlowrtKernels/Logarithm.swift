@@ -32,17 +32,16 @@ private let ln2Low: Float = -2.121_944_4e-4
 
 @inline(__always) private func log(_ x: Lanes, fused: Bool) -> Lanes {
   // Subnormals have no exponent of their own: scale them up.
-  let small = x .< Lanes(repeating: smallestNormal)
-  let scaled = select(small, x * 0x1p23, x)
+  let scaled = ifLess(x, smallestNormal, x * 0x1p23, x)
   let offset = bits(scaled) &- sqrtHalfBits
   let k = offset &>> 23
   let m = float((offset & 0x007F_FFFF) &+ sqrtHalfBits)
-  let kFloat = flowrt_v_from_int(k) + select(small, Lanes(repeating: -23), Lanes())
+  let kFloat = flowrt_v_from_int(k) + ifLess(x, smallestNormal, Lanes(repeating: -23), Lanes())
   var y = logCore(m - 1, kFloat, fused: fused)
-  y = select(x .== Lanes(), Lanes(repeating: -.infinity), y)
-  y = select(x .< Lanes(), Lanes(repeating: .nan), y)
+  y = ifEqual(x, 0, Lanes(repeating: -.infinity), y)
+  y = ifLess(x, 0, Lanes(repeating: .nan), y)
   // Infinity and NaN come back as they are.
-  return select(x .< Lanes(repeating: .infinity), y, x)
+  return ifLess(x, .infinity, y, x)
 }
 
 /// ln x: -infinity at 0, NaN below.
@@ -59,7 +58,7 @@ func log(_ x: Lanes) -> Lanes { log(x, fused: true) }
 /// log(1 + e) for e in [0, 1], to full relative precision.
 @inline(__always) func log1pOfUnit(_ e: Lanes) -> Lanes {
   // 1 + e = 2^k (1 + f), without rounding 1 + e.
-  let upper = e .> Lanes(repeating: 0.414_213_56)
-  let f = select(upper, e * 0.5 - 0.5, e)
-  return logCore(f, select(upper, Lanes(repeating: 1), Lanes()), fused: true)
+  let boundary: Float = 0.414_213_56
+  let f = ifMore(e, boundary, e * 0.5 - 0.5, e)
+  return logCore(f, ifMore(e, boundary, Lanes(repeating: 1), Lanes()), fused: true)
 }

@@ -84,9 +84,8 @@ struct Noise {
   c = c * s - 19.739_208
   let cosine = c * s + 1
   // One quadrant on: (sin, cos) -> (cos, -sin).
-  let odd = (quadrant & 1) .!= LaneBits()
-  let swappedSine = select(odd, cosine, sine)
-  let swappedCosine = select(odd, sine, cosine)
+  let swappedSine = flowrt_v_if_bit(quadrant, 1, cosine, sine)
+  let swappedCosine = flowrt_v_if_bit(quadrant, 1, sine, cosine)
   let sineSign = (quadrant & 2) &<< 30
   let cosineSign = ((quadrant &+ 1) & 2) &<< 30
   return (float(bits(swappedSine) ^ sineSign), float(bits(swappedCosine) ^ cosineSign))

@@ -46,7 +46,7 @@ struct Affine {
       let s = softplus(a) + p0
       let logS = log(s)
       // softplus(a) -> e^a, which may underflow; its logarithm does not.
-      return (s, p0 == 0 ? select(a .< Lanes(repeating: -16), a, logS) : logS)
+      return (s, p0 == 0 ? ifLess(a, -16, a, logS) : logS)
     case .clampedSoftplus:
       let s = atMost(p2, atLeast(p1, softplus(a) + p0))
       return (s, log(s))

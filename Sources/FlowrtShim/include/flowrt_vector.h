@@ -43,8 +43,13 @@ FLOWRT_INLINE flowrt_v flowrt_v_sqrt(flowrt_v a) { return __builtin_elementwise_
 FLOWRT_INLINE flowrt_v flowrt_v_abs(flowrt_v a) { return __builtin_elementwise_abs(a); }
 FLOWRT_INLINE flowrt_v flowrt_v_copysign(flowrt_v a, flowrt_v b) { return __builtin_elementwise_copysign(a, b); }
 
-/* `yes` where the lanes of `mask` are -1, `no` where they are 0. */
-FLOWRT_INLINE flowrt_v flowrt_v_select(flowrt_vi mask, flowrt_v yes, flowrt_v no) { return mask < 0 ? yes : no; }
+/* Lane by lane, `yes` or `no`. Swift's masks, where several meet in an expression, are taken apart lane by lane. */
+FLOWRT_INLINE flowrt_v flowrt_v_if_less(flowrt_v a, flowrt_v b, flowrt_v yes, flowrt_v no) { return a < b ? yes : no; }
+FLOWRT_INLINE flowrt_v flowrt_v_if_equal(flowrt_v a, flowrt_v b, flowrt_v yes, flowrt_v no) { return a == b ? yes : no; }
+FLOWRT_INLINE flowrt_v flowrt_v_if_between(flowrt_vi a, int32_t from, int32_t to, flowrt_v yes, flowrt_v no) {
+    return (a >= from) & (a < to) ? yes : no;
+}
+FLOWRT_INLINE flowrt_v flowrt_v_if_bit(flowrt_vi a, int32_t bit, flowrt_v yes, flowrt_v no) { return (a & bit) != 0 ? yes : no; }
 
 /* Bits of 16 integers. Swift's own operators on SIMD16<Int32> are loops that do not always become vector instructions. */
 FLOWRT_INLINE flowrt_vi flowrt_vi_add(flowrt_vi a, flowrt_vi b) { return (flowrt_vi)((flowrt_vu)a + (flowrt_vu)b); }

@@ -15,7 +15,7 @@ def perceptron(modules, variables: slice, context: slice) -> list:
     """
     layers: list[ir.Layer] = []
     for module in modules:
-        _append(layers, module, lambda linear: concatenated_linear(linear, variables, context))
+        append(layers, module, lambda linear: concatenated_linear(linear, variables, context))
     return layers
 
 
@@ -32,7 +32,7 @@ def linear_output(layers: list) -> list:
     return [*layers, ir.Layer(np.zeros(output.width), np.eye(output.width), np.eye(output.width) > 0, len(layers) - 1)]
 
 
-def _append(layers: list, module, first) -> None:
+def append(layers: list, module, first) -> None:
     """Adds what a module does to the last layer's value. `first` makes the layer that takes the network's input."""
     kinds = names(module)
     if "Residual" in kinds:
@@ -40,13 +40,13 @@ def _append(layers: list, module, first) -> None:
             refuse(module, "networks that begin with a linear module")
         start = len(layers) - 1
         for inner in module:
-            _append(layers, inner, first)
+            append(layers, inner, first)
         if layers[-1].add:
             layers.append(ir.Layer(np.zeros(layers[-1].width), add=[ir.Add(len(layers) - 1)]))
         layers[-1].add.append(ir.Add(start))
     elif "Sequential" in kinds:
         for inner in module:
-            _append(layers, inner, first)
+            append(layers, inner, first)
     elif getattr(module, "weight", None) is not None and module.weight.dim() == 2:
         layers.append(masked_linear(module, len(layers) - 1) if layers else first(module))
     elif "ConstScaleLayer" in kinds and layers:

@@ -78,7 +78,10 @@ def live(model, dtype) -> Evaluation:
 
 
 def _is_transformed(model) -> bool:
-    return "Distribution" in names(model) and hasattr(model, "bijector") and hasattr(model, "distribution")
+    """A multivariate normal is one too, but known as what it is."""
+    kinds = names(model)
+    normal = any(kind.startswith("MultivariateNormal") for kind in kinds)
+    return "Distribution" in kinds and not normal and hasattr(model, "bijector") and hasattr(model, "distribution")
 
 
 def _parts(model) -> tuple:

@@ -1,0 +1,86 @@
+"""The networks of normflows: its MADE, and the pair of networks of a masked affine layer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from .. import ir
+from ..format.codes import Activation
+from .modules import array, is_identity, masked_linear, names, refuse
+from .nflows_networks import feedforward_block, residual_block
+
+
+def made(net, conditional: bool) -> list:
+    """nflows' MADE, with a linear context at the first layer and a context that gates the residual blocks.
+
+    Without `conditional` the flow passes no context on, and whatever would take it is left out.
+    """
+    for attribute in ("initial_layer", "blocks", "final_layer"):
+        if not hasattr(net, attribute):
+            return refuse(net, "networks with the layers of normflows' MADE")
+    if not is_identity(net.preprocessing):
+        refuse(net.preprocessing, "networks without preprocessing")
+    layers = [masked_linear(net.initial_layer, ir.READ)]
+    if conditional and hasattr(net, "context_layer"):
+        layers[0].context_weight = array(net.context_layer.weight)
+        layers[0].bias = layers[0].bias + array(net.context_layer.bias)
+    for block in net.blocks:
+        if "MaskedResidualBlock" in names(block):
+            residual_block(layers, block, "gate" if conditional else None)
+        elif "MaskedFeedforwardBlock" in names(block):
+            feedforward_block(layers, block)
+        else:
+            refuse(block, "MaskedFeedforwardBlock and MaskedResidualBlock")
+    layers.append(masked_linear(net.final_layer, len(layers) - 1))
+    return layers
+
+
+def shift_and_scale(shift, scale, seen: np.ndarray, transformed: np.ndarray) -> list:
+    """One network out of two, which give the shifts and the raw scales of all coordinates; None is zero everywhere.
+
+    Both see the coordinates where `seen` is not zero. Rows 2 i, 2 i + 1 of the last layer are the shift and the raw
+    scale of coordinate `transformed[i]`.
+    """
+    layers, ends = [], []
+    for offset, network in enumerate((shift, scale)):
+        if network is not None:
+            layers += _behind(_masked(network, seen), len(layers))
+            _pick(layers, transformed, np.arange(len(transformed)) * 2 + offset)
+            ends.append(ir.Add(len(layers) - 1))
+    layers.append(ir.Layer(np.zeros(2 * len(transformed)), add=ends))
+    return layers
+
+
+def _masked(layers: list, seen: np.ndarray) -> list:
+    return [replace(layer, mask=layer.mask & (seen != 0)) if layer.source == ir.READ else layer for layer in layers]
+
+
+def _behind(layers: list, start: int) -> list:
+    """The layers with references to themselves moved by `start`."""
+
+    def moved(reference):
+        return reference + start if isinstance(reference, int) else reference
+
+    return [
+        replace(
+            layer,
+            source=moved(layer.source),
+            context_source=moved(layer.context_source),
+            add=[replace(add, layer=add.layer + start) for add in layer.add],
+            gate=moved(layer.gate),
+        )
+        for layer in layers
+    ]
+
+
+def _pick(layers: list, units: np.ndarray, rows: np.ndarray) -> None:
+    """Makes `units` of the last layer `rows` of a layer of twice as many, the others of which are zero, in place."""
+    last = layers[-1]
+    pick = np.zeros((2 * len(units), last.width))
+    pick[rows, units] = 1
+    if last.activation == Activation.IDENTITY and not last.partners and last.context_weight is None:
+        layers[-1] = ir.Layer(pick @ last.bias, pick @ last.weight, pick @ last.mask > 0, last.source)
+    else:
+        layers.append(ir.Layer(np.zeros(len(pick)), pick, pick > 0, len(layers) - 1))

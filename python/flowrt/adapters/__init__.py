@@ -8,9 +8,9 @@ It looks at class names and attributes only and imports nothing of the framework
 from __future__ import annotations
 
 from ..errors import ExportError
-from . import flowjax, nflows, normflows, pyro, tfp, zuko
+from . import flowjax, nflows, normflows, pyro, sbi, tfp, zuko
 
-ADAPTERS = {adapter.framework: adapter for adapter in (nflows, zuko, pyro, flowjax, normflows, tfp)}
+ADAPTERS = {adapter.framework: adapter for adapter in (nflows, zuko, pyro, flowjax, normflows, sbi, tfp)}
 
 
 def choose(model, framework: str | None = None):

@@ -1,0 +1,161 @@
+"""sbi 0.27: `DirectPosterior`, or a density estimator that holds a flow of nflows or zuko.
+
+The flow is what those adapters export. What is sbi's own is the way of the condition: it is standardised and embedded.
+A standardisation folds into the layers that take the condition; an embedding net becomes the context encoder.
+"""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+
+from .. import ir
+from ..errors import ExportError
+from ..format.codes import Activation
+from . import nflows, zuko
+from .live import Live, normal_log_prob
+from .modules import array, bias_of, names, refuse
+from .networks import append
+
+framework = "sbi"
+
+_ESTIMATORS = {"NFlowsFlow", "ZukoFlow", "ZukoUnconditionalFlow"}
+_SUPPORTED = "DirectPosterior and the density estimators NFlowsFlow, ZukoFlow and ZukoUnconditionalFlow"
+_EMBEDDINGS = "Identity, Flatten and FCEmbedding, or linear modules, LayerNorm and activations in sequence"
+
+
+def accepts(model) -> bool:
+    """Whether the object looks like a posterior or an estimator of sbi."""
+    return bool(names(model) & {"NeuralPosterior", "ConditionalEstimator", "UnconditionalEstimator", *_ESTIMATORS})
+
+
+def describe(model, context_dim: int | None = None) -> ir.Flow:
+    """The model in evaluation mode. Raises `ExportError` with the name of whatever a file cannot hold."""
+    estimator = _estimator(model)
+    shape = getattr(estimator, "condition_shape", None)
+    size = 0 if shape is None else int(np.prod(shape))
+    if context_dim not in (None, size):
+        raise ExportError(f"the condition of {type(model).__name__} has {size} numbers; context_dim is {context_dim}")
+    encoder = None
+    if size:
+        (scale, shift), rest = _standardisation(estimator.embedding_net, tuple(shape))
+        encoder = _encoder(rest)
+    flow = _flow(estimator.net, size if encoder is None else encoder[-1].width)
+    if size:
+        takers = [layer for step in flow.steps for layer in getattr(step, "layers", [])] if encoder is None else encoder
+        _fold(scale, shift, takers)
+    return ir.Flow(flow.dim, size, flow.steps, flow.base, encoder, framework=framework, model=type(model).__name__)
+
+
+def live(model, dtype) -> Live:
+    """The framework's own evaluation of a copy of the model."""
+    estimator = Live.copy_of(_estimator(model), dtype)
+    flow = estimator.net
+
+    def embed(context):
+        if context is None:
+            return None
+        return estimator.embedding_net(context.reshape(-1, *estimator.condition_shape))
+
+    if hasattr(flow, "_transform"):
+        base = flow._distribution
+        exact = "StandardNormal" in names(base)  # sbi rounds a constant of this one to float32
+        return Live(
+            dtype,
+            forward=lambda x, c: flow._transform(x, embed(c)),
+            inverse=lambda z, c: flow._transform.inverse(z, embed(c)),
+            base_log_prob=None if exact else lambda z, c: base.log_prob(z, embed(c)),
+        )
+
+    def base_log_prob(z, c):
+        normal = flow.base(embed(c)).base_dist
+        return normal_log_prob(z, normal.loc, normal.scale)
+
+    return Live(
+        dtype,
+        forward=lambda x, c: flow.transform(embed(c)).call_and_ladj(x),
+        inverse=lambda z, c: flow.transform(embed(c)).inv.call_and_ladj(z),
+        base_log_prob=base_log_prob,
+    )
+
+
+def _estimator(model):
+    """The density estimator that a model is or holds."""
+    if "DirectPosterior" in names(model):
+        model = model.posterior_estimator
+    return model if names(model) & _ESTIMATORS else refuse(model, _SUPPORTED)
+
+
+def _flow(net, context_dim: int) -> ir.Flow:
+    """The flow inside of an estimator, as a function of the embedded condition."""
+    if not hasattr(net, "_transform"):
+        return zuko.describe(net, context_dim)
+    import torch
+
+    if not names(net._distribution) & {"StandardNormal", "DiagonalNormal"}:
+        refuse(net._distribution, "flows with StandardNormal or DiagonalNormal as base")
+    parts = {"_transform": net._transform, "_distribution": net._distribution}
+    return nflows.describe(SimpleNamespace(**parts, _embedding_net=torch.nn.Identity()), context_dim)
+
+
+# ---- the condition ----
+
+
+def _modules(embedding):
+    """The modules of an embedding net in sequence, without what does nothing."""
+    kinds = names(embedding)
+    parts = list(embedding.children())
+    if "Sequential" in kinds or [names(part) & {"Sequential"} for part in parts] == [{"Sequential"}]:
+        for part in parts:
+            yield from _modules(part)
+    elif not kinds & {"Identity", "Dropout"}:
+        yield embedding
+
+
+def _standardisation(embedding, shape: tuple) -> tuple:
+    """Scale and shift (C,) of the standardisation that an embedding net begins with, and the modules behind it."""
+    modules = list(_modules(embedding))
+    scale, shift = np.ones(shape), np.zeros(shape)
+    while modules and names(modules[0]) & {"Standardize", "Flatten"}:
+        module = modules.pop(0)
+        if "Standardize" in names(module):
+            mean, std = array(module._mean), array(module._std)
+            scale, shift = scale / std, (shift - mean) / std
+        else:
+            scale, shift = scale.reshape(-1), shift.reshape(-1)
+    return (scale.reshape(-1), shift.reshape(-1)), modules
+
+
+def _encoder(modules: list) -> list | None:
+    """The layers of an embedding net behind its standardisation; None if there are none."""
+    layers: list[ir.Layer] = []
+    for module in modules:
+        if "LayerNorm" in names(module) and layers:
+            _append_layer_norm(layers, module)
+        elif "Linear" in names(module) or not hasattr(module, "weight") and not list(module.children()):
+            append(layers, module, lambda linear: ir.Layer(bias_of(linear), context_weight=array(linear.weight)))
+        else:
+            refuse(module, f"the embedding nets {_EMBEDDINGS}")
+    return layers or None
+
+
+def _append_layer_norm(layers: list, norm) -> None:
+    """Normalises the value of the last layer, then scales and shifts each unit."""
+    width = layers[-1].width
+    if tuple(norm.normalized_shape) != (width,):
+        raise ExportError(f"LayerNorm of shape {tuple(norm.normalized_shape)} follows a layer of {width} units")
+    layers.append(
+        ir.Layer(np.zeros(width), add=[ir.Add(len(layers) - 1)], activation=Activation.LAYER_NORM, a=float(norm.eps))
+    )
+    if norm.weight is not None:
+        bias = np.zeros(width) if norm.bias is None else array(norm.bias)
+        layers.append(ir.Layer(bias, add=[ir.Add(len(layers) - 1, array(norm.weight))]))
+
+
+def _fold(scale: np.ndarray, shift: np.ndarray, layers: list) -> None:
+    """Makes layers of the context `scale * c + shift` layers of c, in place."""
+    for layer in layers:
+        if layer.context_weight is not None and layer.context_source == ir.CONTEXT:
+            layer.bias = layer.bias + layer.context_weight @ shift
+            layer.context_weight = layer.context_weight * scale

@@ -1,0 +1,322 @@
+"""TensorFlow Probability: options, dimensions, ways to write a conditioner, refusals."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_probability as tfp
+import tf_keras
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from live import agree
+
+import flowrt
+from flowrt.adapters import choose
+from flowrt.format.codes import BaseKind, Form, Reads, Scale, Transformer
+
+tfb, tfd = tfp.bijectors, tfp.distributions
+layers = tf_keras.layers
+
+
+def normal(features):
+    return tfd.Sample(tfd.Normal(0.0, 1.0), sample_shape=[features])
+
+
+def flow(*bijectors, features=3):
+    return tfd.TransformedDistribution(normal(features), tfb.Chain(list(bijectors)))
+
+
+def randomised(network, gain=0.5):
+    """The network with random weights and biases; what is masked stays zero."""
+    generator = np.random.default_rng(0)
+    for variable in network.variables:
+        value = variable.numpy()
+        moved = generator.normal(scale=gain / np.sqrt(max(value.shape[0], 1)), size=value.shape)
+        variable.assign(np.where(value != 0, moved, 0) if value.ndim == 2 else moved)
+    return network
+
+
+def made(features=3, context=0, units=(8, 8), **options):
+    if context:
+        options.update(conditional=True, conditional_event_shape=[context])
+    options = {"params": 2, "activation": "tanh", **options}
+    network = tfb.AutoregressiveNetwork(event_shape=[features], hidden_units=list(units), **options)
+    network.build((None, features))
+    return randomised(network)
+
+
+def maf(*arguments, **options):
+    return tfb.MaskedAutoregressiveFlow(made(*arguments, **options))
+
+
+def template(features, masked, hidden=(8,), **options):
+    """A RealNVP with the default network."""
+    function = tfb.real_nvp_default_template(list(hidden), **options)
+    layer = tfb.RealNVP(num_masked=masked, shift_and_log_scale_fn=function)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the template uses a deprecated layer
+        layer.inverse(tf.zeros((1, features)))
+    randomised(function)
+    return layer
+
+
+def perceptron(inputs, outputs, *activations):
+    network = tf_keras.Sequential([layers.Input((inputs,)), *activations, layers.Dense(outputs)])
+    return randomised(network)
+
+
+@settings(max_examples=15)
+@given(
+    features=st.sampled_from([2, 3, 8]),
+    context=st.sampled_from([0, 1, 4]),
+    conditional_layers=st.sampled_from(["all_layers", "first_layer"]),
+    units=st.lists(st.integers(8, 20), min_size=0, max_size=3),
+    activation=st.sampled_from([None, "relu", "tanh", "elu", tf.nn.silu, layers.LeakyReLU(0.3)]),
+    order=st.sampled_from(["left-to-right", "right-to-left", "random"]),
+    degrees=st.sampled_from(["equal", "random"]),
+    bias=st.booleans(),
+    inverse=st.booleans(),
+    wide=st.booleans(),
+)
+def test_every_combination_of_options(
+    features, context, conditional_layers, units, activation, order, degrees, bias, inverse, wide
+):
+    layer = maf(
+        features,
+        context,
+        units,
+        activation=activation,
+        conditional_input_layers=conditional_layers,
+        input_order=order,
+        hidden_degrees=degrees,
+        use_bias=bias,
+        **({"dtype": "float64"} if wide else {}),
+    )
+    permute = tfb.Permute(np.random.permutation(features))
+    agree(flow(tfb.Invert(layer) if inverse else layer, permute, features=features), rows=3)
+
+
+@pytest.mark.parametrize("features", [1, 17, 64])
+@pytest.mark.parametrize("context", [0, 3])
+@pytest.mark.parametrize("inverse", [False, True])
+def test_dimensions(features, context, inverse):
+    layer = maf(features, context, (70,), activation="relu")
+    agree(flow(tfb.Invert(layer) if inverse else layer, features=features), rows=3)
+
+
+def test_an_explicit_order_is_found_in_the_zeros():
+    (step,) = agree(flow(maf(4, input_order=[3, 1, 4, 2]), features=4)).steps
+    assert step.data_index.tolist() == [1, 3, 0, 2]
+
+
+def test_direction_and_form():
+    (step,) = agree(flow(maf())).steps
+    assert (step.reads, step.form, step.scale) == (Reads.DATA, Form.SHIFT_THEN_SCALE, Scale.EXP)
+    (step,) = agree(flow(tfb.Invert(maf()))).steps
+    assert step.reads == Reads.NOISE
+
+
+def test_the_first_feature_sees_the_context_where_all_layers_do():
+    """Its parameters are masked from all hidden units, so nothing else brings the context to it."""
+
+    def first_shift_moves(conditional_layers):
+        model = flow(maf(3, 2, conditional_input_layers=conditional_layers))
+        file = agree(model)
+        x = np.ones((2, 3))
+        z, _ = flowrt.reference.forward(file, x, np.array([[0.0, 0], [1, 1]]))
+        return bool(z[0, 0] != z[1, 0])
+
+    assert first_shift_moves("all_layers")
+    assert not first_shift_moves("first_layer")
+
+
+def test_the_density_of_the_framework_itself():
+    """The chain as TensorFlow Probability composes it, not layer by layer."""
+    stack = [maf(), tfb.Permute([2, 0, 1]), tfb.Invert(maf(input_order="right-to-left")), tfb.Shift([1.0, 2.0, 3.0])]
+    nested = tfb.Chain([tfb.Invert(tfb.Chain(stack)), tfb.Chain(stack)])
+    model = tfd.TransformedDistribution(normal(3), nested)
+    x = np.random.default_rng(0).normal(size=(9, 3)).astype(np.float32)
+    ours = flowrt.reference.log_prob(agree(model), x)
+    np.testing.assert_allclose(ours, model.log_prob(x), rtol=2e-5, atol=2e-5)
+
+
+def test_the_density_of_the_framework_itself_with_a_context():
+    layer = maf(3, 2)
+    model = tfd.TransformedDistribution(normal(3), layer)
+    x, context = (np.random.default_rng(0).normal(size=(9, n)).astype(np.float32) for n in (3, 2))
+    theirs = model.log_prob(x, bijector_kwargs={"conditional_input": context})
+    np.testing.assert_allclose(flowrt.reference.log_prob(agree(model), x, context), theirs, rtol=2e-5, atol=2e-5)
+
+
+def test_conditioners_that_lack_a_part():
+    one = made(params=1)
+    shift_only = tfb.MaskedAutoregressiveFlow(lambda y: (one(y)[..., 0], None))
+    (step,) = agree(flow(shift_only)).steps
+    assert step.transformer == Transformer.ADDITIVE
+    (step,) = agree(flow(tfb.MaskedAutoregressiveFlow(lambda y: (None, one(y)[..., 0])))).steps
+    assert step.transformer == Transformer.AFFINE and not np.any(step.layers[-1].weight[::2])
+
+
+def test_conditioners_that_take_columns():
+    three = made(3, 2, params=3)
+
+    def conditioner(y, conditional_input):
+        parameters = three(y, conditional_input=conditional_input)
+        return parameters[..., 2], parameters[..., 0]
+
+    agree(flow(tfb.MaskedAutoregressiveFlow(conditioner)))
+
+
+def test_batch_normalisation():
+    layer = tfb.BatchNormalization()
+    layer.batchnorm.build((None, 3))
+    for variable, values in zip(layer.batchnorm.weights, ([1.5, 0.5, 2], [1, 0, -1], [0.25, 3, -2], [0.5, 2, 1e-4])):
+        variable.assign(values)
+    for bijector in (layer, tfb.Invert(layer)):
+        agree(flow(maf(), bijector), tolerance=1e-11)
+    relaxed = tfb.BatchNormalization(layers.BatchNormalization(epsilon=0.5, center=False))
+    agree(flow(relaxed, maf()))
+
+
+def test_diagonal_layers():
+    for bijector in (
+        tfb.Shift([0.1, 2.0, -3.0]),
+        tfb.Shift(0.1),
+        tfb.Scale([0.1, 2.0, -3.0]),
+        tfb.Scale(log_scale=[0.1, 2.0, -3.0]),
+        tfb.ScaleMatvecDiag([0.1, 2.0, -3.0]),
+    ):
+        agree(flow(bijector))
+        agree(flow(tfb.Invert(bijector), maf()))
+    agree(flow(tfb.Identity(), tfb.Permute([1, 2, 0])))
+
+
+@pytest.mark.parametrize("features, masked", [(2, 1), (5, 2), (5, -2), (5, 0), (17, 9), (64, 32)])
+@pytest.mark.parametrize("inverse", [False, True])
+def test_couplings_with_the_default_network(features, masked, inverse):
+    layer = template(features, masked)
+    (step,) = agree(flow(tfb.Invert(layer) if inverse else layer, features=features), rows=3).steps
+    assert step.passthrough == abs(masked) and step.reads == (Reads.NOISE if inverse else Reads.DATA)
+
+
+def test_options_of_the_default_network():
+    (step,) = agree(flow(template(4, 2, shift_only=True), features=4)).steps
+    assert step.transformer == Transformer.ADDITIVE
+    agree(flow(template(4, 2, hidden=[5] * 12, activation=tf.nn.elu), features=4))
+    agree(flow(template(4, 2, hidden=[], activation=None), features=4))
+    agree(flow(template(4, 2, use_bias=False), features=4))
+
+
+def test_couplings_of_a_fraction():
+    network = perceptron(2, 6, layers.Dense(7, activation="relu"))
+    layer = tfb.RealNVP(fraction_masked=0.4, shift_and_log_scale_fn=lambda x, units: tf.split(network(x), 2, axis=-1))
+    assert agree(flow(layer, features=5)).steps[0].passthrough == 2
+
+
+def test_couplings_with_keras_networks():
+    halves = perceptron(2, 6, layers.Dense(7, activation="relu"), layers.Dropout(0.5), layers.Dense(7), layers.ELU())
+    swapped = perceptron(2, 6, layers.Dense(7, activation="tanh"))
+    additive = perceptron(2, 3, layers.Dense(7, activation="swish"))
+    inputs = tf_keras.Input((2,))
+    functional = randomised(tf_keras.Model(inputs, layers.Dense(6)(layers.Dense(5, activation="relu")(inputs))))
+    for function in (
+        lambda x, units: tf.split(halves(x), 2, axis=-1),
+        lambda x, units: (swapped(x)[..., units:], swapped(x)[..., :units]),
+        lambda x, units: (functional(x)[..., 0::2], functional(x)[..., 1::2]),
+        lambda x, units: (additive(x), None),
+    ):
+        agree(flow(tfb.RealNVP(num_masked=2, shift_and_log_scale_fn=function), features=5))
+
+
+def test_bases():
+    mean, std = np.float32([0.1, 1, -1]), np.float32([1, 2, 0.3])
+    for base in (
+        tfd.MultivariateNormalDiag(loc=mean, scale_diag=std),
+        tfd.Independent(tfd.Normal(mean, std), reinterpreted_batch_ndims=1),
+    ):
+        file = agree(tfd.TransformedDistribution(base, maf()))
+        assert file.base.base == BaseKind.DIAGONAL_NORMAL
+        np.testing.assert_allclose(file.base.mean, mean)
+        np.testing.assert_allclose(file.base.std, std)
+    shifted = tfd.Sample(tfd.Normal(0.5, 2.0), sample_shape=[3])
+    assert agree(tfd.TransformedDistribution(shifted, maf())).base.base == BaseKind.DIAGONAL_NORMAL
+    standard = tfd.MultivariateNormalDiag(loc=tf.zeros(3))
+    assert agree(tfd.TransformedDistribution(standard, maf())).base.base == BaseKind.STANDARD_NORMAL
+    nested = tfd.TransformedDistribution(flow(maf()), tfb.Permute([1, 2, 0]))
+    assert len(agree(nested).steps) == 1
+
+
+def test_a_bare_bijector():
+    layer = maf()
+    assert agree(layer).base.base == BaseKind.STANDARD_NORMAL
+    agree(tfb.Chain([tfb.Permute([1, 0, 2]), tfb.Invert(layer)]))
+    with pytest.raises(flowrt.ExportError, match="number of features of Shift cannot be told"):
+        choose(tfb.Shift(1.0)).describe(tfb.Shift(1.0))
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        lambda: flow(maf(), tfb.Permute([2, 0, 1]), tfb.Invert(maf(activation="relu"))),
+        lambda: flow(maf(3, 2), tfb.Permute([2, 0, 1]), maf(3, 2, conditional_input_layers="first_layer")),
+        lambda: flow(template(3, 1), tfb.BatchNormalization(), template(3, -1)),
+    ],
+)
+def test_save_and_verify(model, tmp_path, capsys):
+    path = tmp_path / "flow.flw"
+    flowrt.save(path, model(), verify=True)
+    table = capsys.readouterr().out
+    assert "framework float32" in table and "libflowrt" in table and "not compared" not in table
+    assert flowrt.Model(path).metadata["framework"].startswith("tfp 0.25")
+
+
+def refused(model, text, **options):
+    with pytest.raises(flowrt.ExportError, match=text):
+        flowrt.save("never-written.flw", model, **options)
+
+
+def test_other_bijectors_are_refused_by_name():
+    refused(flow(maf(), tfb.Tanh()), "Tanh is not supported; supported are MaskedAutoregressiveFlow")
+    refused(flow(tfb.Permute([1, 0, 2], axis=-2)), "Permute is not supported")
+    custom = tfb.MaskedAutoregressiveFlow(bijector_fn=lambda y: tfb.Shift(made()(y)[..., 0]))
+    refused(flow(custom), "MaskedAutoregressiveFlow with a bijector_fn is not supported")
+    refused(flow(tfb.RealNVP(num_masked=1, bijector_fn=lambda x, n: tfb.Shift(x))), "RealNVP with a bijector_fn")
+
+
+def test_other_bases_are_refused_by_name():
+    laplace = tfd.Sample(tfd.Laplace(0.0, 1.0), sample_shape=[3])
+    refused(tfd.TransformedDistribution(laplace, maf()), "Laplace is not supported")
+    batch = tfd.MultivariateNormalDiag(loc=tf.zeros((2, 3)))
+    refused(tfd.TransformedDistribution(batch, maf()), r"batches of shape \(2,\) is not supported as base")
+
+
+def test_other_conditioners_are_refused():
+    network = made()
+    refused(flow(tfb.MaskedAutoregressiveFlow(lambda y: 2 * network(y))), "does not return columns of the output")
+    refused(flow(tfb.MaskedAutoregressiveFlow(lambda y: (y, y))), "uses 0 networks")
+    other = made()
+    both = tfb.MaskedAutoregressiveFlow(lambda y: (network(y)[..., 0], other(y)[..., 1]))
+    refused(flow(both), "uses 2 networks")
+    refused(flow(maf(params=3)), "AutoregressiveNetwork gives 3 parameters, not 2")
+    convolution = tf_keras.Sequential([layers.Input((2,)), layers.LayerNormalization(), layers.Dense(2)])
+    coupling = tfb.RealNVP(num_masked=2, shift_and_log_scale_fn=lambda x, n: tf.split(convolution(x), 2, axis=-1))
+    refused(flow(coupling), "LayerNormalization is not supported; supported are perceptrons of Dense layers")
+
+
+def test_an_unknown_activation_is_refused_by_name():
+    refused(flow(maf(activation=tf.sin)), "activation sin is not supported; supported are identity, relu")
+    refused(flow(maf(activation="softmax")), "activation softmax is not a function of one unit at a time")
+
+
+def test_a_context_of_another_length_is_refused():
+    refused(flow(maf(3, 2)), "disagree about the length of the context", context_dim=3)
+
+
+def test_kernels_that_are_not_autoregressive_are_refused():
+    network = made()
+    for variable in network.variables:
+        variable.assign(tf.ones_like(variable))
+    refused(flow(tfb.MaskedAutoregressiveFlow(network)), "MaskedAutoregressiveFlow is not autoregressive")

@@ -1,10 +1,11 @@
-"""Multi-layer perceptrons as frameworks hold them: linear modules, activations and residual blocks in sequence."""
+"""Multi-layer perceptrons as frameworks hold them: linear modules, activations, norms, residual blocks."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from .. import ir
+from ..errors import ExportError
 from .modules import activated, array, concatenated_linear, is_identity, masked_linear, names, refuse
 
 
@@ -32,6 +33,19 @@ def linear_output(layers: list) -> list:
     return [*layers, ir.Layer(np.zeros(output.width), np.eye(output.width), np.eye(output.width) > 0, len(layers) - 1)]
 
 
+def batch_norm(norm) -> tuple:
+    """Scale and shift of a BatchNorm1d in evaluation mode."""
+    if norm.running_var is None:
+        raise ExportError(
+            "BatchNorm1d without running statistics depends on the batch; it is not a flow of single rows"
+        )
+    scale = 1 / np.sqrt(array(norm.running_var) + norm.eps)
+    if norm.weight is not None:
+        scale = scale * array(norm.weight)
+    shift = -array(norm.running_mean) * scale
+    return scale, shift if norm.bias is None else shift + array(norm.bias)
+
+
 def append(layers: list, module, first) -> None:
     """Adds what a module does to the last layer's value. `first` makes the layer that takes the network's input."""
     kinds = names(module)
@@ -49,6 +63,9 @@ def append(layers: list, module, first) -> None:
             append(layers, inner, first)
     elif getattr(module, "weight", None) is not None and module.weight.dim() == 2:
         layers.append(masked_linear(module, len(layers) - 1) if layers else first(module))
+    elif "BatchNorm1d" in kinds and layers:
+        scale, shift = batch_norm(module)
+        layers.append(ir.Layer(shift, add=[ir.Add(len(layers) - 1, scale)]))
     elif "ConstScaleLayer" in kinds and layers:
         width = layers[-1].width
         layers.append(ir.Layer(np.zeros(width), add=[ir.Add(len(layers) - 1, np.full(width, array(module.scale)))]))

@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from .. import ir
-from ..errors import ExportError
 from ..format.codes import Activation
 from .modules import activated, array, bias_of, concatenated_linear, masked_linear, names, refuse
-from .networks import alternating, perceptron
+from .networks import alternating, batch_norm, perceptron
 
 
 def made(net) -> list:
@@ -62,7 +61,7 @@ def feedforward_block(layers: list, block) -> None:
     """activation(W batch_norm(h) + b): the normalisation folds into W and b."""
     layer = masked_linear(block.linear, len(layers) - 1)
     if block.batch_norm is not None:
-        scale, shift = _batch_norm(block.batch_norm)
+        scale, shift = batch_norm(block.batch_norm)
         layer.bias = layer.bias + (layer.weight * layer.mask) @ shift
         layer.weight = layer.weight * scale
     layers.append(activated(layer, block.activation))
@@ -78,7 +77,7 @@ def residual_block(layers: list, block, context: str | None) -> None:
     width = layers[h].width
     normalise = [None, None]
     if block.use_batch_norm:
-        normalise = [_batch_norm(norm) for norm in block.batch_norm_layers]
+        normalise = [batch_norm(norm) for norm in block.batch_norm_layers]
     scale, shift = normalise[0] or (None, np.zeros(width))
     layers.append(activated(ir.Layer(shift, add=[ir.Add(h, scale)]), block.activation))
     inner = masked_linear(block.linear_layers[0], len(layers) - 1)
@@ -102,16 +101,3 @@ def residual_block(layers: list, block, context: str | None) -> None:
     else:
         outer.add.append(ir.Add(h))
         layers.append(outer)
-
-
-def _batch_norm(norm) -> tuple:
-    """Scale and shift of a BatchNorm1d in evaluation mode."""
-    if norm.running_var is None:
-        raise ExportError(
-            "BatchNorm1d without running statistics depends on the batch; it is not a flow of single rows"
-        )
-    scale = 1 / np.sqrt(array(norm.running_var) + norm.eps)
-    if norm.weight is not None:
-        scale = scale * array(norm.weight)
-    shift = -array(norm.running_mean) * scale
-    return scale, shift if norm.bias is None else shift + array(norm.bias)

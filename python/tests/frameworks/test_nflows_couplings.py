@@ -97,7 +97,7 @@ class Perceptron(MLP):
 class Wrapped(nn.Module):
     def __init__(self, inputs, outputs):
         super().__init__()
-        hidden = nn.Sequential(nn.Linear(inputs, 7), nn.ELU(), nn.Dropout())
+        hidden = nn.Sequential(nn.Linear(inputs, 7), nn.ELU(), nn.BatchNorm1d(7), nn.Dropout())
         self.net = nn.Sequential(hidden, nn.Linear(7, 5, bias=False), nn.Tanh(), nn.Linear(5, outputs))
 
     def forward(self, inputs, context=None):

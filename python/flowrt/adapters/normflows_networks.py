@@ -46,7 +46,7 @@ def shift_and_scale(shift, scale, seen: np.ndarray, transformed: np.ndarray) -> 
     layers, ends = [], []
     for offset, network in enumerate((shift, scale)):
         if network is not None:
-            layers += _behind(_masked(network, seen), len(layers))
+            layers += moved_by(len(layers), _masked(network, seen))
             _pick(layers, transformed, np.arange(len(transformed)) * 2 + offset)
             ends.append(ir.Add(len(layers) - 1))
     layers.append(ir.Layer(np.zeros(2 * len(transformed)), add=ends))
@@ -57,8 +57,8 @@ def _masked(layers: list, seen: np.ndarray) -> list:
     return [replace(layer, mask=layer.mask & (seen != 0)) if layer.source == ir.READ else layer for layer in layers]
 
 
-def _behind(layers: list, start: int) -> list:
-    """The layers with references to themselves moved by `start`."""
+def moved_by(start: int, layers: list) -> list:
+    """The layers of a network that stand behind `start` others, with the references among themselves moved along."""
 
     def moved(reference):
         return reference + start if isinstance(reference, int) else reference

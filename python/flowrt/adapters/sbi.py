@@ -1,11 +1,13 @@
 """sbi 0.27: `DirectPosterior`, or a density estimator that holds a flow of nflows or zuko.
 
 The flow is what those adapters export. What is sbi's own is the way of the condition: it is standardised and embedded.
-A standardisation folds into the layers that take the condition; an embedding net becomes the context encoder.
+A standardisation folds into the layers that take the condition, unless float32 would suffer; an embedding net becomes
+the context encoder.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -17,12 +19,14 @@ from . import nflows, zuko
 from .live import Live, normal_log_prob
 from .modules import array, bias_of, names, refuse
 from .networks import append
+from .normflows_networks import moved_by
 
 framework = "sbi"
 
 _ESTIMATORS = {"NFlowsFlow", "ZukoFlow", "ZukoUnconditionalFlow"}
 _SUPPORTED = "DirectPosterior and the density estimators NFlowsFlow, ZukoFlow and ZukoUnconditionalFlow"
 _EMBEDDINGS = "Identity, Flatten and FCEmbedding, or linear modules, LayerNorm and activations in sequence"
+_CANCELS = 64.0  # mean / std of a condition, from where on `scale * c + shift` loses too much of float32
 
 
 def accepts(model) -> bool:
@@ -37,15 +41,18 @@ def describe(model, context_dim: int | None = None) -> ir.Flow:
     size = 0 if shape is None else int(np.prod(shape))
     if context_dim not in (None, size):
         raise ExportError(f"the condition of {type(model).__name__} has {size} numbers; context_dim is {context_dim}")
-    encoder = None
-    if size:
-        (scale, shift), rest = _standardisation(estimator.embedding_net, tuple(shape))
-        encoder = _encoder(rest)
-    flow = _flow(estimator.net, size if encoder is None else encoder[-1].width)
-    if size:
-        takers = [layer for step in flow.steps for layer in getattr(step, "layers", [])] if encoder is None else encoder
-        _fold(scale, shift, takers)
-    return ir.Flow(flow.dim, size, flow.steps, flow.base, encoder, framework=framework, model=type(model).__name__)
+    if size == 0:
+        flow, encoder = _flow(estimator.net, 0), []
+    else:
+        (scale, shift), embedding = _standardisation(estimator.embedding_net, tuple(shape))
+        encoder = _encoder(embedding)
+        flow = _flow(estimator.net, encoder[-1].width if encoder else size)
+        if np.max(np.abs(shift)) > _CANCELS:
+            encoder = [*_standardising(scale, shift), *_of_layer_1(encoder)]
+        else:
+            _fold(scale, shift, encoder or [layer for step in flow.steps for layer in getattr(step, "layers", [])])
+    name = type(model).__name__
+    return ir.Flow(flow.dim, size, flow.steps, flow.base, encoder or None, framework=framework, model=name)
 
 
 def live(model, dtype) -> Live:
@@ -127,8 +134,8 @@ def _standardisation(embedding, shape: tuple) -> tuple:
     return (scale.reshape(-1), shift.reshape(-1)), modules
 
 
-def _encoder(modules: list) -> list | None:
-    """The layers of an embedding net behind its standardisation; None if there are none."""
+def _encoder(modules: list) -> list:
+    """The layers of an embedding net behind its standardisation; empty if it ends there."""
     layers: list[ir.Layer] = []
     for module in modules:
         if "LayerNorm" in names(module) and layers:
@@ -137,7 +144,7 @@ def _encoder(modules: list) -> list | None:
             append(layers, module, lambda linear: ir.Layer(bias_of(linear), context_weight=array(linear.weight)))
         else:
             refuse(module, f"the embedding nets {_EMBEDDINGS}")
-    return layers or None
+    return layers
 
 
 def _append_layer_norm(layers: list, norm) -> None:
@@ -159,3 +166,20 @@ def _fold(scale: np.ndarray, shift: np.ndarray, layers: list) -> None:
         if layer.context_weight is not None and layer.context_source == ir.CONTEXT:
             layer.bias = layer.bias + layer.context_weight @ shift
             layer.context_weight = layer.context_weight * scale
+
+
+def _standardising(scale: np.ndarray, shift: np.ndarray) -> list:
+    """Two layers, c - mean and that times 1 / std: as in sbi, the difference of near numbers is exact in float32."""
+    width = len(scale)
+    centred = ir.Layer(shift / scale, context_weight=np.eye(width))
+    return [centred, ir.Layer(np.zeros(width), add=[ir.Add(0, scale)])]
+
+
+def _of_layer_1(layers: list) -> list:
+    """The layers of an encoder, behind two others, as functions of the second one."""
+    moved = []
+    for layer in moved_by(2, layers):
+        if layer.context_weight is not None:
+            layer = replace(layer, source=1, weight=layer.context_weight, mask=None, context_weight=None)
+        moved.append(layer)
+    return moved

@@ -26,6 +26,7 @@ from sbi.utils import BoxUniform
 from torch import nn
 
 import flowrt
+from flowrt.adapters import choose
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning", "ignore::DeprecationWarning")
 
@@ -117,6 +118,23 @@ def test_conditions_of_several_dimensions_are_flattened(embedding, z_score_y):
     model = estimator(build_maf, shape=(2, 3), embedding_net=embedding, z_score_y=z_score_y)
     assert agree(model).context_dim == 6
     agree_in_c(model)
+
+
+@pytest.mark.parametrize("embedding", [nn.Identity(), FCEmbedding(4, 6, enable_layer_norm=True)])
+def test_a_condition_whose_mean_is_large_beside_its_deviation(embedding):
+    """Folded into weights, the standardisation would cancel: no more than the error of sbi itself in float32."""
+    x, y = batches()
+    y = y / 2.5 + 10_000
+    model = build_maf(x, y, embedding_net=embedding, hidden_features=12, num_transforms=2)
+    randomise(model, 0.3)
+    model.eval()
+    file = agree(model)
+    data = flowrt.format.encode(file)
+    with torch.no_grad():
+        single = model.log_prob(x[None], y)[0].numpy()
+        exact = choose(model).live(model, torch.float64).log_prob(x, y)
+    found = flowrt.Model(data).log_prob(x, y)
+    assert np.abs(found - exact).max() <= 4 * np.abs(single - exact).max()
 
 
 @pytest.mark.parametrize("build", [build_maf, build_zuko_maf])

@@ -21,7 +21,7 @@ private enum Columns<let N: Int> {
   @inline(never)
   static func run(
     _ acc: UnsafeMutablePointer<Float>, _ weights: UnsafePointer<Float>, _ panelStart: UnsafePointer<UInt32>,
-    _ source: UnsafePointer<Float>, from: Int, to: Int, keep: Int
+    _ source: UnsafePointer<Float>, from: Int, to: Int
   ) {
     var sums = InlineArray<N, Lanes>(repeating: Lanes())
     var lines = InlineArray<N, UnsafePointer<Float>>(repeating: weights)
@@ -29,7 +29,6 @@ private enum Columns<let N: Int> {
       sums[i] = acc.lanes(i &* 16)
       lines[i] = weights + (Int(panelStart[i]) &+ from) &* 16
     }
-    let kept = sums[0]
     for k in from..<to {
       let value = Lanes(repeating: source[k])
       for i in 0..<N {
@@ -37,7 +36,6 @@ private enum Columns<let N: Int> {
         lines[i] += 16
       }
     }
-    sums[0] = flowrt_v_if_between(laneNumbers(), 0, Int32(truncatingIfNeeded: keep), kept, sums[0])
     for i in 0..<N { acc.store(sums[i], i &* 16) }
   }
 }
@@ -51,29 +49,29 @@ func accumulateColumns(
   _ source: UnsafePointer<Float>, panels: Int, from: Int, to: Int, keep: Int
 ) {
   if from >= to { return }
+  let kept = acc.lanes(0)
   var first = 0
-  var keep = keep
   while first < panels {
     let n = min(maximumPanels, panels &- first)
     let a = acc + first &* 16
     let start = panelStart + first
     switch n {
-    case 1: Columns<1>.run(a, weights, start, source, from: from, to: to, keep: keep)
-    case 2: Columns<2>.run(a, weights, start, source, from: from, to: to, keep: keep)
+    case 1: Columns<1>.run(a, weights, start, source, from: from, to: to)
+    case 2: Columns<2>.run(a, weights, start, source, from: from, to: to)
     #if FLOWRT_LEVEL_3 || FLOWRT_LEVEL_2 || arch(arm64)
-      case 3: Columns<3>.run(a, weights, start, source, from: from, to: to, keep: keep)
-      case 4: Columns<4>.run(a, weights, start, source, from: from, to: to, keep: keep)
+      case 3: Columns<3>.run(a, weights, start, source, from: from, to: to)
+      case 4: Columns<4>.run(a, weights, start, source, from: from, to: to)
     #endif
     #if FLOWRT_LEVEL_3
-      case 5: Columns<5>.run(a, weights, start, source, from: from, to: to, keep: keep)
-      case 6: Columns<6>.run(a, weights, start, source, from: from, to: to, keep: keep)
-      case 7: Columns<7>.run(a, weights, start, source, from: from, to: to, keep: keep)
-      default: Columns<8>.run(a, weights, start, source, from: from, to: to, keep: keep)
+      case 5: Columns<5>.run(a, weights, start, source, from: from, to: to)
+      case 6: Columns<6>.run(a, weights, start, source, from: from, to: to)
+      case 7: Columns<7>.run(a, weights, start, source, from: from, to: to)
+      default: Columns<8>.run(a, weights, start, source, from: from, to: to)
     #else
       default: break
     #endif
     }
     first &+= n
-    keep = 0
   }
+  if keep > 0 { acc.store(kept, 0, in: 0, keep) }
 }

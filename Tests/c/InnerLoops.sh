@@ -1,0 +1,33 @@
+#!/bin/sh
+# The two inner loops, at every kernel level: packed multiply-adds, no call, no vector spilled to the stack, no scalar arithmetic.
+#   InnerLoops.sh OBJDUMP SHARED
+set -eu
+objdump=$1 shared=$2
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# The functions Tile.run and Columns.run, under their mangled names.
+"$objdump" -d --no-show-raw-insn "$shared" |
+    awk '/^[0-9a-f]+ <.*>:$/ { inside = /13FlowrtKernels(4Tile|7Columns).*3run_/; if (inside) print }
+         inside && !/>:$/' >"$work/loops"
+functions=$(grep -c '>:$' "$work/loops" || :)
+case $("$objdump" -f "$shared") in
+*x86-64*)
+    packed='v?(fmadd[0-9]*|mul)ps'
+    forbidden='call|[xyz]mm[0-9]+,.*\(%rsp|\(%rsp.*[xyz]mm|v?(fmadd[0-9]*|mul|add)ss' ;;
+*aarch64*)
+    packed='fmla.*\.4s'
+    forbidden='	bl	|(str|stp|ldr|ldp)	q[0-9]+.*\[sp|	fmadd	|	fmul	s' ;;
+*)
+    echo "neither x86-64 nor aarch64: $shared"
+    exit 1 ;;
+esac
+test "$functions" -ge 6 || { echo "only $functions inner loops found in $shared"; exit 1; }
+awk -v packed="$packed" '/>:$/ { if (name && !found) { print "no packed multiply-add in " name; bad = 1 }; name = $2; found = 0 }
+     $0 ~ packed { found = 1 }
+     END { if (!found) { print "no packed multiply-add in " name; bad = 1 }; exit bad }' "$work/loops"
+if grep -nE "$forbidden" "$work/loops"; then
+    echo "in the inner loops of $shared"
+    exit 1
+fi
+echo "$functions inner loops of packed multiply-adds, without calls, spills or scalar arithmetic"

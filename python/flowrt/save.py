@@ -25,10 +25,10 @@ def save(
 ) -> None:
     """Writes a trained flow, as it is in evaluation mode, to a `.flw` file.
 
-    `flow` is a live model: an nflows `Flow` or `Transform`, a zuko `Flow`, a Pyro `TransformedDistribution`,
-    `ConditionalTransformedDistribution` or list of transforms (with a standard normal base). The adapter is chosen from
-    the object, or named by `framework`. A model of your own is given as a description, `flowrt.ir.Flow`. `context_dim`
-    is needed only where no layer tells how long the context is. `notes` goes into the file's metadata.
+    `flow` is a live model of a framework, as python/README.md lists them. The adapter is chosen from the object, or
+    named by `framework`: "nflows", "zuko", "pyro", "normflows", "sbi", "flowjax" or "tfp". A model of your own is given
+    as a description, `flowrt.ir.Flow`. `context_dim` is needed only where no layer tells how long the context is.
+    `notes` goes into the file's metadata.
 
     Whatever is exported is first compared, in float64 and on a few rows, with what the live model computes. With
     `verify` the file is read back, evaluated by `flowrt.reference` and, if it is found, by libflowrt, and a table of

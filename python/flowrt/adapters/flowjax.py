@@ -7,17 +7,15 @@ the input of a network. Layers of a `Scan` share one object whose arrays have a 
 
 from __future__ import annotations
 
-from typing import NamedTuple, Optional
-
 import numpy as np
 
 from .. import ir
 from ..errors import ExportError
-from ..format.codes import Activation, Reads, Scale
-from . import scales
-from .activations import recognise
+from ..format.codes import Reads
 from .evaluation import Evaluation, standard_normal_log_prob
-from .modules import array, concatenated_linear, masked_linear, names, refuse
+from .flowjax_networks import is_array, network, network_of, parameter_count
+from .flowjax_transformers import transformer
+from .modules import array, names, refuse
 
 framework = "flowjax"
 dtypes = (np.float32, np.float64)
@@ -118,15 +116,11 @@ def _unstacked(stacked) -> list:
     """The layers of a `Scan`: its arrays cut along their first axis."""
     import jax
 
-    leaves = [leaf for leaf in jax.tree_util.tree_leaves(stacked) if _is_array(leaf)]
+    leaves = [leaf for leaf in jax.tree_util.tree_leaves(stacked) if is_array(leaf)]
     return [
-        jax.tree_util.tree_map(lambda leaf: leaf[i] if _is_array(leaf) else leaf, stacked)  # noqa: B023
+        jax.tree_util.tree_map(lambda leaf: leaf[i] if is_array(leaf) else leaf, stacked)  # noqa: B023
         for i in range(len(leaves[0]) if leaves else 0)
     ]
-
-
-def _is_array(leaf) -> bool:
-    return hasattr(leaf, "dtype") and hasattr(leaf, "shape")
 
 
 def _context_features(bijections: list) -> int:
@@ -171,7 +165,7 @@ def _copied(tree, dtype):
         return convert_leaf(node)
 
     def convert_leaf(leaf):
-        floating = _is_array(leaf) and jnp.issubdtype(leaf.dtype, jnp.floating)
+        floating = is_array(leaf) and jnp.issubdtype(leaf.dtype, jnp.floating)
         return jnp.asarray(np.asarray(leaf), dtype=dtype) if floating else leaf
 
     return jax.tree_util.tree_map(convert, tree, is_leaf=lambda node: hasattr(node, "transformer_constructor"))
@@ -198,21 +192,12 @@ def _initial_transformer(layer):
     """The transformer for outputs of zero; the constructor insists on the floating-point type of its constants."""
     import jax.numpy as jnp
 
-    count = _parameter_count(layer)
+    count = parameter_count(layer)
     try:
         return layer.transformer_constructor(jnp.zeros(count, dtype=jnp.float32))
     except TypeError:
         with _precision(np.float64):
             return layer.transformer_constructor(jnp.zeros(count))
-
-
-def _network_of(layer):
-    return layer.conditioner if "Coupling" in names(layer) else layer.masked_autoregressive_mlp
-
-
-def _parameter_count(layer) -> int:
-    transformed = layer.shape[0] - getattr(layer, "untransformed_dim", 0)
-    return _network_of(layer).out_size // transformed
 
 
 # ---- steps ----
@@ -249,145 +234,12 @@ def _step(layer, inverted: bool, dim: int) -> list:
 def _autoregressive(layer, inverted: bool, dim: int) -> ir.Autoregressive:
     """`transform` computes its parameters from its own argument: from the data if it is inverted."""
     start = getattr(layer, "untransformed_dim", 0)
-    layers = _network(_network_of(layer), dim - _masked_out(layer), dim)
-    transformer = _transformer(layer, layers[-1])
+    layers = network(network_of(layer), dim - _masked_out(layer), dim)
+    joined = transformer(layer, layers[-1])
     reads = Reads.DATA if inverted else Reads.NOISE
-    return ir.Autoregressive(layers, transformer, reads, np.arange(start, dim), name=type(layer).__name__)
+    return ir.Autoregressive(layers, joined, reads, np.arange(start, dim), name=type(layer).__name__)
 
 
 def _masked_out(layer) -> int:
     """Variables, the last ones, that do not enter the network at all."""
     return layer.dim - layer.untransformed_dim if "Coupling" in names(layer) else 0
-
-
-def _transformer(layer, output: ir.Layer):
-    """The transformer of the live layer, its constants folded into the rows of the output layer, in place."""
-    probe = _Probe(layer)
-    if "Loc" in probe.kinds:
-        output.bias = output.bias + probe.shift([0])
-        return ir.Additive()
-    if "Affine" in probe.kinds:
-        shift, scale = probe.shift([0, 1]), probe.scale([0, 1])
-    elif "Scale" in probe.kinds:
-        shift, scale = 0.0, probe.scale([0])
-        _insert_shift_rows(output)
-    else:
-        return refuse(probe.transformer, _SUPPORTED)
-    output.bias[0::2] += shift
-    output.bias[1::2] += scale.offset
-    return ir.Affine(scale.scale, scale.p)
-
-
-class _Probe:
-    """Evaluates a transformer for many raw parameters: a user may replace its functions with `equinox.tree_at`."""
-
-    def __init__(self, layer):
-        import jax.numpy as jnp
-
-        self.constructor = layer.transformer_constructor
-        self.count = _parameter_count(layer)
-        self.transformer = self.constructor(jnp.zeros(self.count))
-        self.kinds = names(self.transformer)
-
-    def shift(self, parameters: list) -> float:
-        """The constant c of t = theta_0 + c."""
-        self._require(len(parameters))
-        at_zero, slope, _ = self._line(0, scales.RAW)
-        constant = float(self._line(0, np.zeros(1))[0][0])
-        if not np.allclose(at_zero, scales.RAW + constant) or not np.allclose(slope, slope[0]):
-            raise ExportError(f"{type(self.transformer).__name__} does not compute scale * x + shift")
-        return constant
-
-    def scale(self, parameters: list) -> scales.ScaleFunction:
-        """The function of the last parameter that is the scale, with what is added to the parameter as its offset."""
-        self._require(len(parameters))
-        _, values, log_values = self._line(-1, scales.RAW)
-        at_zero, far_below = (float(self._line(-1, np.array([a]))[1][0]) for a in (0.0, -600.0))
-        above, candidates = at_zero - far_below, []
-        if above > 0:
-            candidates.append(scales.ScaleFunction(Scale.EXP, offset=np.log(at_zero)))
-            candidates.append(scales.ScaleFunction(Scale.SOFTPLUS, (far_below,), offset=np.log(np.expm1(above))))
-        if 0 < above < 1:
-            candidates.append(scales.ScaleFunction(Scale.SIGMOID, (far_below,), offset=np.log(above / (1 - above))))
-        return scales.match(values, log_values, candidates, type(self.transformer).__name__)
-
-    def _require(self, count: int) -> None:
-        if self.count != count:
-            raise ExportError(f"{type(self.transformer).__name__} has {self.count} parameters, not {count}")
-
-    def _line(self, which: int, raw: np.ndarray) -> tuple:
-        """Value at 0, slope and log-determinant, for each value of one raw parameter; the others are zero."""
-        import jax
-
-        def line(parameters):
-            transformer = self.constructor(parameters)
-            (start, log_det), (end, _), (far, _) = (transformer.transform_and_log_det(x) for x in (0.0, 1.0, 2.0))
-            return start, end, far, log_det
-
-        parameters = np.zeros((len(raw), self.count))
-        parameters[:, which] = raw
-        start, end, far, log_det = (array(values) for values in jax.vmap(line)(parameters))
-        if not np.allclose(far - end, end - start, rtol=1e-9, atol=1e-9):
-            raise ExportError(f"{type(self.transformer).__name__} does not compute scale * x + shift")
-        return start, end - start, log_det
-
-
-def _insert_shift_rows(output: ir.Layer) -> None:
-    """Rows of zeros for the shifts that a transformer without them lacks."""
-    for field in ("bias", "weight", "mask", "context_weight"):
-        rows = getattr(output, field)
-        if rows is not None:
-            setattr(output, field, np.stack([np.zeros_like(rows), rows], axis=1).reshape(-1, *rows.shape[1:]))
-
-
-# ---- networks ----
-
-
-class _Linear(NamedTuple):
-    """Weights of a linear layer, their mask and its bias, as NumPy arrays."""
-
-    weight: np.ndarray
-    mask: np.ndarray
-    bias: Optional[np.ndarray]
-
-
-def _network(mlp, variables: int, dim: int) -> list:
-    """A multi-layer perceptron of equinox over the first `variables` coordinates and the context."""
-    if "MLP" not in names(mlp) or getattr(mlp, "scan", False):
-        return refuse(mlp, "equinox MLPs without scan")
-    modules = [_linear(module) for module in mlp.layers]
-    layers = [concatenated_linear(modules[0], slice(0, variables), slice(variables, None))]
-    first = layers[0]
-    if first.weight is not None:
-        first.weight, first.mask = (
-            np.pad(values, ((0, 0), (0, dim - variables))) for values in (first.weight, first.mask)
-        )
-    layers += [masked_linear(module, i) for i, module in enumerate(modules[1:])]
-    for layer in layers[:-1]:
-        layer.activation, layer.a = recognise(mlp.activation, _values)
-    if recognise(mlp.final_activation, _values)[0] != Activation.IDENTITY:
-        raise ExportError(f"{type(mlp).__name__} with a final activation is not supported")
-    return layers
-
-
-def _linear(module) -> _Linear:
-    """With its masks applied; a mask is where a wrapped weight of ones is not zero."""
-    import jax
-    import jax.numpy as jnp
-    import paramax
-
-    ones = jax.tree_util.tree_map(
-        lambda leaf: jnp.ones_like(leaf) if _is_array(leaf) and jnp.issubdtype(leaf.dtype, jnp.floating) else leaf,
-        module.weight,
-    )
-    bias = None if module.bias is None else array(paramax.unwrap(module.bias))
-    return _Linear(array(paramax.unwrap(module.weight)), array(paramax.unwrap(ones)) != 0, bias)
-
-
-def _values(function, grid: np.ndarray) -> np.ndarray:
-    """An equinox MLP applies its activation to one number at a time."""
-    import jax
-
-    if any(_is_array(leaf) for leaf in jax.tree_util.tree_leaves(function)):
-        raise ValueError("the activation has parameters of its own")
-    return np.asarray(jax.vmap(jax.vmap(function))(grid))

@@ -91,9 +91,7 @@ class Conditioner:
             return refuse(self.function, _SUPPORTED)
         found = {id(value): value for value in _references(self.function).values() if _is_network(value)}
         if len(found) != 1:
-            raise ExportError(
-                f"{self.function.__name__} uses {len(found)} networks; supported are {_SUPPORTED}"
-            )
+            raise ExportError(f"{self.function.__name__} uses {len(found)} networks; supported are {_SUPPORTED}")
         return next(iter(found.values()))
 
     def _columns(self) -> tuple:

@@ -46,6 +46,9 @@ def describe(model, context_dim: int | None = None) -> ir.Flow:
     else:
         (scale, shift), embedding = _standardisation(estimator.embedding_net, tuple(shape))
         encoder = _encoder(embedding)
+        if encoder and encoder[0].context_weight.shape[1] != size:
+            taken = encoder[0].context_weight.shape[1]
+            raise ExportError(f"the embedding net takes {taken} numbers of a condition that has {size}")
         flow = _flow(estimator.net, encoder[-1].width if encoder else size)
         if np.max(np.abs(shift)) > _CANCELS:
             encoder = [*_standardising(scale, shift), *_of_layer_1(encoder)]
@@ -110,13 +113,13 @@ def _flow(net, context_dim: int) -> ir.Flow:
 
 
 def _modules(embedding):
-    """The modules of an embedding net in sequence, without what does nothing."""
+    """The modules of an embedding net in sequence, without what does nothing to a condition that is flat."""
     kinds = names(embedding)
     parts = list(embedding.children())
     if "Sequential" in kinds or [names(part) & {"Sequential"} for part in parts] == [{"Sequential"}]:
         for part in parts:
             yield from _modules(part)
-    elif not kinds & {"Identity", "Dropout"}:
+    elif not kinds & {"Identity", "Dropout", "Flatten"}:
         yield embedding
 
 
@@ -124,13 +127,10 @@ def _standardisation(embedding, shape: tuple) -> tuple:
     """Scale and shift (C,) of the standardisation that an embedding net begins with, and the modules behind it."""
     modules = list(_modules(embedding))
     scale, shift = np.ones(shape), np.zeros(shape)
-    while modules and names(modules[0]) & {"Standardize", "Flatten"}:
+    while modules and "Standardize" in names(modules[0]):
         module = modules.pop(0)
-        if "Standardize" in names(module):
-            mean, std = array(module._mean), array(module._std)
-            scale, shift = scale / std, (shift - mean) / std
-        else:
-            scale, shift = scale.reshape(-1), shift.reshape(-1)
+        mean, std = array(module._mean), array(module._std)
+        scale, shift = scale / std, (shift - mean) / std
     return (scale.reshape(-1), shift.reshape(-1)), modules
 
 

@@ -239,3 +239,5 @@ def test_other_embedding_nets_are_refused_by_name():
 def test_the_length_of_the_condition_must_be_right():
     with pytest.raises(flowrt.ExportError, match="the condition of NFlowsFlow has 4 numbers; context_dim is 5"):
         flowrt.save("never-written.flw", estimator(build_maf), context_dim=5)
+    rows = nn.Sequential(nn.Linear(3, 4), nn.Flatten())
+    refused(estimator(build_maf, shape=(2, 3), embedding_net=rows), "takes 3 numbers of a condition that has 6")

@@ -68,7 +68,4 @@ FLOWRT_INLINE flowrt_vu flowrt_vu_mulhi(flowrt_vu a, uint32_t b) {
     return __builtin_convertvector(wide >> 32, flowrt_vu);
 }
 
-/* Bring the cache line at p nearer. A hint: p need not be readable. */
-FLOWRT_INLINE void flowrt_prefetch(const void *p) { __builtin_prefetch(p, 0, 3); }
-
 #endif

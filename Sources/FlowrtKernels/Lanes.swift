@@ -65,18 +65,12 @@ let laneCount = 16
 
 /// Loads and stores at any float address. `index` counts floats.
 extension UnsafePointer where Pointee == Float {
-  @inline(__always) func lanes(_ index: Int) -> Lanes {
-    UnsafeRawPointer(self + index).loadUnaligned(as: Lanes.self)
-  }
+  @inline(__always) func lanes(_ index: Int) -> Lanes { flowrt_v_load(self + index) }
 }
 
 extension UnsafeMutablePointer where Pointee == Float {
-  @inline(__always) func lanes(_ index: Int) -> Lanes {
-    UnsafeRawPointer(self + index).loadUnaligned(as: Lanes.self)
-  }
-  @inline(__always) func store(_ value: Lanes, _ index: Int) {
-    UnsafeMutableRawPointer(self + index).storeBytes(of: value, as: Lanes.self)
-  }
+  @inline(__always) func lanes(_ index: Int) -> Lanes { flowrt_v_load(self + index) }
+  @inline(__always) func store(_ value: Lanes, _ index: Int) { flowrt_v_store(self + index, value) }
   /// Stores only those of the floats index ..< index + 16 that are in first ..< end.
   @inline(__always) func store(_ value: Lanes, _ index: Int, in first: Int, _ end: Int) {
     let from = Int32(truncatingIfNeeded: first &- index)

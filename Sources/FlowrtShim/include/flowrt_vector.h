@@ -15,6 +15,11 @@ typedef int32_t flowrt_vi __attribute__((ext_vector_type(16)));
 typedef uint32_t flowrt_vu __attribute__((ext_vector_type(16)));
 typedef uint64_t flowrt_vu64 __attribute__((ext_vector_type(16)));
 
+/* 16 floats at any float's address. (Swift's loadUnaligned promises nothing about it: byte loads on riscv64.) */
+typedef float flowrt_v_anywhere __attribute__((ext_vector_type(16), aligned(4), may_alias));
+FLOWRT_INLINE flowrt_v flowrt_v_load(const float *p) { return *(const flowrt_v_anywhere *)p; }
+FLOWRT_INLINE void flowrt_v_store(float *p, flowrt_v a) { *(flowrt_v_anywhere *)p = a; }
+
 /* a * b + c: one rounding where the target has fused multiply-add, two where it has not (plain x86-64). */
 #if defined(__FMA__) || defined(__ARM_FEATURE_FMA) || defined(__riscv_f)
 #define FLOWRT_MULTIPLY_ADD(a, b, c) __builtin_elementwise_fma(a, b, c)

@@ -111,3 +111,6 @@ title "Draws are a function of seed and number"
 { "$bin/sample" models/iris_maf.flw 300 7 && "$bin/sample" models/iris_maf.flw 700 7 300; } > "$out/in_parts.csv"
 cmp "$out/at_once.csv" "$out/in_parts.csv"
 echo "1000 draws at once, and 300 and then 700: the same bytes"
+
+title "Two threads share a batch"
+"$bin/parallel" models/digits_maf.flw 20000 2

@@ -1,0 +1,68 @@
+/* Eight threads that share a model, each with its own outputs and workspace, get the bits that one thread gets. All verbs
+ * run at the same time, and each thread starts with another one.
+ *
+ *   Threads                     compare
+ *   Threads --shared-workspace  break the rule, without comparing: for ThreadSanitizer, to show that it would notice */
+#include "support/call.h"
+#include <pthread.h>
+
+enum { ROWS = 100, THREADS = 8, REPEATS = 2 };
+
+static int shared_workspace;
+static pthread_barrier_t start;
+
+typedef struct worker {
+    pthread_t thread;
+    verb first;
+    call calls[VERB_COUNT];
+} worker;
+
+static void *run_repeatedly(void *argument) {
+    worker *w = argument;
+    pthread_barrier_wait(&start);
+    for (int i = 0; i < REPEATS * VERB_COUNT; i++) {
+        call again = w->calls[(w->first + i) % VERB_COUNT];
+        const flowrt_status status = call_run(&again);
+        if (!shared_workspace) CHECK_STATUS(FLOWRT_OK, status);
+    }
+    return NULL;
+}
+
+static void test(const flow_spec *spec, const flowrt_model *model, uint32_t level) {
+    (void)level;
+    call alone[VERB_COUNT];
+    worker workers[THREADS];
+    for (verb verb = 0; verb < VERB_COUNT; verb++) {
+        alone[verb] = call_new(model, verb, ROWS, 81);
+        CHECK_STATUS(FLOWRT_OK, call_run(&alone[verb]));
+    }
+    for (int t = 0; t < THREADS; t++) {
+        workers[t].first = (verb)(t % VERB_COUNT);
+        for (verb verb = 0; verb < VERB_COUNT; verb++) workers[t].calls[verb] = call_new(model, verb, ROWS, 81);
+    }
+    for (int t = 0; t < THREADS; t++) {
+        worker *w = &workers[t];
+        if (shared_workspace)
+            for (verb verb = 0; verb < VERB_COUNT; verb++) w->calls[verb].workspace = workers[0].calls[verb].workspace;
+        CHECK(pthread_create(&w->thread, NULL, run_repeatedly, w) == 0, "%s: no thread", spec->name);
+    }
+    for (int t = 0; t < THREADS; t++) CHECK(pthread_join(workers[t].thread, NULL) == 0, "%s", spec->name);
+    if (shared_workspace) exit(0);
+
+    for (int t = 0; t < THREADS; t++)
+        for (verb verb = 0; verb < VERB_COUNT; verb++) {
+            const call *together = &workers[t].calls[verb];
+            if (verb != LOG_PROB)
+                CHECK_SAME_BITS(spec->name, alone[verb].output, together->output, (size_t)ROWS * spec->dim);
+            CHECK_SAME_BITS(spec->name, alone[verb].log_output, together->log_output, ROWS);
+            call_free(*together);
+        }
+    for (verb verb = 0; verb < VERB_COUNT; verb++) call_free(alone[verb]);
+}
+
+int main(int argc, char **argv) {
+    shared_workspace = argc == 2 && strcmp(argv[1], "--shared-workspace") == 0;
+    CHECK(argc == 1 || shared_workspace, "usage: Threads [--shared-workspace]");
+    CHECK(pthread_barrier_init(&start, NULL, THREADS) == 0, "no barrier");
+    for_each_flow(test);
+}

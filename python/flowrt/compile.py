@@ -105,6 +105,7 @@ class _Steps:
                 scale=step.transformer.scale,
                 bins=step.transformer.bins,
                 p=ir.parameters(step.transformer.p),
+                bounded=getattr(step.transformer, "bounded", False),
             )
         )
         self.where = np.arange(self.dim)

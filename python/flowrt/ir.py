@@ -83,11 +83,16 @@ class Additive:
 
 @dataclass
 class Spline:
-    """Rational-quadratic spline; `form` and `p` as in section 5.1 of docs/FORMAT.md."""
+    """Rational-quadratic spline; `form` (a sum of `SplineForm`) and `p` as in section 5.1 of docs/FORMAT.md.
+
+    `bounded` says that the framework has no answer outside of [p0, p1], where a file has the identity: rows that check
+    a file stay inside.
+    """
 
     bins: int
     form: int
     p: tuple
+    bounded: bool = False
     kind = Transformer.RATIONAL_QUADRATIC
     scale = Scale.EXP
 

@@ -9,6 +9,7 @@ from flowrt.format.codes import Activation, Form, Function, Reads, Scale
 
 SMOOTH = [Activation.TANH, Activation.SILU, Activation.GELU, Activation.SIGMOID, Activation.SOFTPLUS]
 ACTIVATIONS = [kind for kind in Activation if kind != Activation.LAYER_NORM]
+EXECUTED = [kind for kind in ACTIVATIONS if kind != Activation.SINE]
 SCALES = {
     Scale.EXP: (),
     Scale.EXP_CLAMPED: (-1.0, 0.75),
@@ -35,7 +36,7 @@ def network(rng, dim, context_dim, outputs, rank, executed=False):
         if rng.random() < 0.3:
             width = int(rng.integers(1, 24))
         level = rng.integers(0, ranked, size=width)
-        layer = ir.Layer(rng.normal(size=width), **_activation(rng))
+        layer = ir.Layer(rng.normal(size=width), **_activation(rng, executed))
         if context_dim and rng.random() < 0.6:
             layer.context_weight = rng.normal(size=(width, context_dim)) / context_dim
         fitting = [j for j in range(i) if layers[j].width == width]
@@ -74,8 +75,8 @@ def is_context_alone(layers, i):
     return all(r != ir.READ and is_context_alone(layers, r) for r in references)
 
 
-def _activation(rng):
-    kind = rng.choice(ACTIVATIONS)
+def _activation(rng, executed):
+    kind = rng.choice(EXECUTED if executed else ACTIVATIONS)
     return {"activation": Activation(kind), "a": 0.5 if kind in (Activation.ELU, Activation.LEAKY_RELU) else 0.0}
 
 
@@ -96,7 +97,7 @@ def autoregressive(rng, dim, context_dim, executed=False):
     transformer = transformer_of(rng, executed)
     outputs = 2 if isinstance(transformer, ir.Affine) else 1
     if isinstance(transformer, ir.Spline):
-        outputs = 3 * transformer.bins + {0: -1, 1: 1, 2: 0}[transformer.form >> 4]
+        outputs = 3 * transformer.bins + {0: -1, 1: 1, 2: 0}[transformer.form >> 4 & 3]
     layers = network(rng, dim, context_dim, outputs, rank, executed)
     return ir.Autoregressive(layers, transformer, Reads(int(rng.integers(2))), transformed)
 
@@ -116,9 +117,10 @@ def transformer_of(rng, executed=False):
 
 def spline(rng):
     widths, derivatives, ends = int(rng.integers(2)), int(rng.integers(2)), int(rng.integers(3))
+    turn = int(rng.integers(2)) << 6
     minima = (0.0625, 0.03125) if widths == 0 else (0.0, 0.0)
     p = (-3.0, 2.5, *minima, 0.0625 if derivatives == 0 else 0.0, 4.0 if widths or derivatives else 0.0)
-    return ir.Spline(int(rng.integers(2, 6)), widths | derivatives << 2 | ends << 4, (*p, 1.0 if ends == 0 else 0.0))
+    return ir.Spline(int(rng.integers(2, 6)), widths | derivatives << 2 | ends << 4 | turn, (*p, 1.0 if ends == 0 else 0.0))
 
 
 def steps(rng, dim, context_dim, executed=False):

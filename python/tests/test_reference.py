@@ -11,7 +11,7 @@ from random_flows import flow as random_flow
 
 import flowrt
 from flowrt import ir, reference
-from flowrt.format.codes import Activation, Function, Scale
+from flowrt.format.codes import Activation, Function, Scale, SplineForm, parameters_per_rank
 from flowrt.format.records import ElementwiseStep, File
 from flowrt.reference import functions, noise
 from flowrt.reference import spline as splines
@@ -149,6 +149,7 @@ def test_activations(kind):
     formula = {
         Activation.IDENTITY: v,
         Activation.RELU: v * (v > 0),
+        Activation.SINE: (np.exp(1j * v) - np.exp(-1j * v)).imag / 2,
         Activation.TANH: (np.exp(v) - np.exp(-v)) / (np.exp(v) + np.exp(-v)),
         Activation.ELU: np.where(v > 0, v, a * (np.exp(v) - 1)),
         Activation.LEAKY_RELU: np.where(v > 0, v, a * v),
@@ -233,7 +234,8 @@ def test_splines(seed):
     """Increasing, through both ends of the interval, identity outside, and inverted exactly."""
     rng = np.random.default_rng(seed)
     transformer = spline(rng)
-    count = 3 * transformer.bins + {0: -1, 1: 1, 2: 0}[transformer.form >> 4]
+    transformer.form &= ~SplineForm.HALF_TURN
+    count = parameters_per_rank(transformer.kind, transformer.form, transformer.bins)
     p = ir.parameters(transformer.p)
     r = np.concatenate([np.linspace(-4.01, 4, 97), [p[0], p[1]]])
     parameters = np.broadcast_to(rng.normal(size=count) * 2, (len(r), count))
@@ -247,6 +249,21 @@ def test_splines(seed):
     np.testing.assert_allclose(back, r, atol=1e-8)
     inside = (r > p[0]) & (r < p[1])
     np.testing.assert_allclose(back_log_slope[inside], -log_slope[inside], atol=1e-5)
+
+
+def test_a_spline_with_a_half_turn_is_the_spline_of_the_turned_points():
+    rng = np.random.default_rng(3)
+    plain, turned = 0, SplineForm.HALF_TURN
+    p = (-2.0, 4.0, 0.01, 0.01, 0.01, 0.0, 1.0, 0.0)
+    r = np.array([-3.0, -1.9, -1.5, 0.5, 1.0, 2.5, 3.5, 5.0])
+    moved = np.array([-3.0, 1.1, 1.5, 3.5, -2.0, -0.5, 0.5, 5.0])
+    parameters = np.broadcast_to(rng.normal(size=14), (len(r), 14))
+    q, log_slope = splines.forward(r, parameters, turned, 5, p)
+    expected = splines.forward(moved, parameters, plain, 5, p)
+    np.testing.assert_array_equal((q, log_slope), expected)
+    back, back_log_slope = splines.inverse(q, parameters, turned, 5, p)
+    np.testing.assert_allclose(back, r, atol=1e-12)
+    np.testing.assert_allclose(back_log_slope, -log_slope, atol=1e-12)
 
 
 # ---- arguments ----

@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 
 from ..errors import ExportError
-from ..format.codes import Activation
-from ..ir import CONTEXT, READ, Diagonal, Layer
+from ..format.codes import Activation, Function
+from ..ir import CONTEXT, READ, Diagonal, Elementwise, Layer
+from ..reference.functions import INVERSES
 from .activations import recognise
 
 
@@ -29,9 +30,9 @@ def refuse(thing, supported: str):
     raise ExportError(f"{type(thing).__name__} is not supported; supported are {supported}")
 
 
-def context_size(steps: list, given: int | None) -> int:
-    """The length of the context that the steps take (0 for none), which must be the `given` one if there is one."""
-    layers = [layer for step in steps for layer in getattr(step, "layers", [])]
+def context_size(steps: list, given: int | None, base=None) -> int:
+    """The length of the context that steps and base take (0 for none), and the `given` one if there is one."""
+    layers = [layer for part in [*steps, base] for layer in getattr(part, "layers", [])]
     weights = [layer.context_weight for layer in layers if layer.context_source == CONTEXT]
     found = {weight.shape[1] for weight in weights if weight is not None} | ({given} if given is not None else set())
     if len(found) > 1:
@@ -50,9 +51,11 @@ def affine_map(function, dim: int) -> tuple:
 
 
 def inverted_if(step, inverted: bool):
-    """A diagonal or linear step, or the one that undoes it."""
+    """A diagonal, linear or elementwise step, or the one that undoes it."""
     if not inverted:
         return step
+    if isinstance(step, Elementwise):
+        return replace(step, function=np.array([INVERSES[Function(f)] for f in step.function]))
     if isinstance(step, Diagonal):
         return replace(step, scale=1 / step.scale, shift=-step.shift / step.scale)
     inverse = np.linalg.inv(step.matrix)

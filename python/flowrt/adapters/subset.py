@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from .. import ir
+from ..format.codes import Function
 
 
 def reading(layers: list, coordinates: np.ndarray, dim: int) -> list:
@@ -27,6 +28,11 @@ def acting(step: ir.Step, coordinates: np.ndarray, dim: int) -> ir.Step:
         matrix = np.eye(dim)
         matrix[np.ix_(coordinates, coordinates)] = step.matrix
         return replace(step, matrix=matrix, shift=_filled(np.zeros(dim), coordinates, step.shift))
+    if isinstance(step, ir.Elementwise):
+        zeros = np.zeros(dim)
+        lower, upper = (_filled(zeros.copy(), coordinates, values) for values in (step.lower, step.upper))
+        function = _filled(np.full(dim, int(Function.IDENTITY)), coordinates, step.function)
+        return replace(step, function=function, lower=lower, upper=upper)
     scale = _filled(np.ones(dim), coordinates, step.scale)
     return replace(step, scale=scale, shift=_filled(np.zeros(dim), coordinates, step.shift))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import IntEnum
+from enum import IntEnum, IntFlag
 
 MAGIC = b"\x89FLW\r\n\x1a\n"
 MAJOR, MINOR = 1, 0
@@ -80,6 +80,7 @@ class Activation(IntEnum):
     SOFTPLUS = 9
     SOFTSIGN = 10
     LAYER_NORM = 11
+    SINE = 12
 
 
 class Transformer(IntEnum):
@@ -109,6 +110,16 @@ class Scale(IntEnum):
     EXP_SOFT_CLIPPED = 5
     EXP_TANH = 6
     EXP_ATAN = 7
+
+
+class SplineForm(IntFlag):
+    """Form of a rational-quadratic spline (section 5.1); 0 is nflows with linear tails."""
+
+    SOFT_CLIPPED_BINS = 1
+    SOFT_CLIPPED_DERIVATIVES = 1 << 2
+    FREE_ENDS = 1 << 4
+    CIRCULAR = 2 << 4
+    HALF_TURN = 1 << 6
 
 
 def parameters_per_rank(transformer: int, form: int, bins: int) -> int:

@@ -108,6 +108,7 @@ class AutoregressiveStep:
     scale: int = Scale.EXP
     bins: int = 0
     p: tuple = NO_PARAMETERS
+    bounded: bool = False  # the framework has no answer outside of a spline's interval; not in the file
     kind = Kind.AUTOREGRESSIVE
 
     @property

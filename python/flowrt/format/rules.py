@@ -75,7 +75,7 @@ def check_scale(scale: int, p: Sequence[float]) -> Optional[Problem]:
 def _check_spline(form: int, scale: int, bins: int, p: Sequence[float]) -> Optional[Problem]:
     widths, derivatives, ends = form & 3, form >> 2 & 3, form >> 4 & 3
     lower, upper, min_width, min_height, min_derivative, soft_clip, end_derivative, unused = p
-    if widths > 1 or derivatives > 1 or ends > 2 or form >> 6:
+    if widths > 1 or derivatives > 1 or ends > 2 or form >> 7:
         return unknown(16, "spline form", form)
     if scale or is_set(unused):
         return Problem(18, "unused fields of a spline are not zero")

@@ -66,6 +66,8 @@ def activation(kind: int, v: np.ndarray, a: float) -> np.ndarray:
         return softplus(v)
     if kind == Activation.SOFTSIGN:
         return v / (1 + np.abs(v))
+    if kind == Activation.SINE:
+        return np.sin(v)
     mean = v.mean(axis=-1, keepdims=True)
     return (v - mean) / np.sqrt(v.var(axis=-1, keepdims=True) + a)
 
@@ -89,7 +91,8 @@ def log_scale(kind: int, a: np.ndarray, p) -> np.ndarray:
     return p[0] * np.arctan(a)
 
 
-_INVERSES = {
+INVERSES = {  # LOG_BELOW is missing: its inverse, a - exp(w), is not one of the functions
+    Function.IDENTITY: Function.IDENTITY,
     Function.LOGIT: Function.SIGMOID,
     Function.LOG_ABOVE: Function.EXP_ABOVE,
     Function.ATANH: Function.TANH,
@@ -97,7 +100,7 @@ _INVERSES = {
     Function.SOFTSIGN: Function.SOFTSIGN_INVERSE,
     Function.PROBIT: Function.NORMAL_CDF,
 }
-_INVERSES.update({inverse: function for function, inverse in _INVERSES.items()})
+INVERSES.update({inverse: function for function, inverse in INVERSES.items()})
 
 
 def elementwise(kind: int, v: np.ndarray, a: float, b: float):
@@ -140,5 +143,5 @@ def elementwise_inverse(kind: int, w: np.ndarray, a: float, b: float):
     """v with f(v) = w, and log|dv/dw|."""
     if kind == Function.LOG_BELOW:
         return a - np.exp(w), w
-    v, log_det, _ = elementwise(_INVERSES.get(kind, kind), w, a, b)
+    v, log_det, _ = elementwise(INVERSES[Function(kind)], w, a, b)
     return v, log_det

@@ -48,8 +48,22 @@ def _find(positions, v):
     return np.clip(np.sum(v[..., None] >= positions, axis=-1) - 1, 0, last)
 
 
+def _half_turn(r, form, p):
+    """r moved round by half the interval, where `form` says so; its own inverse."""
+    if not form >> 6 & 1:
+        return r
+    lower, upper = p[0], p[1]
+    half = 0.5 * (upper - lower)
+    turned = np.where(r < lower + half, r + half, r - half)
+    return np.where((r >= lower) & (r <= upper), turned, r)
+
+
 def forward(r, parameters, form, bins, p):
     """q and log dq/dr."""
+    return _forward(_half_turn(r, form, p), parameters, form, bins, p)
+
+
+def _forward(r, parameters, form, bins, p):
     x, y, d = knots(parameters, form, bins, p)
     at = _find(x, r)
     (x0, x1), (y0, y1), (d0, d1) = _bin(x, at), _bin(y, at), _bin(d, at)
@@ -79,5 +93,5 @@ def inverse(q, parameters, form, bins, p):
     t = 2 * c / (-b - np.sqrt(discriminant))
     inside = (q >= p[0]) & (q <= p[1])
     r = np.where(inside, x0 + t * (x1 - x0), q)
-    _, log_slope = forward(r, parameters, form, bins, p)
-    return r, -log_slope
+    _, log_slope = _forward(r, parameters, form, bins, p)
+    return _half_turn(r, form, p), -log_slope

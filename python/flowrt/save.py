@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from importlib import metadata
 from typing import Optional, Union
 
-from . import ir
+from . import descriptions, ir
 from . import verify as verification
 from .adapters import choose, dtypes
 from .compile import compile
@@ -27,8 +28,9 @@ def save(
 
     `flow` is a live model of a framework, as python/README.md lists them. The adapter is chosen from the object, or
     named by `framework`: "nflows", "zuko", "pyro", "normflows", "sbi", "flowjax" or "tfp". A model of your own is given
-    as a description, `flowrt.ir.Flow`. `context_dim` is needed only where no layer tells how long the context is.
-    `notes` goes into the file's metadata.
+    as a description: a dictionary of arrays and options (docs/DESCRIPTIONS.md), or a `flowrt.ir.Flow`. `context_dim` is
+    needed only where no layer of a framework's model tells how long the context is. `notes` goes into the file's
+    metadata.
 
     Whatever is exported is first compared, in float64 and on a few rows, with what the live model computes. With
     `verify` the file is read back, evaluated by `flowrt.reference` and, if it is found, by libflowrt, and a table of
@@ -36,8 +38,8 @@ def save(
 
     Raises `ExportError` that names the layer and what is supported; nothing is written then.
     """
-    if isinstance(flow, ir.Flow):
-        data = encode(compile(replace(flow, notes=notes or flow.notes)))
+    if isinstance(flow, (ir.Flow, Mapping)):
+        data = _described(flow, notes)
         comparison = verification.check(data) if verify else None
     else:
         data, comparison = _export(flow, framework, context_dim, verify, notes)
@@ -45,6 +47,15 @@ def save(
         comparison.report()
     with open(path, "wb") as stream:
         stream.write(data)
+
+
+def _described(description, notes) -> bytes:
+    """The bytes of the file of a description, which must give the results that it promises, if it does."""
+    flow, expected = (description, None) if isinstance(description, ir.Flow) else descriptions.read(description)
+    exact = compile(replace(flow, notes=notes or flow.notes))
+    if expected is not None:
+        verification.as_expected(exact, expected)
+    return encode(exact)
 
 
 def _export(flow, framework, context_dim, verify, notes) -> tuple:

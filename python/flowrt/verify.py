@@ -70,6 +70,27 @@ def same_formulas(exact: File, live, name: str) -> None:
             )
 
 
+def as_expected(exact: File, expected: dict) -> None:
+    """Raises `ExportError` unless the unrounded file gives the z, log_det and log_prob that are `expected` of x.
+
+    The tolerance is that of results in float32.
+    """
+    x, context = np.atleast_2d(expected["x"]), expected["context"]
+    z, log_det = reference.forward(exact, x, context)
+    ours = {"z": z, "log_det": log_det, "log_prob": reference.log_prob(exact, x, context)}
+    for quantity, values in ours.items():
+        if expected[quantity] is None:
+            continue
+        theirs = np.asarray(expected[quantity])
+        if theirs.size != values.size:
+            raise ExportError(f"the expected {quantity} has the shape {theirs.shape}, not {values.shape}")
+        worst = _difference(values, theirs.reshape(values.shape))
+        if not worst <= 1e-4 * _size(theirs):
+            raise ExportError(
+                f"the description was read, but its {quantity} differs by {worst:.2g} from what is expected"
+            )
+
+
 class Comparison(NamedTuple):
     """A table of worst differences, and a line that names the first one beyond what float32 explains, or None."""
 

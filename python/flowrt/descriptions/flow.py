@@ -1,0 +1,192 @@
+"""From a dictionary to a flow (`ir.Flow`): docs/DESCRIPTIONS.md has every entry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from .. import ir
+from ..adapters.networks import linear_output
+from ..adapters.subset import reading
+from ..format.codes import Function, Reads
+from .fields import Fields
+from .networks import read_layers
+from .pytorch_flows import read_state_dict
+from .transformers import read_mean_and_std, read_mixture, read_transformer
+
+_READS = {kind.name.lower(): kind for kind in Reads}
+_FUNCTIONS = {kind.name.lower(): kind for kind in Function}
+_FROM_STATE_DICT = {"pytorch-flows": read_state_dict}
+
+
+def read(description: Mapping) -> tuple:
+    """(`ir.Flow`, results that the description says the model gives, or None).
+
+    Raises `ExportError` that names the entry which is missing, unknown or contradictory.
+    """
+    fields = Fields(description, "the description", description.get("arrays") or {})
+    fields.optional("arrays")
+    if "layout" in fields:
+        flow = fields.choice("layout", "", _FROM_STATE_DICT)(fields)
+    else:
+        flow = _read_flow(fields)
+    flow.framework = "description"
+    flow.model = str(fields.optional("name", "flow"))
+    expected = fields.part("expected", "") if "expected" in fields else None
+    fields.close()
+    return flow, None if expected is None else _read_expected(expected)
+
+
+def _read_flow(fields: Fields) -> ir.Flow:
+    dim = fields.whole("dim", "how many coordinates a row has")
+    context_dim = fields.whole("context_dim", "", 0)
+    encoder = read_layers(fields.parts("encoder", "")) if "encoder" in fields else None
+    fields.optional("encoder")
+    steps = [_step(part, dim) for part in fields.parts("steps", "the steps from data to noise")]
+    base = _base(fields.part("base", "", {"kind": "standard_normal"}), dim)
+    return ir.Flow(dim, context_dim, steps, base, encoder)
+
+
+def _read_expected(fields: Fields) -> dict:
+    """Rows x, their context, and what the model makes of them: z, log_det, log_prob, as far as they are given."""
+    result = {"x": fields.array("x", "rows of data for which the results are")}
+    for name in ("context", "z", "log_det", "log_prob"):
+        result[name] = fields.optional_array(name)
+    fields.close()
+    if all(result[name] is None for name in ("z", "log_det", "log_prob")):
+        fields.refuse("'log_prob', 'z' and 'log_det' are all missing: one of them is to be compared")
+    return result
+
+
+# ---- steps ----
+
+
+def _step(fields: Fields, dim: int):
+    kind = fields.choice("kind", "what the step does", _STEPS)
+    step = kind(fields, dim)
+    fields.close()
+    return step
+
+
+def _autoregressive(fields: Fields, dim: int) -> ir.Autoregressive:
+    reads = fields.choice("reads", "the side that the network is given, data (MAF) or noise (IAF)", _READS)
+    transformed = fields.optional_indices("transformed")
+    if transformed is not None and not (len(transformed) and set(transformed) <= set(range(dim))):
+        fields.refuse(f"'transformed' are {transformed.tolist()}, not coordinates of {dim}")
+    inputs = fields.optional_indices("inputs")
+    layers = linear_output(read_layers(fields.parts("layers", "the layers of the network, the output layer last")))
+    if inputs is not None:
+        layers = _given(layers, inputs, dim, fields)
+    coordinates = dim if transformed is None else len(transformed)
+    transformer = read_transformer(
+        fields.part("transformer", "what joins the two sides with the outputs of the network"), layers[-1], coordinates
+    )
+    return ir.Autoregressive(layers, transformer, reads, transformed, fields.place)
+
+
+def _given(layers: list, inputs: np.ndarray, dim: int, fields: Fields) -> list:
+    """The layers of a network whose input are some coordinates, as layers that are given all of them."""
+    for layer in layers:
+        if layer.source == ir.READ and layer.weight.shape[1] != len(inputs):
+            fields.refuse(f"a layer has weights of {layer.weight.shape[1]} coordinates, but 'inputs' are {len(inputs)}")
+    if len(np.unique(inputs)) != len(inputs) or not np.all((inputs >= 0) & (inputs < dim)):
+        fields.refuse(f"'inputs' are {inputs.tolist()}, not different coordinates of {dim}")
+    return reading(layers, inputs, dim)
+
+
+def _diagonal(fields: Fields, dim: int) -> ir.Diagonal:
+    scale, shift = fields.array("scale", "w = scale * v + shift", (dim,)), fields.optional_array("shift", (dim,))
+    return ir.Diagonal(scale, np.zeros(dim) if shift is None else shift, fields.place)
+
+
+def _batch_norm(fields: Fields, dim: int) -> ir.Diagonal:
+    """w = gain (v - mean) / sqrt(variance + epsilon) + shift."""
+    mean, variance = (fields.array(name, f"the running {name}", (dim,)) for name in ("mean", "variance"))
+    epsilon = fields.number("epsilon", "what is added to the variance, 0 if it is in there already")
+    gain, shift = fields.optional_array("gain", (dim,)), fields.optional_array("shift", (dim,))
+    if np.any(variance + epsilon <= 0):
+        fields.refuse("'variance' plus 'epsilon' is not positive")
+    scale = (1.0 if gain is None else gain) / np.sqrt(variance + epsilon)
+    return ir.Diagonal(scale, (0.0 if shift is None else shift) - mean * scale, fields.place)
+
+
+def _permutation(fields: Fields, dim: int) -> ir.Permutation:
+    return ir.Permutation(fields.indices("index", "w[i] = v[index[i]]"), fields.place)
+
+
+def _reverse(fields: Fields, dim: int) -> ir.Permutation:
+    return ir.Permutation(np.arange(dim)[::-1], fields.place)
+
+
+def _linear(fields: Fields, dim: int) -> ir.Linear:
+    shift = fields.optional_array("shift", (dim,))
+    matrix = fields.array("matrix", "w = matrix v + shift", (dim, dim))
+    return ir.Linear(matrix, np.zeros(dim) if shift is None else shift, fields.place)
+
+
+def _elementwise(fields: Fields, dim: int) -> ir.Elementwise:
+    names = fields.entry("function", f"one name or {dim} of {', '.join(_FUNCTIONS)}")
+    names = [names] * dim if isinstance(names, str) else list(names)
+    if len(names) != dim or not all(name in _FUNCTIONS for name in names):
+        fields.refuse(f"'function' is {names}, not {dim} of {', '.join(_FUNCTIONS)}")
+    lower, upper = (fields.optional_array(name, (dim,)) for name in ("lower", "upper"))
+    lower, upper = (np.zeros(dim) if values is None else values for values in (lower, upper))
+    return ir.Elementwise(np.array([_FUNCTIONS[name] for name in names]), lower, upper, fields.place)
+
+
+_STEPS = {
+    "autoregressive": _autoregressive,
+    "diagonal": _diagonal,
+    "batch_norm": _batch_norm,
+    "permutation": _permutation,
+    "reverse": _reverse,
+    "linear": _linear,
+    "elementwise": _elementwise,
+}
+
+
+# ---- base densities ----
+
+
+def _base(fields: Fields, dim: int):
+    base = fields.choice("kind", "the density of the noise", _BASES)(fields, dim)
+    fields.close()
+    return base
+
+
+def _normal(fields: Fields, dim: int) -> ir.DiagonalNormal:
+    return ir.DiagonalNormal(*(fields.array(name, f"its {name}", (dim,)) for name in ("mean", "std")))
+
+
+def _uniform(fields: Fields, dim: int) -> ir.BoxUniform:
+    return ir.BoxUniform(*(fields.array(name, f"the {name} corner of the box", (dim,)) for name in ("lower", "upper")))
+
+
+def _mixture(fields: Fields, dim: int) -> ir.NormalMixture:
+    logits = fields.array("logits", "logarithms of the weights of the components, up to a constant")
+    log_weight = logits - np.logaddexp.reduce(logits)
+    return ir.NormalMixture(
+        log_weight, *(fields.array(name, f"{name} of each component", (len(logits), dim)) for name in ("mean", "std"))
+    )
+
+
+def _conditional_normal(fields: Fields, dim: int) -> ir.ConditionalNormal:
+    layers = linear_output(read_layers(fields.parts("layers", "layers that see the context alone")))
+    read_mean_and_std(fields, layers[-1], dim)
+    return ir.ConditionalNormal(layers)
+
+
+def _autoregressive_mixture(fields: Fields, dim: int) -> ir.AutoregressiveMixture:
+    layers = linear_output(read_layers(fields.parts("layers", "the layers of the network, the output layer last")))
+    return ir.AutoregressiveMixture(layers, *read_mixture(fields, layers[-1], dim))
+
+
+_BASES = {
+    "standard_normal": lambda fields, dim: ir.StandardNormal(),
+    "normal": _normal,
+    "uniform": _uniform,
+    "mixture": _mixture,
+    "conditional_normal": _conditional_normal,
+    "autoregressive_mixture": _autoregressive_mixture,
+}

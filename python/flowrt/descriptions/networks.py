@@ -1,0 +1,101 @@
+"""The networks of a description: layers, and the rows of the output layer in the order of the format."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .. import ir
+from ..adapters.modules import reordered
+from ..format.codes import Activation
+from .fields import Fields
+
+_ACTIVATIONS = {kind.name.lower(): kind for kind in Activation}
+_PARAMETERS = {
+    Activation.ELU: ("alpha", "the factor of exp(v) - 1 below zero"),
+    Activation.LEAKY_RELU: ("slope", "the slope below zero"),
+    Activation.LAYER_NORM: ("epsilon", "what is added to the variance"),
+}
+
+
+def read_layers(parts: list) -> list:
+    """`ir.Layer`s; the activation of the last one is the identity unless it says otherwise."""
+    return [_layer(part, i, i == len(parts) - 1) for i, part in enumerate(parts)]
+
+
+def _layer(fields: Fields, i: int, last: bool) -> ir.Layer:
+    kind = fields.choice("activation", "what follows the sum", _ACTIVATIONS, "identity" if last else None)
+    a = fields.number(*_PARAMETERS[kind]) if kind in _PARAMETERS else 0.0
+    weight, context_weight = fields.optional_array("weight"), fields.optional_array("context_weight")
+    add = [_add(part, i) for part in _adds(fields)]
+    if weight is None and context_weight is None and not add and "bias" not in fields:
+        fields.refuse("'weight', 'context_weight', 'add' and 'bias' are all missing: one of them says what it computes")
+    for name, values in (("weight", weight), ("context_weight", context_weight)):
+        if values is not None and values.ndim != 2:
+            fields.refuse(f"{name!r} has the shape {values.shape}, not (units, inputs)")
+    mask = fields.optional_array("mask", None if weight is None else weight.shape)
+    source = _source(fields, "source", i, ir.READ, i - 1 if i else ir.READ)
+    context_source = _source(fields, "context_source", i, ir.CONTEXT, ir.CONTEXT)
+    gate = fields.whole("gate", "") if "gate" in fields else None
+    bias = fields.optional_array("bias")
+    if bias is None:
+        sized = weight if weight is not None else context_weight
+        if sized is None:
+            fields.refuse("'bias' is missing: it tells how many units a layer without weights has")
+        bias = np.zeros(len(sized))
+    fields.close()
+    return ir.Layer(
+        bias,
+        weight,
+        None if mask is None else mask != 0,
+        None if weight is None else source,
+        context_weight,
+        context_source,
+        kind,
+        a,
+        add,
+        gate,
+    )
+
+
+def _source(fields: Fields, name: str, i: int, word: str, default):
+    value = fields.optional(name, default)
+    if value == word or (isinstance(value, int) and not isinstance(value, bool) and 0 <= value < i):
+        return value
+    return fields.refuse(f"{name!r} is {value!r}, neither {word!r} nor the number of an earlier layer")
+
+
+def _adds(fields: Fields) -> list:
+    values = fields.optional("add", [])
+    values = [{"layer": value} if isinstance(value, int) else value for value in values]
+    return [Fields(value, f"{fields.place}.add[{j}]", fields.arrays) for j, value in enumerate(values)]
+
+
+def _add(fields: Fields, i: int) -> ir.Add:
+    layer, scale = fields.whole("layer", "the number of an earlier layer"), fields.optional_array("scale")
+    fields.close()
+    if layer >= i:
+        fields.refuse(f"layer {layer} is not an earlier layer")
+    return ir.Add(layer, scale)
+
+
+def sort_rows(output: ir.Layer, axes: dict, given: list, fields: Fields) -> None:
+    """Brings the rows of an output layer from the order of axes `given` into that of `axes`, in place.
+
+    `axes` maps the names of the axes to their lengths, in the order of the format.
+    """
+    if sorted(given) != sorted(axes):
+        fields.refuse(f"'rows' is {given}, not an order of {', '.join(axes)}")
+    count = int(np.prod(list(axes.values())))
+    if output.width != count:
+        sizes = " x ".join(f"{length} ({name})" for name, length in axes.items())
+        fields.refuse(f"the last layer has {output.width} rows, not {count} = {sizes}")
+    rows = np.arange(count).reshape([axes[name] for name in given])
+    reordered(output, rows.transpose([given.index(name) for name in axes]).reshape(-1))
+
+
+def scale_rows(output: ir.Layer, rows: slice | np.ndarray, gain, offset) -> None:
+    """Replaces the values of some rows by gain * value + offset, in place."""
+    output.bias[rows] = gain * output.bias[rows] + offset
+    for weight in (output.weight, output.context_weight):
+        if weight is not None:
+            weight[rows] *= gain

@@ -1,0 +1,130 @@
+"""The transformers and scale functions of a description."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from .. import ir
+from ..format.codes import Form, Scale, parameters_per_rank
+from .fields import Fields
+from .networks import scale_rows, sort_rows
+
+_FORMS = {kind.name.lower(): kind for kind in Form}
+_SCALES = {kind.name.lower(): kind for kind in Scale}
+_EPSILON = ("epsilon", "what is added to the function, 0 if nothing is")
+_SCALE_PARAMETERS = {
+    Scale.EXP: (),
+    Scale.EXP_CLAMPED: (("low", "the least exponent"), ("high", "the largest exponent")),
+    Scale.SOFTPLUS: (_EPSILON,),
+    Scale.SOFTPLUS_CLAMPED: (_EPSILON, ("low", "the least scale"), ("high", "the largest scale")),
+    Scale.SIGMOID: (_EPSILON,),
+    Scale.EXP_SOFT_CLIPPED: (("slope", "the least scale, exp(a / (1 + abs(a / log(slope))))"),),
+    Scale.EXP_TANH: (("factor", "c of exp(c tanh(a))"),),
+    Scale.EXP_ATAN: (("factor", "c of exp(c atan(a))"),),
+}
+_ROWS = "the order of the last layer's rows, slowest first, for example"
+_SPLINE_WIDTHS = {"softmax": 0, "soft_clipped_softmax": 1}
+_SPLINE_DERIVATIVES = {"softplus": 0, "exp_soft_clipped": 1}
+_SPLINE_ENDS = {"fixed": 0, "free": 1, "circular": 2}
+
+
+def read_transformer(fields: Fields, output: ir.Layer, coordinates: int):
+    """The transformer; the rows of the output layer are sorted, and constants folded into them, in place."""
+    kind = fields.choice("kind", "what joins the two sides", ("affine", "additive", "spline"))
+    if kind == "affine":
+        result = _affine(fields, output, coordinates)
+    elif kind == "additive":
+        sort_rows(output, {"coordinate": coordinates}, ["coordinate"], fields)
+        scale_rows(output, slice(None), fields.number("gain", "", 1.0), 0.0)
+        result = ir.Additive()
+    else:
+        result = _spline(fields, output, coordinates)
+    fields.close()
+    return result
+
+
+def _affine(fields: Fields, output: ir.Layer, coordinates: int) -> ir.Affine:
+    form = fields.choice("form", "the formula", _FORMS)
+    scale, p, gain, offset = read_scale(fields)
+    _sort(fields, output, {"coordinate": coordinates, "parameter": 2}, ("shift", "scale"))
+    scale_rows(output, slice(1, None, 2), gain, offset)
+    return ir.Affine(scale, p, form)
+
+
+def read_scale(fields: Fields) -> tuple:
+    """(Scale, p, gain, offset) of s(gain * a + offset; p)."""
+    scale = fields.choice("scale", "the function that makes a positive scale of a raw one", _SCALES)
+    p = tuple(fields.number(name, what) for name, what in _SCALE_PARAMETERS[scale])
+    if scale == Scale.EXP_SOFT_CLIPPED:
+        if not 0 < p[0] < 1:
+            fields.refuse(f"'slope' is {p[0]}, not between 0 and 1")
+        p = (-math.log(p[0]),)
+    return scale, p, fields.number("gain", "", 1.0), fields.number("offset", "", 0.0)
+
+
+def read_mixture(fields: Fields, output: ir.Layer, coordinates: int) -> tuple:
+    """(components, Scale, p) of a mixture for each coordinate; rows become logits, means, raw scales of each."""
+    count = fields.whole("components", "how many normals each coordinate has")
+    scale, p, gain, offset = read_scale(fields)
+    axes = {"coordinate": coordinates, "parameter": 3, "component": count}
+    _sort(fields, output, axes, ("logit", "mean", "scale"))
+    raw = np.arange(3 * count * coordinates).reshape(coordinates, 3, count)[:, 2].reshape(-1)
+    scale_rows(output, raw, gain, offset)
+    return count, scale, p
+
+
+def read_mean_and_std(fields: Fields, output: ir.Layer, coordinates: int) -> None:
+    """Rows of a conditional normal, which become mean, log std of each coordinate."""
+    _sort(fields, output, {"coordinate": coordinates, "parameter": 2}, ("mean", "log_std"))
+    scale_rows(output, slice(1, None, 2), fields.number("gain", "", 1.0), 0.0)
+
+
+def _sort(fields: Fields, output: ir.Layer, axes: dict, parameters: tuple) -> None:
+    example = list(axes)
+    rows = fields.entry("rows", f"{_ROWS} {example} or {example[1:] + example[:1]}")
+    order = fields.entry("parameters", f"the order of the parameters, for example {list(parameters)}")
+    if sorted(order) != sorted(parameters):
+        fields.refuse(f"'parameters' is {order}, not an order of {', '.join(parameters)}")
+    sort_rows(output, axes, list(rows), fields)
+    places = [list(order).index(name) for name in parameters]
+    inner = math.prod(list(axes.values())[2:])
+    at = np.arange(output.width).reshape(axes["coordinate"], len(parameters), inner)
+    sort = at[:, places].reshape(-1)
+    output.bias = output.bias[sort]
+    for name in ("weight", "mask", "context_weight"):
+        if getattr(output, name) is not None:
+            setattr(output, name, getattr(output, name)[sort])
+
+
+def _spline(fields: Fields, output: ir.Layer, coordinates: int) -> ir.Spline:
+    bins = fields.whole("bins", "how many bins the spline has")
+    lower, upper = (fields.number(name, f"the {name} end of the interval of the spline") for name in ("lower", "upper"))
+    widths = fields.choice("widths", "how widths and heights are made positive", _SPLINE_WIDTHS)
+    derivatives = fields.choice("derivatives", "how derivatives are made positive", _SPLINE_DERIVATIVES)
+    ends = fields.choice("ends", "the derivatives at the ends of the interval", _SPLINE_ENDS)
+    min_width = min_height = min_derivative = clip = end = 0.0
+    if widths == 0:
+        min_width = fields.number("min_width", "the least width of a bin, a fraction of the interval")
+        min_height = fields.number("min_height", "the least height of a bin, a fraction of the interval")
+    if derivatives == 0:
+        min_derivative = fields.number("min_derivative", "the least derivative at a knot")
+    if widths or derivatives:
+        slope = fields.number("slope", "the least derivative of the soft clip")
+        if not 0 < slope < 1:
+            fields.refuse(f"'slope' is {slope}, not between 0 and 1")
+        clip = -math.log(slope)
+    if ends == 0:
+        end = fields.number("end_derivative", "the derivative at both ends, 1 for a smooth map")
+    form = widths | derivatives << 2 | ends << 4
+    count = parameters_per_rank(ir.Spline.kind, form, bins)
+    rows = fields.entry("rows", f"{_ROWS} ['coordinate', 'parameter'] or ['parameter', 'coordinate']")
+    sort_rows(output, {"coordinate": coordinates, "parameter": count}, list(rows), fields)
+    gain = np.where(np.arange(count) < 2 * bins, 1 / fields.number("divisor", "", 1.0), 1.0)
+    at = np.tile(gain, coordinates)
+    output.bias = output.bias * at
+    for name in ("weight", "context_weight"):
+        if getattr(output, name) is not None:
+            setattr(output, name, getattr(output, name) * at[:, None])
+    return ir.Spline(bins, form, (lower, upper, min_width, min_height, min_derivative, clip, end))

@@ -1,0 +1,4 @@
+#include "console.h"
+#include <stdio.h>
+
+void console_write(const char *text) { fputs(text, stdout); }

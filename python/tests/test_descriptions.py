@@ -226,7 +226,8 @@ def test_made_with_mixtures(generator):
     """Rows as coordinate, component, (logit, mean, scale), std = softplus(raw) + 0.01."""
     arrays = made(generator, 3 * K)
     base = {"kind": "autoregressive_mixture", "layers": layers(), "components": K, "scale": "softplus",
-            "epsilon": 0.01, "rows": ["coordinate", "component", "parameter"], "parameters": ["logit", "mean", "scale"]}  # fmt: skip
+            "epsilon": 0.01, "rows": ["coordinate", "component", "parameter"],
+            "parameters": ["logit", "mean", "scale"]}  # fmt: skip
     file = compiled({"dim": D, "arrays": arrays, "steps": [], "base": base})
     x = generator.normal(size=(5, D))
     logit, mean, raw = np.moveaxis(network(arrays, x).reshape(5, D, K, 3), 3, 0)

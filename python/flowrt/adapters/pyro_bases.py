@@ -1,0 +1,77 @@
+"""Base distributions of Pyro and torch: diagonal normal, uniform on a box, mixtures of diagonal normals."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .. import ir
+from .modules import array, names, refuse
+
+_SUPPORTED = "Normal, Uniform, MixtureOfDiagNormals and MixtureSameFamily of diagonal Normal as base"
+_MIXTURES = {"MixtureOfDiagNormals", "MixtureOfDiagNormalsSharedCovariance"}
+
+
+def describe(base, dim: int) -> ir.Base:
+    """The density of a distribution without wrappers; standard normal if there is None."""
+    if base is None:
+        return ir.StandardNormal()
+    if type(base).__name__ == "Normal":
+        mean, std = (np.broadcast_to(array(values), (dim,)) for values in (base.loc, base.scale))
+        if np.all(mean == 0) and np.all(std == 1):
+            return ir.StandardNormal()
+        return ir.DiagonalNormal(mean, std)
+    if type(base).__name__ == "Uniform":
+        return ir.BoxUniform(*(np.broadcast_to(array(values), (dim,)) for values in (base.low, base.high)))
+    logits, mean, std = _mixture(base)
+    logits = array(logits)
+    return ir.NormalMixture(logits - np.logaddexp.reduce(logits), array(mean), np.broadcast_to(array(std), mean.shape))
+
+
+def dim(base) -> int | None:
+    """The number of features, if the distribution tells it."""
+    if base is None:
+        return None
+    if type(base).__name__ in ("Normal", "Uniform"):
+        shape = base.batch_shape
+        return shape[0] if len(shape) == 1 else None
+    return _mixture(base)[1].shape[1]
+
+
+def live(base, dtype):
+    """The distribution again, of vectors and in another floating-point type; None if there is None."""
+    import torch
+    from torch import distributions as td
+
+    if base is None:
+        return None
+    if type(base).__name__ == "Normal":
+        return _Vectors(td.Normal(base.loc.to(dtype), base.scale.to(dtype), validate_args=False))
+    if type(base).__name__ == "Uniform":
+        return _Vectors(td.Uniform(base.low.to(dtype), base.high.to(dtype), validate_args=False))
+    logits, mean, std = (torch.as_tensor(part).detach().to(dtype) for part in _mixture(base))
+    components = td.Independent(td.Normal(mean, std, validate_args=False), 1, validate_args=False)
+    return td.MixtureSameFamily(td.Categorical(logits=logits), components, validate_args=False)
+
+
+class _Vectors:
+    """A distribution of numbers, for each coordinate of a vector."""
+
+    def __init__(self, distribution):
+        self._distribution = distribution
+
+    def log_prob(self, z):
+        return self._distribution.log_prob(z).sum(dim=-1)
+
+
+def _mixture(base) -> tuple:
+    """Logits (K,), means (K, D) and standard deviations, (K, D) or (D,), of a mixture."""
+    kinds = names(base)
+    if kinds & _MIXTURES and base.locs.dim() == 2:
+        return base.component_logits, base.locs, base.coord_scale
+    if "MixtureSameFamily" in kinds:
+        components = base.component_distribution
+        while "Independent" in names(components):
+            components = components.base_dist
+        if type(components).__name__ == "Normal" and components.loc.dim() == 2:
+            return base.mixture_distribution.logits, components.loc, components.scale
+    return refuse(base, _SUPPORTED)

@@ -1,0 +1,36 @@
+"""The networks of Pyro: AutoRegressiveNN, DenseNN and their conditional forms."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .. import ir
+from .modules import concatenated_linear, refuse, reordered
+from .networks import alternating, perceptron
+
+
+def require(network, parameters: int, supported: str) -> None:
+    """Refuses a network that is none of Pyro's, or has another number of kinds of parameters."""
+    if not hasattr(network, "layers") or not hasattr(network, "f") or network.count_params != parameters:
+        refuse(network, supported)
+
+
+def context_features(network) -> int:
+    return getattr(network, "context_dim", 0)
+
+
+def layers_of(network, rows: np.ndarray, context_alone: bool = False) -> list:
+    """A perceptron, and optionally a linear map from its input to its output; `rows` sorts the rows of the output.
+
+    The input is the context, then the variables; or the context alone.
+    """
+    split = network.input_dim + network.context_dim if context_alone else network.context_dim
+    contexts, variables = slice(0, split), slice(split, None)
+    layers = perceptron(alternating(network.layers, network.f), variables, contexts)
+    reordered(layers[-1], rows)
+    if getattr(network, "skip_layer", None) is not None:
+        skip = concatenated_linear(network.skip_layer, variables, contexts)
+        reordered(skip, rows)
+        layers.insert(-1, skip)
+        layers[-1].add.append(ir.Add(len(layers) - 2))
+    return layers

@@ -112,6 +112,27 @@ static void check_every_truncation(bench *b) {
     }
 }
 
+/* Every field of the header and the records, and every count of the blocks, close to every power of two: products that
+ * overflow, sums that wrap around, counts that no memory holds. */
+static void check_huge_values(bench *b) {
+    const size_t size = b->original.size;
+    uint32_t record_count;
+    memcpy(&record_count, b->original.bytes + 36, sizeof record_count);
+    uint8_t *bytes = place(b, size);
+    for (size_t width = 2; width <= 8; width *= 2)
+        for (size_t at = 0; at + width <= 64 * (size_t)(record_count + 4) && at + width <= size; at += width) {
+            if (width == 8 && at >= 64 && at % 64 != 8) continue; /* of the records, log_det alone is as wide */
+            for (unsigned bit = 1; bit < 8 * width; bit++)
+                for (int less = 0; less <= 2; less++) {
+                    if (b->tried++ % b->stride) continue;
+                    const uint64_t value = less == 2 ? -(UINT64_C(1) << bit) : (UINT64_C(1) << bit) - (uint64_t)less;
+                    memcpy(bytes + at, &value, width);
+                    try_bytes(b, bytes, size);
+                }
+            memcpy(bytes + at, b->original.bytes + at, width);
+        }
+}
+
 /* Several changes at once, small integers among them, mostly in the structure. */
 static void check_random_damage(bench *b) {
     random_source random = {b->original.size};
@@ -135,7 +156,8 @@ int main(int argc, char **argv) {
     CHECK(argc <= 2 && stride > 0, "usage: DamagedFiles [n]");
     static const char *const names[] = {
         "no-steps", "one-coordinate-context", "narrow-network", "context-only", "diagonal",      "permutation",
-        "additive", "scale-exp-clamped",      "coupling",       "three-adds",   "residual-gated"};
+        "additive", "scale-exp-clamped",      "coupling",       "three-adds",   "residual-gated",
+        "linear",   "normal-base-1",          "encoder-norm"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         bench b = {.original = flow_build(flow_case(names[i]), 1), .stride = stride};
         b.file_area = guarded_map(b.original.size + FLOWRT_ALIGNMENT);
@@ -143,6 +165,7 @@ int main(int argc, char **argv) {
         b.array_area = guarded_map(1 << 12);
         check_every_byte(&b);
         check_every_truncation(&b);
+        check_huge_values(&b);
         check_random_damage(&b);
         printf("%-24s %6zu bytes: %7zu damaged files refused, %6zu opened and evaluated\n", names[i], b.original.size,
                b.refused, b.opened);

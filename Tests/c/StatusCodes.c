@@ -147,6 +147,29 @@ static void check_edits(flow_file file) {
     }
 }
 
+/* Other major versions and required features are refused, whichever; a later minor version is not. */
+static void check_versions(flow_file file) {
+    flow_file other = copy_of(file);
+    for (uint32_t version = 0; version <= UINT16_MAX; version++) {
+        const uint16_t value = (uint16_t)version;
+        flowrt_model model;
+        memcpy(other.bytes + 8, &value, sizeof value);
+        expect(version == 1 ? FLOWRT_OK : FLOWRT_ERR_VERSION,
+               flowrt_model_open(&model, other.bytes, other.size, 0, NULL), "a major version");
+        memcpy(other.bytes + 8, file.bytes + 8, sizeof value);
+        memcpy(other.bytes + 10, &value, sizeof value);
+        expect(FLOWRT_OK, flowrt_model_open(&model, other.bytes, other.size, 0, NULL), "a minor version");
+        CHECK(info_of(&model).format_version == 100 + version, "format_version %u", info_of(&model).format_version);
+        memcpy(other.bytes + 10, file.bytes + 10, sizeof value);
+    }
+    for (int bit = 0; bit < 32; bit++) {
+        const uint32_t features = UINT32_C(1) << bit;
+        memcpy(other.bytes + 24, &features, sizeof features);
+        expect_refusal(FLOWRT_ERR_FEATURE, other, 0, -1, 24, 4, "a required feature");
+    }
+    flow_free(other);
+}
+
 static void check_sizes_and_values(flow_file file) {
     flow_file wrong = copy_of(file);
     wrong.size--;
@@ -194,11 +217,13 @@ static void check_open_arguments(flow_file file) {
     expect(FLOWRT_ERR_ARGUMENT, flowrt_model_open(&model, file.bytes, file.size, 2, NULL), "open: an unknown flag");
     expect(FLOWRT_ERR_ARGUMENT, flowrt_model_open(&model, file.bytes, file.size, 1u << 31, NULL),
            "open: an unknown flag");
-    flow_file shifted = copy_of(file);
-    memmove(shifted.bytes + 4, file.bytes, file.size);
-    expect(FLOWRT_ERR_ALIGNMENT, flowrt_model_open(&model, shifted.bytes + 4, file.size, 0, NULL),
-           "open: data on 4 bytes");
-    flow_free(shifted);
+    for (size_t offset = 1; offset < FLOWRT_ALIGNMENT; offset++) {
+        flow_file shifted = copy_of(file);
+        memmove(shifted.bytes + offset, file.bytes, file.size);
+        expect(FLOWRT_ERR_ALIGNMENT, flowrt_model_open(&model, shifted.bytes + offset, file.size, 0, NULL),
+               "open: misaligned data");
+        flow_free(shifted);
+    }
 
     memset(&model, 0, sizeof model);
     expect(FLOWRT_ERR_MODEL, flowrt_model_get_info(&model, &info), "info: zeroed model");
@@ -365,6 +390,7 @@ int main(void) {
     check_version();
     const flow_file file = flow_build(flow_case("mixed-directions"), 1), plain = flow_build(flow_case("wide"), 1);
     check_edits(file);
+    check_versions(file);
     check_sizes_and_values(file);
     check_open_arguments(file);
     check_info(file);

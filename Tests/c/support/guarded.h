@@ -27,6 +27,11 @@ static inline void guarded_unmap(guarded g) {
     munmap(g.start - page, (size_t)(g.end - g.start) + 2 * page);
 }
 
+/* Makes the room between the inaccessible pages readable, or readable and writable. */
+static inline void guarded_allow(guarded g, int protection) {
+    CHECK(mprotect(g.start, (size_t)(g.end - g.start), protection) == 0, "mprotect of %td bytes", g.end - g.start);
+}
+
 /* The last `size` bytes before the guard page; with alignment, up to alignment - 1 canary bytes stay behind them. */
 static inline void *guarded_last(guarded g, size_t size, size_t alignment) {
     CHECK(size <= (size_t)(g.end - g.start), "%zu bytes in %zu", size, (size_t)(g.end - g.start));

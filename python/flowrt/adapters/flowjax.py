@@ -11,19 +11,14 @@ import numpy as np
 
 from .. import ir
 from ..errors import ExportError
-from ..format.codes import Reads
+from . import flowjax_bases
 from .evaluation import Evaluation, standard_normal_log_prob
-from .flowjax_networks import is_array, network, network_of, parameter_count
-from .flowjax_transformers import transformer
-from .modules import array, names, refuse
+from .flowjax_networks import is_array, parameter_count
+from .flowjax_steps import SUPPORTED, steps_of
+from .modules import names, refuse
 
 framework = "flowjax"
 dtypes = (np.float32, np.float64)
-
-_SUPPORTED = (
-    "MaskedAutoregressive and Coupling with Affine, Loc or Scale as transformer, Permute, Flip, Affine, Loc, Scale, "
-    "TriangularAffine, Identity, Invert, Chain and Scan, with StandardNormal or Normal as base"
-)
 
 
 def accepts(model) -> bool:
@@ -43,8 +38,8 @@ def describe(model, context_dim: int | None = None) -> ir.Flow:
         raise ExportError(f"{type(model).__name__} has a condition of length {context}, not {context_dim}")
     with _precision(np.float64):
         layers = [layer for part in bijections for layer in _flatten(_copied(part, np.float64), inverted=False)]
-        steps = [step for layer, inverted in layers for step in _step(layer, inverted, dim)]
-        density = _base(_copied(base, np.float64), dim)
+        steps = [step for layer, inverted in layers for step in steps_of(layer, inverted, dim)]
+        density = flowjax_bases.describe(_copied(base, np.float64), dim)
     return ir.Flow(dim, context, steps, density, framework=framework, model=type(model).__name__)
 
 
@@ -95,7 +90,7 @@ def _parts(model) -> tuple:
         bijections.append(model.bijection)
         model = model.base_dist
     if not bijections:
-        return refuse(model, _SUPPORTED)
+        return refuse(model, SUPPORTED)
     return bijections, model
 
 
@@ -129,18 +124,6 @@ def _context_features(bijections: list) -> int:
     if len(shapes) > 1 or any(len(shape) != 1 for shape in shapes):
         raise ExportError(f"conditions of shape {sorted(shapes)} are not supported; a file holds one vector")
     return shapes.pop()[0] if shapes else 0
-
-
-def _base(base, dim: int):
-    kinds = names(base)
-    if base is None or "StandardNormal" in kinds:
-        return ir.StandardNormal()
-    if "Normal" not in kinds:
-        return refuse(base, _SUPPORTED)
-    mean, std = (np.broadcast_to(array(values), (dim,)) for values in (base.loc, base.scale))
-    if np.all(mean == 0) and np.all(std == 1):
-        return ir.StandardNormal()
-    return ir.DiagonalNormal(mean, std)
 
 
 # ---- precision ----
@@ -198,48 +181,3 @@ def _initial_transformer(layer):
     except TypeError:
         with _precision(np.float64):
             return layer.transformer_constructor(jnp.zeros(count))
-
-
-# ---- steps ----
-
-
-def _step(layer, inverted: bool, dim: int) -> list:
-    import paramax
-
-    kinds, name = names(layer), type(layer).__name__
-    if "Identity" in kinds:
-        return []
-    if kinds & {"MaskedAutoregressive", "Coupling"}:
-        return [_autoregressive(layer, inverted, dim)]
-    if "Permute" in kinds:
-        index = array(layer.permutation[0]).astype(np.int64)
-        return [ir.Permutation(index if inverted else np.argsort(index), name)]
-    if "Flip" in kinds:
-        return [ir.Permutation(np.arange(dim)[::-1], name)]
-    layer = paramax.unwrap(layer)
-    if "TriangularAffine" in kinds:
-        matrix, shift = array(layer.triangular), array(layer.loc)
-        if not inverted:
-            matrix = np.linalg.inv(matrix)
-            shift = -matrix @ shift
-        return [ir.Linear(matrix, shift, name)]
-    if not kinds & {"Affine", "Loc", "Scale"}:
-        return refuse(layer, _SUPPORTED)
-    scale, shift = (array(getattr(layer, field, default)) for field, default in (("scale", 1.0), ("loc", 0.0)))
-    if not inverted:
-        scale, shift = 1 / scale, -shift / scale
-    return [ir.Diagonal(np.broadcast_to(scale, (dim,)), np.broadcast_to(shift, (dim,)), name)]
-
-
-def _autoregressive(layer, inverted: bool, dim: int) -> ir.Autoregressive:
-    """`transform` computes its parameters from its own argument: from the data if it is inverted."""
-    start = getattr(layer, "untransformed_dim", 0)
-    layers = network(network_of(layer), dim - _masked_out(layer), dim)
-    joined = transformer(layer, layers[-1])
-    reads = Reads.DATA if inverted else Reads.NOISE
-    return ir.Autoregressive(layers, joined, reads, np.arange(start, dim), name=type(layer).__name__)
-
-
-def _masked_out(layer) -> int:
-    """Variables, the last ones, that do not enter the network at all."""
-    return layer.dim - layer.untransformed_dim if "Coupling" in names(layer) else 0

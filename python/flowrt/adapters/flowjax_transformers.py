@@ -13,9 +13,10 @@ from ..errors import ExportError
 from ..format.codes import Scale
 from . import scales
 from .flowjax_networks import parameter_count
+from .flowjax_splines import read_spline
 from .modules import array, names, refuse
 
-_SUPPORTED = "Affine, Loc and Scale as transformer"
+_SUPPORTED = "Affine, Loc, Scale and RationalQuadraticSpline as transformer"
 
 
 def transformer(layer, output: ir.Layer):
@@ -24,6 +25,10 @@ def transformer(layer, output: ir.Layer):
     if "Loc" in probe.kinds:
         output.bias = output.bias + probe.shift([0])
         return ir.Additive()
+    if "RationalQuadraticSpline" in probe.kinds:
+        spline, raw = read_spline(probe.transformer)
+        output.bias = output.bias + np.tile(raw, output.width // len(raw))
+        return spline
     if "Affine" in probe.kinds:
         shift, scale = probe.shift([0, 1]), probe.scale([0, 1])
     elif "Scale" in probe.kinds:

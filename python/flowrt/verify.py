@@ -10,27 +10,10 @@ from . import reference
 from .errors import ExportError, LibraryError, Status
 from .format import File, read
 from .model import Model
+from .rows import Rows, random_rows
 
 ROWS = 64
 QUANTITIES = ("z", "log_det", "x", "log_prob")
-
-
-class Rows(NamedTuple):
-    """Random rows: data, noise, and a context for each."""
-
-    x: np.ndarray
-    z: np.ndarray
-    context: np.ndarray | None
-
-
-def random_rows(file: File, count: int = ROWS, seed: int = 0) -> Rows:
-    """Data drawn from the flow itself, noise, context; all float32-representable float64."""
-    generator = np.random.default_rng(seed)
-    context = _float32(generator.normal(size=(count, file.context_dim))) if file.context_dim else None
-    noise = generator.normal(size=(count, file.dim))
-    x, _ = reference.inverse(file, noise, context)
-    x = np.where(np.isfinite(x) & (np.abs(x) < 1e6), x, noise)
-    return Rows(_float32(x), _float32(generator.normal(size=(count, file.dim))), context)
 
 
 def evaluate(flow, rows: Rows) -> dict:
@@ -57,11 +40,12 @@ class Evaluator:
 
 
 def same_formulas(exact: File, live, name: str) -> None:
-    """Raises `ExportError` unless the unrounded file computes the z and log_det of the live float64 model."""
+    """Raises `ExportError` unless the unrounded file computes z, log_det and log_prob of the live float64 model."""
     rows = random_rows(exact, count=16)
-    for quantity, ours, theirs in zip(
-        QUANTITIES, reference.forward(exact, rows.x, rows.context), live.forward(rows.x, rows.context)
-    ):
+    found, expected = (
+        [*flow.forward(rows.x, rows.context), flow.log_prob(rows.x, rows.context)] for flow in (Evaluator(exact), live)
+    )
+    for quantity, ours, theirs in zip(("z", "log_det", "log_prob"), found, expected):
         worst = _difference(ours, theirs)
         if not worst <= 1e-6 * _size(theirs):
             raise ExportError(
@@ -110,7 +94,7 @@ def compare(data: bytes, exact: File, live32, live64) -> Comparison:
     Columns: the file before rounding, the rounded file, the model itself in float32, and libflowrt if it is there and
     executes the file.
     """
-    rows = random_rows(exact)
+    rows = random_rows(exact, ROWS)
     truth = evaluate(live64, rows)
     columns = {
         "exact": evaluate(Evaluator(exact), rows),
@@ -139,7 +123,7 @@ def check(data: bytes) -> Comparison:
     Raises `FormatError` for an invalid file, `LibraryError` if libflowrt is missing or refuses it.
     """
     file = read(data)
-    rows = random_rows(file)
+    rows = random_rows(file, ROWS)
     truth = evaluate(Evaluator(file), rows)
     there_and_back, _ = reference.inverse(file, truth["z"], rows.context)
     errors = {"libflowrt": _differences(evaluate(Model(data), rows), truth)}
@@ -179,7 +163,3 @@ def _difference(ours, theirs) -> float:
     with np.errstate(invalid="ignore"):
         difference = np.where(same, 0.0, np.abs(ours - theirs))
     return float(np.max(np.where(np.isnan(difference), np.inf, difference), initial=0.0))
-
-
-def _float32(values) -> np.ndarray:
-    return values.astype(np.float32).astype(np.float64)

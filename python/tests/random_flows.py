@@ -120,7 +120,8 @@ def spline(rng):
     turn = int(rng.integers(2)) << 6
     minima = (0.0625, 0.03125) if widths == 0 else (0.0, 0.0)
     p = (-3.0, 2.5, *minima, 0.0625 if derivatives == 0 else 0.0, 4.0 if widths or derivatives else 0.0)
-    return ir.Spline(int(rng.integers(2, 6)), widths | derivatives << 2 | ends << 4 | turn, (*p, 1.0 if ends == 0 else 0.0))
+    form = widths | derivatives << 2 | ends << 4 | turn
+    return ir.Spline(int(rng.integers(2, 6)), form, (*p, 1.0 if ends == 0 else 0.0))
 
 
 def steps(rng, dim, context_dim, executed=False):

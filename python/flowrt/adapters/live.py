@@ -20,7 +20,7 @@ class Live:
         self.dtype = dtype
         self._forward = forward
         self._inverse = inverse
-        self._base_log_prob = base_log_prob or _standard_normal_log_prob
+        self._base_log_prob = base_log_prob or standard_normal_log_prob
 
     @staticmethod
     def copy_of(module, dtype, instead=None):
@@ -32,6 +32,14 @@ class Live:
             return copy.deepcopy(module, instead).cpu().to(dtype).eval()
         except RuntimeError as error:  # a module that keeps results of a computation cannot be copied
             raise ExportError(f"a copy of {type(module).__name__} cannot be made: {error}") from None
+
+    def given(self, embed) -> Live:
+        """The same with a context that goes through `embed`, a function of tensors, first."""
+
+        def embedded(function):
+            return lambda values, context: function(values, embed(context))
+
+        return Live(self.dtype, *map(embedded, (self._forward, self._inverse, self._base_log_prob)))
 
     def forward(self, x, context=None):
         """x (n, D) to z (n, D) and log|det dz/dx| (n,), as NumPy arrays."""
@@ -73,5 +81,15 @@ def normal_log_prob(z, mean, std):
     return torch.distributions.Normal(mean, std, validate_args=False).log_prob(z).sum(dim=-1)
 
 
-def _standard_normal_log_prob(z, context):
+def standard_normal_log_prob(z, context):
+    """Log density of a standard normal, which takes no notice of the context."""
     return normal_log_prob(z, 0.0, 1.0)
+
+
+def uniform_log_prob(z, lower, upper):
+    """Log density of a uniform density on a box, -infinity outside of it."""
+    import torch
+
+    inside = ((z >= lower) & (z <= upper)).all(dim=-1)
+    log_volume = torch.log(torch.as_tensor(upper, dtype=z.dtype) - torch.as_tensor(lower, dtype=z.dtype))
+    return torch.where(inside, -log_volume.expand(z.shape).sum(dim=-1), -torch.inf)

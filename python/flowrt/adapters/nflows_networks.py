@@ -8,13 +8,12 @@ from .. import ir
 from ..format.codes import Activation
 from .modules import activated, array, bias_of, concatenated_linear, masked_linear, names, refuse
 from .networks import alternating, batch_norm, perceptron
+from .periodic import after_preprocessing
 
 
 def made(net) -> list:
     """Section 4.2 of Germain et al. 2015 with the residual blocks and the context of nflows."""
-    for attribute in ("initial_layer", "blocks", "final_layer"):
-        if not hasattr(net, attribute):
-            return refuse(net, "networks with the layers of nflows' MADE")
+    _require_made(net)
     layers: list[ir.Layer] = []
     initial = masked_linear(net.initial_layer, ir.READ)
     if hasattr(net, "context_layer"):
@@ -22,15 +21,41 @@ def made(net) -> list:
         layers.append(activated(ir.Layer(array(context.bias), context_weight=array(context.weight)), net.activation))
         initial.add.append(ir.Add(0))
     layers.append(initial if net.use_residual_blocks else activated(initial, net.activation))
-    for block in net.blocks:
+    _append_blocks(layers, net.blocks, "added")
+    layers.append(masked_linear(net.final_layer, len(layers) - 1))
+    return layers
+
+
+def linear_made(net, context: str | None) -> list:
+    """MADE whose first layer has no activation: the one of nflows' densities, and that of normflows.
+
+    The context is added to the first layer as it is, and to the residual blocks as `residual_block` says.
+    """
+    _require_made(net)
+    initial = masked_linear(net.initial_layer, ir.READ)
+    if context is not None and hasattr(net, "context_layer"):
+        initial.context_weight = array(net.context_layer.weight)
+        initial.bias = initial.bias + array(net.context_layer.bias)
+    layers = after_preprocessing(getattr(net, "preprocessing", None), initial)
+    _append_blocks(layers, net.blocks, context)
+    layers.append(masked_linear(net.final_layer, len(layers) - 1))
+    return layers
+
+
+def _require_made(net) -> None:
+    for attribute in ("initial_layer", "blocks", "final_layer"):
+        if not hasattr(net, attribute):
+            refuse(net, "networks with the layers of nflows' MADE")
+
+
+def _append_blocks(layers: list, blocks, context: str | None) -> None:
+    for block in blocks:
         if "MaskedResidualBlock" in names(block):
-            residual_block(layers, block, "added")
+            residual_block(layers, block, context)
         elif "MaskedFeedforwardBlock" in names(block):
             feedforward_block(layers, block)
         else:
             refuse(block, "MaskedFeedforwardBlock and MaskedResidualBlock")
-    layers.append(masked_linear(net.final_layer, len(layers) - 1))
-    return layers
 
 
 def coupling_net(net, variables: int) -> list:
@@ -40,7 +65,8 @@ def coupling_net(net, variables: int) -> list:
     """
     first = slice(0, variables), slice(variables, None)
     if hasattr(net, "initial_layer") and hasattr(net, "blocks") and hasattr(net, "final_layer"):
-        layers = [concatenated_linear(net.initial_layer, *first)]
+        initial = concatenated_linear(net.initial_layer, *first)
+        layers = after_preprocessing(getattr(net, "preprocessing", None), initial)
         for block in net.blocks:
             if "ResidualBlock" not in names(block):
                 refuse(block, "ResidualBlock")

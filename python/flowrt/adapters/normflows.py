@@ -15,8 +15,8 @@ from . import scales
 from .live import Live
 from .modules import affine_map, array, context_size, inverted_if, names, refuse, reordered
 from .networks import linear_output
-from .nflows_networks import coupling_net
-from .normflows_networks import made, shift_and_scale
+from .nflows_networks import coupling_net, linear_made
+from .normflows_networks import shift_and_scale
 from .subset import reading
 
 framework = "normflows"
@@ -151,7 +151,7 @@ def _affine_autoregressive(layer, reverse: bool, dim: int, conditional: bool) ->
     parameters = torch.stack([raw, torch.full_like(raw, scales.SHIFT)], dim=-1).repeat(1, dim)
     candidates = scales.nflows_candidates(1e-3)
     scale = scales.of_affine(lambda r: layer._elementwise_forward(r, parameters), dim, candidates, name)
-    layers = made(layer.autoregressive_net, conditional)
+    layers = linear_made(layer.autoregressive_net, "gate" if conditional else None)
     reordered(layers[-1], np.arange(2 * dim).reshape(dim, 2)[:, ::-1].reshape(-1))  # [a, t] becomes [t, a]
     scales.fold(scale, layers[-1])
     return ir.Autoregressive(layers, ir.Affine(scale.scale, scale.p), _reads(Reads.NOISE, reverse), name=name)

@@ -1,4 +1,4 @@
-"""The networks of normflows: its MADE, and the pair of networks of a masked affine layer."""
+"""The pair of networks of a masked affine layer of normflows."""
 
 from __future__ import annotations
 
@@ -8,33 +8,6 @@ import numpy as np
 
 from .. import ir
 from ..format.codes import Activation
-from .modules import array, is_identity, masked_linear, names, refuse
-from .nflows_networks import feedforward_block, residual_block
-
-
-def made(net, conditional: bool) -> list:
-    """nflows' MADE, with a linear context at the first layer and a context that gates the residual blocks.
-
-    Without `conditional` the flow passes no context on, and whatever would take it is left out.
-    """
-    for attribute in ("initial_layer", "blocks", "final_layer"):
-        if not hasattr(net, attribute):
-            return refuse(net, "networks with the layers of normflows' MADE")
-    if not is_identity(net.preprocessing):
-        refuse(net.preprocessing, "networks without preprocessing")
-    layers = [masked_linear(net.initial_layer, ir.READ)]
-    if conditional and hasattr(net, "context_layer"):
-        layers[0].context_weight = array(net.context_layer.weight)
-        layers[0].bias = layers[0].bias + array(net.context_layer.bias)
-    for block in net.blocks:
-        if "MaskedResidualBlock" in names(block):
-            residual_block(layers, block, "gate" if conditional else None)
-        elif "MaskedFeedforwardBlock" in names(block):
-            feedforward_block(layers, block)
-        else:
-            refuse(block, "MaskedFeedforwardBlock and MaskedResidualBlock")
-    layers.append(masked_linear(net.final_layer, len(layers) - 1))
-    return layers
 
 
 def shift_and_scale(shift, scale, seen: np.ndarray, transformed: np.ndarray) -> list:

@@ -16,9 +16,10 @@ from .. import ir
 from ..errors import ExportError
 from ..format.codes import Activation
 from . import nflows, zuko
-from .live import Live, normal_log_prob
+from .live import Live
 from .modules import array, bias_of, names, refuse
 from .networks import append
+from .nflows_steps import copied
 from .normflows_networks import moved_by
 
 framework = "sbi"
@@ -53,14 +54,15 @@ def describe(model, context_dim: int | None = None) -> ir.Flow:
         if np.max(np.abs(shift)) > _CANCELS:
             encoder = [*_standardising(scale, shift), *_of_layer_1(encoder)]
         else:
-            _fold(scale, shift, encoder or [layer for step in flow.steps for layer in getattr(step, "layers", [])])
+            parts = [*flow.steps, flow.base]
+            _fold(scale, shift, encoder or [layer for part in parts for layer in getattr(part, "layers", [])])
     name = type(model).__name__
     return ir.Flow(flow.dim, size, flow.steps, flow.base, encoder or None, framework=framework, model=name)
 
 
 def live(model, dtype) -> Live:
     """The framework's own evaluation of a copy of the model."""
-    estimator = Live.copy_of(_estimator(model), dtype)
+    estimator = copied(_estimator(model), dtype)
     flow = estimator.net
 
     def embed(context):
@@ -68,26 +70,13 @@ def live(model, dtype) -> Live:
             return None
         return estimator.embedding_net(context.reshape(-1, *estimator.condition_shape))
 
-    if hasattr(flow, "_transform"):
-        base = flow._distribution
-        exact = "StandardNormal" in names(base)  # sbi rounds a constant of this one to float32
-        return Live(
-            dtype,
-            forward=lambda x, c: flow._transform(x, embed(c)),
-            inverse=lambda z, c: flow._transform.inverse(z, embed(c)),
-            base_log_prob=None if exact else lambda z, c: base.log_prob(z, embed(c)),
-        )
-
-    def base_log_prob(z, c):
-        normal = flow.base(embed(c)).base_dist
-        return normal_log_prob(z, normal.loc, normal.scale)
-
-    return Live(
-        dtype,
-        forward=lambda x, c: flow.transform(embed(c)).call_and_ladj(x),
-        inverse=lambda z, c: flow.transform(embed(c)).inv.call_and_ladj(z),
-        base_log_prob=base_log_prob,
-    )
+    if not hasattr(flow, "_transform"):
+        inner = zuko.live_of(flow, dtype)
+    elif "StandardNormal" in names(flow._distribution):  # sbi rounds a constant of this one to float32
+        inner = nflows.live_of(flow._transform, None, dtype)
+    else:
+        inner = nflows.live_of(flow._transform, flow._distribution, dtype)
+    return inner.given(embed)
 
 
 def _estimator(model):
@@ -103,8 +92,6 @@ def _flow(net, context_dim: int) -> ir.Flow:
         return zuko.describe(net, context_dim)
     import torch
 
-    if not names(net._distribution) & {"StandardNormal", "DiagonalNormal"}:
-        refuse(net._distribution, "flows with StandardNormal or DiagonalNormal as base")
     parts = {"_transform": net._transform, "_distribution": net._distribution}
     return nflows.describe(SimpleNamespace(**parts, _embedding_net=torch.nn.Identity()), context_dim)
 

@@ -1,4 +1,4 @@
-"""zuko 1.x: `MAF`, `NICE`, `RealNVP` and other lazy flows made of affine (or additive) transforms.
+"""zuko 1.x: `MAF`, `NSF`, `NCSF`, `NICE`, `RealNVP` and other lazy flows of affine, additive and spline transforms.
 
 zuko transforms map data to noise; `.inv` turns a masked autoregressive transform into an inverse one. The context is
 appended to the variables at the input of the network. The mask of a coupling is true where it changes nothing.
@@ -9,21 +9,24 @@ from __future__ import annotations
 import numpy as np
 
 from .. import ir
-from ..errors import ExportError
-from ..format.codes import Reads, Scale
-from . import scales
-from .live import Live, normal_log_prob
+from ..format.codes import Reads
+from .live import Live
 from .modules import affine_map, array, context_size, inverted_if, names, refuse
 from .networks import perceptron
 from .subset import reading
+from .torch_transforms import SUPPORTED as CONSTANTS
+from .torch_transforms import constant_steps
+from .zuko_transformers import transformer
 
 framework = "zuko"
 
 _LINEAR = {"RotationTransform", "LULinearTransform"}
 _SUPPORTED = (
-    "MaskedAutoregressiveTransform, GeneralCouplingTransform and ElementWiseTransform with MonotonicAffineTransform or "
-    "AdditiveTransform, UnconditionalTransform of an AffineTransform, IdentityTransform, PermutationTransform, "
-    "RotationTransform or LULinearTransform, LazyInverse and LazyComposedTransform, with DiagNormal as base"
+    "MaskedAutoregressiveTransform, GeneralCouplingTransform and ElementWiseTransform with MonotonicAffineTransform, "
+    "AdditiveTransform, MonotonicRQSTransform or CircularRQSTransform, UnconditionalTransform of an IdentityTransform, "
+    f"PermutationTransform, RotationTransform, LULinearTransform, or of {CONSTANTS}, LazyInverse and "
+    "LazyComposedTransform, with DiagNormal, BoxUniform or a GMM of diagonal or spherical covariances and without "
+    "context as base"
 )
 
 
@@ -35,22 +38,20 @@ def accepts(model) -> bool:
 def describe(model, context_dim: int | None = None) -> ir.Flow:
     """The model in evaluation mode. Raises `ExportError` with the name of whatever a file cannot hold."""
     base = _base(model.base)
-    dim = len(base.mean)
-    layers = list(_flatten(model.transform, inverted=False))
-    steps = [_step(layer, inverted, dim) for layer, inverted in layers]
-    context = context_size(steps, context_dim)
-    if np.all(base.mean == 0) and np.all(base.std == 1):
-        base = ir.StandardNormal()
+    dim = model.base(None).event_shape[0]
+    layers = _flatten(model.transform, inverted=False)
+    steps = [step for layer, inverted in layers for step in _steps(layer, inverted, dim)]
+    context = context_size(steps, context_dim, base)
     return ir.Flow(dim, context, steps, base, framework=framework, model=type(model).__name__)
 
 
 def live(model, dtype) -> Live:
     """The framework's own evaluation of a copy of the model."""
-    flow = Live.copy_of(model, dtype)
+    return live_of(Live.copy_of(model, dtype), dtype)
 
-    def base_log_prob(z, context):
-        normal = flow.base(context).base_dist
-        return normal_log_prob(z, normal.loc, normal.scale)
+
+def live_of(flow, dtype) -> Live:
+    """The evaluation of a live flow that is of type `dtype` already."""
 
     def run(transform, values):
         result, log_slopes = transform.call_and_ladj(values)
@@ -62,7 +63,7 @@ def live(model, dtype) -> Live:
         dtype,
         forward=lambda x, c: run(flow.transform(c), x),
         inverse=lambda z, c: run(flow.transform(c).inv, z),
-        base_log_prob=base_log_prob,
+        base_log_prob=lambda z, c: flow.base(c).log_prob(z),
     )
 
 
@@ -79,17 +80,31 @@ def _flatten(transform, inverted: bool):
         yield transform, inverted
 
 
-def _base(lazy) -> ir.DiagonalNormal:
-    """Mean and standard deviation of an unconditional diagonal normal, made by calling the lazy distribution."""
-    if "UnconditionalDistribution" not in names(lazy) and "Unconditional" not in names(lazy):
+def _base(lazy) -> ir.Base:
+    """An unconditional base density, made by calling the lazy distribution in float64."""
+    import torch
+
+    kinds = names(lazy)
+    if not kinds & {"UnconditionalDistribution", "Unconditional", "GMM"} or hasattr(lazy, "hyper"):
         return refuse(lazy, _SUPPORTED)
-    base = lazy(None)
-    if "DiagNormal" not in names(base) or len(base.event_shape) != 1:
+    base = Live.copy_of(lazy, torch.float64)(None)
+    if len(base.event_shape) != 1:
         return refuse(base, _SUPPORTED)
-    return ir.DiagonalNormal(array(base.base_dist.loc), array(base.base_dist.scale))
+    if "DiagNormal" in names(base):
+        mean, std = array(base.base_dist.loc), array(base.base_dist.scale)
+        return ir.StandardNormal() if np.all(mean == 0) and np.all(std == 1) else ir.DiagonalNormal(mean, std)
+    if "BoxUniform" in names(base):
+        return ir.BoxUniform(array(base.base_dist.low), array(base.base_dist.high))
+    if "Mixture" not in names(base) or base.logits.dim() != 1:
+        return refuse(base, _SUPPORTED)
+    if "DiagNormal" not in names(base.base):
+        return refuse(base.base, _SUPPORTED)
+    shape = len(base.logits), *base.event_shape
+    mean, std = (np.broadcast_to(array(v), shape) for v in (base.base.base_dist.loc, base.base.base_dist.scale))
+    return ir.NormalMixture(array(base.logits), mean, std)
 
 
-def _step(layer, inverted: bool, dim: int) -> ir.Step:
+def _steps(layer, inverted: bool, dim: int) -> list:
     kinds = names(layer)
     if "UnconditionalTransform" in kinds:
         return _constant(layer, inverted, dim)
@@ -103,14 +118,14 @@ def _step(layer, inverted: bool, dim: int) -> ir.Step:
     elif "ElementWiseTransform" in kinds and hasattr(layer, "hyper"):
         layers = perceptron(layer.hyper, slice(0, 0), slice(0, None))
     elif "ElementWiseTransform" in kinds:
-        layers = [ir.Layer(np.stack([array(phi) for phi in layer.phi], axis=-1).reshape(-1))]
+        layers = [ir.Layer(np.concatenate([array(phi).reshape(dim, -1) for phi in layer.phi], axis=1).reshape(-1))]
     else:
         return refuse(layer, _SUPPORTED)
     reads = Reads.NOISE if inverted else Reads.DATA
-    return ir.Autoregressive(layers, _transformer(layer), reads, transformed, type(layer).__name__)
+    return [ir.Autoregressive(layers, transformer(layer, _SUPPORTED), reads, transformed, type(layer).__name__)]
 
 
-def _constant(layer, inverted: bool, dim: int) -> ir.Step:
+def _constant(layer, inverted: bool, dim: int) -> list:
     """A transform whose parameters depend on nothing, such as a standardisation or a rotation."""
     import torch
 
@@ -118,45 +133,7 @@ def _constant(layer, inverted: bool, dim: int) -> ir.Step:
     kinds, name = names(transform), type(transform).__name__
     if "PermutationTransform" in kinds:
         index = array(transform.order).astype(np.int64)
-        return ir.Permutation(np.argsort(index) if inverted else index, name)
+        return [ir.Permutation(np.argsort(index) if inverted else index, name)]
     if kinds & _LINEAR:
-        step = ir.Linear(*affine_map(transform, dim), name)
-    elif "AffineTransform" in kinds:
-        scale, shift = (np.broadcast_to(array(values), (dim,)) for values in (transform.scale, transform.loc))
-        step = ir.Diagonal(scale, shift, name)
-    elif "IdentityTransform" in kinds:
-        step = ir.Diagonal(np.ones(dim), np.zeros(dim), name)
-    else:
-        return refuse(transform, _SUPPORTED)
-    return inverted_if(step, inverted)
-
-
-def _transformer(layer):
-    """The univariate transformation of the live layer, with the slope that no state dict holds."""
-    import torch
-
-    raw = torch.as_tensor(scales.RAW)
-    shift = torch.full_like(raw, 0.75)
-    univariate = layer.univariate(*[shift, raw][: len(layer.shapes)]) if _is_scalar(layer.shapes) else None
-    if univariate is None or not names(univariate) & {"MonotonicAffineTransform", "AdditiveTransform"}:
-        name = getattr(layer.univariate, "func", layer.univariate)
-        raise ExportError(
-            f"univariate transformation {getattr(name, '__name__', name)} is not supported; {_SUPPORTED} are"
-        )
-    with torch.no_grad():
-        at_zero, at_one = (array(univariate(torch.full_like(raw, value))) for value in (0.0, 1.0))
-        log_slope = array(univariate.log_abs_det_jacobian(raw, raw))
-    slope = at_one - at_zero
-    if not np.allclose(at_zero, 0.75) or ("AdditiveTransform" in names(univariate) and not np.allclose(slope, 1)):
-        raise ExportError(f"{type(univariate).__name__} does not compute scale * x + shift")
-    if "AdditiveTransform" in names(univariate):
-        return ir.Additive()
-    # The last raw parameter is positive: log s = a / (1 + a / limit), solved for the limit.
-    limit = float(log_slope[-1] / (1 - log_slope[-1] / scales.RAW[-1]))
-    candidate = scales.ScaleFunction(Scale.EXP_SOFT_CLIPPED, (limit,))
-    scale = scales.match(slope, log_slope, [candidate], type(univariate).__name__)
-    return ir.Affine(scale.scale, scale.p)
-
-
-def _is_scalar(shapes) -> bool:
-    return len(shapes) in (1, 2) and all(len(shape) == 0 for shape in shapes)
+        return [inverted_if(ir.Linear(*affine_map(transform, dim), name), inverted)]
+    return constant_steps(transform.inv if inverted else transform, dim, _SUPPORTED)

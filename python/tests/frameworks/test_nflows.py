@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from live import agree, agree_in_c
 from nflows import transforms as nt
-from nflows.distributions import ConditionalDiagonalNormal, DiagonalNormal
+from nflows.distributions import ConditionalIndependentBernoulli, DiagonalNormal
 from nflows.flows import Flow, MaskedAutoregressiveFlow
+from nflows.transforms import nonlinearities
 from nflows_models import SCALES, affine, flow, refused, residual_net
 from torch import nn
 
@@ -179,14 +180,18 @@ def test_masks_that_are_not_autoregressive_are_refused():
 
 
 UNSUPPORTED = {
-    "MaskedPiecewiseRationalQuadraticAutoregressiveTransform": lambda: (
-        nt.MaskedPiecewiseRationalQuadraticAutoregressiveTransform(3, 8, tails="linear", num_bins=4)
+    "MaskedPiecewiseLinearAutoregressiveTransform": lambda: nt.MaskedPiecewiseLinearAutoregressiveTransform(4, 3, 8),
+    "MaskedPiecewiseQuadraticAutoregressiveTransform": lambda: nt.MaskedPiecewiseQuadraticAutoregressiveTransform(
+        3, 8, tails="linear"
     ),
-    "PiecewiseRationalQuadraticCouplingTransform": lambda: nt.PiecewiseRationalQuadraticCouplingTransform(
+    "MaskedPiecewiseCubicAutoregressiveTransform": lambda: nt.MaskedPiecewiseCubicAutoregressiveTransform(4, 3, 8),
+    "PiecewiseCubicCouplingTransform": lambda: nt.PiecewiseCubicCouplingTransform(
         torch.tensor([1, -1, 1]), residual_net(), tails="linear"
     ),
     "OneByOneConvolution": lambda: nt.OneByOneConvolution(3),
-    "Tanh": lambda: nt.Tanh(),
+    "LogTanh": lambda: nt.LogTanh(),
+    "CauchyCDF": lambda: nonlinearities.CauchyCDF(),
+    "GatedLinearUnit": lambda: nt.GatedLinearUnit(),
 }
 
 
@@ -196,8 +201,8 @@ def test_other_transforms_are_refused_by_name(name):
 
 
 def test_other_bases_are_refused_by_name():
-    base = ConditionalDiagonalNormal([3], nn.Linear(2, 6))
-    refused(Flow(affine(context_features=2), base), "ConditionalDiagonalNormal is not supported")
+    base = ConditionalIndependentBernoulli([3], nn.Linear(2, 3))
+    refused(Flow(affine(context_features=2), base), "ConditionalIndependentBernoulli is not supported")
 
 
 def test_an_embedding_net_is_refused_by_name():

@@ -136,7 +136,7 @@ def test_unconditional_transforms_of_couplings(inverse):
     randomise(model, 0.4)
     agree(model)
     agree_in_c(model)
-    refused(flow(coupling(unconditional=lambda features: nt.Tanh())), "Tanh is not supported")
+    refused(flow(coupling(unconditional=lambda features: nt.LogTanh())), "LogTanh is not supported")
 
 
 def test_other_networks_of_couplings_are_refused_by_name():

@@ -312,7 +312,7 @@ def test_other_networks_are_refused_by_name():
     layer.autoregressive_net = nf.nets.MADE(3, 8, output_multiplier=2, preprocessing=nn.Tanh())
     refused(flow(layer), "Tanh is not supported; supported are networks without preprocessing")
     layer.autoregressive_net = nn.Linear(3, 6)
-    refused(flow(layer), "Linear is not supported; supported are networks with the layers of normflows' MADE")
+    refused(flow(layer), "Linear is not supported; supported are networks with the layers of nflows' MADE")
 
 
 def test_a_network_of_the_wrong_width_is_refused():

@@ -17,6 +17,7 @@ from sbi.neural_nets.net_builders import (
     build_maf_rqs,
     build_mdn,
     build_nsf,
+    build_zuko_gf,
     build_zuko_maf,
     build_zuko_nice,
     build_zuko_nsf,
@@ -24,9 +25,11 @@ from sbi.neural_nets.net_builders import (
 from sbi.neural_nets.net_builders.flow import build_zuko_unconditional_flow
 from sbi.utils import BoxUniform
 from torch import nn
+from torch.distributions import Exponential, Independent, MultivariateNormal
 
 import flowrt
 from flowrt.adapters import choose
+from flowrt.format.codes import BaseKind, Function, Transformer
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning", "ignore::DeprecationWarning")
 
@@ -84,6 +87,57 @@ def test_zuko(features, conditions, z_score_x, z_score_y, build):
     model = estimator(build, features, (conditions,), z_score_x=z_score_x, z_score_y=z_score_y)
     assert agree(model, rows=3).context_dim == conditions
     agree_in_c(model)
+
+
+@given(
+    features=st.sampled_from([1, 2, 3, 8, 17]),
+    conditions=st.sampled_from([1, 4]),
+    z_score_x=st.sampled_from(["none", "independent"]),
+    z_score_y=st.sampled_from(["none", "independent"]),
+    build=st.sampled_from([build_maf_rqs, build_nsf, build_zuko_nsf, build_made]),
+    bins=st.sampled_from([2, 10]),
+)
+def test_splines_and_mixtures(features, conditions, z_score_x, z_score_y, build, bins):
+    """nsf of one parameter is a spline of the observation alone; made has a network of one feature more."""
+    torch.manual_seed(0)
+    options = {"num_bins": bins, "tail_bound": 2.0, "num_mixture_components": 3}
+    if build is build_zuko_nsf:
+        options = {"bins": bins}
+    model = estimator(build, features, (conditions,), z_score_x=z_score_x, z_score_y=z_score_y, **options)
+    file = agree(model, rows=5, tolerance=1e-11)
+    assert file.context_dim == conditions and file.encoder is None
+    kinds = {step.transformer for step in file.steps if hasattr(step, "transformer")}
+    assert kinds == (set() if build is build_made else {Transformer.RATIONAL_QUADRATIC})
+    assert file.base.base == (BaseKind.AUTOREGRESSIVE_MIXTURE if build is build_made else BaseKind.STANDARD_NORMAL)
+
+
+@pytest.mark.parametrize("build", [build_maf_rqs, build_nsf, build_made])
+def test_embedding_nets_of_splines_and_mixtures(build):
+    model = estimator(build, embedding_net=FCEmbedding(4, 6, num_hiddens=9), z_score_y="independent")
+    assert agree(model).encoder.layers[-1].width == 6
+
+
+PRIORS = {
+    "box": (BoxUniform(torch.tensor([-9.0, -8.0, 0.0]), 9 * torch.ones(3), device="cpu"), Function.LOGIT),
+    "positive": (Independent(Exponential(torch.ones(3)), 1), Function.LOG_ABOVE),
+    "unbounded": (MultivariateNormal(torch.ones(3), 4 * torch.eye(3)), None),
+}
+
+
+@pytest.mark.parametrize("name", PRIORS)
+@pytest.mark.parametrize("build", [build_zuko_maf, build_zuko_nsf])
+def test_bounds_of_the_prior(build, name, tmp_path):
+    """They are in the file: outside of them the density is zero."""
+    prior, function = PRIORS[name]
+    x, y = prior.sample((50,)), batches()[1]
+    options = {"hidden_features": 12, "num_transforms": 2}
+    model = build(x, y, z_score_x="transform_to_unconstrained", x_dist=prior, **options)
+    randomise(model, 0.3)
+    file = agree(model.eval())
+    assert getattr(file.steps[0], "function", [None])[0] == function
+    flowrt.save(tmp_path / "flow.flw", model)
+    outside = flowrt.reference.log_prob(tmp_path / "flow.flw", -10 * np.ones((1, 3)), y[:1])
+    assert np.isneginf(outside[0]) == (function is not None)
 
 
 def test_unconditional_flow():
@@ -192,24 +246,9 @@ def refused(model, text):
         flowrt.save("never-written.flw", model)
 
 
-@pytest.mark.parametrize(
-    "build, name",
-    [
-        (build_made, "MADEMoGWrapper"),
-        (build_maf_rqs, "MaskedPiecewiseRationalQuadraticAutoregressiveTransform"),
-        (build_nsf, "PiecewiseRationalQuadraticCouplingTransform"),
-        (build_zuko_nsf, "MonotonicRQSTransform"),
-        (build_mdn, "MixtureDensityEstimator"),
-    ],
-)
-def test_other_estimators_are_refused_by_name(build, name):
-    refused(build(*batches()), f"{name} is not supported")
-
-
-def test_bounds_of_the_prior_are_refused_by_name():
-    prior = BoxUniform(-9 * torch.ones(3), 9 * torch.ones(3), device="cpu")
-    x, y = batches()
-    refused(build_zuko_maf(x.clamp(-8, 8), y, z_score_x="transform_to_unconstrained", x_dist=prior), "is not supported")
+def test_other_estimators_are_refused_by_name():
+    refused(build_mdn(*batches()), "MixtureDensityEstimator is not supported; supported are DirectPosterior")
+    refused(build_zuko_gf(*batches()), "GaussianizationTransform is not supported")
 
 
 def test_other_posteriors_are_refused_by_name(trained):

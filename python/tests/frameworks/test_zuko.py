@@ -174,11 +174,10 @@ def refused(model, text):
 
 
 def test_other_flows_are_refused_by_name():
-    refused(zuko.flows.NSF(3), "MonotonicRQSTransform is not supported")
-    spline = {"univariate": zuko.transforms.MonotonicRQSTransform, "shapes": [(4,), (4,), (3,)]}
-    refused(zuko.flows.NICE(3, **spline), "MonotonicRQSTransform is not supported")
     refused(zuko.flows.NAF(3), "is not supported")
-    refused(zuko.flows.GF(3), "is not supported")
+    refused(zuko.flows.GF(3), "GaussianizationTransform is not supported; supported are MaskedAutoregressiveTransform")
+    refused(zuko.flows.BPF(3), "BernsteinTransform is not supported")
+    refused(zuko.flows.CNF(3), "FFJTransform is not supported")
     flow = zuko.flows.MAF(3)
     flow.transform.transforms.append(constant(zuko.transforms.CosTransform))
     refused(flow, "CosTransform is not supported; supported are MaskedAutoregressiveTransform")
@@ -186,8 +185,12 @@ def test_other_flows_are_refused_by_name():
 
 def test_other_bases_are_refused_by_name():
     flow = zuko.flows.MAF(3)
-    flow.base = zuko.lazy.UnconditionalDistribution(zuko.distributions.BoxUniform, -torch.ones(3), torch.ones(3))
-    refused(flow, "BoxUniform is not supported")
+    flow.base = zuko.lazy.UnconditionalDistribution(zuko.distributions.Joint, zuko.distributions.Uniform(0, 1))
+    refused(flow, "Joint is not supported")
+    flow.base = zuko.mixtures.GMM(3, components=2)
+    refused(flow, "MultivariateNormal is not supported")
+    flow.base = zuko.mixtures.GMM(3, 2, covariance_type="diagonal")
+    refused(flow, "GMM is not supported; .* and without context as base")
 
 
 def test_layer_norm_is_refused_by_name():

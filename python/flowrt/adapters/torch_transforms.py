@@ -1,0 +1,82 @@
+"""Transforms of `torch.distributions` (and zuko's kin of them) whose parameters are constants."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .. import ir
+from ..format.codes import Function
+from .modules import array, inverted_if, names, refuse
+from .subset import acting
+
+SUPPORTED = (
+    "AffineTransform, SigmoidTransform, ExpTransform, TanhTransform, SoftclipTransform and the normal "
+    "CumulativeDistributionTransform, composed, concatenated, stacked or inverted"
+)
+
+
+def constant_steps(transform, dim: int, supported: str = SUPPORTED) -> list:
+    """The steps of a live transform of `dim` coordinates. Raises `ExportError` that names what is `supported`."""
+    kinds, name = names(transform), type(transform).__name__
+    if kinds & {"_InverseTransform", "Inverse"}:
+        return [inverted_if(step, True) for step in reversed(constant_steps(transform.inv, dim, supported))]
+    if kinds & {"ComposeTransform", "ComposedTransform"}:
+        parts = transform.parts if hasattr(transform, "parts") else transform.transforms
+        return _merged([step for part in parts for step in constant_steps(part, dim, supported)])
+    if "IndependentTransform" in kinds:
+        return constant_steps(transform.base_transform, dim, supported)
+    if "DependentTransform" in kinds:
+        return constant_steps(transform.base, dim, supported)
+    if "IdentityTransform" in kinds:
+        return []
+    if kinds & {"CatTransform", "StackTransform"}:
+        return _side_by_side(transform, dim, supported)
+    zeros, ones = np.zeros(dim), np.ones(dim)
+
+    def every(function: Function, lower=zeros, upper=zeros) -> ir.Elementwise:
+        return ir.Elementwise(np.full(dim, int(function)), lower, upper, name)
+
+    if "AffineTransform" in kinds:
+        scale, shift = (np.broadcast_to(array(values), (dim,)) for values in (transform.scale, transform.loc))
+        return [ir.Diagonal(scale, shift, name)]
+    if "SigmoidTransform" in kinds:
+        return [every(Function.SIGMOID, zeros, ones)]
+    if "ExpTransform" in kinds:
+        return [every(Function.EXP_ABOVE)]
+    if "TanhTransform" in kinds:
+        return [every(Function.TANH)]
+    if "SoftclipTransform" in kinds:
+        return [every(Function.SOFTSIGN, np.broadcast_to(array(transform.bound), (dim,)))]
+    if "CumulativeDistributionTransform" in kinds and "Normal" in names(transform.distribution):
+        normal = transform.distribution
+        mean, std = (np.broadcast_to(array(values), (dim,)) for values in (normal.loc, normal.scale))
+        return [ir.Diagonal(1 / std, -mean / std, name), every(Function.NORMAL_CDF, zeros, ones)]
+    return refuse(transform, supported)
+
+
+def _side_by_side(transform, dim: int, supported: str) -> list:
+    """Transforms of consecutive coordinates: as many as `lengths` says, or one each."""
+    lengths = getattr(transform, "lengths", [1] * len(transform.transforms))
+    steps, start = [], 0
+    for part, length in zip(transform.transforms, lengths):
+        coordinates = np.arange(start, start + length)
+        steps += [acting(step, coordinates, dim) for step in constant_steps(part, length, supported)]
+        start += length
+    return steps
+
+
+def _merged(steps: list) -> list:
+    """A sigmoid or exponential with the affine map behind it as one step, which float32 evaluates better."""
+    merged: list = []
+    for step in steps:
+        before = merged[-1] if merged else None
+        if isinstance(step, ir.Diagonal) and isinstance(before, ir.Elementwise):
+            sigmoid = np.all(before.function == Function.SIGMOID) and np.all(step.scale > 0)
+            if sigmoid and np.all(before.lower == 0) and np.all(before.upper == 1):
+                merged[-1] = ir.Elementwise(before.function, step.shift, step.shift + step.scale, before.name)
+                continue
+            if np.all(before.function == Function.EXP_ABOVE) and np.all(step.scale == 1):
+                merged[-1] = ir.Elementwise(before.function, before.lower + step.shift, before.upper, before.name)
+                continue
+        merged.append(step)
+    return merged

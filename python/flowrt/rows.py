@@ -1,0 +1,107 @@
+"""Random rows with which a file and a model are compared."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .format import File
+from .format.codes import BaseKind, Kind
+from .reference import functions, steps
+from .reference.conditioner import evaluate
+
+_TRIES = 20
+
+
+class Rows(NamedTuple):
+    """Random rows: data, noise, and a context for each."""
+
+    x: np.ndarray
+    z: np.ndarray
+    context: np.ndarray | None
+
+
+def random_rows(file: File, count: int, seed: int = 0) -> Rows:
+    """Data drawn from the flow itself, noise, context; all float32-representable float64.
+
+    Rows are drawn again where an elementwise step or a bounded spline has no answer for them.
+    """
+    generator = np.random.default_rng(seed)
+    given = _float32(generator.normal(size=(count, file.context_dim))) if file.context_dim else None
+    context = encoded(file, given, count)
+
+    def noise_rows(attempt: int) -> np.ndarray:
+        """Noise: of the base by and by, then of data from a normal and from the unit box."""
+        noise = generator.normal(size=(count, file.dim))
+        if attempt % 3 == 0:
+            return _in_box(file.base, noise) if file.base.base == BaseKind.BOX_UNIFORM else noise
+        x = noise if attempt % 3 == 1 else functions.normal_cdf(noise)
+        return _run(file, x, context)[0]
+
+    def drawn(accepted) -> np.ndarray:
+        """What noise is mapped to, with every row `accepted`, if a few tries find such rows."""
+        rows = np.zeros((count, file.dim))
+        todo = np.ones(count, dtype=bool)
+        for attempt in range(_TRIES):
+            values, valid = accepted(noise_rows(attempt))
+            rows = np.where(todo[:, None], values, rows)
+            todo &= ~valid
+            if not todo.any():
+                break
+        return rows
+
+    def data(noise):
+        x = _inverse(file, noise, context)
+        x = _float32(np.where(np.isfinite(x) & (np.abs(x) < 1e6), x, noise))
+        return x, defined(file, x, context)
+
+    def noise_that_has_data(noise):
+        z = _float32(noise)
+        x = _inverse(file, z, context)
+        return z, np.all(np.isfinite(x), axis=1) & defined(file, x, context)
+
+    return Rows(drawn(data), drawn(noise_that_has_data), given)
+
+
+def encoded(file: File, context, count: int) -> np.ndarray:
+    """The context of `count` rows as the steps see it."""
+    context = np.zeros((count, 0)) if context is None else context
+    return context if file.encoder is None else evaluate(file.encoder.layers, context)
+
+
+def _in_box(base, noise: np.ndarray) -> np.ndarray:
+    lower, upper = (np.asarray(bound, dtype=np.float64) for bound in (base.lower, base.upper))
+    return lower + (upper - lower) * (0.001 + 0.998 * functions.normal_cdf(noise))
+
+
+def _inverse(file: File, z: np.ndarray, context: np.ndarray) -> np.ndarray:
+    with np.errstate(all="ignore"):
+        for step in reversed(file.steps):
+            z, _ = steps.inverse(step, z, context)
+    return z
+
+
+def defined(file: File, x: np.ndarray, context: np.ndarray) -> np.ndarray:
+    """(n,) whether a row stays where all steps, as the framework has them, have an answer.
+
+    `context` is what the steps see, behind the encoder; (n, 0) if there is none.
+    """
+    return _run(file, x, context)[1]
+
+
+def _run(file: File, x: np.ndarray, context: np.ndarray) -> tuple:
+    """z, and what `defined` says."""
+    defined = np.ones(len(x), dtype=bool)
+    with np.errstate(all="ignore"):
+        for step in file.steps:
+            if step.kind == Kind.AUTOREGRESSIVE and step.bounded:  # both sides of it have the same interval
+                inside = x[:, step.data_index[step.passthrough :]]
+                defined &= np.all((inside >= step.p[0]) & (inside <= step.p[1]), axis=1)
+            x, _, inside = steps.forward(step, x, context)
+            defined &= inside
+    return x, defined & np.all(np.isfinite(x), axis=1)
+
+
+def _float32(values) -> np.ndarray:
+    return values.astype(np.float32).astype(np.float64)

@@ -5,7 +5,7 @@
 #   make test       C tests, Swift tests, Python tests
 #   make cross      build for aarch64, armv7hf and riscv64, and run the C tests there under qemu-user
 #   make install    into PREFIX (/usr/local), below DESTDIR if that is set
-#   make bench      measure
+#   make bench      measure beside other runtimes, which it installs in build/bench; BENCH=--quick for a short run
 #   make clean
 
 BUILD ?= build
@@ -43,7 +43,7 @@ install: all
 	cmake --install $(BUILD) --prefix $(PREFIX)
 
 bench: all
-	benchmarks/run.sh $(BUILD)
+	benchmarks/run.sh $(BUILD) $(BENCH)
 
 clean:
 	rm -rf $(BUILD)

@@ -2,6 +2,7 @@
 # What a fresh machine lacks, so that `make` needs nothing but swiftc, a C compiler, make and python3.
 #   setup.sh tools BUILD                cmake, in BUILD/venv where it cannot be installed system-wide
 #   setup.sh test-tools BUILD           pkg-config and a C++ compiler, which tests use
+#   setup.sh bench-tools BUILD          OpenBLAS for C
 #   setup.sh python BUILD [package...]  a virtual environment BUILD/venv with these packages
 set -eu
 what=$1 build=$2
@@ -36,6 +37,10 @@ tools)
 test-tools)
     command -v pkg-config >/dev/null || install_system pkg-config || { echo "pkg-config is needed" >&2; exit 1; }
     command -v c++ >/dev/null || install_system g++ || { echo "a C++ compiler (c++) is needed" >&2; exit 1; }
+    ;;
+bench-tools)
+    echo '#include <cblas.h>' | ${CC:-cc} -E - >/dev/null 2>&1 || install_system libopenblas-dev ||
+        { echo "OpenBLAS for C (libopenblas-dev) is needed" >&2; exit 1; }
     ;;
 python)
     make_venv

@@ -1,0 +1,90 @@
+/* What one core can do: commands on standard input, one line of answer to each.
+ *
+ *   peak LEVEL    multiply-adds per second: 3 AVX-512, 2 AVX2, 1 SSE2 (a multiplication and an addition); 0 if it has none
+ *   read BYTES    bytes per second, reading so many bytes again and again
+ */
+#define _GNU_SOURCE
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static double processor_seconds(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t); /* other programs on this core do not count */
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+typedef float v4 __attribute__((vector_size(16)));
+typedef float v8 __attribute__((vector_size(32)));
+typedef float v16 __attribute__((vector_size(64)));
+static volatile float sink;
+
+/* 12 independent chains: enough for two units of a latency of four, few enough for sixteen registers. */
+#define PEAK(name, isa, vector, lanes)                                                                                 \
+    __attribute__((target(isa), noinline)) static double name(void) {                                                  \
+        enum { CHAINS = 12, REPEATS = 50000 };                                                                         \
+        vector a[CHAINS], scale = (vector){0} + 0.999f + sink, shift = (vector){0} + 0.001f;                           \
+        for (int c = 0; c < CHAINS; c++) a[c] = scale;                                                                 \
+        const double start = processor_seconds();                                                                      \
+        for (int r = 0; r < REPEATS; r++) {                                                                            \
+            _Pragma("GCC unroll 12") for (int c = 0; c < CHAINS; c++) a[c] = a[c] * scale + shift;                     \
+        }                                                                                                              \
+        const double seconds = processor_seconds() - start;                                                            \
+        for (int c = 0; c < CHAINS; c++) sink = a[c][0];                                                               \
+        sink = 0;                                                                                                      \
+        return (double)CHAINS * lanes * REPEATS / seconds;                                                             \
+    }
+PEAK(peak_sse2, "sse2", v4, 4)
+PEAK(peak_avx2, "avx2,fma", v8, 8)
+PEAK(peak_avx512, "avx512f", v16, 16)
+
+static double peak(int level) {
+    double best = 0;
+    for (int trial = 0; trial < 8; trial++) {
+        double rate = 0;
+        if (level == 1) rate = peak_sse2();
+        if (level == 2 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) rate = peak_avx2();
+        if (level == 3 && __builtin_cpu_supports("avx512f")) rate = peak_avx512();
+        if (rate > best) best = rate;
+    }
+    return best;
+}
+
+/* Sums with the widest loads that the CPU has (built for this machine). */
+static double read_rate(size_t bytes) {
+    const size_t count = bytes / sizeof(v16) / 8 * 8;
+    v16 *data = aligned_alloc(64, (count + 1) * sizeof(v16));
+    memset(data, 0, (count + 1) * sizeof(v16));
+    double best = 0;
+    for (int trial = 0; trial < 6; trial++) {
+        const size_t repeats = ((size_t)32 << 20) / bytes + 1;
+        v16 sum[8] = {{0}};
+        const double start = processor_seconds();
+        for (size_t r = 0; r < repeats; r++) {
+            for (size_t i = 0; i < count; i += 8)
+                for (size_t j = 0; j < 8; j++) sum[j] += data[i + j];
+            __asm__ volatile("" ::: "memory");
+        }
+        const double rate = (double)(count * sizeof(v16) * repeats) / (processor_seconds() - start);
+        for (int j = 0; j < 8; j++) sink = sum[j][0];
+        if (rate > best) best = rate;
+    }
+    free(data);
+    return best;
+}
+
+int main(void) {
+    char line[128];
+    long number;
+    while (fgets(line, sizeof line, stdin)) {
+        if (sscanf(line, "peak %ld", &number) == 1)
+            printf("%.6g\n", peak((int)number));
+        else if (sscanf(line, "read %ld", &number) == 1)
+            printf("%.6g\n", read_rate((size_t)number));
+        else
+            return fprintf(stderr, "no such command: %s", line), 1;
+        fflush(stdout);
+    }
+    return 0;
+}

@@ -1,0 +1,68 @@
+"""flowrt and its peers: how each is started."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+# Environments of Python packages, made by run.sh.
+ENVIRONMENTS = {
+    "torch": ["torch", "nflows", "zuko"],
+    "runtimes": ["onnx", "onnxruntime", "openvino", "ai-edge-litert", "numpy", "matplotlib"],
+    "tfp": ["tensorflow-cpu", "tensorflow-probability", "tf_keras"],
+    "jax": ["jax", "flowjax"],
+}
+
+
+@dataclass
+class Program:
+    name: str
+    what: str
+    executable: str = ""  # in the build folder, for the programs in C
+    module: str = ""  # in peers/, for those in Python, with
+    environment: str = ""  # where its packages are
+    installed: tuple = ()  # packages or libraries that a user has to install
+    one_pass: bool = False  # both directions cost one pass of the network, and not one of them D
+    compiles: bool = False  # the first call for each number of rows takes longer
+    variables: dict = field(default_factory=dict)
+
+    def command(self, build, environments):
+        if self.executable:
+            return [str(build / self.executable)]
+        return [str(python(environments, self.environment)), str(HERE / "peers" / "worker.py"), self.module]
+
+
+def python(environments, name):
+    """The interpreter of an environment, FOLDER/NAME/venv as run.sh makes it or FOLDER/NAME."""
+    for path in (environments / name / "venv", environments / name):
+        if (path / "bin" / "python").exists():
+            return path / "bin" / "python"
+    raise FileNotFoundError(f"no environment {name} in {environments}")
+
+
+def level(number):
+    return {"FLOWRT_BENCH_LEVEL": str(number)}
+
+
+FLOWRT = Program("flowrt", "flowrt", executable="flowrt", installed=("libflowrt.so",), one_pass=True)
+PEERS = [
+    Program("openblas", "C with OpenBLAS", executable="openblas", installed=("libopenblas.so.0",)),
+    Program("onnxruntime", "ONNX Runtime", module="onnx_runtime", environment="runtimes", installed=("onnxruntime",)),
+    Program("openvino", "OpenVINO", module="open_vino", environment="runtimes", installed=("openvino",), compiles=True),
+    Program("litert", "LiteRT", module="litert", environment="runtimes", installed=("ai-edge-litert",), compiles=True),
+    Program("torch", "PyTorch compiled", module="torch_compiled", environment="torch", installed=("torch",), compiles=True),
+    Program("jax", "JAX (flowjax)", module="flowjax_xla", environment="jax", installed=("flowjax",), compiles=True),
+    Program("tfp", "TFP with XLA", module="tfp_xla", environment="tfp", installed=("tensorflow-cpu", "tensorflow-probability", "tf_keras"), compiles=True),
+    Program("nflows", "PyTorch eager (nflows)", module="nflows_eager", environment="torch", installed=("nflows",)),
+    Program("zuko", "PyTorch eager (zuko)", module="zuko_eager", environment="torch", installed=("zuko",)),
+]
+# Instruction sets below the best one.
+AVX2 = Program("flowrt-avx2", "flowrt, AVX2 level", executable="flowrt", one_pass=True, variables=level(2))
+SSE2 = Program("flowrt-sse2", "flowrt, SSE2 level", executable="flowrt", one_pass=True, variables=level(1))
+ONNX_SSE = Program(
+    "onnxruntime-sse",
+    "ONNX Runtime without AVX",
+    module="onnx_runtime",
+    environment="runtimes",
+    variables={"LD_PRELOAD": "without_avx.so"},
+)

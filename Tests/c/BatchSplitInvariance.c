@@ -47,4 +47,34 @@ static void test(const flow_spec *spec, const flowrt_model *model, uint32_t leve
     for (verb verb = 0; verb < VERB_COUNT; verb++) check_splits(spec, model, verb);
 }
 
-int main(void) { for_each_flow(test); }
+/* Many rows take source units in blocks (Sources/FlowrtKernels/Conditioner.swift): degrees that end where a block of 96 does,
+ * one unit before and one behind. */
+static void check_block_ends(void) {
+    static const uint32_t ends[] = {95, 96, 97, 192, 193};
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        const uint32_t width = 2 * ends[i]; /* half of the units see no rank */
+        const flow_spec spec = {"block ends", 6, 0,
+                                {{.kind = RECORD_AUTOREGRESSIVE,
+                                  .transformer = AFFINE,
+                                  .scale = SCALE_SOFTPLUS,
+                                  .p = {1e-3f},
+                                  .stages = 2,
+                                  .layer_count = 3,
+                                  .layers = {{.width = width, .activation = TANH, .source = READ_SIDE},
+                                             {.width = width, .activation = TANH, .source = LAYER(0)},
+                                             {.source = LAYER(1)}}}}};
+        const flow_file file = flow_build(&spec, i);
+        for (uint32_t level = 1; level <= HIGHEST_LEVEL; level++) {
+            flowrt_model model;
+            if (!flow_open_level(&model, file, level)) continue;
+            check_splits(&spec, &model, FORWARD);
+            check_splits(&spec, &model, INVERSE);
+        }
+        flow_free(file);
+    }
+}
+
+int main(void) {
+    for_each_flow(test);
+    check_block_ends();
+}

@@ -11,5 +11,5 @@ foreach(source IN LISTS flowrt_examples)
   set_target_properties(example-${name} PROPERTIES
     OUTPUT_NAME ${name} RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/examples"
     C_STANDARD 99 C_STANDARD_REQUIRED ON)
-  target_compile_options(example-${name} PRIVATE -Wall -Wextra -Wpedantic)
+  target_compile_options(example-${name} PRIVATE ${FLOWRT_WARNINGS})
 endforeach()

@@ -72,7 +72,8 @@ static void write_png(const char *path, const unsigned char *grey, unsigned widt
     *to++ = 0x78;
     *to++ = 0x01;
     for (unsigned y = 0; y < height; y++) {
-        const unsigned char block[5] = {y + 1 == height, line & 255, line >> 8, ~line & 255, ~line >> 8 & 255};
+        const unsigned char block[5] = {y + 1 == height, (unsigned char)line, (unsigned char)(line >> 8), (unsigned char)~line,
+                                        (unsigned char)(~line >> 8)};
         memcpy(to, block, 5);
         to[5] = 0;
         memcpy(to + 6, grey + (size_t)y * width, width);

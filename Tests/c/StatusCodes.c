@@ -309,7 +309,7 @@ static void check_info(flow_file file) {
     CHECK(info.cpu_level >= 1 && info.cpu_level <= HIGHEST_LEVEL, "cpu_level %u", info.cpu_level);
     CHECK(info.data_size == file.size, "data_size %llu", (unsigned long long)info.data_size);
     CHECK(info.metadata_offset + info.metadata_size == file.size &&
-              memcmp(file.bytes + info.metadata_offset, "{\"flowrt\":\"test\"}", info.metadata_size) == 0,
+              memcmp(file.bytes + info.metadata_offset, "{\"flowrt\":\"test\"}", (size_t)info.metadata_size) == 0,
           "metadata at %llu, %llu bytes", (unsigned long long)info.metadata_offset,
           (unsigned long long)info.metadata_size);
     CHECK(info.parameter_count > 1000 && info.parameter_count < file.size / 4, "parameter_count %llu",

@@ -21,7 +21,7 @@ static void *run_repeatedly(void *argument) {
     worker *w = argument;
     pthread_barrier_wait(&start);
     for (int i = 0; i < REPEATS * VERB_COUNT; i++) {
-        call again = w->calls[(w->first + i) % VERB_COUNT];
+        call again = w->calls[((int)w->first + i) % VERB_COUNT];
         const flowrt_status status = call_run(&again);
         if (!shared_workspace) CHECK_STATUS(FLOWRT_OK, status);
     }

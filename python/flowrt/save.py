@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import replace
-from importlib import metadata
 from typing import Optional, Union
 
-from . import descriptions, ir
+from . import descriptions, ir, versions
 from . import verify as verification
 from .adapters import choose, dtypes
 from .compile import compile
@@ -31,6 +30,8 @@ def save(
     as a description: a dictionary of arrays and options (docs/DESCRIPTIONS.md), or a `flowrt.ir.Flow`. `context_dim` is
     needed only where no layer of a framework's model tells how long the context is. `notes` goes into the file's
     metadata.
+
+    A version of a framework that is not among `flowrt.versions.TESTED` is warned about, and verified.
 
     Whatever is exported is first compared, in float64 and on a few rows, with what the live model computes. With
     `verify` the file is read back, evaluated by `flowrt.reference` and, if it is found, by libflowrt, and a table of
@@ -62,7 +63,9 @@ def _export(flow, framework, context_dim, verify, notes) -> tuple:
     """The bytes of a live model's file, and the comparison that `verify` asks for, or None."""
     adapter = choose(flow, framework)
     description = adapter.describe(flow, context_dim)
-    description.framework = f"{adapter.framework} {_version(adapter.framework)}".strip()
+    origin, version = versions.installed(adapter.framework, flow)
+    description.framework = f"{origin} {version}".strip()
+    verify = versions.warn_of_untested(origin, version) or verify
     description.notes = notes
     exact = compile(description)
     data = encode(exact)
@@ -72,11 +75,3 @@ def _export(flow, framework, context_dim, verify, notes) -> tuple:
     if not verify:
         return data, None
     return data, verification.compare(data, exact, adapter.live(flow, single), live64)
-
-
-def _version(framework: str) -> str:
-    package = {"pyro": "pyro-ppl", "tfp": "tensorflow-probability"}.get(framework, framework)
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:  # a fork or a copy of the framework
-        return ""

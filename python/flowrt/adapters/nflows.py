@@ -1,4 +1,4 @@
-"""nflows 0.14 and its forks: `Flow`, or a bare `Transform` with a standard normal base.
+"""nflows 0.14 and its forks, such as glasflow: `Flow`, or a bare `Transform` with a standard normal base.
 
 nflows transforms map data to noise. `InverseTransform` turns a masked autoregressive layer into an inverse one. A
 `MADEMoG` alone is a flow without steps.
@@ -27,8 +27,9 @@ def describe(model, context_dim: int | None = None) -> ir.Flow:
     transform = model._transform if _is_flow(model) else None if _is_density(model) else model
     layers = [] if transform is None else list(flatten(transform, inverted=False))
     dim = _dim(model, layers)
-    if _is_flow(model) and type(model._embedding_net).__name__ != "Identity":
-        refuse(model._embedding_net, "flows without an embedding net: pass the embedded context to the exported flow")
+    embedding = getattr(model, "_embedding_net", None)
+    if embedding is not None and type(embedding).__name__ != "Identity":
+        refuse(embedding, "flows without an embedding net: pass the embedded context to the exported flow")
     steps = [step for layer, inverted in layers for step in steps_of(layer, inverted, dim)]
     density = base(_distribution(model), dim, SUPPORTED)
     context = context_size(steps, context_dim, density)
@@ -42,7 +43,7 @@ def live(model, dtype) -> Live:
         return Live(dtype, _unchanged, _unchanged, _density(copy))
     if not _is_flow(copy):
         return live_of(copy, None, dtype)
-    return live_of(copy._transform, copy._distribution, dtype).given(copy._embedding_net)
+    return live_of(copy._transform, copy._distribution, dtype)
 
 
 def live_of(transform, distribution, dtype) -> Live:

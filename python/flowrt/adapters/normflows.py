@@ -11,20 +11,23 @@ import numpy as np
 from .. import ir
 from ..errors import ExportError
 from ..format.codes import Form, Reads, Scale
-from . import scales
-from .live import Live
+from . import scales, splines
+from .live import Live, uniform_log_prob
 from .modules import affine_map, array, context_size, inverted_if, names, refuse, reordered
 from .networks import linear_output
+from .nflows_bases import conditional_normal
 from .nflows_networks import coupling_net, linear_made
+from .nflows_steps import steps_of
 from .normflows_networks import shift_and_scale
 from .subset import reading
 
 framework = "normflows"
 
 _SUPPORTED = (
-    "MaskedAffineAutoregressive, AffineCouplingBlock, AffineCoupling between Split and Merge, MaskedAffineFlow, "
-    "AffineConstFlow, ActNorm, Permute, InvertibleAffine, LULinearPermute, Reverse and Composite, with DiagGaussian "
-    "as base"
+    "MaskedAffineAutoregressive, AutoregressiveRationalQuadraticSpline, CoupledRationalQuadraticSpline and the "
+    "circular forms of both, AffineCouplingBlock, AffineCoupling between Split and Merge, MaskedAffineFlow, "
+    "AffineConstFlow, ActNorm, Permute, InvertibleAffine, LULinearPermute, Reverse and Composite, with DiagGaussian, "
+    "ConditionalDiagGaussian, Uniform or GaussianMixture as base"
 )
 _LINEAR = {"InvertibleAffine", "LULinearPermute"}
 _GLOW = scales.ScaleFunction(Scale.SIGMOID, offset=2.0)
@@ -44,12 +47,10 @@ def describe(model, context_dim: int | None = None) -> ir.Flow:
     """The model in evaluation mode. Raises `ExportError` with the name of whatever a file cannot hold."""
     if "NormalizingFlow" not in names(model):
         refuse(model, "NormalizingFlow and ConditionalNormalizingFlow")
-    if "DiagGaussian" not in names(model.q0) or len(model.q0.shape) != 1:
-        refuse(model.q0, _SUPPORTED)
-    dim = model.q0.shape[0]
-    steps = list(_steps(model, dim))
-    context = context_size(steps, context_dim)
-    return ir.Flow(dim, context, steps, _base(model.q0), framework=framework, model=type(model).__name__)
+    dim = _dim(model.q0)
+    steps, base = list(_steps(model, dim)), _base(model.q0, dim)
+    context = context_size(steps, context_dim, base)
+    return ir.Flow(dim, context, steps, base, framework=framework, model=type(model).__name__)
 
 
 def live(model, dtype) -> Live:
@@ -59,11 +60,16 @@ def live(model, dtype) -> Live:
     def given(context) -> dict:
         return {"context": context} if _is_conditional(flow) else {}
 
+    def base_log_prob(z, context):
+        if "Uniform" in names(flow.q0):  # normflows rounds its density to float32
+            return uniform_log_prob(z, flow.q0.low, flow.q0.high)
+        return flow.q0.log_prob(z, **given(context))
+
     return Live(
         dtype,
         forward=lambda x, c: flow.inverse_and_log_det(x, **given(c)),
         inverse=lambda z, c: flow.forward_and_log_det(z, **given(c)),
-        base_log_prob=lambda z, c: flow.q0.log_prob(z, **given(c)),
+        base_log_prob=base_log_prob,
     )
 
 
@@ -71,10 +77,26 @@ def _is_conditional(model) -> bool:
     return "ConditionalNormalizingFlow" in names(model)
 
 
-def _base(gaussian):
-    temperature = 1.0 if gaussian.temperature is None else gaussian.temperature
-    mean, std = array(gaussian.loc)[0], np.exp(array(gaussian.log_scale)[0]) * temperature
-    return ir.StandardNormal() if np.all(mean == 0) and np.all(std == 1) else ir.DiagonalNormal(mean, std)
+def _dim(q0) -> int:
+    shape = getattr(q0, "shape", None)
+    if "GaussianMixture" in names(q0):
+        return int(q0.dim)
+    return int(shape[0]) if shape is not None and len(shape) == 1 else refuse(q0, _SUPPORTED)
+
+
+def _base(q0, dim: int) -> ir.Base:
+    kinds = names(q0)
+    if "DiagGaussian" in kinds:
+        temperature = 1.0 if q0.temperature is None else q0.temperature
+        mean, std = array(q0.loc)[0], np.exp(array(q0.log_scale)[0]) * temperature
+        return ir.StandardNormal() if np.all(mean == 0) and np.all(std == 1) else ir.DiagonalNormal(mean, std)
+    if "ConditionalDiagGaussian" in kinds:
+        return conditional_normal(q0.context_encoder, dim, type(q0).__name__)
+    if "Uniform" in kinds:
+        return ir.BoxUniform(*(np.broadcast_to(array(bound), (dim,)) for bound in (q0.low, q0.high)))
+    if "GaussianMixture" in kinds:
+        return ir.NormalMixture(array(q0.weight_scores)[0], array(q0.loc)[0], np.exp(array(q0.log_scale)[0]))
+    return refuse(q0, _SUPPORTED)
 
 
 # ---- steps ----
@@ -111,6 +133,8 @@ def _steps(model, dim: int):
             yield _affine_autoregressive(layer, reverse, dim, _is_conditional(model))
         elif "MaskedAffineFlow" in kinds:
             yield _masked_affine(layer, reverse, dim)
+        elif _spline_of(layer) is not None:
+            yield from _splines(layer, reverse, dim, _is_conditional(model))
         else:
             yield _constant(layer, reverse, dim)
     if halves is not None:
@@ -155,6 +179,25 @@ def _affine_autoregressive(layer, reverse: bool, dim: int, conditional: bool) ->
     reordered(layers[-1], np.arange(2 * dim).reshape(dim, 2)[:, ::-1].reshape(-1))  # [a, t] becomes [t, a]
     scales.fold(scale, layers[-1])
     return ir.Autoregressive(layers, ir.Affine(scale.scale, scale.p), _reads(Reads.NOISE, reverse), name=name)
+
+
+# ---- splines ----
+
+
+def _spline_of(layer):
+    """The live spline transform that a layer wraps or is; None for other layers."""
+    inner = getattr(layer, "mprqat", getattr(layer, "prqct", layer))
+    return inner if names(inner) & (splines.AUTOREGRESSIVE | splines.COUPLINGS | splines.UNCONDITIONAL) else None
+
+
+def _splines(layer, reverse: bool, dim: int, conditional: bool) -> list:
+    """The wrappers map noise to data by the inverse of what they wrap: they read the data."""
+    inner = _spline_of(layer)
+    inverted = reverse if inner is not layer else not reverse
+    if names(inner) & splines.AUTOREGRESSIVE:
+        layers = linear_made(inner.autoregressive_net, "gate" if conditional else None)
+        return splines.autoregressive(inner, layers, _reads(Reads.DATA, inverted), dim)
+    return steps_of(inner, inverted, dim)
 
 
 # ---- couplings ----

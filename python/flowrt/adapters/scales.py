@@ -39,8 +39,13 @@ def nflows_candidates(epsilon: float) -> list:
         ScaleFunction(Scale.SIGMOID, (epsilon,), offset=2.0),
         ScaleFunction(Scale.SOFTPLUS_CLAMPED, (epsilon, epsilon, 3.0)),
         ScaleFunction(Scale.EXP),
-        *(ScaleFunction(Scale.EXP_TANH, (float(n),), gain=0.5) for n in (1, 2, 3)),  # exp(2 n (sigmoid(a) - 1/2))
+        _exp_tanh_of_half,
     ]
+
+
+def _exp_tanh_of_half(log_values: np.ndarray) -> ScaleFunction:
+    """glasflow's exp(2 n (sigmoid(a) - 1/2)) = exp(n tanh(a / 2)), with n from log s of a large a."""
+    return ScaleFunction(Scale.EXP_TANH, (float(log_values[-1]),), gain=0.5)
 
 
 def of_affine(evaluate, features: int, candidates: list, name: str) -> ScaleFunction:
@@ -71,8 +76,13 @@ def fold(function: ScaleFunction, output: Layer) -> None:
 
 
 def match(values: np.ndarray, log_values: np.ndarray, candidates: list, name: str) -> ScaleFunction:
-    """The candidate with s(RAW) = values and log s(RAW) = log_values, or `ExportError`."""
+    """The candidate with s(RAW) = values and log s(RAW) = log_values, or `ExportError`.
+
+    A candidate may be a function that makes one from log_values.
+    """
     for candidate in candidates:
+        if not isinstance(candidate, ScaleFunction):
+            candidate = candidate(log_values)
         expected = candidate.log(RAW)
         if _close(values, np.exp(expected)) and _close(log_values, expected):
             return candidate

@@ -1,12 +1,12 @@
-/* No call uses more than STACK_LIMIT bytes of stack, whatever the model: measured on a painted thread stack. */
+/* No call uses more than STACK_LIMIT bytes of stack, and none uses more for a larger model: measured on a painted thread stack. */
 #include "support/call.h"
 #include <pthread.h>
 
-enum { STACK_LIMIT = 20 * 1024, STACK = 512 * 1024, PAINT = 0x5a, ROWS = 130 };
+enum { STACK_LIMIT = 20 * 1024, STACK = 512 * 1024, PAINT = 0x5a, ROWS = 130, OPEN = VERB_COUNT, FUNCTIONS };
 
 static unsigned char stack[STACK] __attribute__((aligned(65536)));
 static flow_file file;
-static size_t deepest;
+static size_t deepest[HIGHEST_LEVEL + 1][FUNCTIONS];
 
 /* Bytes of paint that were overwritten below this frame while `work` ran. Its own frame is small, and not inlined. */
 __attribute__((noinline)) static size_t depth(void (*work)(void *), void *argument) {
@@ -26,27 +26,61 @@ static void open_model(void *argument) {
     CHECK_STATUS(FLOWRT_OK, flowrt_model_open(argument, file.bytes, file.size, FLOWRT_OPEN_VERIFY, NULL));
 }
 
-static void keep_deepest(const char *name, const char *what, size_t bytes) {
-    CHECK(bytes <= STACK_LIMIT, "%s, %s: %zu bytes of stack", name, what, bytes);
-    if (bytes > deepest) deepest = bytes;
+/* Stack of open and of every verb. */
+static void measure(const flow_file flow, const flowrt_model *model, size_t bytes[FUNCTIONS]) {
+    flowrt_model opened;
+    file = flow;
+    bytes[OPEN] = depth(open_model, &opened);
+    for (int verb = 0; verb < VERB_COUNT; verb++) {
+        call c = call_new(model, (enum verb)verb, ROWS, 91);
+        bytes[verb] = depth(run_call, &c);
+        call_free(c);
+    }
 }
 
 static void test(const flow_spec *spec, const flowrt_model *model, uint32_t level) {
-    (void)level;
-    file = flow_build(spec, 1);
-    flowrt_model opened;
-    keep_deepest(spec->name, "open", depth(open_model, &opened));
-    flow_free(file);
-    for (verb verb = 0; verb < VERB_COUNT; verb++) {
-        call c = call_new(model, verb, ROWS, 91);
-        keep_deepest(spec->name, verb_names[verb], depth(run_call, &c));
-        call_free(c);
+    const flow_file flow = flow_build(spec, 1);
+    size_t bytes[FUNCTIONS];
+    measure(flow, model, bytes);
+    for (int f = 0; f < FUNCTIONS; f++) {
+        CHECK(bytes[f] <= STACK_LIMIT, "%s, %s: %zu bytes of stack", spec->name, f == OPEN ? "open" : verb_names[f],
+              bytes[f]);
+        if (bytes[f] > deepest[level][f]) deepest[level][f] = bytes[f];
+    }
+    flow_free(flow);
+}
+
+/* The same kinds of steps and layers with more coordinates, units, steps: the same stack, to the byte. */
+static void check_size_does_not_matter(uint32_t level) {
+    const flow_spec *small = flow_case("mixed-directions");
+    size_t expected[FUNCTIONS] = {0};
+    for (uint32_t factor = 1; factor <= 8; factor *= 2) {
+        flow_spec spec = *small;
+        spec.dim = 20 * factor;
+        spec.context_dim *= factor;
+        size_t steps = 0;
+        while (spec.steps[steps].kind) steps++;
+        for (size_t s = 0; s < steps; s++)
+            for (uint16_t l = 0; l < spec.steps[s].layer_count; l++) spec.steps[s].layers[l].width *= factor;
+        if (factor > 1) memcpy(spec.steps + steps, spec.steps, steps * sizeof *spec.steps); /* and twice the steps */
+        const flow_file flow = flow_build(&spec, 1);
+        flowrt_model model;
+        size_t bytes[FUNCTIONS];
+        if (flow_open_level(&model, flow, level)) {
+            measure(flow, &model, bytes);
+            for (int f = 0; f < FUNCTIONS; f++)
+                CHECK(factor == 1 || bytes[f] == expected[f], "level %u, %s: %zu bytes of stack, %zu at %u times the size",
+                      level, f == OPEN ? "open" : verb_names[f], expected[f], bytes[f], factor);
+            memcpy(expected, bytes, sizeof bytes);
+        }
+        flow_free(flow);
     }
 }
 
 static void *run_all(void *argument) {
     CHECK(depth(nothing, NULL) <= 1024, "the measurement itself takes %zu bytes", depth(nothing, NULL));
     for_each_flow(test);
+    for (uint32_t level = 1; level <= HIGHEST_LEVEL; level++) check_size_does_not_matter(level);
     return argument;
 }
 
@@ -56,5 +90,10 @@ int main(void) {
     CHECK(pthread_attr_init(&attributes) == 0 && pthread_attr_setstack(&attributes, stack, STACK) == 0, "attributes");
     CHECK(pthread_create(&thread, &attributes, run_all, NULL) == 0, "no thread");
     CHECK(pthread_join(thread, NULL) == 0, "join");
-    printf("deepest call: %zu bytes\n", deepest);
+    for (uint32_t level = 1; level <= HIGHEST_LEVEL; level++) {
+        if (!deepest[level][OPEN]) continue;
+        printf("level %u, bytes of stack: open %zu", level, deepest[level][OPEN]);
+        for (int verb = 0; verb < VERB_COUNT; verb++) printf(", %s %zu", verb_names[verb], deepest[level][verb]);
+        printf("\n");
+    }
 }

@@ -352,8 +352,11 @@ static void check_verb_arguments(const flowrt_model *model, verb verb, size_t co
     EXPECT(FLOWRT_ERR_ARGUMENT, "no model", c.model = NULL);
     EXPECT(FLOWRT_ERR_MODEL, "zeroed model", c.model = &zeroed);
     EXPECT(FLOWRT_ERR_ARGUMENT, "no workspace", c.workspace = NULL);
-    EXPECT(FLOWRT_ERR_WORKSPACE, "small workspace", c.workspace_size = flowrt_workspace_size(model, 1) - 1);
-    EXPECT(FLOWRT_ERR_ALIGNMENT, "workspace on 32 bytes", c.workspace = (char *)c.workspace + 32);
+    const size_t smallest = flowrt_workspace_size(model, 1);
+    for (size_t size = 0; size < smallest; size += size + 64 < smallest ? 64 : 1)
+        EXPECT(FLOWRT_ERR_WORKSPACE, "small workspace", c.workspace_size = size);
+    for (size_t offset = 1; offset < FLOWRT_ALIGNMENT; offset++)
+        EXPECT(FLOWRT_ERR_ALIGNMENT, "misaligned workspace", c.workspace = (char *)c.workspace + offset);
     EXPECT(FLOWRT_ERR_ARGUMENT, "more rows than memory", c.count = SIZE_MAX);
     EXPECT(FLOWRT_ERR_ARGUMENT, "rows whose bytes overflow", c.count = SIZE_MAX / 4 / row + 1);
     EXPECT(FLOWRT_ERR_ARGUMENT, "workspace that wraps around", c.workspace_size = SIZE_MAX - 63);
@@ -389,6 +392,7 @@ static void check_verb_arguments(const flowrt_model *model, verb verb, size_t co
     } else {
         EXPECT(FLOWRT_ERR_ARGUMENT, "context for a flow that takes none", c.context = good.input, c.context_rows = 1);
         EXPECT(FLOWRT_ERR_ARGUMENT, "rows of no context", c.context_rows = 1);
+        EXPECT(FLOWRT_ERR_ARGUMENT, "no rows of a context that the flow does not take", c.context = good.input);
     }
     for (size_t i = 0; i < ROWS * row * sizeof(float); i++)
         CHECK(((unsigned char *)good.output)[i] == PATTERN, "%s: a refused call wrote", verb_names[verb]);

@@ -36,7 +36,31 @@ static void check_overflow(const flowrt_model *model, size_t count, float value)
     call_free(c);
 }
 
+/* The log_det of a diagonal or linear step counts with all its bits: six times 0.1, and six times less by the float that is
+ * nearest to it. */
+static void check_constants(void) {
+    flow_spec spec = {"constants", 2, 0, {{0}}};
+    enum { STEPS = 12 };
+    for (int i = 0; i < STEPS; i++) spec.steps[i] = (step_spec){.kind = RECORD_DIAGONAL};
+    const flow_file file = flow_build(&spec, 1);
+    const double exact = 0.1, nearest = -(double)0.1f;
+    for (size_t i = 0; i < STEPS; i++) memcpy(file.bytes + 64 * (1 + i) + 8, i % 2 ? &nearest : &exact, sizeof exact);
+    const double expected = STEPS / 2 * (exact + nearest);
+    flowrt_model model;
+    CHECK_STATUS(FLOWRT_OK, flowrt_model_open(&model, file.bytes, file.size, 0, NULL));
+    for (verb verb = FORWARD; verb <= INVERSE; verb++)
+        for (size_t count = 1; count <= ROWS; count += ROWS - 1) {
+            call c = call_new(&model, verb, count, 79);
+            CHECK_STATUS(FLOWRT_OK, call_run(&c));
+            const double found = (verb == FORWARD ? 1 : -1) * (double)c.log_output[count - 1];
+            CHECK(fabs(found - expected) <= 1e-3 * fabs(expected), "%s: %g, not %g", verb_names[verb], found, expected);
+            call_free(c);
+        }
+    flow_free(file);
+}
+
 int main(void) {
+    check_constants();
     const flow_spec spec = {"long", DIM, 0, {{0}}};
     const flow_file file = flow_build(&spec, 1);
     for (uint32_t level = 1; level <= HIGHEST_LEVEL; level++) {

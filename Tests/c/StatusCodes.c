@@ -176,8 +176,8 @@ static void check_sizes_and_values(flow_file file) {
     expect_refusal(FLOWRT_ERR_TRUNCATED, wrong, 0, -1, 16, 8, "one byte less");
     wrong.size += 2;
     expect_refusal(FLOWRT_ERR_TRUNCATED, wrong, 0, -1, 16, 8, "one byte more");
-    wrong.size = 0;
-    expect_refusal(FLOWRT_ERR_TRUNCATED, wrong, 0, -1, 0, 1, "no bytes");
+    for (wrong.size = 0; wrong.size < 64; wrong.size++)
+        expect_refusal(FLOWRT_ERR_TRUNCATED, wrong, 0, -1, wrong.size, 1, "fewer bytes than a header has");
     flow_free(wrong);
 
     wrong = copy_of(file);
@@ -239,6 +239,13 @@ static void check_structures(flow_file file) {
     expect_refusal(FLOWRT_ERR_MALFORMED, wrong, 0, 1, 64 * 2 + 2, 2, "layer norm over units that depend on the flow");
     set_float(wrong, 64 * 2 + 24, 0);
     expect_refusal(FLOWRT_ERR_MALFORMED, wrong, 0, 1, 64 * 2 + 24, 4, "layer norm without an epsilon");
+    flow_free(wrong);
+
+    const flow_spec late = {"late encoder", 3, 2,
+                            {{.kind = RECORD_PERMUTATION},
+                             {.kind = RECORD_ENCODER, .layer_count = 1, .layers = {{.width = 4, .context = CONTEXT}}}}};
+    wrong = flow_build(&late, 1);
+    expect_refusal(FLOWRT_ERR_MALFORMED, wrong, 0, 1, 64 * 2, 2, "an encoder behind a step");
     flow_free(wrong);
 
     /* A second base behind the first. */

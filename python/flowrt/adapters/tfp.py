@@ -12,17 +12,19 @@ import numpy as np
 from .. import ir
 from ..errors import ExportError
 from ..format.codes import Form, Reads, Scale
+from . import tfp_bases, tfp_elementwise
 from . import tfp_networks as networks
 from .evaluation import Evaluation, standard_normal_log_prob
 from .modules import array, names, refuse
+from .tfp_networks import cast
 
 framework = "tfp"
 dtypes = (np.float32, np.float64)
 
 _CONDITIONED = {"MaskedAutoregressiveFlow", "RealNVP"}
 _SUPPORTED = (
-    "MaskedAutoregressiveFlow, RealNVP, Permute, Shift, Scale, ScaleMatvecDiag, BatchNormalization, Identity, Invert "
-    "and Chain, with MultivariateNormalDiag or a Sample or Independent of Normal as base"
+    "MaskedAutoregressiveFlow, RealNVP, Permute, Shift, Scale, ScaleMatvecDiag, BatchNormalization, "
+    "RationalQuadraticSpline, Exp, Log, Sigmoid, Tanh, Softsign, NormalCDF, Identity, Invert and Chain"
 )
 
 
@@ -43,7 +45,7 @@ def describe(model, context_dim: int | None = None) -> ir.Flow:
     steps = [step for layer, inverted in layers for step in _step(layer, inverted, dim)]
     context = contexts.pop() if contexts else 0
     name = type(model).__name__.lstrip("_")
-    return ir.Flow(dim, context, steps, _base(base, dim), framework=framework, model=name)
+    return ir.Flow(dim, context, steps, tfp_bases.describe(base, dim), framework=framework, model=name)
 
 
 def live(model, dtype) -> Evaluation:
@@ -53,7 +55,7 @@ def live(model, dtype) -> Evaluation:
     layers, base = _parts(model)
     dim = _dim(model, layers, base)
     copies = [(_copied(layer, dim, dtype), inverted, _takes_context(layer, dim)) for layer, inverted in layers]
-    density = None if base is None else _copied_base(base, dtype)
+    density = None if base is None else tfp_bases.live(base, dtype)
 
     def run(values, context, to_noise: bool):
         values, log_det = tf.constant(values, dtype=dtype), 0.0
@@ -138,6 +140,8 @@ def _step(layer, inverted: bool, dim: int) -> list:
         return []
     if kinds & _CONDITIONED:
         return _autoregressive(layer, inverted, dim)
+    if kinds & tfp_elementwise.CLASSES:
+        return [tfp_elementwise.step(layer, inverted, dim)]
     if "Permute" in kinds and int(layer.axis) == -1:
         index = array(layer.permutation).astype(np.int64)
         return [ir.Permutation(index if inverted else np.argsort(index), name)]
@@ -210,23 +214,6 @@ def _parameter_rows(output: ir.Layer, shift, log_scale):
     return result
 
 
-# ---- the base ----
-
-
-def _base(base, dim: int):
-    if base is None:
-        return ir.StandardNormal()
-    core = base
-    while names(core) & {"Sample", "_Sample", "Independent", "_Independent"}:
-        core = core.distribution
-    if not names(core) & {"Normal", "MultivariateNormalDiag"}:
-        return refuse(core, _SUPPORTED)
-    mean, std = (np.broadcast_to(array(values), (dim,)) for values in (base.mean(), base.stddev()))
-    if np.all(mean == 0) and np.all(std == 1):
-        return ir.StandardNormal()
-    return ir.DiagonalNormal(mean, std)
-
-
 # ---- copies ----
 
 
@@ -243,28 +230,12 @@ def _copied(layer, dim: int, dtype):
         copy.build((None, dim))
         copy.set_weights(norm.get_weights())
         return remake(batchnorm_layer=copy, training=False)
+    if kinds & tfp_elementwise.CLASSES:
+        return tfp_elementwise.copied(layer, dtype)
     if "Shift" in kinds:
-        return remake(_cast(layer.shift, dtype))
+        return remake(cast(layer.shift, dtype))
     if "ScaleMatvecDiag" in kinds:
-        return remake(scale_diag=_cast(layer.scale.diag_part(), dtype))
+        return remake(scale_diag=cast(layer.scale.diag_part(), dtype))
     if "Scale" in kinds:
-        return remake(scale=_cast(layer.scale, dtype), log_scale=_cast(layer.log_scale, dtype))
+        return remake(scale=cast(layer.scale, dtype), log_scale=cast(layer.log_scale, dtype))
     return layer
-
-
-def _copied_base(base, dtype):
-    kinds, remake = names(base), type(base)
-    if kinds & {"Sample", "_Sample"}:
-        return remake(_copied_base(base.distribution, dtype), sample_shape=base.sample_shape)
-    if kinds & {"Independent", "_Independent"}:
-        inner = _copied_base(base.distribution, dtype)
-        return remake(inner, reinterpreted_batch_ndims=base.reinterpreted_batch_ndims)
-    if "MultivariateNormalDiag" in kinds:
-        return remake(loc=_cast(base.mean(), dtype), scale_diag=_cast(base.scale.diag_part(), dtype))
-    return remake(_cast(base.loc, dtype), _cast(base.scale, dtype))
-
-
-def _cast(value, dtype):
-    import tensorflow as tf
-
-    return None if value is None else tf.cast(tf.convert_to_tensor(value), dtype)

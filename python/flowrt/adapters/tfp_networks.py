@@ -319,3 +319,10 @@ def _values(function, grid: np.ndarray) -> np.ndarray:
     import tensorflow as tf
 
     return _converted(function, np.float64)(tf.constant(grid)).numpy()
+
+
+def cast(value, dtype):
+    """A tensor of another floating-point type; None stays None."""
+    import tensorflow as tf
+
+    return None if value is None else tf.cast(tf.convert_to_tensor(value), dtype)

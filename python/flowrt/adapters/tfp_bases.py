@@ -1,0 +1,66 @@
+"""Base distributions of TensorFlow Probability: diagonal normal, uniform on a box, mixtures of diagonal normals."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .. import ir
+from .modules import array, names, refuse
+from .tfp_networks import cast
+
+_SUPPORTED = (
+    "MultivariateNormalDiag, a Sample or Independent of Normal or Uniform, and a MixtureSameFamily of diagonal normals "
+    "as base"
+)
+_SAMPLE, _INDEPENDENT = {"Sample", "_Sample"}, {"Independent", "_Independent"}
+
+
+def describe(base, dim: int) -> ir.Base:
+    """The density of a distribution of vectors; standard normal if there is None."""
+    core = base
+    while names(core) & (_SAMPLE | _INDEPENDENT):
+        core = core.distribution
+    if base is None:
+        return ir.StandardNormal()
+    if "Uniform" in names(core):
+        return ir.BoxUniform(*(np.broadcast_to(array(bound), (dim,)) for bound in (core.low, core.high)))
+    if "MixtureSameFamily" in names(core):
+        components = core.components_distribution
+        if _is_normal(components) and len(components.batch_shape) == 1:
+            logits = array(core.mixture_distribution.logits_parameter())
+            mean, std = (np.broadcast_to(array(part), (len(logits), dim)) for part in _moments(components))
+            return ir.NormalMixture(logits - np.logaddexp.reduce(logits), mean, std)
+    if not _is_normal(base):
+        return refuse(core, _SUPPORTED)
+    mean, std = (np.broadcast_to(array(values), (dim,)) for values in _moments(base))
+    if np.all(mean == 0) and np.all(std == 1):
+        return ir.StandardNormal()
+    return ir.DiagonalNormal(mean, std)
+
+
+def live(base, dtype):
+    """The distribution with parameters of another floating-point type."""
+    kinds, remake = names(base), type(base)
+    if kinds & _SAMPLE:
+        return remake(live(base.distribution, dtype), sample_shape=base.sample_shape)
+    if kinds & _INDEPENDENT:
+        inner = live(base.distribution, dtype)
+        return remake(inner, reinterpreted_batch_ndims=base.reinterpreted_batch_ndims)
+    if "MultivariateNormalDiag" in kinds:
+        return remake(loc=cast(base.mean(), dtype), scale_diag=cast(base.scale.diag_part(), dtype))
+    if "MixtureSameFamily" in kinds:
+        weights = type(base.mixture_distribution)(logits=cast(base.mixture_distribution.logits_parameter(), dtype))
+        return remake(weights, live(base.components_distribution, dtype))
+    if "Uniform" in kinds:
+        return remake(cast(base.low, dtype), cast(base.high, dtype))
+    return remake(cast(base.loc, dtype), cast(base.scale, dtype))
+
+
+def _is_normal(base) -> bool:
+    while names(base) & (_SAMPLE | _INDEPENDENT):
+        base = base.distribution
+    return bool(names(base) & {"Normal", "MultivariateNormalDiag"})
+
+
+def _moments(base) -> tuple:
+    return base.mean(), base.stddev()

@@ -20,6 +20,7 @@ C_TESTS = {
     "NonFinite": [],
     "Integral": [],
     "LongSums": [],
+    "ScaleFunctions": [],
     "Noise": [],
     "BatchSplitInvariance": [],
     "WorkspaceExact": [],

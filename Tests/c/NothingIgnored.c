@@ -92,12 +92,22 @@ static size_t check_unused_bytes(const char *name, flow_file file, size_t record
     return tried;
 }
 
+/* Whether a reader that looks at every byte takes the file. */
+static int verifies(flow_file file) {
+    flowrt_model model;
+    flow_seal(file);
+    return flowrt_model_open(&model, file.bytes, file.size, FLOWRT_OPEN_VERIFY, NULL) == FLOWRT_OK;
+}
+
 /* Each word of the blocks: a NaN is a wrong parameter and a wrong index; where a zero stands, it is padding, or an index or a
- * degree that 1.0f is not. (The zeros of a matrix are parameters.) */
+ * degree that 1.0f is not. (The zeros of a matrix are parameters.) And the words that may be 1.0f are the parameters: there
+ * are as many as flowrt_model_info says. */
 static size_t check_words(const char *name, flow_file file, size_t blocks_at, int has_zeros) {
     static const uint32_t nan = 0x7fc00000, one = 0x3f800000, minus_zero = 0x80000000;
     const size_t metadata = strlen("{\"flowrt\":\"test\"}");
-    size_t tried = 0;
+    flowrt_model model;
+    CHECK_STATUS(FLOWRT_OK, flowrt_model_open(&model, file.bytes, file.size, 0, NULL));
+    size_t tried = 0, parameters = 0;
     for (size_t at = blocks_at; at + 4 <= file.size - metadata; at += 4) {
         uint32_t kept;
         memcpy(&kept, file.bytes + at, sizeof kept);
@@ -109,9 +119,13 @@ static size_t check_words(const char *name, flow_file file, size_t blocks_at, in
             memcpy(file.bytes + at, &minus_zero, sizeof minus_zero);
             expect_refusal(name, file, FLOWRT_OPEN_VERIFY, at);
         }
+        memcpy(file.bytes + at, &one, sizeof one);
+        parameters += (size_t)verifies(file);
         memcpy(file.bytes + at, &kept, sizeof kept);
         tried++;
     }
+    CHECK(info_of(&model).parameter_count == parameters, "%s: parameter_count is %llu, of %zu", name,
+          (unsigned long long)info_of(&model).parameter_count, parameters);
     return tried;
 }
 

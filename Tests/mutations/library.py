@@ -10,6 +10,7 @@ SUPPORT = ["flow", "flow_cases"]
 # Cheapest first, with their arguments. DamagedFiles takes every 16th file.
 C_TESTS = {
     "StatusCodes": [],
+    "WrongStructures": [],
     "NothingIgnored": [],
     "Overlap": [],
     "PaddingUnused": [],

@@ -139,7 +139,7 @@ class _Steps:
     def _elementwise(self, step: ir.Elementwise) -> None:
         function, lower, upper = np.empty(self.dim, dtype=np.int64), np.empty(self.dim), np.empty(self.dim)
         function[self.where], lower[self.where], upper[self.where] = step.function, step.lower, step.upper
-        self.steps.append(ElementwiseStep(function, lower, upper))
+        self.steps.append(ElementwiseStep(function, lower, upper, step.margin))
 
 
 def _base(base: ir.Base, dim: int):

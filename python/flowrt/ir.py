@@ -140,12 +140,17 @@ class Linear:
 
 @dataclass
 class Elementwise:
-    """w[i] = function[i](v[i]), section 2.4."""
+    """w[i] = function[i](v[i]), section 2.4.
+
+    `margin` is the share of an interval, at both of its ends, where the framework clamps instead: rows that check a
+    file stay out of it.
+    """
 
     function: np.ndarray
     lower: np.ndarray
     upper: np.ndarray
     name: str = "elementwise layer"
+    margin: float = 0.0
 
 
 @dataclass

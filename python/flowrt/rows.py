@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .format import File
-from .format.codes import BaseKind, Kind
+from .format.codes import BaseKind, Function, Kind
 from .reference import functions, steps
 from .reference.conditioner import evaluate
 
@@ -22,13 +22,14 @@ class Rows(NamedTuple):
     context: np.ndarray | None
 
 
-def random_rows(file: File, count: int, seed: int = 0) -> Rows:
-    """Data drawn from the flow itself, noise, context; all float32-representable float64.
+def random_rows(file: File, count: int, seed: int = 0, given=None) -> Rows:
+    """Data drawn from the flow itself, noise, context (random unless `given`); all float32-representable float64.
 
     Rows are drawn again where an elementwise step or a bounded spline has no answer for them.
     """
     generator = np.random.default_rng(seed)
-    given = _float32(generator.normal(size=(count, file.context_dim))) if file.context_dim else None
+    if given is None and file.context_dim:
+        given = _float32(generator.normal(size=(count, file.context_dim)))
     context = encoded(file, given, count)
 
     def noise_rows(attempt: int) -> np.ndarray:
@@ -98,9 +99,20 @@ def _run(file: File, x: np.ndarray, context: np.ndarray) -> tuple:
             if step.kind == Kind.AUTOREGRESSIVE and step.bounded:  # both sides of it have the same interval
                 inside = x[:, step.data_index[step.passthrough :]]
                 defined &= np.all((inside >= step.p[0]) & (inside <= step.p[1]), axis=1)
+            before = x
             x, _, inside = steps.forward(step, x, context)
             defined &= inside
+            if step.kind == Kind.ELEMENTWISE and step.margin:
+                defined &= _out_of_margins(step, before, x)
     return x, defined & np.all(np.isfinite(x), axis=1)
+
+
+def _out_of_margins(step, v: np.ndarray, w: np.ndarray) -> np.ndarray:
+    """(n,) whether the sides of an elementwise step that lie in an interval stay away from its ends."""
+    room = step.margin * (step.upper - step.lower)
+    side = np.where(np.isin(step.function, (Function.LOGIT, Function.PROBIT)), v, w)
+    inside = (side >= step.lower + room) & (side <= step.upper - room)
+    return np.all(inside | (room <= 0), axis=1)
 
 
 def _float32(values) -> np.ndarray:

@@ -118,7 +118,9 @@ def _elementwise(layer, dim: int) -> list:
         return [every(Function.EXP_ABOVE)]
     if "LeakyReLU" in kinds:
         return [every(Function.LEAKY, float(layer.negative_slope) * ones)]
-    return [ir.Diagonal(array(layer.temperature).reshape(-1) * ones, zeros, name), every(Function.SIGMOID, zeros, ones)]
+    sigmoid = every(Function.SIGMOID, zeros, ones)
+    sigmoid.margin = 2 * float(layer.eps)  # the inverse is clamped within eps
+    return [ir.Diagonal(array(layer.temperature).reshape(-1) * ones, zeros, name), sigmoid]
 
 
 def _linear(layer, dim: int) -> ir.Linear:

@@ -146,6 +146,7 @@ class ElementwiseStep:
     function: np.ndarray
     lower: np.ndarray
     upper: np.ndarray
+    margin: float = 0.0  # share of an interval, at both ends, where the framework clamps; not in the file
     kind = Kind.ELEMENTWISE
 
 

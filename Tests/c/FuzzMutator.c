@@ -197,7 +197,7 @@ size_t fuzz_mutate(uint8_t *data, size_t size, size_t max_size, uint64_t seed) {
     random_source random = {seed};
     if (size < 2 * LINE) return LLVMFuzzerMutate(data, size, max_size);
     file f = {data, size, max_size};
-    for (uint32_t changes = 1 + random_below(&random, 3); changes > 0; changes--)
+    for (uint32_t changes = 1 + random_below(&random, 3); changes > 0 && f.size >= 2 * LINE; changes--)
         switch (random_below(&random, 12)) {
         case 0: change_header(&f, &random); break;
         case 1: change_records(&f, &random); break;

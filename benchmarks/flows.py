@@ -1,8 +1,8 @@
 """The flows that are measured: sizes, random weights, and the files that flowrt and its peers read.
 
-An affine MAF with two hidden layers a step and the masks of MADE; odd steps take the coordinates in reverse order. A step maps
-x to s * x + t with s = softplus(a) + 1e-3, where (t, a) is what the network makes of x. The weights keep the flow near the
-identity, as training from data of unit scale does, so that all programs can be compared in float32.
+An affine MAF with two hidden layers a step and the masks of MADE; odd steps take the coordinates in reverse order. A
+step maps x to s * x + t with s = softplus(a) + 1e-3, where (t, a) is what the network makes of x. The weights keep the
+flow near the identity, as training from data of unit scale does, so that all programs can be compared in float32.
 
     FOLDER/NAME.npz       for the peers in Python: dense weights, zero where the mask is
     FOLDER/NAME.bin       the same for the peer in C
@@ -48,8 +48,8 @@ SIZES = {
 
 @dataclass
 class Flow:
-    """w1 (steps, H, D), w2 (steps, H, H), w3 (steps, 2 D, H): rows of all shifts t, then of all raw scales a; biases b1, b2,
-    b3. With a context c, tanh(wc c + bc) is added to the first layer, as nflows does."""
+    """w1 (steps, H, D), w2 (steps, H, H), w3 (steps, 2 D, H): rows of all shifts t, then of all raw scales a; biases
+    b1, b2, b3. With a context c, tanh(wc c + bc) is added to the first layer, as nflows does."""
 
     size: Size
     arrays: dict

@@ -9,17 +9,26 @@ import matplotlib.pyplot as pyplot  # noqa: E402
 MARKERS = "osD^vPX<>*"
 
 
-def write(report, path):
-    batches = sorted({count for name in report.flows for count in report.batches(name)})
-    shown = [count for count in batches if count in (1, 64, 1024)] or batches
-    figure, panels = pyplot.subplots(2, len(shown), figsize=(4.2 * len(shown), 7), sharex=True, sharey="row", squeeze=False)
+def write(cells, path):
+    shown = [count for count in cells.batches if count in (1, 64, 1024)] or cells.batches
+    figure, panels = pyplot.subplots(
+        2, len(shown), figsize=(4.2 * len(shown), 7), sharex=True, sharey="row", squeeze=False
+    )
     for line, (verb, what) in enumerate((("log_prob", "log_prob of a MAF"), ("sample", "samples of a MAF"))):
         for panel, count in zip(panels[line], shown, strict=True):
-            for peer, marker in zip(report.peers, MARKERS, strict=False):
+            for peer, marker in zip(cells.peers, MARKERS, strict=False):
                 ratios = [
-                    report.results.ratio((name + "-MAF", peer.name, verb, count), (name + "-MAF", "flowrt", verb, count)) for name in report.flows
+                    cells.results.ratio((name + "-MAF", peer.name, verb, count), (name + "-MAF", "flowrt", verb, count))
+                    for name in cells.flows
                 ]
-                panel.plot(report.flows, [ratio or float("nan") for ratio in ratios], marker=marker, linewidth=1, markersize=5, label=peer.what)
+                panel.plot(
+                    cells.flows,
+                    [ratio or float("nan") for ratio in ratios],
+                    marker=marker,
+                    linewidth=1,
+                    markersize=5,
+                    label=peer.what,
+                )
             panel.axhline(1, color="black", linewidth=1)
             panel.set_yscale("log")
             panel.set_title(f"{what}, {count} row{'s' if count > 1 else ''}", fontsize=10)

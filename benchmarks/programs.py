@@ -1,17 +1,9 @@
 """flowrt and its peers: how each is started."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 HERE = Path(__file__).parent
-
-# Environments of Python packages, made by run.sh.
-ENVIRONMENTS = {
-    "torch": ["torch", "nflows", "zuko"],
-    "runtimes": ["onnx", "onnxruntime", "openvino", "ai-edge-litert", "numpy", "matplotlib"],
-    "tfp": ["tensorflow-cpu", "tensorflow-probability", "tf_keras"],
-    "jax": ["jax", "flowjax"],
-}
 
 
 @dataclass
@@ -40,25 +32,34 @@ def python(environments, name):
     raise FileNotFoundError(f"no environment {name} in {environments}")
 
 
-def level(number):
-    return {"FLOWRT_BENCH_LEVEL": str(number)}
-
-
 FLOWRT = Program("flowrt", "flowrt", executable="flowrt", installed=("libflowrt.so",), one_pass=True)
 PEERS = [
     Program("openblas", "C with OpenBLAS", executable="openblas", installed=("libopenblas.so.0",)),
     Program("onnxruntime", "ONNX Runtime", module="onnx_runtime", environment="runtimes", installed=("onnxruntime",)),
     Program("openvino", "OpenVINO", module="open_vino", environment="runtimes", installed=("openvino",), compiles=True),
     Program("litert", "LiteRT", module="litert", environment="runtimes", installed=("ai-edge-litert",), compiles=True),
-    Program("torch", "PyTorch compiled", module="torch_compiled", environment="torch", installed=("torch",), compiles=True),
+    Program(
+        "torch", "PyTorch compiled", module="torch_compiled", environment="torch", installed=("torch",), compiles=True
+    ),
     Program("jax", "JAX (flowjax)", module="flowjax_xla", environment="jax", installed=("flowjax",), compiles=True),
-    Program("tfp", "TFP with XLA", module="tfp_xla", environment="tfp", installed=("tensorflow-cpu", "tensorflow-probability", "tf_keras"), compiles=True),
+    Program(
+        "tfp",
+        "TFP with XLA",
+        module="tfp_xla",
+        environment="tfp",
+        installed=("tensorflow-cpu", "tensorflow-probability", "tf_keras"),
+        compiles=True,
+    ),
     Program("nflows", "PyTorch eager (nflows)", module="nflows_eager", environment="torch", installed=("nflows",)),
     Program("zuko", "PyTorch eager (zuko)", module="zuko_eager", environment="torch", installed=("zuko",)),
 ]
+# flowrt on the other flow of a size, and with a context.
+IAF = replace(FLOWRT, name="flowrt-iaf")
+CONTEXT, PLAIN = replace(FLOWRT, name="flowrt-context"), replace(FLOWRT, name="flowrt-plain")
+NFLOWS_CONTEXT = Program("nflows-context", "PyTorch eager (nflows)", module="nflows_eager", environment="torch")
 # Instruction sets below the best one.
-AVX2 = Program("flowrt-avx2", "flowrt, AVX2 level", executable="flowrt", one_pass=True, variables=level(2))
-SSE2 = Program("flowrt-sse2", "flowrt, SSE2 level", executable="flowrt", one_pass=True, variables=level(1))
+AVX2 = replace(FLOWRT, name="flowrt-avx2", what="flowrt, AVX2 level", variables={"FLOWRT_BENCH_LEVEL": "2"})
+SSE2 = replace(FLOWRT, name="flowrt-sse2", what="flowrt, SSE2 level", variables={"FLOWRT_BENCH_LEVEL": "1"})
 ONNX_SSE = Program(
     "onnxruntime-sse",
     "ONNX Runtime without AVX",

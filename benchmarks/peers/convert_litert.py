@@ -1,6 +1,6 @@
 """Writes NAME.log_prob.tflite and NAME.inverse.tflite for peers/litert.py, with TensorFlow's converter.
 
-    python peers/convert_litert.py FOLDER
+python peers/convert_litert.py FOLDER
 """
 
 import sys
@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
-import flows  # noqa: E402
 import tensorflow as tf  # noqa: E402
+
+import flows  # noqa: E402
 
 
 def functions(flow):

@@ -1,14 +1,14 @@
-"""JAX by flowjax, compiled by XLA: its MaskedAutoregressive with flips between the steps, weights as arguments, masks applied."""
+"""JAX by flowjax, compiled by XLA: its MaskedAutoregressive, flips between the steps, masks applied beforehand."""
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 import paramax
 from flowjax.bijections import Affine, Chain, Flip, MaskedAutoregressive
-from flowjax.distributions import StandardNormal, Transformed
-from flows import EPSILON
+from flowjax.distributions import StandardNormal
 from jax.nn import softplus
+
+from flows import EPSILON
 from worker import Base
 
 
@@ -22,7 +22,7 @@ def step(flow, s):
         dim=size.dim,
         nn_width=size.hidden,
         nn_depth=2,
-        nn_activation=getattr(jnp, "tanh") if size.activation == "tanh" else jax.nn.relu,
+        nn_activation=jnp.tanh if size.activation == "tanh" else jax.nn.relu,
     )
     layer = paramax.unwrap(layer)  # weights with their masks applied
     w1, b1, w2, b2, w3, b3 = flow.ascending_step(s)
@@ -30,7 +30,10 @@ def step(flow, s):
     w3, b3 = (part.reshape(2, size.dim, -1).swapaxes(0, 1).reshape(part.shape) for part in (w3, b3))
     for number, (weight, bias) in enumerate(((w1, b1), (w2, b2), (w3, b3))):
         layer = eqx.tree_at(
-            lambda layer, n=number: [layer.masked_autoregressive_mlp.layers[n].weight, layer.masked_autoregressive_mlp.layers[n].bias],
+            lambda layer, n=number: [
+                layer.masked_autoregressive_mlp.layers[n].weight,
+                layer.masked_autoregressive_mlp.layers[n].bias,
+            ],
             layer,
             [jnp.asarray(weight), jnp.asarray(bias)],
         )

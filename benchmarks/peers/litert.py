@@ -1,9 +1,10 @@
-"""LiteRT (TensorFlow Lite) with XNNPACK, one thread; models from convert_litert.py. Noise for samples comes from NumPy."""
+"""LiteRT (TensorFlow Lite) with XNNPACK, one thread; models from convert_litert.py. Noise of samples is NumPy's."""
 
 from pathlib import Path
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
+
 from worker import Base
 
 

@@ -1,8 +1,9 @@
 """PyTorch eager, by nflows: its MaskedAffineAutoregressiveTransform with reversals between the steps."""
 
 import torch
-from flows import CONTEXT, EPSILON
 from nflows import distributions, flows, transforms
+
+from flows import CONTEXT, EPSILON
 from worker import Base
 
 torch.set_num_threads(1)

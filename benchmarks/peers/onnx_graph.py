@@ -1,8 +1,9 @@
-"""A flow as ONNX models: log_prob (x -> log_p) and inverse (z -> x), the latter with a Loop of D passes for each step."""
+"""A flow as ONNX models: log_prob (x -> log_p) and inverse (z -> x), this with a Loop of D passes for each step."""
 
 import numpy as np
-from flows import EPSILON
 from onnx import TensorProto, helper, numpy_helper
+
+from flows import EPSILON
 
 FLOAT = TensorProto.FLOAT
 

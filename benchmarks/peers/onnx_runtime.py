@@ -3,6 +3,7 @@
 import numpy as np
 import onnx_graph
 import onnxruntime
+
 from worker import Base
 
 

@@ -1,8 +1,9 @@
-"""OpenVINO, CPU, one thread, float32 throughout, compiled for each number of rows. Noise for samples comes from NumPy."""
+"""OpenVINO, CPU, one thread, float32 throughout, compiled for each number of rows. Noise of samples is NumPy's."""
 
 import numpy as np
 import onnx_graph
 import openvino
+
 from worker import Base
 
 OPTIONS = {"INFERENCE_NUM_THREADS": 1, "INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}

@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 import tensorflow_probability as tfp
+
 from flows import EPSILON
 from worker import Base
 

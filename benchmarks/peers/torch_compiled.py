@@ -1,11 +1,12 @@
-"""PyTorch compiled (Inductor): the density as one graph; for the other direction, one graph of a step's pass, called D times.
+"""PyTorch compiled (Inductor): the density as one graph; for samples one graph of a step's pass, called D times.
 
 The D passes of a step in one graph would be D copies of the network, which takes the compiler minutes.
 """
 
 import torch
-from flows import EPSILON
 from torch.nn.functional import linear, softplus
+
+from flows import EPSILON
 from worker import Base
 
 torch.set_num_threads(1)

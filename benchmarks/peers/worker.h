@@ -4,7 +4,8 @@
  *   values VERB COUNT FILE    writes the results for the first rows of FLOW.x or FLOW.z, float32: log_prob, inverse
  *   time VERB COUNT REPEATS   processor seconds of a call: log_prob, inverse, sample
  *
- * It is started with the folder of the flows (flows.py); with "cold FLOW" after it, it evaluates one log p and ends.
+ * It is started with the folder of the flows (flows.py); with "cold FLOW" after it, it evaluates one log p, prints the most kB of
+ * memory that it had, and ends.
  * peers/worker.py is the same in Python. */
 #ifndef WORKER_H
 #define WORKER_H
@@ -62,7 +63,11 @@ static int worker_main(int argc, char **argv) {
         float log_p;
         peer_open(argv[1], argv[3]);
         peer_run(LOG_PROB, 1, x, &log_p);
-        printf("%.6g\n", log_p);
+        fprintf(stderr, "%.6g\n", log_p);
+        /* The most memory since this program began; getrusage would count its parent's. */
+        FILE *status = fopen("/proc/self/status", "r");
+        while (status && fgets(line, sizeof line, status))
+            if (sscanf(line, "VmHWM: %zu", &size) == 1) printf("%zu\n", size);
         return 0;
     }
     printf("ready %s\n", peer_name());

@@ -15,12 +15,19 @@ A job that a program cannot do raises NotImplementedError with the reason.
 import importlib
 import importlib.metadata
 import os
+import re
 import sys
 import time
 from pathlib import Path
 
 # One core, whatever the library takes for its number of threads.
-for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+for variable in (
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "TF_NUM_INTRAOP_THREADS",
+    "TF_NUM_INTEROP_THREADS",
+):
     os.environ[variable] = "1"
 os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
@@ -79,7 +86,8 @@ def main():
     if sys.argv[3:4] == ["cold"]:
         name = sys.argv[4].split("-")[0]
         peer = module.Peer(flows.load(folder, name), folder, name)
-        print(float(np.asarray(peer.log_prob(peer.prepare(flows.rows(folder, name, "x", 1))))[0]))
+        print(float(np.asarray(peer.log_prob(peer.prepare(flows.rows(folder, name, "x", 1))))[0]), file=sys.stderr)
+        print(re.search(r"VmHWM:\s*(\d+)", Path("/proc/self/status").read_text())[1])
         return
     # The libraries print what they like; answers go to where standard output was.
     out = os.fdopen(os.dup(1), "w")

@@ -2,12 +2,13 @@
 
 import torch
 import zuko
-from flows import EPSILON, masks
 from torch.nn.functional import softplus
-from worker import Base
 from zuko.flows import Flow, UnconditionalDistribution
 from zuko.flows.autoregressive import MaskedAutoregressiveTransform
 from zuko.transforms import Transform
+
+from flows import EPSILON, masks
+from worker import Base
 
 torch.set_num_threads(1)
 torch.set_grad_enabled(False)
@@ -57,13 +58,16 @@ class Peer(Base):
                 mask = torch.from_numpy(masks(size.dim, size.hidden, s % 2 == 1)[number])
                 if number == 2:  # rows: (t, a) of each coordinate in turn
                     weight, bias, mask = (
-                        part.reshape(2, size.dim, -1).transpose(0, 1).reshape(part.shape) for part in (weight, bias, mask)
+                        part.reshape(2, size.dim, -1).transpose(0, 1).reshape(part.shape)
+                        for part in (weight, bias, mask)
                     )
                 layer.weight.copy_(weight)
                 layer.bias.copy_(bias)
                 layer.mask.copy_(mask)
             steps.append(step)
-        base = UnconditionalDistribution(zuko.distributions.DiagNormal, torch.zeros(size.dim), torch.ones(size.dim), buffer=True)
+        base = UnconditionalDistribution(
+            zuko.distributions.DiagNormal, torch.zeros(size.dim), torch.ones(size.dim), buffer=True
+        )
         self.distribution = Flow(steps, base)()
 
     def prepare(self, rows):

@@ -25,8 +25,7 @@ libraries=$toolchain/lib/swift/linux
     "$source/Tests/c/support/flow_cases.c" "$work/FlowrtKernels.o" "$work/Flowrt.o" -L "$libraries" -Wl,-rpath,"$libraries" \
     -ldispatch -lBlocksRuntime -lm -o "$work/threads"
 
-# The sanitizer wants its shadow memory at fixed addresses, which some kernels' address randomisation puts out of reach.
-run() { TSAN_OPTIONS="exitcode=66 halt_on_error=1" setarch -R "$work/threads" "$@" >"$work/log" 2>&1; }
+run() { TSAN_OPTIONS="exitcode=66 halt_on_error=1" "$work/threads" "$@" >"$work/log" 2>&1; }
 
 if run --shared-workspace; then
     echo "ThreadSanitizer does not see threads that share a workspace"

@@ -12,7 +12,7 @@ set_target_properties(flowrt PROPERTIES
 # Undefined symbols (memcpy, memmove, memset) stay without a DT_NEEDED: the program's own libc has them, whichever it is.
 target_link_options(flowrt PRIVATE -nostdlib
   "LINKER:--version-script=${PROJECT_BINARY_DIR}/flowrt.map" LINKER:--gc-sections
-  LINKER:-z,now LINKER:-z,relro LINKER:-z,noexecstack)
+  LINKER:-z,now LINKER:-z,noseparate-code LINKER:-z,relro LINKER:-z,noexecstack)
 
 add_library(flowrt_static STATIC "${FLOWRT_OBJECT}")
 set_target_properties(flowrt_static PROPERTIES OUTPUT_NAME flowrt LINKER_LANGUAGE C)

@@ -1,6 +1,6 @@
 # swiftc to one relocatable object, FLOWRT_OBJECT, in which only the functions of the API are global.
 #
-#   Sources/FlowrtKernels -> kernels-level1.o, -level2.o, -level3.o   one entry each, flowrt_kernels_level<n>
+#   Sources/FlowrtKernels -> kernels-level1.o, -level2.o, -level3.o   flowrt_kernels_level<n>, flowrt_step_level<n>
 #   Sources/Flowrt        -> api.o                                    the flowrt_* functions of include/flowrt.h
 #   all of them           -> flowrt.o
 #
@@ -30,14 +30,14 @@ set(flowrt_swiftc "${FLOWRT_SWIFTC}" ${FLOWRT_SWIFT_FLAGS}
     -Xfrontend -function-sections -Xfrontend -disable-stack-protector -Xcc -fPIC
     -I "${PROJECT_SOURCE_DIR}/include" -I "${PROJECT_SOURCE_DIR}/Sources/FlowrtShim/include")
 
-# Sections that Embedded Swift marks as never to be discarded, and that nothing here uses; and the names of the allocator
+# Sections that Embedded Swift marks as never to be discarded, and that nothing here uses; and the names of the allocator and of libc's random numbers
 # that discarded code leaves behind (an error if any code still refers to them).
 set(flowrt_discard
     --remove-section=.ARM.exidx.text._swift_exceptionPersonality
     --remove-section=.rel.ARM.exidx.text._swift_exceptionPersonality
     --remove-section=.text._swift_exceptionPersonality --remove-section=.swift_modhash
     --remove-section=.swift1_autolink_entries --remove-section=.linker-options
-    --strip-symbol=posix_memalign --strip-symbol=free)
+    --strip-symbol=posix_memalign --strip-symbol=free --strip-symbol=arc4random_buf)
 set(flowrt_relocatable "${CMAKE_C_COMPILER}" -r -nostdlib -Wl,--force-group-allocation)
 
 # What the commands below are made of: when it changes, they run again.
@@ -78,7 +78,7 @@ set(flowrt_kernel_flags -Ounchecked -Xllvm -vectorize-loops=false -Xllvm -unroll
 
 set(flowrt_objects "")
 foreach(level IN LISTS FLOWRT_LEVELS)
-  flowrt_swift_object(kernels-level${level} MODULE FlowrtKernels KEEP flowrt_kernels_level${level}
+  flowrt_swift_object(kernels-level${level} MODULE FlowrtKernels KEEP ${FLOWRT_LEVEL_${level}_ENTRIES}
                       FLAGS ${flowrt_kernel_flags} -D FLOWRT_LEVEL_${level} ${FLOWRT_LEVEL_${level}_FLAGS})
   list(APPEND flowrt_objects "${flowrt_object_dir}/kernels-level${level}.o")
 endforeach()

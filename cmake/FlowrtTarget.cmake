@@ -4,6 +4,7 @@
 #   FLOWRT_SWIFT_FLAGS       flags of every swiftc call for this CPU
 #   FLOWRT_API_OPTIMIZATION  flag of the part that is compiled once
 #   FLOWRT_LEVEL_<n>_FLAGS   flags that raise the instruction set to that of level n
+#   FLOWRT_LEVEL_<n>_ENTRIES what the rest of the library calls of level n
 #
 # -no-allocations lets the compiler prove that nothing allocates. On 32-bit CPUs it cannot: Swift's own UInt64 conversions
 # mention an array there, which is optimised away. The test NoRuntime proves it on the linked library.
@@ -21,6 +22,7 @@ endif()
 set(FLOWRT_LEVELS 1)
 set(FLOWRT_API_OPTIMIZATION -Osize)
 set(FLOWRT_LEVEL_1_FLAGS "")
+set(FLOWRT_LEVEL_1_ENTRIES flowrt_kernels_level1 flowrt_step_level1)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|amd64|AMD64)$" AND CMAKE_SIZEOF_VOID_P EQUAL 8)
   set(FLOWRT_CPU x86_64)
   set(FLOWRT_LEVELS 1 2 3)
@@ -28,6 +30,8 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|amd64|AMD64)$" AND CMAKE_SIZEOF_VOID
   set(FLOWRT_LEVEL_1_FLAGS -Xcc -march=x86-64)
   set(FLOWRT_LEVEL_2_FLAGS -Xcc -march=x86-64-v3)
   set(FLOWRT_LEVEL_3_FLAGS -Xcc -march=x86-64-v4)
+  set(FLOWRT_LEVEL_2_ENTRIES flowrt_kernels_level2 flowrt_step_level2)
+  set(FLOWRT_LEVEL_3_ENTRIES flowrt_step_level3) # the rest is that of level 2, with the same bits
 elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64)$" AND CMAKE_SIZEOF_VOID_P EQUAL 8)
   set(FLOWRT_CPU aarch64)
   set(FLOWRT_SWIFT_FLAGS -target aarch64-none-none-elf -no-allocations)

@@ -96,7 +96,8 @@ struct Arguments {
       (workspace + Int(truncatingIfNeeded: offset)).assumingMemoryBound(to: T.self)
     }
     var call = flowrt_call(
-      view: view, verb: UInt32(truncatingIfNeeded: verb), tile_rows: UInt32(truncatingIfNeeded: rows),
+      view: view, run_step: stepFunction(view.pointee.level), verb: UInt32(truncatingIfNeeded: verb),
+      tile_rows: UInt32(truncatingIfNeeded: rows),
       count: UInt64(UInt(bitPattern: count)), input: input,
       context: context, context_rows: UInt64(UInt(bitPattern: contextRows)), output: output, log_output: logOutput,
       seed: rng?.seed ?? 0, stream: rng?.stream ?? 0, index: rng?.index ?? 0,
@@ -104,15 +105,24 @@ struct Arguments {
       prologue: part(layout.prologue), context_tile: part(layout.contextTile), encoder: part(layout.encoder),
       state: part(layout.state),
       read: part(layout.read), other: part(layout.other), log_scale: part(layout.logScale),
-      log_sum: part(layout.logSum), activations: part(layout.activations))
+      log_sum: part(layout.logSum), columns: part(layout.columns), activations: part(layout.activations))
     #if FLOWRT_LEVELS_3
-      switch view.pointee.level {
-      case 3: return flowrt_kernels_level3(&call)
-      case 2: return flowrt_kernels_level2(&call)
-      default: return flowrt_kernels_level1(&call)
-      }
-    #else
-      return flowrt_kernels_level1(&call)
+      if view.pointee.level > 1 { return flowrt_kernels_level2(&call) }
     #endif
+    return flowrt_kernels_level1(&call)
+  }
+
+  private func stepFunction(
+    _ level: UInt32
+  )
+    -> @convention(c) (
+      UnsafePointer<flowrt_call>?, UnsafePointer<flowrt_step_plan>?, Int, UnsafePointer<Float>?, Bool
+    ) -> Void
+  {
+    #if FLOWRT_LEVELS_3
+      if level == 3 { return flowrt_step_level3 }
+      if level == 2 { return flowrt_step_level2 }
+    #endif
+    return flowrt_step_level1
   }
 }

@@ -3,6 +3,9 @@
 import CFlowrt
 import FlowrtShim
 
+/// Bins of a spline, components of a mixture.
+let maximumBins: UInt32 = 1024
+
 /// Reads a step whose record is at `offset`; the next record is number `first`. Returns the number of layers.
 func readAutoregressive(
   _ record: UnsafePointer<flowrt_step_record>, _ offset: UInt64, _ header: flowrt_file_header, _ first: UInt32,
@@ -10,19 +13,33 @@ func readAutoregressive(
 ) throws(Refusal) -> UInt32 {
   let step = record.pointee
   let dim = UInt64(header.dim)
-  let stages = UInt64(step.stage_count)
   let skip = UInt64(step.passthrough)
   func refuse(_ status: flowrt_status, _ at: UInt64, _ found: UInt64, expected: UInt64 = 0) throws(Refusal) {
     throw blocks.refusal(status, offset: offset &+ at, expected: expected, found: found)
   }
   if step.reads > 1 { try refuse(FLOWRT_ERR_MALFORMED, 2, UInt64(step.reads)) }
-  if stages == 0 || stages > dim { try refuse(FLOWRT_ERR_MALFORMED, 4, stages, expected: dim) }
   if skip >= dim { try refuse(FLOWRT_ERR_MALFORMED, 8, skip, expected: dim) }
-  try readLayerCount(step.layer_count, offset, header, first, blocks)
   try readTransformer(step, UnsafeRawPointer(record), offset, blocks)
 
   _ = try blocks.permutation(dim)
   _ = try blocks.permutation(dim)
+  let parameters = flowrt_transformer_parameters(step.transformer, step.form, step.bins)
+  return try readStages(step, offset, header, first, parameters: parameters, &blocks, &view)
+}
+
+/// The stages of a step or base, and its conditioner, of which the output layer has `parameters` units for each rank that is
+/// not passed through. Returns the number of layers.
+func readStages(
+  _ step: flowrt_step_record, _ offset: UInt64, _ header: flowrt_file_header, _ first: UInt32, parameters: UInt32,
+  _ blocks: inout Blocks, _ view: inout flowrt_view
+) throws(Refusal) -> UInt32 {
+  let dim = UInt64(header.dim)
+  let stages = UInt64(step.stage_count)
+  let skip = UInt64(step.passthrough)
+  if stages == 0 || stages > dim {
+    throw blocks.refusal(FLOWRT_ERR_MALFORMED, offset: offset &+ 4, expected: dim, found: stages)
+  }
+  try readLayerCount(step.layer_count, offset, header, first, blocks)
   let stagesAt = blocks.next
   let stageEnd = try blocks.integers(stages)
   var previous: UInt64 = 0
@@ -37,15 +54,15 @@ func readAutoregressive(
     previous = end
     s &+= 1
   }
-  if !skipIsBoundary { try refuse(FLOWRT_ERR_MALFORMED, 8, skip) }
+  if !skipIsBoundary { throw blocks.refusal(FLOWRT_ERR_MALFORMED, offset: offset &+ 8, found: skip) }
 
-  let parameters: UInt64 = step.transformer == 2 ? 1 : 2
   view.stage_count &+= stages
-  let outputs = Degrees(table: stageEnd, skip: step.passthrough, factor: UInt16(truncatingIfNeeded: parameters))
-  let inputs = Degrees(table: stageEnd, shift: -1)
+  view.rank_parameters = max(view.rank_parameters, parameters)
   let layers = LayerSequence(
-    first: first, count: UInt64(step.layer_count), stages: stages, contextDim: UInt64(view.encoded_dim), inputs: inputs,
-    outputs: outputs, outputWidth: (dim &- skip) &* parameters)
+    first: first, count: UInt64(step.layer_count), stages: stages, contextDim: UInt64(view.encoded_dim),
+    inputs: Degrees(table: stageEnd, shift: -1),
+    outputs: Degrees(table: stageEnd, skip: step.passthrough, factor: parameters),
+    outputWidth: (dim &- skip) &* UInt64(parameters))
   view.activations_size = max(view.activations_size, try layers.read(&blocks, &view).size)
   return UInt32(step.layer_count)
 }
@@ -57,13 +74,27 @@ private func readTransformer(
   func refuse(_ status: flowrt_status, _ at: UInt64, _ found: UInt64) throws(Refusal) {
     throw blocks.refusal(status, offset: offset &+ at, found: found)
   }
-  if step.transformer != 1 && step.transformer != 2 { try refuse(FLOWRT_ERR_FEATURE, 14, UInt64(step.transformer)) }
-  if step.form > 2 { try refuse(FLOWRT_ERR_FEATURE, 16, UInt64(step.form)) }
-  if step.scale > 7 { try refuse(FLOWRT_ERR_FEATURE, 18, UInt64(step.scale)) }
-  if step.bins != 0 { try refuse(FLOWRT_ERR_MALFORMED, 20, UInt64(step.bins)) }
-  if step.transformer == 2 {
-    if step.form != 0 { try refuse(FLOWRT_ERR_MALFORMED, 16, UInt64(step.form)) }
-    if step.scale != 0 { try refuse(FLOWRT_ERR_MALFORMED, 18, UInt64(step.scale)) }
+  switch Int(step.transformer) {
+  case FLOWRT_TRANSFORMER_AFFINE:
+    if step.form > 2 { try refuse(FLOWRT_ERR_FEATURE, 16, UInt64(step.form)) }
+    try readScale(step, raw, offset, blocks)
+    if step.form == 2 && (step.scale != 4 || step.p.0 != 0) { try refuse(FLOWRT_ERR_MALFORMED, 16, 2) }
+  case FLOWRT_TRANSFORMER_ADDITIVE: try requireZero(raw, offset, from: 16, to: 20, blocks)
+  case FLOWRT_TRANSFORMER_SPLINE: try readSpline(step, raw, offset, blocks)
+  default: try refuse(FLOWRT_ERR_FEATURE, 14, UInt64(step.transformer))
+  }
+  if Int(step.transformer) != FLOWRT_TRANSFORMER_SPLINE {
+    try requireZero(raw, offset, from: 20, to: 24, blocks)
+    if Int(step.transformer) == FLOWRT_TRANSFORMER_ADDITIVE { try requireZero(raw, offset, from: 24, blocks) }
+  }
+}
+
+/// A scale function and its constants: fields `scale` and `p`.
+func readScale(
+  _ step: flowrt_step_record, _ raw: UnsafeRawPointer, _ offset: UInt64, _ blocks: Blocks
+) throws(Refusal) {
+  if step.scale > 7 {
+    throw blocks.refusal(FLOWRT_ERR_FEATURE, offset: offset &+ 18, found: UInt64(step.scale))
   }
   let (p0, p1, p2) = (step.p.0, step.p.1, step.p.2)
   let isFinite = p0 - p0 == 0 && p1 - p1 == 0 && p2 - p2 == 0
@@ -76,7 +107,48 @@ private func readTransformer(
   case 3: (used, isValid) = (3, p0 >= 0 && p1 > 0 && p1 <= p2)
   default: isValid = p0 > 0
   }
-  if !isFinite || !isValid { try refuse(FLOWRT_ERR_MALFORMED, 24, UInt64(p0.bitPattern)) }
-  if step.form == 2 && (step.scale != 4 || p0 != 0) { try refuse(FLOWRT_ERR_MALFORMED, 16, 2) }
+  if !isFinite || !isValid {
+    throw blocks.refusal(FLOWRT_ERR_MALFORMED, offset: offset &+ 24, found: UInt64(p0.bitPattern))
+  }
   try requireZero(raw, offset, from: 24 &+ 4 &* used, blocks)
+}
+
+/// Section 5.1: the bits of `form`, and the constants that they use.
+private func readSpline(
+  _ step: flowrt_step_record, _ raw: UnsafeRawPointer, _ offset: UInt64, _ blocks: Blocks
+) throws(Refusal) {
+  let bins = step.bins
+  let clipsWidths = step.form & 3 == 1
+  let hasExponentialDerivatives = (step.form >> 2) & 3 == 1
+  let hasFixedEnds = (step.form >> 4) & 3 == 0
+  if step.form & 2 != 0 || step.form & 8 != 0 || (step.form >> 4) & 3 == 3 || step.form >> 7 != 0 {
+    throw blocks.refusal(FLOWRT_ERR_FEATURE, offset: offset &+ 16, found: UInt64(step.form))
+  }
+  try requireZero(raw, offset, from: 18, to: 20, blocks)
+  if bins < 2 {
+    throw blocks.refusal(FLOWRT_ERR_MALFORMED, offset: offset &+ 20, expected: 2, found: UInt64(bins))
+  }
+  if bins > maximumBins {
+    throw blocks.refusal(FLOWRT_ERR_LIMIT, offset: offset &+ 20, expected: UInt64(maximumBins), found: UInt64(bins))
+  }
+  func require(_ condition: Bool, _ index: UInt64, _ value: Float) throws(Refusal) {
+    if !(condition && value - value == 0) {
+      throw blocks.refusal(FLOWRT_ERR_MALFORMED, offset: offset &+ 24 &+ 4 &* index, found: UInt64(value.bitPattern))
+    }
+  }
+  /// A constant that may be used: then it must hold the condition, else be zero, and not a negative one.
+  func require(_ isUsed: Bool, _ condition: Bool, _ index: UInt64, _ value: Float) throws(Refusal) {
+    try require(isUsed ? condition : value.bitPattern == 0, index, value)
+  }
+  let p = step.p
+  try require(p.0 < p.1, 0, p.0)
+  try require(p.0 < p.1, 1, p.1)
+  // A difference of bounds that overflows has no bins.
+  try require(p.1 - p.0 < .infinity, 1, p.1)
+  try require(!clipsWidths, p.2 >= 0 && p.2 * Float(bins) < 1, 2, p.2)
+  try require(!clipsWidths, p.3 >= 0 && p.3 * Float(bins) < 1, 3, p.3)
+  try require(!hasExponentialDerivatives, p.4 >= 0, 4, p.4)
+  try require(clipsWidths || hasExponentialDerivatives, p.5 > 0, 5, p.5)
+  try require(hasFixedEnds, p.6 > 0, 6, p.6)
+  try requireZero(raw, offset, from: 52, blocks)
 }

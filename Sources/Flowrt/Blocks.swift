@@ -97,6 +97,19 @@ struct Blocks {
     }
   }
 
+  /// A block of parameters that must be positive.
+  mutating func positiveFloats(_ count: UInt64) throws(Refusal) -> UnsafePointer<Float> {
+    let start = next
+    let block = try floats(count)
+    var i: UInt64 = 0
+    while verify && i < count {
+      let value = block[Int(truncatingIfNeeded: i)]
+      if value <= 0 { throw refusal(FLOWRT_ERR_VALUE, offset: start &+ 4 &* i, found: UInt64(value.bitPattern)) }
+      i &+= 1
+    }
+    return block
+  }
+
   /// A parameter must be finite, padding zero.
   private func check(_ value: Float, isParameter: Bool, at offset: UInt64) throws(Refusal) {
     if isParameter ? value - value != 0 : value.bitPattern != 0 {

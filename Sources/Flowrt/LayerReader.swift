@@ -5,8 +5,9 @@ import FlowrtShim
 
 private let maximumLayers = 128
 private let maximumWidth: UInt64 = 1_048_576
-/// The activation that only layers that depend on the context alone may have.
+/// The activation that only layers that depend on the context alone may have, and the last one of all.
 private let layerNorm: UInt16 = 11
+private let sine: UInt16 = 12
 
 /// What later layers need to know of an earlier one.
 private struct LayerFacts {
@@ -21,7 +22,7 @@ private struct LayerFacts {
 struct Degrees {
   var table: UnsafePointer<UInt32>? = nil
   var skip: UInt32 = 0
-  var factor: UInt16 = 1
+  var factor: UInt32 = 1
   var shift: Int16 = 0
 
   /// The table was validated: the product is at most the layer's width.
@@ -44,8 +45,7 @@ func readEncoder(
   try readLayerCount(count, offset, header, first, blocks)
   if header.context_dim == 0 { throw blocks.refusal(FLOWRT_ERR_MALFORMED, offset: offset) }
   let layers = LayerSequence(
-    first: first, count: UInt64(count), stages: 1, contextDim: UInt64(header.context_dim), inputs: nil, outputs: nil,
-    outputWidth: 0)
+    first: first, count: UInt64(count), stages: 1, contextDim: UInt64(header.context_dim), inputs: nil, outputs: nil)
   let (size, width) = try layers.read(&blocks, &view)
   view.encoder_size = size
   view.encoder_layers = UInt32(count)
@@ -73,9 +73,10 @@ struct LayerSequence {
   let count, stages, contextDim: UInt64
   /// Degrees of the read side, nil in an encoder, which has none.
   let inputs: Degrees?
-  /// Degrees of the last layer's units where they are known, and its width.
+  /// Degrees of the last layer's units where they are known.
   let outputs: Degrees?
-  let outputWidth: UInt64
+  /// Width that the last layer must have; 0 for any.
+  var outputWidth: UInt64 = 0
 
   /// Returns the units of all layers, each padded to 16, and the width of the last.
   func read(_ blocks: inout Blocks, _ view: inout flowrt_view) throws(Refusal) -> (size: UInt64, lastWidth: UInt64) {
@@ -92,7 +93,7 @@ struct LayerSequence {
         number: UInt16(truncatingIfNeeded: number), stages: stages, contextDim: contextDim, inputs: inputs)
       let isOutput = number == count &- 1
       facts[unchecked: Int(truncatingIfNeeded: number)] = try reader.read(
-        &blocks, facts, outputs: isOutput ? outputs : nil, outputWidth: outputWidth, &view)
+        &blocks, facts, outputs: isOutput ? outputs : nil, requiredWidth: isOutput ? outputWidth : 0, &view)
       width = UInt64(reader.layer.width)
       size &+= (width &+ 15) & ~15
       number &+= 1
@@ -113,7 +114,7 @@ private struct LayerReader {
   /// `outputs`: the degrees of an output layer, which are not stored.
   func read(
     _ blocks: inout Blocks, _ earlier: borrowing InlineArray<128, LayerFacts>, outputs: Degrees?,
-    outputWidth: UInt64, _ view: inout flowrt_view
+    requiredWidth: UInt64, _ view: inout flowrt_view
   ) throws(Refusal) -> LayerFacts {
     let width = UInt64(layer.width)
     if Int(layer.kind) != FLOWRT_RECORD_LAYER {
@@ -122,16 +123,15 @@ private struct LayerReader {
     try readActivation(blocks)
     if width == 0 { throw refusal(blocks, FLOWRT_ERR_MALFORMED, 4, 0, expected: 1) }
     if width > maximumWidth { throw refusal(blocks, FLOWRT_ERR_LIMIT, 4, width, expected: maximumWidth) }
-    if outputs != nil && width != outputWidth {
-      throw refusal(blocks, FLOWRT_ERR_MALFORMED, 4, width, expected: outputWidth)
+    if requiredWidth != 0 && width != requiredWidth {
+      throw refusal(blocks, FLOWRT_ERR_MALFORMED, 4, width, expected: requiredWidth)
     }
     try requireZero(blocks.base + Int(truncatingIfNeeded: at), at, from: 22, to: 24, blocks)
     try requireZero(blocks.base + Int(truncatingIfNeeded: at), at, from: 28, blocks)
     if layer.source > number &+ 1 || (layer.source == 1 && inputs == nil) {
       throw refusal(blocks, FLOWRT_ERR_MALFORMED, 8, UInt64(layer.source))
     }
-    if layer.context > 1 { throw refusal(blocks, FLOWRT_ERR_FEATURE, 10, UInt64(layer.context)) }
-    if layer.context == 1 && contextDim == 0 { throw refusal(blocks, FLOWRT_ERR_MALFORMED, 10, 1) }
+    let contextLines = try readContext(blocks, earlier)
     if layer.scaled > 7 { throw refusal(blocks, FLOWRT_ERR_MALFORMED, 20, UInt64(layer.scaled)) }
 
     var hasConstantSource = false
@@ -162,8 +162,8 @@ private struct LayerReader {
       scaled &>>= 1
     }
     let panels = (width &+ 15) / 16
-    if layer.context == 1 {
-      let lines = contextDim
+    if layer.context != 0 {
+      let lines = contextLines
       try blocks.panels(width: width, lines: panels &* lines, panelLines: { _ in lines }, visible: { _ in lines })
       view.parameter_count &+= width &* lines
     }
@@ -172,7 +172,7 @@ private struct LayerReader {
       try readWeights(&blocks, facts, visible, panels, &view)
       view.panel_count &+= panels
     }
-    if facts.isContextOnly || hasConstantSource || layer.context == 1 { view.prologue_size &+= panels &* 16 }
+    if facts.isContextOnly || hasConstantSource || layer.context != 0 { view.prologue_size &+= panels &* 16 }
     return facts
   }
 
@@ -183,7 +183,7 @@ private struct LayerReader {
   }
 
   private func readActivation(_ blocks: Blocks) throws(Refusal) {
-    if layer.activation > layerNorm { throw refusal(blocks, FLOWRT_ERR_FEATURE, 2, UInt64(layer.activation)) }
+    if layer.activation > sine { throw refusal(blocks, FLOWRT_ERR_FEATURE, 2, UInt64(layer.activation)) }
     let takesParameter = layer.activation == 3 || layer.activation == 4 || layer.activation == layerNorm
     if layer.activation == layerNorm && !(layer.a > 0) {
       throw refusal(blocks, FLOWRT_ERR_MALFORMED, 24, UInt64(layer.a.bitPattern))
@@ -191,6 +191,21 @@ private struct LayerReader {
     if takesParameter ? layer.a - layer.a != 0 : layer.a.bitPattern != 0 {
       throw refusal(blocks, FLOWRT_ERR_MALFORMED, 24, UInt64(layer.a.bitPattern))
     }
+  }
+
+  /// The context or an earlier layer that depends on it alone. Returns the number of its values.
+  private func readContext(
+    _ blocks: Blocks, _ earlier: borrowing InlineArray<128, LayerFacts>
+  ) throws(Refusal) -> UInt64 {
+    if layer.context < 2 {
+      if layer.context == 1 && contextDim == 0 { throw refusal(blocks, FLOWRT_ERR_MALFORMED, 10, 1) }
+      return contextDim
+    }
+    if layer.context <= number &+ 1 {
+      let source = earlier[unchecked: Int(layer.context) &- 2]
+      if source.isContextOnly { return UInt64(source.width) }
+    }
+    throw refusal(blocks, FLOWRT_ERR_MALFORMED, 10, UInt64(layer.context))
   }
 
   /// degree_end: non-decreasing up to the width.

@@ -68,12 +68,16 @@ func readModel(_ data: UnsafeRawPointer, _ size: UInt64, verify: Bool) throws(Re
     case FLOWRT_RECORD_LINEAR:
       try readLinear(record, offset, UInt64(header.dim), &blocks, &view)
       view.step_count &+= 1
+    case FLOWRT_RECORD_ELEMENTWISE:
+      try readElementwise(record, offset, UInt64(header.dim), &blocks)
+      view.parameter_count &+= 2 &* UInt64(header.dim)
+      view.step_count &+= 1
     case FLOWRT_RECORD_PERMUTATION:
       try requireZero(UnsafeRawPointer(record), offset, from: 2, blocks)
       _ = try blocks.permutation(UInt64(header.dim))
       view.step_count &+= 1
     case FLOWRT_RECORD_BASE:
-      try readBase(record, offset, UInt64(header.dim), &blocks, &view)
+      index &+= try readBase(record, offset, header, index, &blocks, &view)
       if index != header.record_count {
         throw blocks.refusal(
           FLOWRT_ERR_MALFORMED, offset: Field.recordCount, expected: UInt64(index), found: UInt64(header.record_count))
@@ -201,29 +205,6 @@ private func readLinear(
   try blocks.panels(width: dim, lines: lines, panelLines: { _ in dim }, visible: { _ in dim })
   _ = try blocks.floats(dim)
   view.parameter_count &+= (2 &* dim &+ 1) &* dim
-}
-
-/// A standard normal, or a normal with independent coordinates.
-private func readBase(
-  _ record: UnsafePointer<flowrt_step_record>, _ offset: UInt64, _ dim: UInt64, _ blocks: inout Blocks,
-  _ view: inout flowrt_view
-) throws(Refusal) {
-  let base = record.pointee.reads
-  if base > 1 { throw blocks.refusal(FLOWRT_ERR_FEATURE, offset: offset &+ 2, found: UInt64(base)) }
-  try requireZero(UnsafeRawPointer(record), offset, from: 4, blocks)
-  if base == 0 { return }
-  _ = try blocks.floats(dim)
-  let start = blocks.next
-  let std = try blocks.floats(dim)
-  var i: UInt64 = 0
-  while i < dim {
-    let value = std[Int(truncatingIfNeeded: i)]
-    if blocks.verify && value <= 0 {
-      throw blocks.refusal(FLOWRT_ERR_VALUE, offset: start &+ 4 &* i, found: UInt64(value.bitPattern))
-    }
-    i &+= 1
-  }
-  view.parameter_count &+= 2 &* dim
 }
 
 /// The largest workspace of a model, nil if its size does not fit 64 bits by far.

@@ -2,7 +2,8 @@
 
 /// Codes of the file.
 enum Activation: UInt16 {
-  case identity, relu, tanh, elu, leakyRelu, silu, gelu, geluTanh, sigmoid, softplus, softsign, layerNorm
+  case identity, relu, tanh, elu, leakyRelu, silu, gelu, geluTanh, sigmoid, softplus, softsign, layerNorm,
+    sine
 }
 
 /// f(v). `a` is the layer's parameter (elu, leaky relu).
@@ -19,6 +20,7 @@ enum Activation: UInt16 {
   case .sigmoid: return sigmoid(v)
   case .softplus: return softplus(v)
   case .softsign: return v / (1 + magnitude(v))
+  case .sine: return sin(v)
   }
 }
 
@@ -42,7 +44,7 @@ private struct Relu: Elementwise {
   @inline(__always) func callAsFunction(_ v: Lanes) -> Lanes { atLeast(0, v) }
 }
 private struct Tanh: Elementwise {
-  @inline(__always) func callAsFunction(_ v: Lanes) -> Lanes { tanh(v) }
+  @inline(__always) func callAsFunction(_ v: Lanes) -> Lanes { inlinedTanh(v) }
 }
 private struct AnyActivation: Elementwise {
   let activation: Activation

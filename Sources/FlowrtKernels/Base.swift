@@ -1,62 +1,232 @@
-// The base density of z (docs/FORMAT.md section 2.7): a standard normal, or a normal with independent coordinates.
+// The base density of z (docs/FORMAT.md section 2.7), and draws from it.
 //
-//   log p(z) = sum over i of -((z[i] - mean[i]) / std[i])^2 / 2 - log std[i], minus D log(2 pi) / 2
+//   normal        log p(z) = sum over i of -((z[i] - mean[i]) / std[i])^2 / 2 - log std[i], minus D log(2 pi) / 2;
+//                 mean 0 and std 1, or constants, or functions of the context
+//   uniform       log p(z) = -sum over i of log(upper[i] - lower[i]) inside of the box
+//   mixture       log p(z) = log sum_c weight[c] N(z; mean_c, std_c), independent coordinates
+//   autoregressive mixture: one for each coordinate, by a sweep (Mixture.swift)
 
 import FlowrtShim
 
-/// -log(2 pi) / 2
-private let logNormalizer: Double = -0.918_938_533_204_672_7
+/// Codes of the file.
+enum BaseDensity: UInt16 {
+  case standardNormal, diagonalNormal, uniform, mixture, conditionalNormal, autoregressiveMixture
+}
 
 struct Base {
-  let rows, dim: Int
-  /// Means and standard deviations; nil for the standard normal.
-  let mean, std: UnsafePointer<Float>?
+  private let sweep: Sweep
+  private let density: BaseDensity
+  private let plan: flowrt_step_plan
+  private let rows, dim: Int
+  private let state: UnsafeMutablePointer<Float>
+  private let sums: LogSum
   /// Room for `dim` logarithms.
-  let scratch: UnsafeMutablePointer<Float>
+  private let scratch: UnsafeMutablePointer<Float>
 
-  init(_ call: flowrt_call, rows: Int) {
-    let plan = call.steps[Int(call.view.pointee.step_count)]
-    self.rows = rows
-    dim = Int(call.view.pointee.dim)
-    mean = plan.shift
-    std = plan.factor
-    scratch = call.log_scale
+  init(_ sweep: Sweep) {
+    self.sweep = sweep
+    plan = sweep.call.steps[Int(sweep.call.view.pointee.step_count)]
+    density = BaseDensity(rawValue: plan.record.pointee.reads).unsafelyUnwrapped
+    rows = sweep.rows
+    dim = sweep.dim
+    state = sweep.state
+    sums = LogSum(sweep.call.log_sum, rows: rows)
+    scratch = sweep.call.log_scale
   }
 
-  /// Turns standard normal noise into draws of z, in place.
-  func draw(_ state: UnsafeMutablePointer<Float>) {
-    guard let mean, let std else { return }
-    if rows == 1 {
-      for i in stride(from: 0, to: dim, by: 16) { state.store(fma(std.lanes(i), state.lanes(i), mean.lanes(i)), i) }
-    } else {
-      for i in 0..<dim {
-        for row in stride(from: i &* rows, to: (i &+ 1) &* rows, by: 16) {
-          state.store(fma(Lanes(repeating: std[i]), state.lanes(row), Lanes(repeating: mean[i])), row)
-        }
+  /// The noise that `draw` starts from.
+  static func law(_ call: flowrt_call) -> Noise.Law {
+    let record = call.steps[Int(call.view.pointee.step_count)].record!
+    return record.pointee.reads == BaseDensity.uniform.rawValue ? .uniform : .normal
+  }
+
+  /// Turns the noise in the state into draws of z. An autoregressive mixture adds -log p(z) on the way.
+  func draw(_ choices: Choices) {
+    switch density {
+    case .standardNormal: return
+    case .diagonalNormal, .conditionalNormal:
+      let outputs = conditionalOutputs()
+      map { i, row, noise in
+        let (mean, std, _) = normal(outputs, i, row)
+        return fma(std, noise, mean)
       }
+    case .uniform:
+      // Not fused: the same bits on every CPU.
+      map { i, _, u in u * (plan.factor[i] - plan.shift[i]) + plan.shift[i] }
+    case .mixture: drawMixture(choices)
+    case .autoregressiveMixture: autoregressiveMixture(choices)
     }
   }
 
   /// Adds sign * log p(z) to the sum of every row, coordinate after coordinate.
-  func addLogDensity(_ state: UnsafeMutablePointer<Float>, to sum: LogSum, sign: Float) {
-    let constant = Double(sign) * Double(dim) * logNormalizer
-    let high = Float(constant)
-    sum.add(Lanes(repeating: high))
-    sum.add(Lanes(repeating: Float(constant - Double(high))))
-    if let std {
-      for i in stride(from: 0, to: dim, by: 16) { scratch.store(log(std.lanes(i)), i) }
-    }
-    for i in 0..<dim {
-      for row in stride(from: i &* rows, to: (i &+ 1) &* rows, by: 16) {
-        var z = rows == 1 ? Lanes(repeating: state[i]) : state.lanes(row)
-        if let mean, let std { z = (z - Lanes(repeating: mean[i])) / Lanes(repeating: std[i]) }
-        add(sign * -0.5 * z * z, sum, row &- i &* rows)
-      }
-      if std != nil { sum.add(Lanes(repeating: -sign * scratch[i])) }
+  func addLogDensity(sign: Float) {
+    switch density {
+    case .standardNormal, .diagonalNormal, .conditionalNormal: addNormal(sign)
+    case .uniform: addUniform(sign)
+    case .mixture: addMixture(sign)
+    case .autoregressiveMixture: if sign > 0 { autoregressiveMixture(nil) }
     }
   }
 
-  @inline(__always) private func add(_ term: Lanes, _ sum: LogSum, _ first: Int) {
-    if rows == 1 { sum.add(term[0]) } else { sum.add(term, first: first) }
+  // MARK: Normal
+
+  private func addNormal(_ sign: Float) {
+    let constant = Double(sign) * Double(dim) * logNormalizer
+    let high = Float(constant)
+    sums.add(Lanes(repeating: high))
+    sums.add(Lanes(repeating: Float(constant - Double(high))))
+    if density == .diagonalNormal {
+      for i in stride(from: 0, to: dim, by: 16) { scratch.store(log(plan.factor.lanes(i)), i) }
+    }
+    let outputs = conditionalOutputs()
+    for i in 0..<dim {
+      for row in stride(from: 0, to: rows, by: 16) {
+        var z = value(i, row)
+        if density == .standardNormal {
+          sums.add(sign * -0.5 * z * z, first: row)
+          continue
+        }
+        let (mean, std, logStd) = normal(outputs, i, row)
+        z = (z - mean) / std
+        sums.add(sign * -0.5 * z * z, first: row)
+        sums.add(-sign * logStd, first: row)
+      }
+    }
+  }
+
+  /// Mean, standard deviation and its logarithm (a constant one's after `addNormal` filled the scratch).
+  @inline(never) private func normal(_ outputs: Operand, _ i: Int, _ row: Int) -> (
+    mean: Lanes, std: Lanes, logStd: Lanes
+  ) {
+    if density == .diagonalNormal {
+      return (
+        Lanes(repeating: plan.shift[i]), Lanes(repeating: plan.factor[i]), Lanes(repeating: scratch[i])
+      )
+    }
+    let logStd = output(outputs, 2 &* i &+ 1, row)
+    return (output(outputs, 2 &* i, row), exp(logStd), logStd)
+  }
+
+  /// The base's layers, if it has any, for the rows at hand: of coordinate i, output 2 i is the mean, 2 i + 1 the logarithm of the
+  /// standard deviation.
+  @inline(never) private func conditionalOutputs() -> Operand {
+    if density != .conditionalNormal { return Operand(values: nil, isShared: false) }
+    let conditioner = sweep.conditioner(of: plan)
+    let isShared = sweep.contextTile == nil && rows > 1
+    return Operand(values: conditioner.evaluate(Int(plan.record.pointee.layer_count)), isShared: isShared)
+  }
+
+  private func output(_ outputs: Operand, _ unit: Int, _ row: Int) -> Lanes {
+    rows == 1
+      ? Lanes(repeating: outputs.values.unsafelyUnwrapped[unit]) : outputs.lanes(unit &* rows &+ row, unit: unit)
+  }
+
+  // MARK: Uniform
+
+  private func addUniform(_ sign: Float) {
+    let (lower, upper) = (plan.shift!, plan.factor!)
+    for i in stride(from: 0, to: dim, by: 16) { scratch.store(log(upper.lanes(i) - lower.lanes(i)), i) }
+    for i in 0..<dim {
+      for row in stride(from: 0, to: rows, by: 16) {
+        let z = value(i, row)
+        // On the bounds is inside. Infinity minus itself is NaN, but such a row is excluded.
+        let one = Lanes(repeating: 1)
+        let isOutside = ifLess(z, lower[i], one, ifMore(z, upper[i], one, Lanes()))
+        sums.exclude(isOutside, first: row)
+        sums.add((z - z) - sign * scratch[i], first: row)
+      }
+    }
+  }
+
+  // MARK: Mixture
+
+  /// Constants of a mixture, made once for a call: K times log weight - sum of log std - D log(2 pi) / 2, with normalised
+  /// weights; then K + 1 times the sum of the weights before a component, up to a factor.
+  private var constants: UnsafeMutablePointer<Float> { UnsafeMutablePointer(mutating: plan.inverse_factor!) }
+  private var components: Int { Int(plan.record.pointee.bins) }
+  private var weightsBefore: UnsafeMutablePointer<Float> { constants + (components &+ 15) & ~15 }
+
+  /// mean[D] and std[D] of a component.
+  private func component(_ c: Int) -> (mean: UnsafePointer<Float>, std: UnsafePointer<Float>) {
+    let block = (dim &+ 15) & ~15
+    let mean = plan.factor! + c &* 2 &* block
+    return (mean, mean + block)
+  }
+
+  /// Fills what depends on no row.
+  func prepare() {
+    if density != .mixture { return }
+    let logWeight = plan.shift!
+    var largest = -Float.infinity
+    for c in 0..<components { largest = logWeight[c] > largest ? logWeight[c] : largest }
+    var total: Float = 0
+    for c in 0..<components {
+      weightsBefore[c] = total
+      total += exp(Lanes(repeating: logWeight[c] - largest))[0]
+    }
+    weightsBefore[components] = total
+    let logTotal = log(Lanes(repeating: total))[0]
+    for c in 0..<components {
+      let std = component(c).std
+      for i in stride(from: 0, to: dim, by: 16) { scratch.store(log(std.lanes(i)), i) }
+      var constant = Double(dim) * logNormalizer
+      for i in 0..<dim { constant -= Double(scratch[i]) }
+      constants[c] = Float(constant + Double(logWeight[c] - largest - logTotal))
+    }
+  }
+
+  private func addMixture(_ sign: Float) {
+    for row in stride(from: 0, to: rows, by: 16) {
+      var joint = LogSumExp()
+      for c in 0..<components {
+        let (mean, std) = component(c)
+        var squares = Lanes()
+        for i in 0..<dim {
+          let z = (value(i, row) - mean[i]) / std[i]
+          squares = fma(z, z, squares)
+        }
+        joint.add(fma(squares, -0.5, constants[c]))
+      }
+      sums.add(sign * joint.total, first: row)
+    }
+  }
+
+  private func drawMixture(_ choices: Choices) {
+    for row in stride(from: 0, to: rows, by: 16) {
+      let target = choices.ofRows(row, 0) * weightsBefore[components]
+      for i in 0..<dim {
+        var (mean, std) = (Lanes(), Lanes())
+        for c in 0..<components {
+          // The last component that begins at or below the target.
+          let before = Lanes(repeating: weightsBefore[c])
+          mean = flowrt_v_if_less(target, before, mean, Lanes(repeating: component(c).mean[i]))
+          std = flowrt_v_if_less(target, before, std, Lanes(repeating: component(c).std[i]))
+        }
+        setValue(fma(std, value(i, row), mean), i, row)
+      }
+    }
+  }
+
+  // MARK: Autoregressive mixture
+
+  /// With `choices`: draws z from the noise in the state, and adds -log p(z). Without: adds log p(z).
+  @inline(never) private func autoregressiveMixture(_ choices: Choices?) {
+    sweep.solve(
+      plan, .mixture(Mixture(plan.record.pointee)), readIndex: plan.data_index, otherIndex: plan.data_index,
+      readIsKnown: choices == nil, choices: choices)
+  }
+
+  // MARK: Values by coordinate, in both tile shapes
+
+  @inline(__always) private func value(_ i: Int, _ row: Int) -> Lanes {
+    rows == 1 ? Lanes(repeating: state[i]) : state.lanes(i &* rows &+ row)
+  }
+  @inline(__always) private func setValue(_ value: Lanes, _ i: Int, _ row: Int) {
+    if rows == 1 { state[i] = value[0] } else { state.store(value, i &* rows &+ row) }
+  }
+  @inline(__always) private func map(_ f: (Int, Int, Lanes) -> Lanes) {
+    for i in 0..<dim {
+      for row in stride(from: 0, to: rows, by: 16) { setValue(f(i, row, value(i, row)), i, row) }
+    }
   }
 }

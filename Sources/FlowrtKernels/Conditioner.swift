@@ -55,6 +55,16 @@ struct Conditioner {
     }
   }
 
+  /// Evaluates layers that depend on the context alone. Returns the values of the last: `rows` floats for each unit, or one if
+  /// they are in the prologue.
+  func evaluate(_ count: Int) -> UnsafePointer<Float> {
+    for number in 0..<count {
+      begin(layers + number)
+      advance(layers + number, to: 0)
+    }
+    return UnsafePointer(values(layers + (count &- 1)))
+  }
+
   /// Makes all units of degree <= g final. Their sources must be.
   @inline(__always) func advance(_ layer: Layer, to g: Int) {
     let end = Int(layer.pointee.degree_end[g])
@@ -90,12 +100,13 @@ struct Conditioner {
     let starts = layer.pointee.panel_start!
     let done = Int(layer.pointee.visible_units)
     var degree = Int(layer.pointee.degree)
-    var unit = Int(layer.pointee.final_units)
-    var panel = unit / 16
+    let first = Int(layer.pointee.final_units)
+    var panel = first / 16
     while panel < panels {
       let groupEnd = min(panel &+ 8, panels)
       let unitEnd = min(groupEnd &* 16, width)
-      unit = max(unit, panel &* 16)
+      // A degree may go on from one group to the next.
+      var unit = max(first, panel &* 16)
       var seen = done
       // As far as the first unfinished unit sees, for all units of the group; then the next one; up to degree g.
       while unit < unitEnd {
@@ -204,9 +215,15 @@ struct Conditioner {
       }
     }
     if let contextTile, let weights = layer.pointee.context_weights {
+      var context = contextTile
+      var lines = contextDim
+      if layer.pointee.context_source != noLayer {
+        let source = layers + Int(layer.pointee.context_source)
+        context = UnsafePointer(values(source))
+        lines = Int(source.pointee.width)
+      }
       accumulateTile(
-        target + first &* rows, weights + panel &* contextDim &* 16, contextTile,
-        rows: rows, units: end &- first, count: contextDim)
+        target + first &* rows, weights + panel &* lines &* 16, context, rows: rows, units: end &- first, count: lines)
     }
   }
 

@@ -20,6 +20,7 @@ struct Evaluation {
 
   func run() -> Int32 {
     makePlan(call)
+    Base(Sweep(call: call, rows: 1, contextTile: nil)).prepare()
     let ownContexts = call.context_rows > 1
     if !ownContexts { makePrologue(call, call.context) }
     let count = Int(truncatingIfNeeded: call.count)
@@ -51,38 +52,54 @@ struct Evaluation {
     let view = call.view.pointee
     let contextTile = UnsafePointer<Float>(call.context_tile!)
     if view.encoder_layers == 0 { return contextTile }
-    let layers = call.steps[Int(view.step_count) &+ 1].layers!
-    let encoder = Conditioner(
-      rows: rows, layers: layers, read: call.read, activations: call.encoder, contextTile: contextTile,
-      contextDim: contextDim)
-    for number in 0..<Int(view.encoder_layers) {
-      encoder.begin(layers + number)
-      encoder.advance(layers + number, to: 0)
+    let encoder = call.steps + (Int(view.step_count) &+ 1)
+    runStep(encoder, rows, contextTile, forward: true)
+    let last = encoder.pointee.layers + (Int(view.encoder_layers) &- 1)
+    return UnsafePointer(call.encoder + Int(last.pointee.values) &* rows)
+  }
+
+  /// A step at the CPU's own level.
+  private func runStep(
+    _ step: UnsafeMutablePointer<flowrt_step_plan>, _ rows: Int, _ contextTile: UnsafePointer<Float>?, forward: Bool
+  ) {
+    withUnsafePointer(to: call) { call.run_step($0, step, rows, contextTile, forward) }
+  }
+
+  /// Takes the state through all steps, from data to noise (`forward`) or back.
+  @inline(never) private func runSteps(_ sweep: Sweep, forward: Bool) {
+    let count = Int(call.view.pointee.step_count)
+    for i in 0..<count {
+      let step = call.steps + (forward ? i : count &- 1 &- i)
+      if Int(step.pointee.record.pointee.kind) == FLOWRT_RECORD_ELEMENTWISE {
+        sweep.elementwise(step.pointee, forward: forward)
+      } else {
+        runStep(step, sweep.rows, sweep.contextTile, forward: forward)
+      }
     }
-    return UnsafePointer(encoder.values(layers + (Int(view.encoder_layers) &- 1)))
   }
 
   /// Rows first ..< first + used, in a tile of `rows`. Returns whether all that was written is finite.
   private func evaluate(_ first: Int, _ rows: Int, _ used: Int, _ contextTile: UnsafePointer<Float>?) -> Bool {
     let logSum = LogSum(call.log_sum, rows: rows)
-    let base = Base(call, rows: rows)
+    let sweep = Sweep(call: call, rows: rows, contextTile: contextTile)
+    let base = Base(sweep)
     logSum.clear()
     if call.verb == FLOWRT_VERB_SAMPLE {
       let noise = Noise(seed: call.seed, stream: call.stream)
       let index = call.index &+ UInt64(truncatingIfNeeded: first)
       if rows == 1 {
-        noise.fillRow(call.state, dim: dim, index: index)
+        noise.fillRow(call.state, Base.law(call), dim: dim, index: index)
       } else {
-        noise.fillTile(call.state, dim: dim, rows: rows, index: index)
+        noise.fillTile(call.state, Base.law(call), dim: dim, rows: rows, index: index)
       }
       // log p(x) = log p(z) - log|det dx/dz|: summed up negated, and negated at the end.
-      base.draw(call.state)
-      if call.log_output != nil { base.addLogDensity(call.state, to: logSum, sign: -1) }
+      base.draw(Choices(noise: noise, index: index))
+      if call.log_output != nil { base.addLogDensity(sign: -1) }
     } else {
       loadTile(call.state, call.input + first &* dim, dim, rows, used)
     }
-    Sweep(call: call, rows: rows, contextTile: contextTile).run(forward: !isGenerative)
-    if call.verb == FLOWRT_VERB_LOG_PROB { base.addLogDensity(call.state, to: logSum, sign: 1) }
+    runSteps(sweep, forward: !isGenerative)
+    if call.verb == FLOWRT_VERB_LOG_PROB { base.addLogDensity(sign: 1) }
 
     var nonfiniteBits: UInt32 = 0
     if let output = call.output {
@@ -97,6 +114,10 @@ struct Evaluation {
     }
     if let logOutput = call.log_output {
       for row in 0..<used {
+        if call.verb == FLOWRT_VERB_LOG_PROB && logSum.isExcluded(row) {
+          logOutput[first &+ row] = -.infinity
+          continue
+        }
         let total = logSum.total(row)
         let value = call.verb == FLOWRT_VERB_SAMPLE ? -total : total
         logOutput[first &+ row] = value
@@ -112,7 +133,7 @@ struct Evaluation {
   }
 
   /// Rows of `width` floats to target[width][rows]. Rows of the tile beyond `used` repeat the last one.
-  private func loadTile(
+  @inline(never) private func loadTile(
     _ target: UnsafeMutablePointer<Float>, _ source: UnsafePointer<Float>, _ width: Int, _ rows: Int, _ used: Int
   ) {
     for row in 0..<rows {
@@ -122,14 +143,12 @@ struct Evaluation {
   }
 }
 
-// A package has one level, whatever its instructions; it is called the first.
-#if FLOWRT_LEVEL_3 && !SWIFT_PACKAGE
-  @implementation @_cdecl("flowrt_kernels_level3")
-  public func flowrt_kernels_level3(_ call: UnsafePointer<flowrt_call>!) -> Int32 { Evaluation(call.pointee).run() }
-#elseif FLOWRT_LEVEL_2 && !SWIFT_PACKAGE
+// Level 3 has its own steps, and shares this code with level 2. A package has one level, whatever its instructions; it is
+// called the first.
+#if FLOWRT_LEVEL_2 && !SWIFT_PACKAGE
   @implementation @_cdecl("flowrt_kernels_level2")
   public func flowrt_kernels_level2(_ call: UnsafePointer<flowrt_call>!) -> Int32 { Evaluation(call.pointee).run() }
-#else
+#elseif FLOWRT_LEVEL_1 || SWIFT_PACKAGE
   @implementation @_cdecl("flowrt_kernels_level1")
   public func flowrt_kernels_level1(_ call: UnsafePointer<flowrt_call>!) -> Int32 { Evaluation(call.pointee).run() }
 #endif

@@ -36,12 +36,21 @@ private let ln2Low: Float = -2.121_944_4e-4
 }
 
 /// e^x. Overflows to infinity, underflows through the subnormals to zero.
+@inline(never) func exp(_ x: Lanes) -> Lanes { expBody(x) }
+
+/// log(1 + e^x).
+@inline(never) func softplus(_ x: Lanes) -> Lanes { softplusBody(x) }
+
+// The same for where a call would be felt. (Not on narrow vectors: there the code would be.)
 #if FLOWRT_LEVEL_2 || FLOWRT_LEVEL_3
-  @inline(__always)
+  @inline(__always) func inlinedExp(_ x: Lanes) -> Lanes { expBody(x) }
+  @inline(__always) func inlinedSoftplus(_ x: Lanes) -> Lanes { softplusBody(x) }
 #else
-  @inline(never)
+  @inline(__always) func inlinedExp(_ x: Lanes) -> Lanes { exp(x) }
+  @inline(__always) func inlinedSoftplus(_ x: Lanes) -> Lanes { softplus(x) }
 #endif
-func exp(_ x: Lanes) -> Lanes {
+
+@inline(__always) private func expBody(_ x: Lanes) -> Lanes {
   let (n, r) = reduce(atLeast(-104, atMost(89, x)))
   var p = fma(r, 1.381_453_9e-3, 8.368_745e-3)
   p = fma(p, r, 4.166_839e-2)
@@ -68,7 +77,10 @@ func exp(_ x: Lanes) -> Lanes {
 }
 
 /// tanh x.
-@inline(__always) func tanh(_ x: Lanes) -> Lanes {
+@inline(never) func tanh(_ x: Lanes) -> Lanes { inlinedTanh(x) }
+
+/// The same for where a call would be felt.
+@inline(__always) func inlinedTanh(_ x: Lanes) -> Lanes {
   // From 9.02 on tanh rounds to 1.
   let y = atMost(18.04, magnitude(x + x))
   // One step of reduction suffices: what r loses for large n, the flat end of tanh forgives; for n = 0 it is exact.
@@ -98,7 +110,7 @@ func exp(_ x: Lanes) -> Lanes {
 
 /// 1 / (1 + e^-x).
 @inline(never) func sigmoid(_ x: Lanes) -> Lanes {
-  let e = exp(-magnitude(x))
+  let e = inlinedExp(-magnitude(x))
   let d = 1 + e
   let q = ifLess(x, 0, e, Lanes(repeating: 1)) / d
   // What rounding 1 + e lost, divided by d: near enough, 1 / d = 1 - e / 2.
@@ -106,14 +118,8 @@ func exp(_ x: Lanes) -> Lanes {
   return negatedFma(q, lost, q)
 }
 
-/// log(1 + e^x).
-#if FLOWRT_LEVEL_2 || FLOWRT_LEVEL_3
-  @inline(__always)
-#else
-  @inline(never)
-#endif
-func softplus(_ x: Lanes) -> Lanes {
-  atLeast(0, x) + log1pOfUnit(exp(-magnitude(x)))
+@inline(__always) private func softplusBody(_ x: Lanes) -> Lanes {
+  atLeast(0, x) + log1pOfUnit(inlinedExp(-magnitude(x)))
 }
 
 /// log sigmoid(x) = -softplus(-x).

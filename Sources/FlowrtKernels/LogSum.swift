@@ -5,7 +5,7 @@
 
 import FlowrtShim
 
-/// Running sums of the rows of a tile: `rows` sums, then `rows` errors.
+/// Running sums of the rows of a tile: `rows` sums, `rows` errors, and for each row whether it left the support (0 if not).
 struct LogSum {
   private let sums: UnsafeMutablePointer<Float>
   private let rows: Int
@@ -16,11 +16,16 @@ struct LogSum {
   }
 
   func clear() {
-    for i in 0..<2 &* rows { sums[i] = 0 }
+    for i in 0..<3 &* rows { sums[i] = 0 }
   }
 
-  /// Adds `term` to rows first ..< first + 16 of a tile.
-  @inline(__always) func add(_ term: Lanes, first: Int) {
+  /// Adds `term` to rows first ..< first + 16 of a tile; to a single row its first value.
+  @inline(never) func add(_ term: Lanes, first: Int) {
+    if rows == 1 { add(term[0]) } else { addInline(term, first: first) }
+  }
+
+  /// The same for a tile, where a call would be felt.
+  @inline(__always) func addInline(_ term: Lanes, first: Int) {
     let sum = sums.lanes(first)
     let total = sum + term
     let part = total - sum
@@ -40,12 +45,17 @@ struct LogSum {
 
   /// Adds the same term to every row.
   func add(_ term: Lanes) {
-    if rows == 1 {
-      add(term[0])
-    } else {
-      for first in stride(from: 0, to: rows, by: 16) { add(term, first: first) }
-    }
+    for first in stride(from: 0, to: rows, by: 16) { add(term, first: first) }
   }
+
+  /// Excludes the rows first ..< first + 16 with `isOutside` != 0 from the support: their density is zero. Of a single row, the
+  /// first value tells.
+  @inline(never) func exclude(_ isOutside: Lanes, first: Int) {
+    let index = 2 &* rows &+ first
+    if rows == 1 { sums[index] += isOutside[0] } else { sums.store(sums.lanes(index) + isOutside, index) }
+  }
+
+  func isExcluded(_ row: Int) -> Bool { sums[2 &* rows &+ row] != 0 }
 
   func total(_ row: Int) -> Float {
     let sum = sums[row]

@@ -45,12 +45,14 @@ private let ln2Low: Float = -2.121_944_4e-4
 }
 
 /// ln x: -infinity at 0, NaN below.
+@inline(never) func log(_ x: Lanes) -> Lanes { log(x, fused: true) }
+
+/// The same for where a call would be felt.
 #if FLOWRT_LEVEL_2 || FLOWRT_LEVEL_3
-  @inline(__always)
+  @inline(__always) func inlinedLog(_ x: Lanes) -> Lanes { log(x, fused: true) }
 #else
-  @inline(never)
+  @inline(__always) func inlinedLog(_ x: Lanes) -> Lanes { log(x) }
 #endif
-func log(_ x: Lanes) -> Lanes { log(x, fused: true) }
 
 /// ln x in separate multiplications and additions, for noise that has the same bits on every CPU.
 @inline(__always) func logUnfused(_ x: Lanes) -> Lanes { log(x, fused: false) }

@@ -1,4 +1,4 @@
-// Standard normal noise as a pure function of (seed, stream, index, coordinate): docs/SAMPLING.md.
+// Noise as a pure function of (seed, stream, index, coordinate): docs/SAMPLING.md.
 //
 // Multiplications, additions, one division-free logarithm and an IEEE square root, none of them fused: the same bits on every
 // CPU, with fused multiply-add or without.
@@ -7,6 +7,13 @@ import FlowrtShim
 
 /// Writes rows of noise.
 struct Noise {
+  /// What is drawn for each coordinate.
+  enum Law {
+    case normal
+    /// In (0, 1).
+    case uniform
+  }
+
   private let key: (UInt32, UInt32)
 
   init(seed: UInt64, stream: UInt64) {
@@ -21,19 +28,12 @@ struct Noise {
   }
 
   /// Draws index ..< index + rows into target[dim][rows]; rows is a multiple of 16.
-  func fillTile(_ target: UnsafeMutablePointer<Float>, dim: Int, rows: Int, index: UInt64) {
+  func fillTile(_ target: UnsafeMutablePointer<Float>, _ law: Law, dim: Int, rows: Int, index: UInt64) {
     for first in stride(from: 0, to: rows, by: 16) {
-      let start = index &+ UInt64(truncatingIfNeeded: first)
-      let low = flowrt_vu_add(Words(repeating: UInt32(truncatingIfNeeded: start)), laneWords())
-      let wrapped = low .< Words(repeating: UInt32(truncatingIfNeeded: start))
-      let high = UInt32(truncatingIfNeeded: start &>> 32)
-      let highs = Words(repeating: high).replacing(with: Words(repeating: high &+ 1), where: wrapped)
+      let (low, high) = indices(index &+ UInt64(truncatingIfNeeded: first))
       var block = 0
       while block &* 4 < dim {
-        let w = philox((low, highs, Words(repeating: UInt32(truncatingIfNeeded: block)), Words()), key: key)
-        let a = boxMuller(w.0, w.1)
-        let b = boxMuller(w.2, w.3)
-        let z: InlineArray<4, Lanes> = [a.0, a.1, b.0, b.1]
+        let z = draw(low, high, Words(repeating: UInt32(truncatingIfNeeded: block)), law)
         for j in 0..<min(4, dim &- block &* 4) { target.store(z[j], (block &* 4 &+ j) &* rows &+ first) }
         block &+= 1
       }
@@ -41,23 +41,57 @@ struct Noise {
   }
 
   /// Draw `index` into target[dim]. Lanes are groups of four coordinates.
-  func fillRow(_ target: UnsafeMutablePointer<Float>, dim: Int, index: UInt64) {
+  func fillRow(_ target: UnsafeMutablePointer<Float>, _ law: Law, dim: Int, index: UInt64) {
+    let low = Words(repeating: UInt32(truncatingIfNeeded: index))
+    let high = Words(repeating: UInt32(truncatingIfNeeded: index &>> 32))
     var first = 0
     while first &* 4 < dim {
-      let blocks = flowrt_vu_add(Words(repeating: UInt32(truncatingIfNeeded: first)), laneWords())
-      let w = philox(
-        (
-          Words(repeating: UInt32(truncatingIfNeeded: index)),
-          Words(repeating: UInt32(truncatingIfNeeded: index &>> 32)),
-          blocks, Words()
-        ), key: key)
-      let a = boxMuller(w.0, w.1)
-      let b = boxMuller(w.2, w.3)
-      let z: InlineArray<4, Lanes> = [a.0, a.1, b.0, b.1]
+      let z = draw(low, high, flowrt_vu_add(Words(repeating: UInt32(truncatingIfNeeded: first)), laneWords()), law)
       for i in 0..<min(64, dim &- first &* 4) { target[first &* 4 &+ i] = z[i & 3][i &>> 2] }
       first &+= 16
     }
   }
+
+  /// A number in (0, 1) that picks a component, number `number` of draws index ..< index + 16.
+  func choices(index: UInt64, number: UInt32) -> Lanes {
+    let (low, high) = indices(index)
+    return choice(low, high, Words(repeating: number))
+  }
+
+  /// Of one draw, those with 16 numbers.
+  func choices(index: UInt64, numbers: Words) -> Lanes {
+    choice(
+      Words(repeating: UInt32(truncatingIfNeeded: index)), Words(repeating: UInt32(truncatingIfNeeded: index &>> 32)),
+      numbers)
+  }
+
+  private func choice(_ low: Words, _ high: Words, _ number: Words) -> Lanes {
+    uniform(philox((low, high, number, Words(repeating: 1)), key: key).0)
+  }
+
+  /// Both halves of start, start + 1, ..., start + 15.
+  private func indices(_ start: UInt64) -> (low: Words, high: Words) {
+    let low = flowrt_vu_add(Words(repeating: UInt32(truncatingIfNeeded: start)), laneWords())
+    let wrapped = low .< Words(repeating: UInt32(truncatingIfNeeded: start))
+    let high = UInt32(truncatingIfNeeded: start &>> 32)
+    return (low, Words(repeating: high).replacing(with: Words(repeating: high &+ 1), where: wrapped))
+  }
+
+  /// Coordinates 4 block ..< 4 block + 4 of 16 draws.
+  @inline(never) private func draw(
+    _ low: Words, _ high: Words, _ block: Words, _ law: Law
+  ) -> InlineArray<4, Lanes> {
+    let w = philox((low, high, block, Words()), key: key)
+    if law == .uniform { return [uniform(w.0), uniform(w.1), uniform(w.2), uniform(w.3)] }
+    let a = boxMuller(w.0, w.1)
+    let b = boxMuller(w.2, w.3)
+    return [a.0, a.1, b.0, b.1]
+  }
+}
+
+/// U(w) = float(w >> 9) 2^-23 + 2^-24, in (0, 1): exact, so the same bits everywhere.
+@inline(__always) private func uniform(_ w: Words) -> Lanes {
+  flowrt_v_from_int((unsafeBitCast(w, to: LaneBits.self) &>> 9) & 0x007F_FFFF) * 0x1p-23 + 0x1p-24
 }
 
 /// Two normals from two words: R(a) cos(2 pi T(b)), R(a) sin(2 pi T(b)).

@@ -25,11 +25,6 @@ private struct Blocks {
   @inline(__always) mutating func takeLines(_ lines: Int) -> UnsafePointer<Float> { take(lines &* 16) }
 }
 
-/// Parameters of each rank: the factor between ranks and output rows.
-@inline(__always) private func parameterCount(_ record: flowrt_step_record) -> UInt32 {
-  record.transformer == Transformer.additive.rawValue ? 1 : 2
-}
-
 /// Fills call.steps, call.layers and call.panels.
 func makePlan(_ call: flowrt_call) {
   var planner = Planner(call)
@@ -93,29 +88,51 @@ private struct Planner {
         step.pointee.factor = blocks.takeLines(lines)
         step.pointee.inverse_factor = blocks.takeLines(lines)
         step.pointee.shift = blocks.take(dim)
+      case FLOWRT_RECORD_ELEMENTWISE:
+        step.pointee.data_index = blocks.take(dim)
+        step.pointee.shift = blocks.take(dim)
+        step.pointee.factor = blocks.take(dim)
       case FLOWRT_RECORD_PERMUTATION: step.pointee.data_index = blocks.take(dim)
-      default:  // the base, which comes last
-        let isStandard = record.pointee.reads == 0
-        step.pointee.shift = isStandard ? nil : blocks.take(dim)
-        step.pointee.factor = isStandard ? nil : blocks.take(dim)
+      default: base(record.pointee)  // which comes last
       }
       step += 1
+    }
+  }
+
+  private mutating func base(_ record: flowrt_step_record) {
+    switch BaseDensity(rawValue: record.reads).unsafelyUnwrapped {
+    case .standardNormal: break
+    case .diagonalNormal, .uniform:
+      step.pointee.shift = blocks.take(dim)
+      step.pointee.factor = blocks.take(dim)
+    case .mixture:
+      let components = Int(record.bins)
+      step.pointee.shift = blocks.take(components)
+      step.pointee.factor = blocks.takeLines((dim &+ 15) / 16 &* 2 &* components)
+      step.pointee.inverse_factor = UnsafePointer(prologue)
+      prologue += 2 &* (components &+ 16) & ~15
+    case .conditionalNormal: planLayers(of: step, Int(record.layer_count), 1, nil, outputEnd: nil)
+    case .autoregressiveMixture:
+      step.pointee.data_index = blocks.take(dim)
+      planStages(record, parameters: 3 &* record.bins)
     }
   }
 
   private mutating func autoregressive(_ record: flowrt_step_record) {
     step.pointee.data_index = blocks.take(dim)
     step.pointee.noise_index = blocks.take(dim)
+    planStages(record, parameters: flowrt_transformer_parameters(record.transformer, record.form, record.bins))
+  }
+
+  /// The stages of a step, and its layers. What the file does not store, because it follows from the stages: the ranks that a
+  /// unit of degree g sees, and the output rows of degree g.
+  private mutating func planStages(_ record: flowrt_step_record, parameters: UInt32) {
     let stages = Int(record.stage_count)
     let stageEnd: UnsafePointer<UInt32> = blocks.take(stages)
     step.pointee.stage_end = stageEnd
-
-    // What the file does not store, because it follows from the stages: the ranks that a unit of degree g sees, and the
-    // output rows of degree g.
     let visibleRanks = tables
     let outputEnd = tables + stages
     tables += 2 &* stages
-    let parameters = parameterCount(record)
     visibleRanks[0] = 0
     for g in 0..<stages {
       if g > 0 { visibleRanks[g] = stageEnd[g &- 1] }
@@ -166,7 +183,10 @@ private struct Planner {
     layer.pointee.scale.1 = record.scaled & 2 != 0 ? blocks.take(width) : nil
     layer.pointee.scale.2 = record.scaled & 4 != 0 ? blocks.take(width) : nil
 
-    layer.pointee.context_weights = record.context != 0 ? blocks.takeLines(Int(panelCount) &* contextDim) : nil
+    let contextSource = record.context < 2 ? noLayer : Int32(record.context) &- 2
+    layer.pointee.context_source = contextSource
+    let contextLines = contextSource == noLayer ? contextDim : Int(layers[Int(contextSource)].width)
+    layer.pointee.context_weights = record.context != 0 ? blocks.takeLines(Int(panelCount) &* contextLines) : nil
     let source = record.source == 0 ? noLayer : record.source == 1 ? readSide : Int32(record.source) &- 2
     layer.pointee.source = source
     if source != noLayer {

@@ -6,7 +6,7 @@
 
 import FlowrtShim
 
-/// Fills the prologue of the encoder and of all steps for one context (nil if the model takes none).
+/// Fills the prologue of the encoder, of all steps and of the base for one context (nil if the model takes none).
 func makePrologue(_ call: flowrt_call, _ context: UnsafePointer<Float>?) {
   let view = call.view.pointee
   let stepCount = Int(view.step_count)
@@ -19,14 +19,18 @@ func makePrologue(_ call: flowrt_call, _ context: UnsafePointer<Float>?) {
     context = UnsafePointer(layers[count &- 1].start)
     contextDim = Int(view.encoded_dim)
   }
-  for index in 0..<stepCount {
+  for index in 0...stepCount {
     let step = call.steps[index]
-    if step.record.pointee.kind != UInt16(FLOWRT_RECORD_AUTOREGRESSIVE) { continue }
-    makePrologue(step.layers, Int(step.record.pointee.layer_count), context, contextDim)
+    let kind = Int(step.record.pointee.kind)
+    if kind != FLOWRT_RECORD_AUTOREGRESSIVE && kind != FLOWRT_RECORD_BASE { continue }
+    let count = Int(step.record.pointee.layer_count)
+    if count > 0 { makePrologue(step.layers, count, context, contextDim) }
   }
 }
 
-private func makePrologue(_ layers: Layer, _ count: Int, _ context: UnsafePointer<Float>?, _ contextDim: Int) {
+private func makePrologue(
+  _ layers: Layer, _ count: Int, _ context: UnsafePointer<Float>?, _ contextDim: Int
+) {
   for number in 0..<count {
     let layer = layers + number
     let isContextOnly = layer.pointee.context_only != 0
@@ -35,8 +39,12 @@ private func makePrologue(_ layers: Layer, _ count: Int, _ context: UnsafePointe
     let target = layer.pointee.start!
     let panels = Int(layer.pointee.panels)
     for panel in 0..<panels { target.store(layer.pointee.bias.lanes(panel &* 16), panel &* 16) }
-    if let weights = layer.pointee.context_weights, let context {
-      accumulateDense(target, weights, context, panels: panels, lines: contextDim)
+    if let weights = layer.pointee.context_weights {
+      let source = layer.pointee.context_source
+      let isCallers = source == noLayer
+      let values: UnsafePointer<Float>? = isCallers ? context : UnsafePointer(layers[Int(source)].start)
+      let lines = isCallers ? contextDim : Int(layers[Int(source)].width)
+      if let values { accumulateDense(target, weights, values, panels: panels, lines: lines) }
     }
     if hasConstantSource {
       let source = layers + Int(layer.pointee.source)

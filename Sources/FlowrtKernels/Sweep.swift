@@ -22,42 +22,50 @@ struct Sweep {
   /// Context by coordinate for the rows of a tile, nil if the prologue holds what depends on it.
   let contextTile: UnsafePointer<Float>?
 
-  private var dim: Int { Int(call.view.pointee.dim) }
-  private var state: UnsafeMutablePointer<Float> { call.state }
+  var dim: Int { Int(call.view.pointee.dim) }
+  /// The flow's current value, by coordinate.
+  var state: UnsafeMutablePointer<Float> { call.state }
   private var read: UnsafeMutablePointer<Float> { call.read }
 
-  /// Takes the state through all steps, from data to noise (`forward`) or back, and sums up the log-determinant.
-  func run(forward: Bool) {
-    let count = Int(call.view.pointee.step_count)
-    for i in 0..<count {
-      let step = call.steps[forward ? i : count &- 1 &- i]
-      switch Int(step.record.pointee.kind) {
-      case FLOWRT_RECORD_AUTOREGRESSIVE: autoregressive(step, forward: forward)
-      case FLOWRT_RECORD_DIAGONAL: diagonal(step, forward: forward)
-      case FLOWRT_RECORD_LINEAR: linear(step, forward: forward)
-      default: permutation(step, forward: forward)
-      }
+  /// Takes the state through one step, from data to noise (`forward`) or back, and adds its log-determinant. (Elementwise steps
+  /// are not among them: Evaluate.swift.)
+  func run(_ step: flowrt_step_plan, forward: Bool) {
+    switch Int(step.record.pointee.kind) {
+    case FLOWRT_RECORD_AUTOREGRESSIVE: autoregressive(step, forward: forward)
+    case FLOWRT_RECORD_DIAGONAL: diagonal(step, forward: forward)
+    case FLOWRT_RECORD_LINEAR: linear(step, forward: forward)
+    case FLOWRT_RECORD_ENCODER: encode(step)
+    default: permutation(step, forward: forward)
     }
   }
 
   private func autoregressive(_ step: flowrt_step_plan, forward: Bool) {
     let record = step.record.pointee
     let readsData = record.reads == 0
-    let readIndex: UnsafePointer<UInt32> = readsData ? step.data_index : step.noise_index
-    let otherIndex: UnsafePointer<UInt32> = readsData ? step.noise_index : step.data_index
+    solve(
+      step, Transformer(record), readIndex: readsData ? step.data_index : step.noise_index,
+      otherIndex: readsData ? step.noise_index : step.data_index, readIsKnown: readsData == forward)
+  }
+
+  /// One side of a step from the other. `readIsKnown`: the other side from the one that the conditioner reads, in one pass; else
+  /// the read side, stage by stage. The log-determinant adds log s in the first case, subtracts it in the second.
+  func solve(
+    _ step: flowrt_step_plan, _ transformer: Transformer, readIndex: UnsafePointer<UInt32>,
+    otherIndex: UnsafePointer<UInt32>, readIsKnown: Bool, choices: Choices? = nil
+  ) {
+    let record = step.record.pointee
     let stages = Int(record.stage_count)
     let hidden = Int(record.layer_count) &- 1
-    let conditioner = Conditioner(
-      rows: rows, layers: step.layers, read: read, activations: call.activations, contextTile: contextTile,
-      contextDim: Int(call.view.pointee.encoded_dim))
+    let conditioner = conditioner(of: step)
     let output = step.layers + hidden
     for number in 0...hidden { conditioner.begin(step.layers + number) }
     let transform = Transform(
-      rows: rows, affine: Affine(record), passthrough: Int(record.passthrough), read: read, other: call.other,
-      state: state, otherIndex: otherIndex, logScale: call.log_scale, logSum: call.log_sum,
-      addsLogScale: readsData == forward, parameters: UnsafePointer(conditioner.values(output)))
+      rows: rows, transformer: transformer, passthrough: Int(record.passthrough), read: read, other: call.other,
+      state: state, otherIndex: otherIndex, logScale: call.log_scale, logSum: call.log_sum, columns: call.columns,
+      addsLogScale: readIsKnown, choices: choices, parameters: conditioner.values(output),
+      parameterCount: Int(output.pointee.width) / (dim &- Int(record.passthrough)))
 
-    if readsData == forward {
+    if readIsKnown {
       gather(into: read, readIndex)
       for number in 0...hidden { conditioner.advance(step.layers + number, to: stages &- 1) }
       transform.run(0, dim, fromRead: true)
@@ -79,6 +87,20 @@ struct Sweep {
       scatter(from: read, readIndex)
     }
     if rows == 1 { transform.sumLogScales(Int(record.passthrough), dim) }
+  }
+
+  func conditioner(of step: flowrt_step_plan) -> Conditioner {
+    Conditioner(
+      rows: rows, layers: step.layers, read: read, activations: call.activations, contextTile: contextTile,
+      contextDim: Int(call.view.pointee.encoded_dim))
+  }
+
+  /// The encoder's outputs from the context.
+  private func encode(_ step: flowrt_step_plan) {
+    let encoder = Conditioner(
+      rows: rows, layers: step.layers, read: read, activations: call.encoder, contextTile: contextTile,
+      contextDim: Int(call.view.pointee.context_dim))
+    _ = encoder.evaluate(Int(step.record.pointee.layer_count))
   }
 
   /// w = scale v + shift.
@@ -182,3 +204,30 @@ struct Sweep {
     sum.add(Lanes(repeating: Float(logDet - Double(high))))
   }
 }
+
+// A package has one level, whatever its instructions; it is called the first.
+#if FLOWRT_LEVEL_3 && !SWIFT_PACKAGE
+  @implementation @_cdecl("flowrt_step_level3")
+  public func flowrt_step_level3(
+    _ call: UnsafePointer<flowrt_call>!, _ step: UnsafePointer<flowrt_step_plan>!, _ rows: Int,
+    _ contextTile: UnsafePointer<Float>!, _ forward: Bool
+  ) {
+    Sweep(call: call.pointee, rows: rows, contextTile: contextTile).run(step.pointee, forward: forward)
+  }
+#elseif FLOWRT_LEVEL_2 && !SWIFT_PACKAGE
+  @implementation @_cdecl("flowrt_step_level2")
+  public func flowrt_step_level2(
+    _ call: UnsafePointer<flowrt_call>!, _ step: UnsafePointer<flowrt_step_plan>!, _ rows: Int,
+    _ contextTile: UnsafePointer<Float>!, _ forward: Bool
+  ) {
+    Sweep(call: call.pointee, rows: rows, contextTile: contextTile).run(step.pointee, forward: forward)
+  }
+#else
+  @implementation @_cdecl("flowrt_step_level1")
+  public func flowrt_step_level1(
+    _ call: UnsafePointer<flowrt_call>!, _ step: UnsafePointer<flowrt_step_plan>!, _ rows: Int,
+    _ contextTile: UnsafePointer<Float>!, _ forward: Bool
+  ) {
+    Sweep(call: call.pointee, rows: rows, contextTile: contextTile).run(step.pointee, forward: forward)
+  }
+#endif

@@ -102,7 +102,7 @@ private let vectorBytes = 4 &* RowVector.scalarCount
 /// Adds `count` source units to `units` (1 ... 16) accumulators of one panel.
 ///
 /// - acc: rows floats for each unit; weights: line k, already at the first unit's lane; source: rows floats for each k.
-func accumulateTile(
+@inline(never) func accumulateTile(
   _ acc: UnsafeMutablePointer<Float>, _ weights: UnsafePointer<Float>, _ source: UnsafePointer<Float>,
   rows: Int, units: Int, count: Int
 ) {

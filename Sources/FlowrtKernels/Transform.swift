@@ -1,12 +1,13 @@
 // Runs a step's transformer over ranks, in both tile shapes.
 //
-// Many rows: rank after rank, 16 rows at a time. One row: 16 ranks at a time; parameters lie as t, a, t, a, ...
+// Many rows: rank after rank, 16 rows at a time. One row: 16 ranks at a time. The P parameters of a rank are neighbours, so a
+// single row's lie as t, a, t, a, ...; more than two of them are first brought into columns, as if the ranks were rows.
 
 import FlowrtShim
 
 struct Transform {
   let rows: Int
-  let affine: Affine
+  let transformer: Transformer
   let passthrough: Int
   /// The read side, by rank.
   let read: UnsafeMutablePointer<Float>
@@ -16,10 +17,15 @@ struct Transform {
   let otherIndex: UnsafePointer<UInt32>
   let logScale: UnsafeMutablePointer<Float>
   let logSum: UnsafeMutablePointer<Float>
+  /// 16 floats for each parameter of a rank; a single row's only.
+  let columns: UnsafeMutablePointer<Float>
   /// Whether the log-determinant takes log s as it is or negated.
   let addsLogScale: Bool
+  /// What picks the components of a mixture, where one is drawn from.
+  let choices: Choices?
   /// Output layer, by rank from `passthrough` on.
-  let parameters: UnsafePointer<Float>
+  let parameters: UnsafeMutablePointer<Float>
+  let parameterCount: Int
 
   /// Ranks first ..< end: the other side from the read side (`fromRead`), or back.
   func run(_ first: Int, _ end: Int, fromRead: Bool) {
@@ -27,24 +33,30 @@ struct Transform {
   }
 
   private func runTile(_ first: Int, _ end: Int, fromRead: Bool) {
-    let parameterCount = affine.isAdditive ? 1 : 2
     let sums = LogSum(logSum, rows: rows)
     for rank in first..<end {
       let r = read + rank &* rows
       let q = state + Int(otherIndex[rank]) &* rows
       let (known, unknown) = fromRead ? (r, q) : (q, r)
-      let t = parameters + (rank &- passthrough) &* parameterCount &* rows
-      var row = 0
-      while row < rows {
-        if rank < passthrough {
-          unknown.store(known.lanes(row), row)
-        } else {
-          let a = affine.isAdditive ? Lanes() : t.lanes(rows &+ row)
-          let (value, logS) = affine.apply(t.lanes(row), a, known.lanes(row), fromRead: fromRead)
-          unknown.store(value, row)
-          if !affine.isAdditive { sums.add(addsLogScale ? logS : -logS, first: row) }
+      if rank < passthrough {
+        for row in stride(from: 0, to: rows, by: 16) { unknown.store(known.lanes(row), row) }
+        continue
+      }
+      let p = parameters + (rank &- passthrough) &* parameterCount &* rows
+      for row in stride(from: 0, to: rows, by: 16) {
+        let value: Lanes
+        let logS: Lanes
+        switch transformer {
+        case .affine(let affine):
+          (value, logS) = affine.apply(p.lanes(row), p.lanes(rows &+ row), known.lanes(row), fromRead: fromRead)
+        case .additive:
+          unknown.store(additive(p.lanes(row), known.lanes(row), fromRead), row)
+          continue
+        default:
+          (value, logS) = applyColumns(p + row, stride: rows, known.lanes(row), rank, row, 1, fromRead: fromRead)
         }
-        row &+= 16
+        unknown.store(value, row)
+        sums.addInline(addsLogScale ? logS : -logS, first: row)
       }
     }
   }
@@ -58,27 +70,85 @@ struct Transform {
     }
     // A vector may reach past the last rank: into ranks that are written later, or into padding.
     while rank < end {
-      let t: Lanes
-      let a: Lanes
-      if affine.isAdditive {
-        (t, a) = (parameters.lanes(rank &- passthrough), Lanes())
-      } else {
-        let low = parameters.lanes((rank &- passthrough) &* 2)
-        let high = parameters.lanes((rank &- passthrough) &* 2 &+ 16)
-        t = Lanes(lowHalf: low.evenHalf, highHalf: high.evenHalf)
-        a = Lanes(lowHalf: low.oddHalf, highHalf: high.oddHalf)
+      let value: Lanes
+      let logS: Lanes
+      let p = parameters + (rank &- passthrough) &* parameterCount
+      switch transformer {
+      case .affine(let affine):
+        let (low, high) = (p.lanes(0), p.lanes(16))
+        let t = Lanes(lowHalf: low.evenHalf, highHalf: high.evenHalf)
+        let a = Lanes(lowHalf: low.oddHalf, highHalf: high.oddHalf)
+        (value, logS) = affine.apply(t, a, known.lanes(rank), fromRead: fromRead)
+      case .additive:
+        (value, logS) = (additive(p.lanes(0), known.lanes(rank), fromRead), Lanes())
+      default:
+        makeColumns(p, end &- rank)
+        (value, logS) = applyColumns(
+          columns, stride: 16, known.lanes(rank), rank, 0, min(16, end &- rank), fromRead: fromRead)
       }
-      let (value, logS) = affine.apply(t, a, known.lanes(rank), fromRead: fromRead)
       unknown.store(value, rank)
-      if !affine.isAdditive { logScale.store(addsLogScale ? logS : -logS, rank) }
+      logScale.store(addsLogScale ? logS : -logS, rank)
       rank &+= 16
+    }
+  }
+
+  /// A transformer with many parameters, which lie `stride` floats apart: for one rank and the rows from `row` on, or for `ranks`
+  /// ranks of a single row.
+  private func applyColumns(
+    _ p: UnsafeMutablePointer<Float>, stride: Int, _ known: Lanes, _ rank: Int, _ row: Int, _ ranks: Int, fromRead: Bool
+  ) -> (value: Lanes, logS: Lanes) {
+    if case .spline(let spline) = transformer {
+      return spline.apply(p, stride: stride, known, fromRead: fromRead)
+    }
+    #if !FLOWRT_LEVEL_3  // bases are evaluated by level 2 there
+      if case .mixture(let mixture) = transformer {
+        var z = known
+        if let choices, !fromRead {
+          let isRow = rows == 1
+          let choice = isRow ? choices.ofCoordinates(otherIndex + rank, ranks) : choices.ofRows(row, otherIndex[rank])
+          z = mixture.draw(p, stride: stride, choice: choice, noise: known)
+        }
+        return (z, mixture.logDensity(p, stride: stride, z))
+      }
+    #endif
+    return (known, Lanes())
+  }
+
+  @inline(__always) private func additive(_ t: Lanes, _ known: Lanes, _ fromRead: Bool) -> Lanes {
+    fromRead ? known + t : known - t
+  }
+
+  /// columns[j][lane] = parameter j of the rank `lane` ranks after the one whose parameters are at p. Of `count` ranks the last
+  /// one fills the lanes that are left.
+  private func makeColumns(_ p: UnsafeMutablePointer<Float>, _ count: Int) {
+    for lane in 0..<16 {
+      let from = p + min(lane, count &- 1) &* parameterCount
+      for j in 0..<parameterCount { columns[j &* 16 &+ lane] = from[j] }
     }
   }
 
   /// A single row's terms, in the order in which a tile adds them.
   func sumLogScales(_ first: Int, _ end: Int) {
-    if affine.isAdditive { return }
+    if case .additive = transformer { return }
     let sum = LogSum(logSum, rows: 1)
     for rank in first..<end { sum.add(logScale[rank]) }
+  }
+}
+
+/// The numbers in (0, 1) that pick components for the draws index, index + 1, ... (docs/SAMPLING.md).
+struct Choices {
+  let noise: Noise
+  let index: UInt64
+
+  /// For 16 rows of a tile from `row` on, and one coordinate.
+  func ofRows(_ row: Int, _ coordinate: UInt32) -> Lanes {
+    noise.choices(index: index &+ UInt64(truncatingIfNeeded: row), number: coordinate)
+  }
+
+  /// For a single row, and up to 16 coordinates.
+  func ofCoordinates(_ coordinates: UnsafePointer<UInt32>, _ count: Int) -> Lanes {
+    var numbers = Words()
+    for lane in 0..<16 { numbers[lane] = coordinates[min(lane, count &- 1)] }
+    return noise.choices(index: index, numbers: numbers)
   }
 }

@@ -1,4 +1,4 @@
-// The elementwise maps between the read side r and the other side q (docs/FORMAT.md section 5).
+// The elementwise maps between the read side r and the other side q (docs/FORMAT.md section 5). The spline is in Spline.swift.
 //
 //   form 0   q = s r + t          Papamakarios et al. 2017 (MAF), Kingma et al. 2016 (IAF, eq. 9)
 //   form 1   q = s (r - t)
@@ -8,11 +8,6 @@
 
 import FlowrtShim
 
-/// Codes of the file.
-enum Transformer: UInt16 {
-  case affine = 1, additive, spline
-}
-
 enum AffineForm: UInt16 {
   case scaleThenShift, shiftThenScale, gated
 }
@@ -21,32 +16,52 @@ enum ScaleFunction: UInt16 {
   case exp, clampedExp, softplus, clampedSoftplus, sigmoid, softClippedExp, tanhExp, atanExp
 }
 
+/// What the parameters of a rank are for.
+enum Transformer {
+  case affine(Affine)
+  /// q = r + t
+  case additive
+  case spline(Spline)
+  /// The density of r, or a draw of it from the noise q: the base density that has a conditioner of its own.
+  case mixture(Mixture)
+
+  init(_ record: flowrt_step_record) {
+    switch record.transformer {
+    case 1: self = .affine(Affine(record))
+    case 2: self = .additive
+    default: self = .spline(Spline(record))
+    }
+  }
+}
+
 /// An affine transformer with its constants at hand.
 struct Affine {
   let form: AffineForm
   let scaleFunction: ScaleFunction
-  let isAdditive: Bool
   let p0, p1, p2: Float
 
   init(_ record: flowrt_step_record) {
     form = AffineForm(rawValue: record.form).unsafelyUnwrapped
     scaleFunction = ScaleFunction(rawValue: record.scale).unsafelyUnwrapped
-    isAdditive = record.transformer == Transformer.additive.rawValue
     (p0, p1, p2) = (record.p.0, record.p.1, record.p.2)
   }
 
+  /// s = softplus(a) + p0, the most frequent one after exp.
+  @inline(__always) private func softplusScale(_ a: Lanes) -> (s: Lanes, logS: Lanes) {
+    let s = inlinedSoftplus(a) + p0
+    let logS = inlinedLog(s)
+    // softplus(a) -> e^a, which may underflow; its logarithm does not.
+    return (s, p0 == 0 ? ifLess(a, -16, a, logS) : logS)
+  }
+
   /// s(a) and log s(a).
-  @inline(__always) func scale(_ a: Lanes) -> (s: Lanes, logS: Lanes) {
+  @inline(never) func scale(_ a: Lanes) -> (s: Lanes, logS: Lanes) {
     switch scaleFunction {
     case .exp: return (exp(a), a)
     case .clampedExp:
       let c = atMost(p1, atLeast(p0, a))
       return (exp(c), c)
-    case .softplus:
-      let s = softplus(a) + p0
-      let logS = log(s)
-      // softplus(a) -> e^a, which may underflow; its logarithm does not.
-      return (s, p0 == 0 ? ifLess(a, -16, a, logS) : logS)
+    case .softplus: return softplusScale(a)
     case .clampedSoftplus:
       let s = atMost(p2, atLeast(p1, softplus(a) + p0))
       return (s, log(s))
@@ -67,8 +82,8 @@ struct Affine {
 
   /// The unknown side from the known one, and log s = log|dq/dr|. `fromRead`: r is known.
   @inline(never) func apply(_ t: Lanes, _ a: Lanes, _ known: Lanes, fromRead: Bool) -> (value: Lanes, logS: Lanes) {
-    if isAdditive { return (fromRead ? known + t : known - t, Lanes()) }
-    let (s, logS) = scale(a)
+    let (s, logS) =
+      scaleFunction == .exp ? (inlinedExp(a), a) : scaleFunction == .softplus ? softplusScale(a) : scale(a)
     switch form {
     case .scaleThenShift: return (fromRead ? fma(s, known, t) : (known - t) / s, logS)
     case .shiftThenScale: return (fromRead ? s * (known - t) : known / s + t, logS)

@@ -110,11 +110,11 @@ static const edit edits[] = {
     {"reserved byte of a step", FLOWRT_ERR_MALFORMED, 0, 63, 1, 1},
 
     {"a step where its layer should be", FLOWRT_ERR_MALFORMED, 1, 0, 2, 3},
-    {"unknown activation", FLOWRT_ERR_FEATURE, 1, 2, 2, 12},
+    {"unknown activation", FLOWRT_ERR_FEATURE, 1, 2, 2, 13},
     {"a layer of no units", FLOWRT_ERR_MALFORMED, 1, 4, 4, 0},
     {"a layer of too many units", FLOWRT_ERR_LIMIT, 1, 4, 4, 1048577},
     {"source that is not an earlier layer", FLOWRT_ERR_MALFORMED, 1, 8, 2, 2},
-    {"context that is a layer, which this version does not execute", FLOWRT_ERR_FEATURE, 2, 10, 2, 2},
+    {"context that is a layer that reads", FLOWRT_ERR_MALFORMED, 2, 10, 2, 2},
     {"gate that is not a layer", FLOWRT_ERR_MALFORMED, 2, 12, 2, 1},
     {"gate that is not an earlier layer", FLOWRT_ERR_MALFORMED, 2, 12, 2, 3},
     {"add that is not a layer", FLOWRT_ERR_MALFORMED, 2, 16, 2, 1},

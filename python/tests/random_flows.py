@@ -9,7 +9,6 @@ from flowrt.format.codes import Activation, Form, Function, Reads, Scale
 
 SMOOTH = [Activation.TANH, Activation.SILU, Activation.GELU, Activation.SIGMOID, Activation.SOFTPLUS]
 ACTIVATIONS = [kind for kind in Activation if kind != Activation.LAYER_NORM]
-EXECUTED = [kind for kind in ACTIVATIONS if kind != Activation.SINE]
 SCALES = {
     Scale.EXP: (),
     Scale.EXP_CLAMPED: (-1.0, 0.75),
@@ -22,11 +21,10 @@ SCALES = {
 }
 
 
-def network(rng, dim, context_dim, outputs, rank, executed=False):
+def network(rng, dim, context_dim, outputs, rank):
     """Layers with `outputs` rows for each coordinate that has a rank; `rank` (dim,) is -1 for coordinates left alone.
 
-    Every hidden unit has a level: it may depend on ranks below it. With `executed`, only what libflowrt executes is
-    used.
+    Every hidden unit has a level: it may depend on ranks below it.
     """
     ranked = int(rank.max()) + 1
     layers: list[ir.Layer] = []
@@ -36,7 +34,7 @@ def network(rng, dim, context_dim, outputs, rank, executed=False):
         if rng.random() < 0.3:
             width = int(rng.integers(1, 24))
         level = rng.integers(0, ranked, size=width)
-        layer = ir.Layer(rng.normal(size=width), **_activation(rng, executed))
+        layer = ir.Layer(rng.normal(size=width), **_activation(rng))
         if context_dim and rng.random() < 0.6:
             layer.context_weight = rng.normal(size=(width, context_dim)) / context_dim
         fitting = [j for j in range(i) if layers[j].width == width]
@@ -53,7 +51,7 @@ def network(rng, dim, context_dim, outputs, rank, executed=False):
             _connect(rng, layer, mask)
         else:
             alone = [j for j in range(i) if is_context_alone(layers, j)]
-            if alone and context_dim and not executed and rng.random() < 0.5:
+            if alone and context_dim and rng.random() < 0.5:
                 layer.context_source = int(rng.choice(alone))
                 layer.context_weight = rng.normal(size=(width, layers[layer.context_source].width)) * 0.3
         layers.append(layer)
@@ -75,8 +73,8 @@ def is_context_alone(layers, i):
     return all(r != ir.READ and is_context_alone(layers, r) for r in references)
 
 
-def _activation(rng, executed):
-    kind = rng.choice(EXECUTED if executed else ACTIVATIONS)
+def _activation(rng):
+    kind = rng.choice(ACTIVATIONS)
     return {"activation": Activation(kind), "a": 0.5 if kind in (Activation.ELU, Activation.LEAKY_RELU) else 0.0}
 
 
@@ -86,7 +84,7 @@ def _connect(rng, layer, mask, gain=1.0):
     layer.weight = gain * rng.normal(size=mask.shape) / np.sqrt(max(1, mask.shape[1]))
 
 
-def autoregressive(rng, dim, context_dim, executed=False):
+def autoregressive(rng, dim, context_dim):
     """A step with a random order, transformer and read side; sometimes a coupling."""
     rank = rng.permutation(dim)
     transformed = None
@@ -94,19 +92,19 @@ def autoregressive(rng, dim, context_dim, executed=False):
         untouched = int(rng.integers(1, dim))
         rank = np.where(rank < untouched, -1, rank - untouched)
         transformed = np.flatnonzero(rank >= 0)
-    transformer = transformer_of(rng, executed)
+    transformer = transformer_of(rng)
     outputs = 2 if isinstance(transformer, ir.Affine) else 1
     if isinstance(transformer, ir.Spline):
         outputs = 3 * transformer.bins + {0: -1, 1: 1, 2: 0}[transformer.form >> 4 & 3]
-    layers = network(rng, dim, context_dim, outputs, rank, executed)
+    layers = network(rng, dim, context_dim, outputs, rank)
     return ir.Autoregressive(layers, transformer, Reads(int(rng.integers(2))), transformed)
 
 
-def transformer_of(rng, executed=False):
+def transformer_of(rng):
     pick = rng.random()
     if pick < 0.15:
         return ir.Additive()
-    if pick < 0.4 and not executed:
+    if pick < 0.4:
         return spline(rng)
     form = Form(int(rng.integers(3)))
     if form == Form.GATED:
@@ -124,13 +122,13 @@ def spline(rng):
     return ir.Spline(int(rng.integers(2, 6)), form, (*p, 1.0 if ends == 0 else 0.0))
 
 
-def steps(rng, dim, context_dim, executed=False):
+def steps(rng, dim, context_dim):
     """Up to five steps of any kind."""
-    kinds = ["autoregressive", "autoregressive", "diagonal", "permutation", "linear"] + ([] if executed else ["leaky"])
+    kinds = ["autoregressive", "autoregressive", "diagonal", "permutation", "linear", "leaky"]
     result = []
     for kind in rng.choice(kinds, size=int(rng.integers(1, 6))):
         if kind == "autoregressive":
-            result.append(autoregressive(rng, dim, context_dim, executed))
+            result.append(autoregressive(rng, dim, context_dim))
         elif kind == "diagonal":
             signs = rng.choice([-1.0, 1.0], size=dim)
             result.append(ir.Diagonal(signs * rng.uniform(0.5, 2.0, dim), rng.normal(size=dim)))
@@ -145,8 +143,8 @@ def steps(rng, dim, context_dim, executed=False):
     return result
 
 
-def flow(seed, dim, context_dim, executed=False):
-    """A random flow; with `executed` one that libflowrt must open."""
+def flow(seed, dim, context_dim):
+    """A random flow."""
     rng = np.random.default_rng(seed)
     encoder = None
     inner = context_dim
@@ -157,13 +155,13 @@ def flow(seed, dim, context_dim, executed=False):
             ir.Layer(np.zeros(7), add=[ir.Add(0)], activation=Activation.LAYER_NORM, a=1e-5),
             ir.Layer(rng.normal(size=inner), rng.normal(size=(inner, 7)) * 0.3, source=1),
         ]
-    result = ir.Flow(dim, context_dim, steps(rng, dim, inner, executed), encoder=encoder)
-    result.base = base(rng, dim, inner, executed)
+    result = ir.Flow(dim, context_dim, steps(rng, dim, inner), encoder=encoder)
+    result.base = base(rng, dim, inner)
     return result
 
 
-def base(rng, dim, context_dim, executed=False):
-    kind = int(rng.integers(2 if executed else 6))
+def base(rng, dim, context_dim):
+    kind = int(rng.integers(6))
     if kind == 1:
         return ir.DiagonalNormal(rng.normal(size=dim), rng.uniform(0.5, 2, dim))
     if kind == 2:

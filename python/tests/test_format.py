@@ -41,7 +41,7 @@ def small() -> bytes:
     rng = np.random.default_rng(0)
     steps = []
     for _ in range(2):
-        layers = network(rng, 3, 2, 2, rng.permutation(3), executed=True)
+        layers = network(rng, 3, 2, 2, rng.permutation(3))
         steps += [
             ir.Autoregressive(layers, ir.Affine(Scale.SOFTPLUS, (0.125,))),
             ir.Diagonal(np.full(3, 2.0), np.ones(3)),

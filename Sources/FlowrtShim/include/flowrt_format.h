@@ -26,6 +26,8 @@ enum {
     FLOWRT_RECORD_BASE = 8
 };
 
+enum { FLOWRT_TRANSFORMER_AFFINE = 1, FLOWRT_TRANSFORMER_ADDITIVE = 2, FLOWRT_TRANSFORMER_SPLINE = 3 };
+
 /* Autoregressive steps, encoders and bases; the fields that a kind does not have are zero. */
 typedef struct flowrt_step_record {
     uint16_t kind;
@@ -55,6 +57,20 @@ typedef struct flowrt_constant_record {
     double log_det;
     uint8_t reserved[48];
 } flowrt_constant_record;
+
+/* Parameters of each rank: the factor between ranks and output rows (docs/FORMAT.md section 5). */
+static inline uint32_t flowrt_transformer_parameters(uint16_t transformer, uint16_t form, uint32_t bins) {
+    switch (transformer) {
+    case FLOWRT_TRANSFORMER_AFFINE: return 2;
+    case FLOWRT_TRANSFORMER_ADDITIVE: return 1;
+    default: break;
+    }
+    switch ((form >> 4) & 3) { /* which derivatives there are */
+    case 0: return 3 * bins - 1;
+    case 1: return 3 * bins + 1;
+    default: return 3 * bins;
+    }
+}
 
 _Static_assert(sizeof(flowrt_file_header) == 64 && sizeof(flowrt_step_record) == 64, "64-byte records");
 _Static_assert(sizeof(flowrt_layer_record) == 64 && sizeof(flowrt_constant_record) == 64, "64-byte records");

@@ -4,6 +4,8 @@
 #define FLOWRT_KERNELS_H
 
 #include "flowrt_format.h"
+#include <stdbool.h>
+#include <stddef.h>
 
 /* What flowrt_model holds: the facts that flowrt_model_open proved about the bytes. Trusted; the header of the file is
  * not read again. Sizes in floats unless named otherwise. */
@@ -27,7 +29,8 @@ typedef struct flowrt_view {
     uint32_t layer_count;
     uint32_t format_version;
     uint32_t level;
-    uint32_t reserved[35];
+    uint32_t rank_parameters; /* parameters of one rank, where most */
+    uint32_t reserved[34];
 } flowrt_view;
 
 _Static_assert(sizeof(flowrt_view) == 256, "flowrt_view must fill flowrt_model");
@@ -51,6 +54,7 @@ typedef struct flowrt_layer_plan {
     uint32_t values; /* offset of its values in the activations; of a context-only layer's in the prologue */
     int32_t source;  /* a layer of the same step, FLOWRT_NO_LAYER or FLOWRT_READ_SIDE */
     int32_t gate, add[3];
+    int32_t context_source; /* the layer that context_weights multiply; FLOWRT_NO_LAYER: the context */
     float a;
     uint16_t activation;
     uint8_t context_only;    /* its values depend on the context alone */
@@ -66,9 +70,10 @@ enum { FLOWRT_NO_LAYER = -1, FLOWRT_READ_SIDE = -2 };
 
 typedef struct flowrt_step_plan {
     const flowrt_step_record *record;
-    const uint32_t *data_index, *noise_index, *stage_end; /* a permutation has its index in data_index */
-    const float *factor, *inverse_factor; /* diagonal: scale; linear: the matrices, as panels; base: std or NULL */
-    const float *shift;                   /* base: mean or NULL */
+    const uint32_t *data_index, *noise_index, *stage_end; /* permutation: index; elementwise: function; in data_index */
+    const float *factor, *inverse_factor; /* diagonal: scale; linear: the matrices, as panels; elementwise: upper; base: std,
+                                             upper, or a mixture's normals and constants */
+    const float *shift;                   /* elementwise: lower; base: mean, lower or log weights */
     flowrt_layer_plan *layers;
 } flowrt_step_plan;
 
@@ -80,9 +85,18 @@ _Static_assert(sizeof(flowrt_step_plan) <= FLOWRT_STEP_PLAN_BYTES, "step plan");
 
 enum { FLOWRT_VERB_FORWARD, FLOWRT_VERB_INVERSE, FLOWRT_VERB_LOG_PROB, FLOWRT_VERB_SAMPLE };
 
+struct flowrt_call;
+
+/* Takes the state through one step (or, for the encoder's record, the context tile through the encoder): the part of the
+ * library that every CPU level has its own of. rows: 1, 16, 32 or 48; context_tile: the steps' context for the rows of a tile,
+ * NULL if what depends on it is in the prologue; forward: data to noise. */
+typedef void flowrt_step_function(const struct flowrt_call *call, const flowrt_step_plan *step, ptrdiff_t rows,
+                                  const float *context_tile, bool forward);
+
 /* One evaluation: validated arguments and the workspace, carved into its parts (docs/SWEEP.md, "Workspace"). */
 typedef struct flowrt_call {
     const flowrt_view *view;
+    flowrt_step_function *run_step;
     uint32_t verb;
     uint32_t tile_rows; /* 1, 16, 32 or 48: the largest tile that the workspace can hold */
     uint64_t count;
@@ -104,13 +118,16 @@ typedef struct flowrt_call {
     float *read;        /* dim x tile_rows, by rank: the side that the conditioner reads */
     float *other;       /* dim, by rank: the other side; for a single row */
     float *log_scale;   /* dim, by rank: terms of the log-determinant; for a single row */
-    float *log_sum;     /* 2 x tile_rows: running log-determinant and its rounding error */
+    float *log_sum;     /* 3 x tile_rows: running log-determinant, its rounding error, points outside the support */
+    float *columns;     /* rank_parameters x 16: a single row's parameters of 16 ranks */
     float *activations; /* activations_size x tile_rows */
 } flowrt_call;
 
-/* Runs a call; returns FLOWRT_OK or FLOWRT_ERR_NONFINITE. One for each level. */
+/* Runs a call; returns FLOWRT_OK or FLOWRT_ERR_NONFINITE. Level 3 has none of its own: it differs from level 2 in its steps,
+ * whose results have the same bits. */
 int32_t flowrt_kernels_level1(const flowrt_call *call);
 int32_t flowrt_kernels_level2(const flowrt_call *call);
-int32_t flowrt_kernels_level3(const flowrt_call *call);
+
+flowrt_step_function flowrt_step_level1, flowrt_step_level2, flowrt_step_level3;
 
 #endif

@@ -52,7 +52,7 @@ FLOWRT_INLINE flowrt_v flowrt_v_copysign(flowrt_v a, flowrt_v b) { return __buil
 FLOWRT_INLINE flowrt_v flowrt_v_if_less(flowrt_v a, flowrt_v b, flowrt_v yes, flowrt_v no) { return a < b ? yes : no; }
 FLOWRT_INLINE flowrt_v flowrt_v_if_equal(flowrt_v a, flowrt_v b, flowrt_v yes, flowrt_v no) { return a == b ? yes : no; }
 FLOWRT_INLINE flowrt_v flowrt_v_if_between(flowrt_vi a, int32_t from, int32_t to, flowrt_v yes, flowrt_v no) {
-    return (a >= from) & (a < to) ? yes : no;
+    return ((a >= from) & (a < to)) ? yes : no;
 }
 FLOWRT_INLINE flowrt_v flowrt_v_if_bit(flowrt_vi a, int32_t bit, flowrt_v yes, flowrt_v no) { return (a & bit) != 0 ? yes : no; }
 

@@ -47,7 +47,7 @@ def sample(source, n, context=None, seed=0, stream=0, index=0):
     """Draws index .. index + n - 1 of (seed, stream): x (n, D) and log p(x | context) (n,)."""
     file = read(source)
     context = _context(file, context, n)
-    z = base.from_noise(file.base, standard_normal(n, file.dim, seed, stream, index), context)
+    z = base.draw(file.base, n, file.dim, context, {"seed": seed, "stream": stream, "index": index})
     x, log_det = _inverse(file, z, context)
     return x, base.log_prob(file.base, z, context) - log_det
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..errors import Error
 from ..format.codes import BaseKind
-from . import functions
+from . import functions, noise
 from .conditioner import evaluate
 
 
@@ -37,17 +36,40 @@ def log_prob(base, z, context) -> np.ndarray:
     return np.logaddexp.reduce(weights + normals, axis=2).sum(axis=1)
 
 
-def from_noise(base, noise, context) -> np.ndarray:
-    """z (rows, D) distributed as the base, from standard normal noise (rows, D)."""
+def draw(base, n, dim, context, where) -> np.ndarray:
+    """(n, dim) draws of z, as docs/SAMPLING.md says; `where` holds seed, stream and index."""
     kind = base.base
+    if kind == BaseKind.BOX_UNIFORM:
+        lower, upper = _exact(base.lower), _exact(base.upper)
+        return lower + (upper - lower) * noise.uniform(n, dim, **where)
+    normal = noise.standard_normal(n, dim, **where)
     if kind == BaseKind.STANDARD_NORMAL:
-        return noise
+        return normal
     if kind == BaseKind.DIAGONAL_NORMAL:
-        return _exact(base.mean) + _exact(base.std) * noise
+        return _exact(base.mean) + _exact(base.std) * normal
     if kind == BaseKind.CONDITIONAL_NORMAL:
         mean, log_std = _conditional_parameters(base, context)
-        return mean + np.exp(log_std) * noise
-    raise Error(f"docs/SAMPLING.md does not say how to sample base density {int(kind)}")
+        return mean + np.exp(log_std) * normal
+    if kind == BaseKind.NORMAL_MIXTURE:
+        component = _pick(_exact(base.log_weight), noise.choices(n, 1, **where)[:, 0])
+        return _exact(base.mean)[component] + _exact(base.std)[component] * normal
+    z = np.zeros((n, dim))
+    choices = noise.choices(n, dim, **where)
+    rows = np.arange(n)
+    for rank in range(dim):  # each depends on those before it alone
+        i = base.index[rank]
+        parameters = evaluate(base.layers, context, z[:, base.index]).reshape(n, dim, 3, base.components)[:, rank]
+        component = _pick(parameters[:, 0], choices[:, i])
+        std = np.exp(functions.log_scale(base.scale, parameters[rows, 2, component], base.p))
+        z[:, i] = parameters[rows, 1, component] + std * normal[:, i]
+    return z
+
+
+def _pick(logits, choice) -> np.ndarray:
+    """(n,) components: the last whose cumulative weight before it is at most `choice` (n,). `logits` (K,) or (n, K)."""
+    weights = np.atleast_2d(np.exp(_log_softmax(logits)))
+    before = np.cumsum(weights, axis=1) - weights
+    return np.maximum(np.sum(before <= choice[:, None], axis=1) - 1, 0)
 
 
 def _conditional_parameters(base, context):

@@ -1,0 +1,142 @@
+// Elementwise steps: a function of its own for each coordinate (docs/FORMAT.md section 2.4).
+//
+// The functions come in pairs of inverses, so there is one map for both directions: the inverse of a function is the forward
+// map of its partner. log|dw/dv| comes from the intermediates, not from the derivative.
+
+import FlowrtShim
+
+/// Codes of the file.
+enum ElementwiseFunction: UInt32 {
+  case identity, logit, logAbove, logBelow, sigmoid, expAbove, atanh, tanh, leaky, leakyInverse, softsign,
+    softsignInverse, probit, normalCdf
+  /// The inverse of `logBelow`; not in a file.
+  case expBelow
+
+  var inverse: ElementwiseFunction {
+    switch self {
+    case .identity: return .identity
+    case .logit: return .sigmoid
+    case .sigmoid: return .logit
+    case .logAbove: return .expAbove
+    case .expAbove: return .logAbove
+    case .logBelow: return .expBelow
+    case .expBelow: return .logBelow
+    case .atanh: return .tanh
+    case .tanh: return .atanh
+    case .leaky: return .leakyInverse
+    case .leakyInverse: return .leaky
+    case .softsign: return .softsignInverse
+    case .softsignInverse: return .softsign
+    case .probit: return .normalCdf
+    case .normalCdf: return .probit
+    }
+  }
+
+  /// w and log|dw/dv|. NaN or infinite where v is not inside the domain.
+  @inline(never) func apply(_ v: Lanes, _ a: Lanes, _ b: Lanes) -> (w: Lanes, logSlope: Lanes) {
+    let width = b - a
+    let logWidth = usesInterval ? log(width) : Lanes()
+    let size = magnitude(v)
+    switch self {
+    case .identity: return (v, Lanes())
+    case .logit:
+      let (low, high) = (log(v - a), log(b - v))
+      return (low - high, logWidth - (low + high))
+    case .sigmoid:
+      // log(sigmoid(v) sigmoid(-v)) = -|v| - 2 log(1 + e^-|v|)
+      return (fma(width, FlowrtKernels.sigmoid(v), a), fma(softplus(-size), -2, logWidth - size))
+    case .logAbove, .logBelow:
+      let w = log(self == .logAbove ? v - a : a - v)
+      return (w, -w)
+    case .expAbove, .expBelow:
+      let e = exp(v)
+      return (self == .expAbove ? a + e : a - e, v)
+    case .atanh:
+      let ratio = (size + size) / (1 - size)
+      let w = 0.5 * ifMore(ratio, 1, log(1 + ratio), log1pOfUnit(atMost(1, ratio)))
+      return (copySign(ifLess(size, 1, w, log(1 - size)), v), -(log(1 + v) + log(1 - v)))
+    case .tanh:
+      // log(1 - tanh^2 v) = 2 (log 2 - |v| - log(1 + e^-2|v|))
+      return (FlowrtKernels.tanh(v), -2 * (softplus(-2 * size) + (size - 0.693_147_2)))
+    case .leaky, .leakyInverse:
+      let slope = self == .leaky ? a : 1 / a
+      return (ifLess(v, 0, slope * v, v), ifLess(v, 0, log(slope), Lanes()))
+    case .softsign, .softsignInverse:
+      let part = size / a
+      let d = self == .softsign ? 1 + part : 1 - part
+      return (v / d, -2 * log(d))
+    case .probit:
+      let w = FlowrtKernels.probit((v - a) / width, complement: (b - v) / width)
+      return (w, fma(w * w, 0.5, Float(-logNormalizer) - logWidth))
+    case .normalCdf:
+      return (fma(width, 0.5 * (1 + erf(v * 0.707_106_78)), a), logWidth + fma(v * v, -0.5, Float(logNormalizer)))
+    }
+  }
+
+  private var usesInterval: Bool {
+    switch self {
+    case .logit, .sigmoid, .probit, .normalCdf: return true
+    default: return false
+    }
+  }
+
+  /// 1 for points that are not inside the domain, 0 for all others (and for NaN).
+  @inline(never) func outside(_ v: Lanes, _ a: Lanes, _ b: Lanes) -> Lanes {
+    let all = Lanes(repeating: .infinity)
+    let (low, high): (Lanes, Lanes)
+    switch self {
+    case .logit, .probit: (low, high) = (a, b)
+    case .logAbove: (low, high) = (a, all)
+    case .logBelow: (low, high) = (-all, a)
+    case .atanh: (low, high) = (Lanes(repeating: -1), Lanes(repeating: 1))
+    case .softsignInverse: (low, high) = (-a, a)
+    default: return Lanes()
+    }
+    let one = Lanes(repeating: 1)
+    let below = flowrt_v_if_less(low, v, Lanes(), one)
+    let beyond = flowrt_v_if_less(v, high, below, one)
+    return flowrt_v_if_equal(v, v, beyond, Lanes())
+  }
+}
+
+extension Sweep {
+  /// w[i] = f_i(v[i]), or back.
+  func elementwise(_ step: flowrt_step_plan, forward: Bool) {
+    let (lower, upper, codes) = (step.shift!, step.factor!, step.data_index!)
+    let sums = LogSum(call.log_sum, rows: rows)
+    @inline(__always) func function(_ i: Int) -> ElementwiseFunction {
+      let f = ElementwiseFunction(rawValue: codes[i]).unsafelyUnwrapped
+      return forward ? f : f.inverse
+    }
+    // Many rows: coordinate after coordinate. One row: 16 coordinates in lanes, once for each run of equal functions among them.
+    var first = 0
+    while first < dim {
+      let f = function(first)
+      var end = first &+ 1
+      if rows == 1 { while end < dim && end & 15 != 0 && codes[end] == codes[first] { end &+= 1 } }
+      let at = first & ~15
+      let a = rows == 1 ? lower.lanes(at) : Lanes(repeating: lower[first])
+      let b = rows == 1 ? upper.lanes(at) : Lanes(repeating: upper[first])
+      for row in stride(from: 0, to: rows, by: 16) {
+        let index = rows == 1 ? at : first &* rows &+ row
+        let v = state.lanes(index)
+        let (w, logSlope) = f.apply(v, a, b)
+        let isOutside = forward ? f.outside(v, a, b) : Lanes()
+        if rows > 1 {
+          state.store(w, index)
+          sums.add(logSlope, first: row)
+          sums.exclude(isOutside, first: row)
+          continue
+        }
+        state.store(w, index, in: first, end)
+        call.log_scale.store(logSlope, at)
+        call.other.store(isOutside, at)
+        for i in first..<end {
+          sums.add(call.log_scale[i])
+          sums.exclude(Lanes(repeating: call.other[i]), first: 0)
+        }
+      }
+      first = end
+    }
+  }
+}

@@ -1,0 +1,75 @@
+// A mixture of K normals whose parameters come from the network (MADE with mixture conditionals: Papamakarios et al. 2017,
+// "MADE MoG"; docs/FORMAT.md section 2.7, base 5).
+//
+//     log p(z) = log sum_c pi_c N(z; m_c, s_c)
+//
+// Outputs of a rank: K logits, K means, K raw scales.
+
+import FlowrtShim
+
+/// -log(2 pi) / 2
+let logNormalizer: Double = -0.918_938_533_204_672_7
+
+/// log of a sum of exponentials whose terms come one by one, scaled by the largest so far.
+struct LogSumExp {
+  private var largest = Lanes(repeating: -.infinity)
+  private var sum = Lanes()
+
+  /// One exponential a term: of the larger and the smaller, one is e^0.
+  @inline(__always) mutating func add(_ term: Lanes) {
+    // The first term replaces -infinity, whose sum is 0; e^-infinity is 0 too.
+    let e = exp(-magnitude(term - largest))
+    sum = flowrt_v_if_less(largest, term, fma(sum, e, 1), sum + e)
+    largest = flowrt_v_max(largest, term)
+  }
+
+  var total: Lanes { largest + log(sum) }
+}
+
+struct Mixture {
+  private let components: Int
+  private let affine: Affine
+
+  init(_ record: flowrt_step_record) {
+    components = Int(record.bins)
+    affine = Affine(record)
+  }
+
+  /// log p(z). `p`: the raw parameters, each 16 values, `stride` floats apart.
+  @inline(never) func logDensity(_ p: UnsafeMutablePointer<Float>, stride: Int, _ z: Lanes) -> Lanes {
+    var weights = LogSumExp()
+    var joint = LogSumExp()
+    for c in 0..<components {
+      let (logit, mean, scale, logScale) = parameters(p, stride: stride, c)
+      let standardized = (z - mean) / scale
+      weights.add(logit)
+      joint.add(fma(standardized * standardized, -0.5, logit - logScale))
+    }
+    return joint.total - weights.total + Float(logNormalizer)
+  }
+
+  /// A draw: `choice`, uniform in (0, 1), picks the component, `noise` is standard normal.
+  @inline(never) func draw(_ p: UnsafeMutablePointer<Float>, stride: Int, choice: Lanes, noise: Lanes) -> Lanes {
+    var largest = Lanes(repeating: -.infinity)
+    for c in 0..<components { largest = flowrt_v_max(largest, p.lanes(c &* stride)) }
+    var sum = Lanes()
+    for c in 0..<components { sum = sum + exp(p.lanes(c &* stride) - largest) }
+    let target = choice * sum
+    var (mean, raw) = (Lanes(), Lanes())
+    var before = Lanes()
+    for c in 0..<components {
+      // The last component that begins at or below the target.
+      mean = flowrt_v_if_less(target, before, mean, p.lanes((components &+ c) &* stride))
+      raw = flowrt_v_if_less(target, before, raw, p.lanes((2 &* components &+ c) &* stride))
+      before = before + exp(p.lanes(c &* stride) - largest)
+    }
+    return fma(affine.scale(raw).s, noise, mean)
+  }
+
+  @inline(__always) private func parameters(
+    _ p: UnsafeMutablePointer<Float>, stride: Int, _ c: Int
+  ) -> (logit: Lanes, mean: Lanes, scale: Lanes, logScale: Lanes) {
+    let (s, logS) = affine.scale(p.lanes((2 &* components &+ c) &* stride))
+    return (p.lanes(c &* stride), p.lanes((components &+ c) &* stride), s, logS)
+  }
+}

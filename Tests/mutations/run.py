@@ -94,7 +94,7 @@ class Bench(Library):
 
     def noticed_by_python(self):
         done = self.call(
-            [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", PYTHON_TESTS],
+            [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--hypothesis-seed=0", PYTHON_TESTS],
             env=os.environ | {"FLOWRT_LIBRARY": str(self.out / "libflowrt.so")}, timeout=900, directory="python")
         if done.returncode in (0, 1):
             return f"Python {PYTHON_TESTS}" if done.returncode else None

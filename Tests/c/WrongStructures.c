@@ -131,8 +131,69 @@ static void check_structures(void) {
     flow_free(wrong);
 }
 
+/* Fields that are wrong only in a flow of a certain kind. */
+typedef struct field {
+    const char *flow, *what;
+    int expected;
+    uint32_t record, offset, size, value;
+} field;
+
+static const field fields[] = {
+    {"mixed-directions", "an epsilon that is infinite", FLOWRT_ERR_MALFORMED, 0, 24, 4, 0x7f800000},
+    {"mixed-directions", "too many layers", FLOWRT_ERR_LIMIT, 0, 12, 2, 129},
+    {"mixed-directions", "a layer behind the last record", FLOWRT_ERR_MALFORMED, 9, 12, 2, 4},
+    {"scale-exp-clamped", "bounds in the wrong order", FLOWRT_ERR_MALFORMED, 0, 24, 4, 0x3f800000},
+    {"scale-exp-soft-clipped", "a limit of zero", FLOWRT_ERR_MALFORMED, 0, 24, 4, 0},
+    {"gated", "the gated form with another scale", FLOWRT_ERR_MALFORMED, 0, 16, 4, 2},
+    {"additive", "a form of the additive transformer", FLOWRT_ERR_MALFORMED, 0, 16, 2, 1},
+    {"additive", "a scale function of the additive transformer", FLOWRT_ERR_MALFORMED, 0, 18, 2, 1},
+    {"additive", "a context that the flow does not take", FLOWRT_ERR_MALFORMED, 1, 10, 2, 1},
+    {"leaky-relu", "an activation's parameter that is infinite", FLOWRT_ERR_MALFORMED, 1, 24, 4, 0x7f800000},
+    {"encoder", "an encoder that reads the flow", FLOWRT_ERR_MALFORMED, 1, 8, 2, 1},
+    {"three-adds", "a layer that adds itself", FLOWRT_ERR_MALFORMED, 4, 14, 2, 5},
+    {"three-adds", "a layer that is its own gate", FLOWRT_ERR_MALFORMED, 4, 12, 2, 5},
+    {"three-adds", "the read side as an added layer", FLOWRT_ERR_MALFORMED, 4, 18, 2, 1},
+};
+
+static void check_fields(void) {
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+        const field *f = &fields[i];
+        flow_file wrong = flow_build(flow_case(f->flow), 1);
+        const size_t at = 64 * (1 + (size_t)f->record) + f->offset;
+        memcpy(wrong.bytes + at, &f->value, f->size);
+        expect_refusal(f->expected, wrong, 0, (int32_t)f->record, at, f->size, f->what);
+        flow_free(wrong);
+    }
+
+    flow_file wrong = flow_build(flow_case("gated"), 1);
+    set_float(wrong, 64 + 24, 0.5f);
+    expect_refusal(FLOWRT_ERR_MALFORMED, wrong, 0, 0, 64 + 16, 2, "an epsilon in the gated form");
+    flow_free(wrong);
+
+    wrong = flow_build(flow_case("encoder"), 1);
+    memset(wrong.bytes + 32, 0, 4);
+    expect_refusal(FLOWRT_ERR_MALFORMED, wrong, 0, 0, 64, 64, "an encoder without a context");
+    flow_free(wrong);
+
+    /* A line that belongs to no block. */
+    wrong = flow_build(flow_case("additive"), 1);
+    const size_t metadata = strlen("{\"flowrt\":\"test\"}"), end = wrong.size - metadata;
+    flow_file longer = {must_allocate(wrong.size + 64), wrong.size + 64};
+    memset(longer.bytes, 0, longer.size);
+    memcpy(longer.bytes, wrong.bytes, end);
+    memcpy(longer.bytes + end + 64, wrong.bytes + end, metadata);
+    const uint64_t size = longer.size;
+    memcpy(longer.bytes + 16, &size, sizeof size);
+    uint32_t record_count;
+    memcpy(&record_count, wrong.bytes + 36, sizeof record_count);
+    expect_refusal(FLOWRT_ERR_MALFORMED, longer, 0, (int32_t)record_count - 1, end, 64, "a line that belongs to nothing");
+    flow_free(longer);
+    flow_free(wrong);
+}
+
 int main(void) {
     check_blocks();
+    check_fields();
     check_degenerate_values();
     check_structures();
 }

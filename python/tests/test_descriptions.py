@@ -213,6 +213,8 @@ def test_bases(generator):
         np.log(weights[0]) + normal_density(z, mean, std), np.log(weights[1]) + normal_density(z, -mean, std)
     )
     np.testing.assert_allclose(density(mixture), expected)
+    log_weight = compiled({"dim": 3, "steps": [], "base": mixture}).base.log_weight
+    np.testing.assert_allclose(np.exp(log_weight), weights)
 
     weight, context = generator.normal(size=(6, C)), generator.normal(size=(4, C))
     base = {"kind": "conditional_normal", "layers": [{"context_weight": weight, "bias": np.arange(6) / 10}],
@@ -223,15 +225,15 @@ def test_bases(generator):
 
 
 def test_made_with_mixtures(generator):
-    """Rows as coordinate, component, (logit, mean, scale), std = softplus(raw) + 0.01."""
+    """Rows as coordinate, component, (logit, mean, scale), std = softplus(raw / 2 + 0.1) + 0.01."""
     arrays = made(generator, 3 * K)
     base = {"kind": "autoregressive_mixture", "layers": layers(), "components": K, "scale": "softplus",
-            "epsilon": 0.01, "rows": ["coordinate", "component", "parameter"],
+            "epsilon": 0.01, "gain": 0.5, "offset": 0.1, "rows": ["coordinate", "component", "parameter"],
             "parameters": ["logit", "mean", "scale"]}  # fmt: skip
     file = compiled({"dim": D, "arrays": arrays, "steps": [], "base": base})
     x = generator.normal(size=(5, D))
     logit, mean, raw = np.moveaxis(network(arrays, x).reshape(5, D, K, 3), 3, 0)
-    std = np.log1p(np.exp(raw)) + 0.01
+    std = np.log1p(np.exp(0.5 * raw + 0.1)) + 0.01
     each = logit - np.logaddexp.reduce(logit, axis=2, keepdims=True) - 0.5 * np.log(2 * np.pi) - np.log(std)
     each = each - 0.5 * ((x[:, :, None] - mean) / std) ** 2
     expected = np.logaddexp.reduce(each, axis=2).sum(axis=1)

@@ -12,12 +12,14 @@ from ..adapters.subset import reading
 from ..format.codes import Function, Reads
 from .fields import Fields
 from .networks import read_layers
-from .pytorch_flows import read_state_dict
+from .nflows import read_nflows
+from .pytorch_flows import read_pytorch_flows
 from .transformers import read_mean_and_std, read_mixture, read_transformer
+from .zuko import read_zuko
 
 _READS = {kind.name.lower(): kind for kind in Reads}
 _FUNCTIONS = {kind.name.lower(): kind for kind in Function}
-_FROM_STATE_DICT = {"pytorch-flows": read_state_dict}
+_FROM_STATE_DICT = {"pytorch-flows": read_pytorch_flows, "nflows": read_nflows, "zuko": read_zuko}
 
 
 def read(description: Mapping) -> tuple:

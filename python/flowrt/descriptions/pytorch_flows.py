@@ -25,7 +25,7 @@ _NAMES = "joiner|trunk|log_gamma|beta|running_mean|running_var|weight|bias|W"
 _WITHOUT_ARRAYS = ("Reverse", "Shuffle")
 
 
-def read_state_dict(fields: Fields) -> ir.Flow:
+def read_pytorch_flows(fields: Fields) -> ir.Flow:
     """The flow of a description with `layout`, `state_dict`, `modules` and `activation`."""
     arrays, prefix = _numbered(fields.entry("state_dict", "the arrays of the model by name"), fields)
     modules = list(fields.entry("modules", "the class of each module in order, such as MADE, BatchNormFlow, Reverse"))

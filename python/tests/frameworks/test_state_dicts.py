@@ -1,0 +1,159 @@
+"""State dicts of nflows and zuko without their code: the same file as from the live model."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+import zuko
+from cases import masked_affine, nflows_flow, nflows_maf, zuko_maf
+from generate import randomise
+from nflows import transforms as nt
+from nflows.distributions import DiagonalNormal, StandardNormal
+from nflows.flows import Flow, SimpleRealNVP
+from torch import nn
+from torch.nn import functional as F
+
+import flowrt
+from flowrt import descriptions, reference
+from flowrt.adapters import choose
+
+NFLOWS = {"layout": "nflows", "activation": "relu", "scale": "softplus", "epsilon": 1e-3}
+ZUKO = {"layout": "zuko", "activation": "relu", "slope": 1e-3}
+
+
+def same(model, options, prefix=""):
+    """The file of the state dict computes what that of the live model does. Returns the former."""
+    randomise(model, 0.5)
+    state = {prefix + name: value for name, value in model.state_dict().items()}
+    found = flowrt.compile(descriptions.read({**options, "state_dict": state})[0])
+    expected = flowrt.compile(choose(model).describe(model))
+    generator = np.random.default_rng(0)
+    context = generator.normal(size=(9, expected.context_dim)) if expected.context_dim else None
+    x = generator.normal(size=(9, expected.dim))
+    for function in (reference.forward, reference.inverse):
+        for ours, theirs in zip(function(found, x, context), function(expected, x, context)):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(
+        reference.log_prob(found, x, context), reference.log_prob(expected, x, context), rtol=1e-12, atol=1e-12
+    )
+    return found
+
+
+@pytest.mark.parametrize("prefix", ["", "net.", "posterior._neural_net."])
+@pytest.mark.parametrize("batch_norm", [False, True])
+@pytest.mark.parametrize("residual", [False, True])
+@pytest.mark.parametrize("features", [1, 2, 5])
+def test_nflows_mafs(features, residual, batch_norm, prefix):
+    options = {"use_residual_blocks": residual, "batch_norm_within_layers": batch_norm}
+    between = {"batch_norm_between_layers": True, "use_random_permutations": True}
+    same(
+        nflows_maf(features, blocks=2, activation=torch.tanh, **options, **between),
+        {**NFLOWS, "activation": "tanh"},
+        prefix,
+    )
+
+
+@pytest.mark.parametrize("residual", [False, True])
+def test_nflows_with_everything(residual):
+    layers = [
+        nt.PointwiseAffineTransform(torch.tensor([0.5, -1.0, 2.0, 0.1]), torch.tensor([0.7, 1.3, 2.0, 0.4])),
+        nt.CompositeTransform([nt.ActNorm(4), masked_affine(context=3, use_residual_blocks=residual), nt.LULinear(4)]),
+        nt.InverseTransform(masked_affine(context=3, activation=F.relu, use_residual_blocks=residual)),
+        nt.InverseTransform(nt.RandomPermutation(4)),
+        nt.InverseTransform(nt.ActNorm(4)),
+        nt.RandomPermutation(4),
+        nt.BatchNorm(4),
+    ]
+    model = Flow(nt.CompositeTransform(layers), DiagonalNormal([4]))
+    file = same(model, NFLOWS)
+    assert file.context_dim == 3 and [step.reads for step in file.steps if hasattr(step, "reads")] == [0, 1]
+
+
+def test_nflows_epsilon_scale_and_activation():
+    layer = masked_affine(activation=nn.ELU(0.5))
+    layer._epsilon = 0.1
+    same(nflows_flow(layer), {**NFLOWS, "epsilon": 0.1, "activation": nn.ELU(0.5)})
+    description = {**NFLOWS, "scale": "sigmoid", "state_dict": nflows_flow(masked_affine()).state_dict()}
+    (step,) = descriptions.read(description)[0].steps
+    (softplus,) = descriptions.read({**description, "scale": "softplus"})[0].steps
+    np.testing.assert_allclose(step.layers[-1].bias - softplus.layers[-1].bias, [0, 2] * 4)
+
+
+def test_a_single_layer_and_saving(tmp_path):
+    model = Flow(masked_affine(), StandardNormal([4]))
+    same(model, NFLOWS)
+    x = torch.randn(5, 4)
+    expected = {"x": x, "log_prob": model.eval().log_prob(x)}
+    flowrt.save(tmp_path / "flow.flw", {**NFLOWS, "state_dict": model.state_dict(), "expected": expected})
+    with pytest.raises(flowrt.ExportError, match="its log_prob differs"):
+        wrong = {**NFLOWS, "activation": "tanh", "state_dict": model.state_dict(), "expected": expected}
+        flowrt.save(tmp_path / "flow.flw", wrong)
+
+
+@pytest.mark.parametrize("residual", [False, True])
+@pytest.mark.parametrize("context", [0, 3])
+@pytest.mark.parametrize("features", [2, 5])
+def test_zuko_mafs(features, context, residual):
+    model = zuko_maf(features, context, hidden_features=(16, 16, 8), residual=residual, activation=nn.ELU)
+    same(model, {**ZUKO, "activation": "elu"})
+    same(zuko_maf(features, context, randperm=True), ZUKO, prefix="net.")
+    same(zuko_maf(7, context, passes=2), ZUKO)
+
+
+@pytest.mark.parametrize("context", [0, 3])
+def test_zuko_spline_flows(context):
+    same(zuko.flows.NSF(4, context, bins=5, transforms=2, hidden_features=(16,), activation=nn.Tanh),
+         {**ZUKO, "activation": "tanh"})  # fmt: skip
+
+
+def test_zuko_slope_and_base():
+    model = zuko_maf()
+    model.base.loc.normal_()
+    model.base.scale.uniform_(0.5, 2)
+    file = same(model, ZUKO)
+    old = {name.replace("base.loc", "base._0").replace("base.scale", "base._1"): value for name, value in
+           model.state_dict().items()}  # fmt: skip
+    steep = flowrt.compile(descriptions.read({**ZUKO, "slope": 1e-4, "state_dict": old})[0])
+    np.testing.assert_array_equal(steep.base.mean, file.base.mean)
+    np.testing.assert_allclose([step.p[0] for step in (steep.steps[0], file.steps[0])], -np.log([1e-4, 1e-3]))
+
+
+REFUSED = [
+    (NFLOWS, {"activation": None}, "'activation' is missing: a callable, or one of relu, tanh"),
+    (
+        NFLOWS,
+        {"scale": None},
+        r"'scale' is missing: the function of the raw scale a: softplus\(a\), or sigmoid\(a . 2\)",
+    ),
+    (NFLOWS, {"epsilon": None}, "'epsilon' is missing: what is added to the scale, 1e-3 unless"),
+    (NFLOWS, {"state_dict": None}, "'state_dict' is missing"),
+    (NFLOWS, {"activation": "swish"}, "'activation' is 'swish', neither a callable nor one of"),
+    (NFLOWS, {"slope": 1}, "has no 'slope'"),
+    (
+        NFLOWS,
+        {"state_dict": SimpleRealNVP(4, 8, 1, 1).state_dict()},
+        "_transforms.0.identity_features in the state dict belongs",
+    ),
+    (
+        NFLOWS,
+        {"state_dict": {"_embedding_net.0.weight": torch.ones(2, 2)}},
+        "_embedding_net.0.weight in the state dict",
+    ),
+    (ZUKO, {"slope": None}, "'slope' is missing: the least slope of the univariate map; 1e-3, or 1e-4 before"),
+    (ZUKO, {"slope": 2.0}, "'slope' is 2.0, not between 0 and 1"),
+    (ZUKO, {"state_dict": zuko.flows.NICE(4).state_dict()}, "belongs to no layer|has no order"),
+]
+
+
+@pytest.mark.parametrize("options, change, message", REFUSED, ids=lambda value: None)
+def test_refusals(options, change, message):
+    model = nflows_maf() if options is NFLOWS else zuko_maf()
+    with pytest.raises(flowrt.ExportError, match=message):
+        descriptions.read({**options, "state_dict": model.state_dict(), **change})
+
+
+def test_nflows_splines_are_refused():
+    spline = nt.MaskedPiecewiseRationalQuadraticAutoregressiveTransform(4, 16, num_bins=4, tails="linear")
+    with pytest.raises(flowrt.ExportError, match="has 11 parameters for each feature; it is not affine"):
+        descriptions.read({**NFLOWS, "state_dict": nflows_flow(spline).state_dict()})

@@ -7,7 +7,7 @@ static size_t allocations;
 
 /* A heap that only grows; each block starts with its size. */
 static void *grow(size_t alignment, size_t size) {
-    static _Alignas(4096) unsigned char heap[96 << 20];
+    static _Alignas(4096) unsigned char heap[256 << 20];
     static size_t used;
     allocations++;
     if (alignment < sizeof(max_align_t)) alignment = sizeof(max_align_t);

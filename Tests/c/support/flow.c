@@ -47,15 +47,27 @@ typedef struct conditioner {
     int context_only[MAX_LAYERS];
 } conditioner;
 
-/* Whether layer i yields the parameters of a transformer. */
+static int is_mixture(const step_spec *step) {
+    return step->kind == RECORD_BASE && step->reads == AUTOREGRESSIVE_MIXTURE;
+}
+
+/* Whether layer i yields the parameters of ranks. */
 static int is_output(const conditioner *c, uint32_t i) {
-    return c->spec->kind == RECORD_AUTOREGRESSIVE && i + 1u == c->spec->layer_count;
+    return (c->spec->kind == RECORD_AUTOREGRESSIVE || is_mixture(c->spec)) && i + 1u == c->spec->layer_count;
+}
+
+/* Parameters of each rank (docs/FORMAT.md, sections 5 and 2.7). */
+static uint32_t outputs_per_rank(const step_spec *step) {
+    static const int derivatives[] = {-1, 1, 0};
+    if (is_mixture(step)) return 3 * step->bins;
+    if (step->transformer == SPLINE) return 3 * step->bins + (uint32_t)derivatives[step->form >> 4 & 3];
+    return step->transformer == AFFINE ? 2 : 1;
 }
 
 /* Degree of unit u of layer i; outputs have the degree of their rank's stage. */
 static uint32_t degree(const conditioner *c, uint32_t i, uint32_t u) {
     if (is_output(c, i)) {
-        const uint32_t outputs = c->spec->transformer == AFFINE ? 2 : 1, rank = c->spec->passthrough + u / outputs;
+        const uint32_t rank = c->spec->passthrough + u / outputs_per_rank(c->spec);
         uint32_t stage = 0;
         while (rank >= c->stage_end[stage]) stage++;
         return stage;
@@ -83,12 +95,12 @@ static float amplitude(uint32_t inputs, float gain) {
     return gain / (float)root;
 }
 
-/* Weight panels of layer i over `source`, or over the whole context if source is NONE. */
-static void append_panels(builder *b, const conditioner *c, uint32_t i, uint16_t source, float gain) {
+/* Weight panels of layer i over `source`, or over all of `context` values if source is NONE. */
+static void append_panels(builder *b, const conditioner *c, uint32_t i, uint16_t source, uint32_t context, float gain) {
     const uint32_t width = c->width[i];
     for (uint32_t first = 0; first < width; first += 16) {
         const uint32_t last = first + 15 < width ? first + 15 : width - 1;
-        const uint32_t inputs = source == NONE ? b->context_dim : visible(c, source, degree(c, i, last));
+        const uint32_t inputs = source == NONE ? context : visible(c, source, degree(c, i, last));
         const float scale = amplitude(inputs, gain);
         uint32_t seen[16] = {0};
         for (uint32_t u = first; u <= last; u++)
@@ -122,8 +134,7 @@ static void append_permutation(builder *b, uint32_t count) {
 
 static void append_layer(builder *b, conditioner *c, uint32_t i) {
     const layer_spec *layer = &c->spec->layers[i];
-    const uint32_t outputs = c->spec->transformer == AFFINE ? 2 : 1;
-    c->width[i] = is_output(c, i) ? outputs * (b->dim - c->spec->passthrough) : layer->width;
+    c->width[i] = is_output(c, i) ? outputs_per_rank(c->spec) * (b->dim - c->spec->passthrough) : layer->width;
     c->context_only[i] = layer->source == NONE || (layer->source != READ_SIDE && c->context_only[layer->source - 2]);
     for (int j = 0; j < 3; j++)
         if (layer->add[j] && !c->context_only[layer->add[j] - 2]) c->context_only[i] = 0;
@@ -149,10 +160,11 @@ static void append_layer(builder *b, conditioner *c, uint32_t i) {
     append_random(b, c->width[i], 0.0f, 0.3f);
     for (int j = 0; j < 3; j++)
         if (layer->scaled >> j & 1) append_random(b, c->width[i], 1.0f, 0.5f);
-    if (layer->context) append_panels(b, c, i, NONE, gain);
-    if (layer->source) append_panels(b, c, i, layer->source, gain);
+    if (layer->context) append_panels(b, c, i, NONE, layer->context == CONTEXT ? b->context_dim : c->width[layer->context - 2], gain);
+    if (layer->source) append_panels(b, c, i, layer->source, 0, gain);
 }
 
+/* A step, or the base that has a conditioner with stages. */
 static void append_autoregressive(builder *b, const step_spec *step) {
     conditioner c = {.spec = step, .stage_count = step->stages ? step->stages : b->dim};
     uint32_t *stage_end = must_allocate(c.stage_count * sizeof *stage_end);
@@ -160,7 +172,7 @@ static void append_autoregressive(builder *b, const step_spec *step) {
     c.stage_end = stage_end;
 
     uint8_t record[64] = {0};
-    set_u16(record, 0, RECORD_AUTOREGRESSIVE);
+    set_u16(record, 0, step->kind);
     set_u16(record, 2, step->reads);
     set_u32(record, 4, c.stage_count);
     set_u32(record, 8, step->passthrough);
@@ -168,11 +180,12 @@ static void append_autoregressive(builder *b, const step_spec *step) {
     set_u16(record, 14, step->transformer);
     set_u16(record, 16, step->form);
     set_u16(record, 18, step->scale);
+    set_u32(record, 20, step->bins);
     memcpy(record + 24, step->p, sizeof step->p);
     append(&b->records, record, sizeof record);
 
     append_permutation(b, b->dim);
-    append_permutation(b, b->dim);
+    if (step->kind == RECORD_AUTOREGRESSIVE) append_permutation(b, b->dim);
     append(&b->blocks, stage_end, c.stage_count * sizeof *stage_end);
     end_block(&b->blocks);
     for (uint32_t i = 0; i < step->layer_count; i++) append_layer(b, &c, i);
@@ -238,11 +251,66 @@ static void append_permutation_step(builder *b) {
     append_permutation(b, b->dim);
 }
 
+/* Functions from all numbers into an interval, a half-line or all numbers, or (`reads` 1) their inverses. */
+static void append_elementwise(builder *b, const step_spec *step) {
+    static const struct {
+        uint32_t function, inverse;
+        float a, b;
+    } maps[] = {{0, 0, 0, 0}, {4, 1, -1, 2}, {5, 2, 0.5f, 0}, {8, 9, 0.25f, 0}, {9, 8, 0.5f, 0}, {10, 11, 3, 0}};
+    enum { MAPS = sizeof maps / sizeof *maps };
+    uint8_t record[64] = {0};
+    set_u16(record, 0, RECORD_ELEMENTWISE);
+    append(&b->records, record, sizeof record);
+    /* Two of each in turn, so that equal ones are neighbours. */
+    for (uint32_t i = 0; i < b->dim; i++)
+        append_u32(&b->blocks, step->reads ? maps[i / 2 % MAPS].inverse : maps[i / 2 % MAPS].function);
+    end_block(&b->blocks);
+    for (uint32_t i = 0; i < b->dim; i++) append_f32(&b->blocks, maps[i / 2 % MAPS].a);
+    end_block(&b->blocks);
+    for (uint32_t i = 0; i < b->dim; i++) append_f32(&b->blocks, maps[i / 2 % MAPS].b);
+    end_block(&b->blocks);
+}
+
+/* The record of the base comes last: its layers follow it. */
+static void append_base(builder *b, const step_spec *step) {
+    if (step->reads == AUTOREGRESSIVE_MIXTURE) {
+        append_autoregressive(b, step);
+        return;
+    }
+    conditioner c = {.spec = step, .stage_count = 1};
+    uint8_t record[64] = {0};
+    set_u16(record, 0, RECORD_BASE);
+    set_u16(record, 2, step->reads);
+    set_u16(record, 12, step->layer_count);
+    set_u32(record, 20, step->bins);
+    append(&b->records, record, sizeof record);
+    switch (step->reads) {
+    case DIAGONAL_NORMAL:
+        append_random(b, b->dim, 0.0f, 1.0f);
+        append_random(b, b->dim, 1.0f, 0.5f);
+        break;
+    case UNIFORM:
+        append_random(b, b->dim, -20.0f, 1.0f);
+        append_random(b, b->dim, 20.0f, 1.0f);
+        break;
+    case MIXTURE:
+        append_random(b, step->bins, 0.0f, 1.0f);
+        for (uint32_t k = 0; k < step->bins; k++) {
+            append_random(b, b->dim, 0.0f, 2.0f);
+            append_random(b, b->dim, 1.0f, 0.5f);
+        }
+        break;
+    default:
+        for (uint32_t i = 0; i < step->layer_count; i++) append_layer(b, &c, i);
+    }
+}
+
 /* ---- the file ---- */
 
 flow_file flow_build(const flow_spec *spec, uint64_t seed) {
     builder b = {.random = {seed}, .dim = spec->dim, .context_dim = spec->context_dim};
-    uint8_t base[64] = {RECORD_BASE};
+    const uint8_t standard_base[64] = {RECORD_BASE};
+    int has_base = 0;
     for (const step_spec *step = spec->steps; step < spec->steps + MAX_STEPS && step->kind; step++) {
         switch (step->kind) {
         case RECORD_AUTOREGRESSIVE: append_autoregressive(&b, step); break;
@@ -250,15 +318,15 @@ flow_file flow_build(const flow_spec *spec, uint64_t seed) {
         case RECORD_DIAGONAL: append_diagonal(&b); break;
         case RECORD_LINEAR: append_linear(&b); break;
         case RECORD_PERMUTATION: append_permutation_step(&b); break;
+        case RECORD_ELEMENTWISE: append_elementwise(&b, step); break;
         case RECORD_BASE:
-            set_u16(base, 2, DIAGONAL_NORMAL);
-            append_random(&b, b.dim, 0.0f, 1.0f);
-            append_random(&b, b.dim, 1.0f, 0.5f);
+            append_base(&b, step);
+            has_base = 1;
             break;
         default: check_failed(__FILE__, __LINE__, "%s: no step of kind %u", spec->name, step->kind);
         }
     }
-    append(&b.records, base, sizeof base);
+    if (!has_base) append(&b.records, standard_base, sizeof standard_base);
 
     const char metadata[] = "{\"flowrt\":\"test\"}";
     uint8_t header[64] = {0x89, 'F', 'L', 'W', '\r', '\n', 0x1a, '\n'};

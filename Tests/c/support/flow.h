@@ -11,12 +11,14 @@ enum {
     RECORD_LAYER = 2,
     RECORD_DIAGONAL = 3,
     RECORD_LINEAR = 4,
+    RECORD_ELEMENTWISE = 5,
     RECORD_PERMUTATION = 6,
     RECORD_ENCODER = 7,
     RECORD_BASE = 8
 };
-enum { READS_DATA = 0, READS_NOISE = 1, DIAGONAL_NORMAL = 1 };
-enum { AFFINE = 1, ADDITIVE = 2 };
+enum { READS_DATA = 0, READS_NOISE = 1 };
+enum { DIAGONAL_NORMAL = 1, UNIFORM, MIXTURE, CONDITIONAL_NORMAL, AUTOREGRESSIVE_MIXTURE };
+enum { AFFINE = 1, ADDITIVE = 2, SPLINE = 3 };
 enum { SCALE_THEN_SHIFT = 0, SHIFT_THEN_SCALE = 1, GATED = 2 };
 enum {
     SCALE_EXP,
@@ -29,7 +31,7 @@ enum {
     SCALE_EXP_ATAN,
     SCALE_COUNT
 };
-enum { IDENTITY, RELU, TANH, ELU, LEAKY_RELU, SILU, GELU, GELU_TANH, SIGMOID, SOFTPLUS, SOFTSIGN, LAYER_NORM };
+enum { IDENTITY, RELU, TANH, ELU, LEAKY_RELU, SILU, GELU, GELU_TANH, SIGMOID, SOFTPLUS, SOFTSIGN, LAYER_NORM, SINE };
 /* What the fields source, context, gate and add of a layer refer to. */
 enum { NONE = 0, READ_SIDE = 1, CONTEXT = 1 };
 #define LAYER(i) ((uint16_t)(2 + (i)))
@@ -44,12 +46,13 @@ typedef struct layer_spec {
 } layer_spec;
 
 /* The fields of a step record and its layers, the last of which is the output layer. kind 0 ends a list of steps;
- * before it, kind RECORD_BASE with reads DIAGONAL_NORMAL asks for that base. RECORD_ENCODER
- * comes first; it has layers alone. */
+ * before it, kind RECORD_BASE asks for the base that `reads` names. RECORD_ENCODER comes first; it has layers alone. An
+ * elementwise step has functions that undo those of the step before it if `reads` is 1. */
 typedef struct step_spec {
     uint16_t kind, reads, transformer, form, scale;
     uint32_t stages; /* 0: as many as coordinates */
     uint32_t passthrough;
+    uint32_t bins;
     float p[8];
     uint16_t layer_count;
     layer_spec layers[MAX_LAYERS];

@@ -4,6 +4,10 @@
 /* clang-format off */
 #define MAF(...) { .kind = RECORD_AUTOREGRESSIVE, .reads = READS_DATA, .transformer = AFFINE, __VA_ARGS__ }
 #define IAF(...) { .kind = RECORD_AUTOREGRESSIVE, .reads = READS_NOISE, .transformer = AFFINE, __VA_ARGS__ }
+#define MAF_SPLINE(form_, bins_, ...) { .kind = RECORD_AUTOREGRESSIVE, .reads = READS_DATA, .transformer = SPLINE, .form = form_, .bins = bins_, .p = __VA_ARGS__ }
+#define IAF_SPLINE(form_, bins_, ...) { .kind = RECORD_AUTOREGRESSIVE, .reads = READS_NOISE, .transformer = SPLINE, .form = form_, .bins = bins_, .p = __VA_ARGS__ }
+#define ELEMENTWISE { .kind = RECORD_ELEMENTWISE }
+#define ELEMENTWISE_INVERSE { .kind = RECORD_ELEMENTWISE, .reads = 1 }
 #define NORMAL_BASE { .kind = RECORD_BASE, .reads = DIAGONAL_NORMAL }
 #define SOFTPLUS_SCALE .scale = SCALE_SOFTPLUS, .p = {1e-3f}
 
@@ -110,6 +114,35 @@ const flow_spec flow_cases[] = {
                              { .width = 33, .activation = TANH, .source = READ_SIDE, .add = { LAYER(1) } },
                              { .width = 33, .activation = TANH, .source = LAYER(2), .gate = LAYER(1) },
                              { .source = LAYER(3) } }) } },
+    { "context-layer", 6, 4, { MAF(SOFTPLUS_SCALE, .layer_count = 4, .layers = {
+                             { .width = 21, .activation = TANH, .context = CONTEXT },
+                             { .width = 33, .activation = TANH, .source = READ_SIDE, .context = LAYER(0) },
+                             { .width = 35, .activation = TANH, .source = LAYER(1), .context = CONTEXT },
+                             { .source = LAYER(2), .context = LAYER(0) } }) } },
+    { "sine", 5, 0, { MAF(SOFTPLUS_SCALE, NET_2(37, SINE, NONE)) } },
+    /* degrees that go on from one group of eight panels to the next */
+    { "wider", 10, 0, { MAF(SOFTPLUS_SCALE, NET_2(300, TANH, NONE)), IAF(SOFTPLUS_SCALE, NET_1(300, TANH, NONE)) } },
+
+    /* splines: the three ends, both forms of widths and derivatives, turned or not */
+    { "spline", 5, 0, { MAF_SPLINE(0, 8, {-3, 3, 1e-3f, 1e-3f, 1e-3f, 0, 1}, NET_2(33, TANH, NONE)), IAF_SPLINE(0, 5, {-2, 4, 1e-3f, 1e-2f, 1e-3f, 0, 1}, NET_1(20, TANH, NONE)) } },
+    { "spline-clipped", 5, 2, { MAF_SPLINE(1 + 4, 8, {-5, 5, 0, 0, 0, 6.9077554f, 1}, NET_2(33, RELU, CONTEXT)) } },
+    { "spline-free-ends", 19, 0, { MAF_SPLINE(16, 4, {-3, 3, 1e-2f, 1e-3f, 1e-3f}, NET_1(40, TANH, NONE)) } },
+    { "spline-circular", 4, 0, { IAF_SPLINE(32 + 64, 6, {-3.1415927f, 3.1415927f, 1e-3f, 1e-3f, 1e-3f}, NET_2(24, TANH, NONE)) } },
+    { "spline-exponential", 3, 0, { MAF_SPLINE(4 + 16, 3, {-3, 3, 1e-2f, 1e-2f, 0, 4}, NET_1(12, TANH, NONE)) } },
+    { "spline-coupling", 7, 3, { MAF_SPLINE(0, 5, {-3, 3, 1e-3f, 1e-3f, 1e-3f, 0, 1}, .stages = 2, .passthrough = 3, NET_2(32, RELU, CONTEXT)) } },
+    { "spline-one-coordinate", 1, 1, { MAF_SPLINE(0, 4, {-3, 3, 1e-3f, 1e-3f, 1e-3f, 0, 1}, NET_1(5, TANH, CONTEXT)) } },
+
+    /* elementwise steps and the other bases */
+    { "elementwise", 29, 0, { ELEMENTWISE, ELEMENTWISE_INVERSE, MAF(SOFTPLUS_SCALE, NET_1(30, TANH, NONE)) } },
+    { "uniform-base", 5, 0, { MAF(SOFTPLUS_SCALE, NET_1(12, TANH, NONE)), { .kind = RECORD_BASE, .reads = UNIFORM } } },
+    { "mixture-base", 19, 0, { MAF(SOFTPLUS_SCALE, NET_1(32, TANH, NONE)), { .kind = RECORD_BASE, .reads = MIXTURE, .bins = 3 } } },
+    { "mixture-base-17", 2, 0, { { .kind = RECORD_BASE, .reads = MIXTURE, .bins = 17 } } },
+    { "conditional-base", 5, 3, { MAF(SOFTPLUS_SCALE, NET_1(12, TANH, CONTEXT)), { .kind = RECORD_BASE, .reads = CONDITIONAL_NORMAL, .layer_count = 2, .layers = {
+                             { .width = 17, .activation = TANH, .context = CONTEXT }, { .width = 10, .source = LAYER(0) } } } } },
+    { "conditional-base-encoder", 9, 4, { { .kind = RECORD_ENCODER, .layer_count = 1, .layers = { { .width = 11, .activation = TANH, .context = CONTEXT } } },
+                         IAF(.scale = SCALE_SIGMOID, .form = GATED, NET_2(24, ELU, CONTEXT)), { .kind = RECORD_BASE, .reads = CONDITIONAL_NORMAL, .layer_count = 1, .layers = { { .width = 18, .context = CONTEXT } } } } },
+    { "made-mog", 6, 0, { { .kind = RECORD_BASE, .reads = AUTOREGRESSIVE_MIXTURE, .bins = 4, SOFTPLUS_SCALE, NET_2(33, TANH, NONE) } } },
+    { "maf-mog", 21, 2, { MAF(SOFTPLUS_SCALE, NET_1(32, TANH, CONTEXT)), { .kind = RECORD_BASE, .reads = AUTOREGRESSIVE_MIXTURE, .bins = 3, .scale = SCALE_EXP, NET_1(40, RELU, CONTEXT) } } },
 };
 /* clang-format on */
 

@@ -98,6 +98,17 @@ done | awk '{ inside += $1 } END { if (NR == 88 * 5) printf "%.3f", inside / NR 
 echo "of all values of 88 patients that the training never saw, a fraction of $coverage lies within 5 % .. 95 %"
 at_least "$coverage" 0.82 "the fraction of measurements inside their 90 % interval"
 
+title "Wines, and where an encoder and its inverse autoregressive flow put them"
+"$bin/latent" models/canon/gated_iaf.flw models/canon/wines.csv > "$out/latent.txt"
+head -n 5 "$out/latent.txt"
+tail -n 1 "$out/latent.txt"
+if [ "$(wc -l < "$out/latent.txt")" -ne 38 ]; then
+    echo "demo failed: $out/latent.txt does not have 36 wines" >&2
+    exit 1
+fi
+difference=$(awk 'END { print $NF }' "$out/latent.txt")
+at_least "$(awk -v difference="$difference" 'BEGIN { print -difference }')" -1e-4 "minus the difference of log q from the density"
+
 title "A model inside the program: no file, no heap"
 "$bin/embedded" | tee "$out/embedded.txt"
 echo 5.1,3.5,1.4,0.2 | "$bin/density" models/iris_maf.flw > "$out/density.txt"

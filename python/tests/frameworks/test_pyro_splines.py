@@ -1,0 +1,230 @@
+"""Pyro's splines, elementwise transforms and bases other than the normal."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from generate import randomise
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from live import agree, agree_in_c
+from pyro import distributions as pd
+from pyro.distributions import transforms as pt
+from pyro.nn import AutoRegressiveNN, ConditionalAutoRegressiveNN, DenseNN
+from torch import nn
+
+import flowrt
+from flowrt.format.codes import BaseKind, Function, Reads
+
+QUADRATIC = {"order": "quadratic"}
+
+
+def normal(features):
+    return pd.Normal(torch.zeros(features), torch.ones(features))
+
+
+def spline(features=3, bins=5, **options):
+    result = pt.Spline(features, bins, **{**QUADRATIC, **options})
+    randomise(result, 0.8)
+    return result
+
+
+def autoregressive(features=3, context=0, bins=5, hidden=(12,), skip=False, activation=None, **options):
+    shape = {"param_dims": [bins, bins, bins - 1], "skip_connections": skip, "nonlinearity": activation or nn.Tanh()}
+    options = {"count_bins": bins, **QUADRATIC, **options}
+    hidden = [features + more for more in hidden]
+    if context:
+        network = ConditionalAutoRegressiveNN(features, context, hidden, **shape)
+        return pt.ConditionalSplineAutoregressive(features, network, **options)
+    return pt.SplineAutoregressive(features, AutoRegressiveNN(features, hidden, **shape), **options)
+
+
+def coupling(features=5, split=2, bins=4, hidden=(12,), identity=False, bound=3.0):
+    sizes = [(features - split) * count for count in (bins, bins, bins - 1)]
+    network = DenseNN(split, list(hidden), sizes, nonlinearity=nn.Tanh())
+    return pt.SplineCoupling(features, split, network, bins, bound, "quadratic", identity)
+
+
+def conditional(features=3, context=2, bins=4, **options):
+    sizes = [features * count for count in (bins, bins, bins - 1)]
+    return pt.ConditionalSpline(DenseNN(context, [7], sizes), features, bins, **{**QUADRATIC, **options})
+
+
+@pytest.mark.parametrize("inverse", [False, True])
+@pytest.mark.parametrize("bound", [3.0, 0.7])
+@pytest.mark.parametrize("features", [1, 2, 5, 64])
+def test_elementwise_splines(features, bound, inverse):
+    layer = spline(features, bound=bound)
+    (step,) = agree([layer.inv if inverse else layer], rows=20).steps
+    assert step.p[:2] == (-bound, bound) and step.bins == 5 and step.p[6] == 1 - 1e-3
+    assert step.reads == (Reads.DATA if inverse else Reads.NOISE) and len(step.stage_end) == 1
+
+
+@settings(max_examples=40)
+@given(
+    features=st.sampled_from([1, 2, 3, 8, 17, 64]),
+    context=st.sampled_from([0, 1, 4]),
+    bins=st.sampled_from([2, 3, 8]),
+    extra=st.lists(st.integers(0, 20), min_size=1, max_size=2),
+    skip=st.booleans(),
+    inverse=st.booleans(),
+    bound=st.sampled_from([3.0, 1.5]),
+    activation=st.sampled_from([nn.ReLU(), nn.Tanh(), nn.ELU()]),
+)
+def test_autoregressive_splines(features, context, bins, extra, skip, inverse, bound, activation):
+    torch.manual_seed(0)
+    layer = autoregressive(features, context, bins, extra, skip, activation, bound=bound)
+    kind = pd.ConditionalTransformedDistribution if context else pd.TransformedDistribution
+    model = kind(normal(features), [layer.inv if inverse else layer, pt.Permute(torch.randperm(features))])
+    randomise(model, 0.8)
+    (step,) = agree(model, rows=3, tolerance=1e-11).steps
+    assert (step.bins, step.p[1], step.reads) == (bins, bound, Reads.DATA if inverse else Reads.NOISE)
+
+
+@settings(max_examples=40)
+@given(
+    features=st.sampled_from([2, 3, 8, 17, 64]),
+    share=st.floats(0, 0.99),
+    bins=st.sampled_from([2, 8]),
+    hidden=st.lists(st.integers(1, 20), min_size=1, max_size=2),
+    inverse=st.booleans(),
+    identity=st.booleans(),
+)
+def test_coupling_splines(features, share, bins, hidden, inverse, identity):
+    torch.manual_seed(0)
+    split = max(1, int(share * features))
+    layer = coupling(features, split, bins, hidden, identity)
+    model = pd.TransformedDistribution(
+        normal(features), [pt.Permute(torch.randperm(features)), layer.inv if inverse else layer]
+    )
+    randomise(model, 0.8)
+    steps = agree(model, rows=5).steps
+    assert len(steps) == (1 if identity else 2)
+
+
+@pytest.mark.parametrize("inverse", [False, True])
+def test_conditional_elementwise_splines(inverse):
+    layer = conditional()
+    model = pd.ConditionalTransformedDistribution(normal(3), [layer.inv if inverse else layer])
+    randomise(model, 0.8)
+    file = agree(model, rows=20)
+    assert file.context_dim == 2 and len(file.steps[0].stage_end) == 1
+
+
+def test_in_c():
+    layers = [autoregressive().inv, pt.Permute(torch.randperm(3)), spline(), autoregressive()]
+    model = pd.TransformedDistribution(normal(3), layers)
+    randomise(model, 0.8)
+    agree_in_c(model)
+    agree_in_c([coupling().inv, coupling(split=3)])
+    agree_in_c(pd.ConditionalTransformedDistribution(normal(3), [conditional(), autoregressive(3, 2)]))
+
+
+def test_a_flow_that_was_just_used_can_be_saved(tmp_path):
+    model = pd.TransformedDistribution(normal(5), [coupling(), autoregressive(5), spline(5), coupling().inv])
+    (-model.log_prob(model.rsample([5])).mean()).backward()
+    flowrt.save(tmp_path / "flow.flw", model)
+    agree(model)
+
+
+# ---- elementwise transforms ----
+
+t = torch.distributions.transforms
+ELEMENTWISE = [  # and a shift that, with a scale of 0.9, leaves a point where the inverse takes it
+    (t.ExpTransform(), Function.LOG_ABOVE, 0.0),
+    (t.SigmoidTransform(), Function.LOGIT, 0.05),
+    (t.TanhTransform(), Function.ATANH, 0.0),
+    (pt.LeakyReLUTransform(), Function.LEAKY_INVERSE, 0.0),
+    (t.CumulativeDistributionTransform(normal(3)), Function.PROBIT, 0.05),
+]
+
+
+@pytest.mark.parametrize("transform, function, shift", ELEMENTWISE, ids=lambda value: None)
+def test_elementwise_transforms(transform, function, shift):
+    model = pd.TransformedDistribution(normal(3), [pt.affine_autoregressive(3, [8]), transform])
+    assert agree(model, tolerance=1e-10).steps[0].function.tolist() == [function] * 3
+    agree_in_c(model)
+    back = [transform, t.AffineTransform(shift, 0.9), transform.inv, pt.affine_autoregressive(3, [8]).inv]
+    inverse, _, again = agree(pd.TransformedDistribution(normal(3), back), tolerance=1e-10).steps[1:]
+    assert again.function.tolist() == [function] * 3
+    assert inverse.function.tolist() == [flowrt.reference.functions.INVERSES[function]] * 3
+
+
+def test_bounds_as_biject_to_makes_them():
+    """An interval for each coordinate: a sigmoid, then an affine map."""
+    low, high = torch.tensor([0.0, -1.0, 2.0]), torch.tensor([1.0, 1.0, 5.0])
+    bounds = torch.distributions.biject_to(torch.distributions.constraints.interval(low, high))
+    agree(pd.TransformedDistribution(normal(3), [pt.affine_autoregressive(3, [8]).inv, bounds]))
+    independent = torch.distributions.biject_to(
+        torch.distributions.constraints.independent(torch.distributions.constraints.positive, 1)
+    )
+    agree(pd.TransformedDistribution(normal(3), [pt.affine_autoregressive(3, [8]), independent]))
+
+
+def test_the_distribution_function_of_any_normal():
+    transform = t.CumulativeDistributionTransform(pd.Normal(torch.tensor([0.5, -1.0]), torch.tensor([2.0, 0.5])))
+    agree([spline(2), transform], tolerance=1e-9)  # torch's erfinv is that accurate
+    agree([transform, spline(2, bound=2.0), transform.inv], tolerance=1e-9)
+
+
+# ---- bases ----
+
+
+def test_uniform_base():
+    low, high = torch.tensor([-1.0, 0.0, 2.0]), torch.tensor([1.0, 3.0, 2.5])
+    for base in (pd.Uniform(low, high), pd.Uniform(low, high).to_event(1)):
+        model = pd.TransformedDistribution(base, [spline().inv, pt.affine_autoregressive(3, [8]).inv])
+        file = agree(model, rows=30)
+        assert file.base.base == BaseKind.BOX_UNIFORM and file.base.upper.tolist() == [1, 3, 2.5]
+    inside = pd.TransformedDistribution(pd.Uniform(low - 9, high + 9), [pt.affine_autoregressive(3, [8])])
+    agree(inside)
+    agree_in_c(inside)
+
+
+@pytest.mark.parametrize("kind", ["same family", "diagonal", "shared"])
+def test_mixture_bases(kind):
+    logits, mean, std = torch.randn(4), torch.randn(4, 3), torch.empty(4, 3).uniform_(0.3, 2)
+    if kind == "same family":
+        base = pd.MixtureSameFamily(pd.Categorical(logits=logits), pd.Normal(mean, std).to_event(1))
+    elif kind == "diagonal":
+        base = pd.MixtureOfDiagNormals(mean, std, logits)
+    else:
+        base = pd.MixtureOfDiagNormalsSharedCovariance(mean, std[0], logits)
+    model = pd.TransformedDistribution(base, [pt.affine_autoregressive(3, [8]), spline()])
+    file = agree(model)
+    assert file.base.base == BaseKind.NORMAL_MIXTURE
+    np.testing.assert_allclose(np.exp(file.base.log_weight).sum(), 1)
+    agree_in_c(model)
+
+
+# ---- refusals ----
+
+
+def refused(model, text):
+    with pytest.raises(flowrt.ExportError, match=text):
+        flowrt.save("never-written.flw", model)
+
+
+def test_splines_of_linear_order_are_refused():
+    text = 'of order "linear" is not supported; supported is order="quadratic"'
+    refused([pt.Spline(3)], f"Spline {text}")
+    refused([pt.conditional_spline(3, 2)], f"ConditionalSpline {text}")
+    linear = AutoRegressiveNN(3, [8], [4, 4, 3])
+    refused([pt.SplineAutoregressive(3, linear, 4)], f"SplineAutoregressive {text}")
+    refused([pt.spline_coupling(4)], f"SplineCoupling {text}")
+
+
+def test_other_networks_are_refused():
+    refused([pt.spline_autoregressive(3, order="quadratic")], "AutoRegressiveNN is not supported")
+    refused([pt.SplineCoupling(4, 2, nn.Linear(2, 22), 4, order="quadratic")], "Linear is not supported")
+    wrong = DenseNN(2, [4], [8, 8, 8])
+    refused([pt.SplineCoupling(4, 2, wrong, 4, order="quadratic")], r"has parameters \[8, 8, 8\], not \[8, 8, 6\]")
+    more = AutoRegressiveNN(3, [8], [4, 4, 4])
+    refused([pt.SplineAutoregressive(3, more, 4, order="quadratic")], "has 12 outputs for each feature, not 11")
+
+
+def test_other_bases_are_refused():
+    logits = torch.zeros(2)
+    of_laplace = pd.MixtureSameFamily(pd.Categorical(logits=logits), pd.Laplace(torch.zeros(2, 3), 1.0).to_event(1))
+    refused(pd.TransformedDistribution(of_laplace, [spline()]), "MixtureSameFamily is not supported; supported are")

@@ -7,7 +7,7 @@
 #define IRIS_MAF_DIM 4u
 #define IRIS_MAF_CONTEXT_DIM 0u
 /* flowrt_workspace_size(&model, 1): enough for calls with any number of rows. */
-#define IRIS_MAF_WORKSPACE_BYTES 2496u
+#define IRIS_MAF_WORKSPACE_BYTES 2624u
 
 #if defined(__cplusplus) && __cplusplus >= 201103L
 #define IRIS_MAF_ALIGNED alignas(64)

@@ -61,7 +61,7 @@ NFLOWS = {
     "nflows_spline_context": lambda: flow(
         spline(context_features=3, use_residual_blocks=False, activation=torch.tanh), nt.RandomPermutation(4)
     ),
-    "nflows_spline_iaf": lambda: flow(nt.InverseTransform(spline()), nt.ReversePermutation(4), spline()),
+    "nflows_spline_iaf": lambda: flow(nt.InverseTransform(spline(tail_bound=2.0)), nt.ReversePermutation(4)),
     "nflows_spline_coupling": lambda: flow(
         spline_coupling(), nt.LULinear(4), spline_coupling((-1, 1, -1, 1)), nt.LULinear(4)
     ),
@@ -115,18 +115,23 @@ def between(lower, upper):
 
 FIVE = 5 * torch.ones(4)
 nsf = partial(zuko.flows.NSF, bins=5, transforms=2, hidden_features=(12,))
-coupling_spline = {"univariate": partial(zuko.transforms.MonotonicRQSTransform, bound=2.0), "shapes": [(4,), (4,), (3,)]}
+coupling_spline = {
+    "univariate": partial(zuko.transforms.MonotonicRQSTransform, bound=2.0),
+    "shapes": [(4,), (4,), (3,)],
+}
 
 ZUKO = {
     "zuko_nsf": partial(nsf, 4),
     "zuko_nsf_context": partial(nsf, 4, 3, slope=1e-2),
     "zuko_nsf_coupling": partial(nsf, 4, passes=2),
-    "zuko_nsf_inverse": lambda: zuko.lazy.Flow(nsf(4).transform.inv, nsf(4).base),
+    "zuko_nsf_inverse": lambda: zuko.lazy.Flow([nsf(4).transform.transforms[0].inv], nsf(4).base),
     "zuko_nsf_one_feature": partial(nsf, 1, 2),
     "zuko_nice_spline": partial(zuko.flows.NICE, 4, 0, 2, hidden_features=(12,), **coupling_spline),
     "zuko_ncsf": partial(zuko.flows.NCSF, 4, bins=5, transforms=2, hidden_features=(12,)),
     "zuko_ncsf_context": partial(zuko.flows.NCSF, 3, 2, bins=4, transforms=2, hidden_features=(12,)),
-    "zuko_bounds": lambda: behind(zuko.lazy.UnconditionalTransform(between, -torch.ones(4), 2 * torch.ones(4))),
+    "zuko_bounds": lambda: behind(
+        zuko.lazy.UnconditionalTransform(between, -torch.ones(4), 2 * torch.ones(4), buffer=True)
+    ),
     "zuko_softclip": lambda: behind(zuko.lazy.UnconditionalTransform(zuko.transforms.SoftclipTransform, bound=3.0).inv),
     "zuko_tanh": lambda: behind(zuko.lazy.UnconditionalTransform(torch.distributions.TanhTransform).inv),
     "zuko_mixture": lambda: with_base(

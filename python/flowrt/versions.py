@@ -15,7 +15,7 @@ TESTED = {
     "sbi": ("0.27.0",),
     "tfp": ("0.25.0",),
 }
-_PACKAGES = {"pyro": "pyro-ppl", "tfp": "tensorflow-probability"}
+PACKAGES = {"pyro": "pyro-ppl", "tfp": "tensorflow-probability"}
 
 
 def installed(framework: str, model) -> tuple:
@@ -26,7 +26,7 @@ def installed(framework: str, model) -> tuple:
     home = type(model).__module__.partition(".")[0]
     origin = home if home in TESTED else framework
     try:
-        return origin, metadata.version(_PACKAGES.get(origin, origin))
+        return origin, metadata.version(PACKAGES.get(origin, origin))
     except metadata.PackageNotFoundError:  # a copy of the framework
         return origin, ""
 

@@ -13,8 +13,8 @@ SAMPLE = {"seed": 7, "stream": 3, "index": 5}
 
 
 def test_there_are_golden_files_of_every_framework():
-    assert {name.split("_")[0] for name in NAMES} == {"nflows", "pyro", "zuko"}
-    assert len(NAMES) >= 60
+    assert {name.split("_")[0] for name in NAMES} == {"glasflow", "nflows", "normflows", "pyro", "sbi", "zuko"}
+    assert len(NAMES) >= 140
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -53,6 +53,8 @@ def test_library(name):
     assert np.max(np.abs(log_det - golden.log_det)) <= float32_reason(golden.log_prob, err_log_prob)
     assert np.max(np.abs(x - golden.x_inverse)) <= float32_reason(golden.x_inverse, err_x)
     sample, _ = model.sample(len(golden.x), golden.context, **SAMPLE)
-    there, _ = reference.forward(golden.path, sample, golden.context)  # conditioning taken out: compare the noise
+    there, _ = reference.forward(golden.path, sample, golden.context)
     noise, _ = reference.forward(golden.path, golden.sample_x, golden.context)
-    np.testing.assert_allclose(there, noise, atol=2e-4)
+    # A flow may stretch a rounding of the noise, or shrink noise into the last bit of a bound: one of the two is close.
+    same_sample = np.max(np.abs(sample - golden.sample_x), axis=1) <= 1e-5 * np.max(np.abs(golden.sample_x))
+    assert np.all(same_sample | (np.max(np.abs(there - noise), axis=1) <= 2e-4))

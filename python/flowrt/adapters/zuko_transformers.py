@@ -12,6 +12,7 @@ from ..errors import ExportError
 from ..format.codes import Scale, SplineForm
 from ..reference.spline import knots
 from . import scales
+from .activations import describe
 from .modules import array, names
 
 _SPLINE = SplineForm.SOFT_CLIPPED_BINS | SplineForm.SOFT_CLIPPED_DERIVATIVES
@@ -82,5 +83,4 @@ def _limit(clipped: float, raw: float) -> float:
 
 def _refuse(layer, supported: str):
     function = getattr(layer.univariate, "func", layer.univariate)
-    name = getattr(function, "__name__", function)
-    raise ExportError(f"univariate transformation {name} is not supported; supported are {supported}")
+    raise ExportError(f"univariate transformation {describe(function)} is not supported; supported are {supported}")

@@ -42,5 +42,5 @@ def test_a_tested_version_is_silent(tmp_path, capsys):
 
 @pytest.mark.parametrize("framework", ["nflows", "zuko", "pyro", "normflows", "sbi"])
 def test_these_tests_run_with_tested_versions(framework):
-    package = versions._PACKAGES.get(framework, framework)
+    package = versions.PACKAGES.get(framework, framework)
     assert metadata.version(package) in versions.TESTED[framework]

@@ -1,0 +1,93 @@
+"""Models that cannot be exported, by framework and by what they have: each is refused with its layer's name."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import normflows as nf
+import torch
+import zuko
+from glasflow import flows as gf
+from glasflow.distributions import ResampledGaussian
+from nflows import transforms as nt
+from nflows.distributions import StandardNormal
+from nflows.flows import Flow
+from nflows.transforms import nonlinearities
+from sbi.neural_nets import net_builders as builders
+from sbi.neural_nets.embedding_nets import CNNEmbedding
+from torch import nn
+
+
+def nflows_flow(layer):
+    return Flow(layer, StandardNormal([4]))
+
+
+def zuko_flow(transform):
+    maf = zuko.flows.MAF(4, transforms=1)
+    return zuko.lazy.Flow([zuko.lazy.UnconditionalTransform(transform), *maf.transform.transforms], maf.base)
+
+
+def normalizing(*layers, base=None):
+    return nf.NormalizingFlow(base or nf.distributions.DiagGaussian(4), list(layers))
+
+
+def estimator(build, shape=(4,), **options):
+    return build(torch.randn(50, 3), torch.randn(50, *shape), **options)
+
+
+def resampled():
+    acceptance = nn.Sequential(nn.Linear(4, 1), nn.Sigmoid())
+    return gf.RealNVP(4, 2, n_neurons=8, distribution=ResampledGaussian([4], acceptance, 100, 0.1))
+
+
+REFUSED = {
+    "nflows": {
+        "MaskedPiecewiseLinearAutoregressiveTransform": lambda: nflows_flow(
+            nt.MaskedPiecewiseLinearAutoregressiveTransform(4, 4, 8)
+        ),
+        "MaskedPiecewiseQuadraticAutoregressiveTransform": lambda: nflows_flow(
+            nt.MaskedPiecewiseQuadraticAutoregressiveTransform(4, 8)
+        ),
+        "MaskedPiecewiseCubicAutoregressiveTransform": lambda: nflows_flow(
+            nt.MaskedPiecewiseCubicAutoregressiveTransform(4, 4, 8)
+        ),
+        "LogTanh": lambda: nflows_flow(nt.LogTanh()),
+        "CauchyCDF": lambda: nflows_flow(nonlinearities.CauchyCDF()),
+        "GatedLinearUnit": lambda: nflows_flow(nt.GatedLinearUnit()),
+        "OneByOneConvolution": lambda: nflows_flow(nt.OneByOneConvolution(4)),
+        "SqueezeTransform": lambda: nflows_flow(nt.SqueezeTransform()),
+    },
+    "zuko": {
+        "MNN": partial(zuko.flows.NAF, 4),
+        "UMNN": partial(zuko.flows.UNAF, 4),
+        "ShiftedSOSPTransform": partial(zuko.flows.SOSPF, 4),
+        "BernsteinTransform": partial(zuko.flows.BPF, 4),
+        "GaussianizationTransform": partial(zuko.flows.GF, 4),
+        "FFJTransform": partial(zuko.flows.CNF, 4),
+        "CosTransform": lambda: zuko_flow(zuko.transforms.CosTransform),
+        "SignedPowerTransform": lambda: zuko_flow(lambda: zuko.transforms.SignedPowerTransform(torch.zeros(4))),
+    },
+    "normflows": {
+        "Planar": lambda: normalizing(nf.flows.Planar((4,))),
+        "Radial": lambda: normalizing(nf.flows.Radial((4,))),
+        "Residual": lambda: normalizing(nf.flows.Residual(nf.nets.LipschitzMLP([4, 8, 4]))),
+        "BatchNorm": lambda: normalizing(nf.flows.BatchNorm()),
+        "Invertible1x1Conv": lambda: normalizing(nf.flows.Invertible1x1Conv(4)),
+        "PeriodicShift": lambda: normalizing(nf.flows.PeriodicShift([0])),
+        "UniformGaussian": lambda: normalizing(base=nf.distributions.UniformGaussian(4, [0])),
+    },
+    "sbi": {
+        "MixtureDensityEstimator": partial(estimator, builders.build_mdn),
+        "GaussianizationTransform": partial(estimator, builders.build_zuko_gf),
+        "UMNN": partial(estimator, builders.build_zuko_unaf),
+        "CNNEmbedding": lambda: estimator(
+            builders.build_maf, (16, 16), embedding_net=CNNEmbedding((16, 16), output_dim=5)
+        ),
+    },
+    "glasflow": {
+        "ResampledGaussian": resampled,
+        "MaskedPiecewiseCubicAutoregressiveTransform": lambda: gf.MaskedPiecewiseCubicAutoregressiveAutoregressiveFlow(
+            4, 1, n_neurons=8
+        ),
+    },
+}

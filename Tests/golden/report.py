@@ -1,0 +1,190 @@
+"""Writes docs/EXPORTERS.md: every golden case against its live framework, and every model that is refused.
+
+    PYTHONPATH=python FLOWRT_LIBRARY=build/libflowrt.so python Tests/golden/report.py
+
+Only the frameworks that are installed are measured; what the page says of others stays as it is.
+"""
+
+from __future__ import annotations
+
+import platform
+import sys
+import warnings
+import zlib
+from importlib import import_module, metadata
+from pathlib import Path
+
+import numpy as np
+
+import flowrt
+from flowrt import versions
+from flowrt.adapters import choose, dtypes
+from flowrt.errors import LibraryError
+from flowrt.format import encode
+from flowrt.rows import random_rows
+from flowrt.verify import ROWS, Evaluator, evaluate
+
+sys.path.insert(0, str(Path(__file__).parent))
+from features import FEATURES, features  # noqa: E402
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "EXPORTERS.md"
+ORDER = ("nflows", "sbi", "zuko", "normflows", "glasflow", "pyro", "tfp", "flowjax")
+CASES = {"cases": "CASES", "flowjax_cases": "CASES", "tfp_cases": "CASES"}
+
+INTRODUCTION = """\
+# Exporters against their frameworks
+
+This page is written by `Tests/golden/report.py`; nothing in it is typed by hand.
+
+Each line is one model with random weights. It is exported and compared with the framework's own evaluation of the same
+model in float64, on {rows} rows of data, noise and context. A number is the worst difference of z, log_det, x and
+log p, divided by the largest value of that quantity if that is more than 1.
+
+* **float64**: the exported description before rounding, evaluated by `flowrt.reference`. It is what the adapter got
+  right or wrong.
+* **framework**: the framework itself in float32.
+* **libflowrt**: the `.flw` file, evaluated by the library in float32.
+
+A dash in the last column: the library that wrote this page did not execute the file yet.
+"""
+
+
+def main() -> None:
+    warnings.simplefilter("ignore")
+    measured = {}
+    for module, name in CASES.items():
+        for case, make in _cases(module, name).items():
+            framework = case.split("_")[0]
+            measured.setdefault(framework, {})[case] = _measure(case, make)
+            print(case, file=sys.stderr)
+    refused = {
+        framework: [*map(_refusal, models.items())] for framework, models in _cases("refused", "REFUSED").items()
+    }
+    old = PAGE.read_text() if PAGE.exists() else ""
+    PAGE.write_text(_page(old, measured, refused))
+
+
+def _cases(module: str, name: str) -> dict:
+    try:
+        return getattr(import_module(module), name)
+    except ModuleNotFoundError:  # another environment's
+        return {}
+
+
+def _measure(case: str, make) -> tuple:
+    """The features of a case, and the worst relative differences: exact float64, framework, library or None."""
+    model = _with_random_weights(case, make)
+    adapter = choose(model)
+    exact = flowrt.compile(adapter.describe(model))
+    live32, live64 = (adapter.live(model, dtype) for dtype in dtypes(adapter))
+    rows = random_rows(exact, ROWS, zlib.crc32(case.encode()))
+    truth = evaluate(live64, rows)
+    try:
+        library = _worst(evaluate(flowrt.Model(encode(exact)), rows), truth)
+    except LibraryError:
+        library = None
+    return (
+        features(exact),
+        _worst(evaluate(Evaluator(exact), rows), truth),
+        _worst(evaluate(live32, rows), truth),
+        library,
+    )
+
+
+def _with_random_weights(case: str, make):
+    """A model as `generate.py` makes it; a framework without torch makes its own."""
+    try:
+        import torch
+        from generate import randomise
+    except ModuleNotFoundError:
+        return make()
+    torch.set_num_threads(1)
+    torch.manual_seed(zlib.crc32(case.encode()))
+    model = make()
+    randomise(model, 0.5)
+    return model
+
+
+def _worst(values: dict, truth: dict) -> float:
+    worst = 0.0
+    for quantity, expected in truth.items():
+        found, expected = np.asarray(values[quantity], dtype=np.float64), np.asarray(expected, dtype=np.float64)
+        size = np.max(np.abs(expected), where=np.isfinite(expected), initial=1.0)
+        with np.errstate(invalid="ignore"):
+            difference = np.where(found == expected, 0.0, np.abs(found - expected))
+        worst = max(worst, float(np.max(difference)) / size)
+    return worst
+
+
+def _refusal(item) -> tuple:
+    """The name of a layer, and the beginning of what its user is told."""
+    name, make = item
+    try:
+        flowrt.save("/dev/null", make())
+    except flowrt.ExportError as error:
+        return name, str(error).partition("; supported are ")[0]
+    raise SystemExit(f"{name} was not refused")
+
+
+# ---- the page ----
+
+
+def _page(old: str, measured: dict, refused: dict) -> str:
+    sections = _old_sections(old)
+    table = _old_table(sections.pop("Features", ""))
+    for framework, cases in measured.items():
+        found = set().union(*(case[0] for case in cases.values()))
+        table[framework] = {name: "yes" if name in found else "" for name in FEATURES}
+        sections[framework] = _section(framework, cases, refused.get(framework, []))
+    parts = [INTRODUCTION.format(rows=ROWS), _features(table)]
+    parts += [f"## {name}\n\n{sections[name].strip()}\n" for name in ORDER if name in sections]
+    return "\n".join(parts)
+
+
+def _old_sections(page: str) -> dict:
+    parts = page.split("\n## ")[1:]
+    return {part.partition("\n")[0]: part.partition("\n")[2] for part in parts}
+
+
+def _old_table(section: str) -> dict:
+    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in section.splitlines() if line[:1] == "|"]
+    if not lines:
+        return {}
+    names = lines[0][1:]
+    return {name: {line[0]: line[1 + i] for line in lines[2:]} for i, name in enumerate(names)}
+
+
+def _features(table: dict) -> str:
+    names = [name for name in ORDER if name in table]
+    lines = ["## Features", "", "A feature that a framework does not have, or that is refused by name below, is empty."]
+    lines += ["", f"| | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
+    lines += [f"| {name} | {' | '.join(table[n].get(name, '') for n in names)} |" for name in FEATURES]
+    return "\n".join(lines) + "\n"
+
+
+def _section(framework: str, cases: dict, refused: list) -> str:
+    package = versions.PACKAGES.get(framework, framework)
+    backends = [name for name in ("torch", "jax", "tensorflow") if _version(name)]
+    installed = ", ".join(f"{name} {_version(name)}" for name in [package, *backends, "numpy"])
+    lines = [f"{installed}, Python {platform.python_version()}, {platform.machine()}.", ""]
+    lines += ["| case | float64 | framework | libflowrt |", "|---|---|---|---|"]
+    for case, (_, exact, single, library) in cases.items():
+        ours = "-" if library is None else f"{library:.1e}"
+        lines.append(f"| {case.partition('_')[2]} | {exact:.1e} | {single:.1e} | {ours} |")
+    if refused:
+        lines += ["", "Refused:", "", *(f"* {message}" for _, message in refused)]
+    return "\n".join(lines)
+
+
+def _version(package: str) -> str:
+    names = (package, f"{package}-cpu")
+    for name in names:
+        try:
+            return metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return ""
+
+
+if __name__ == "__main__":
+    main()

@@ -29,8 +29,9 @@ def write(cells, path):
                     markersize=5,
                     label=peer.what,
                 )
-            panel.axhline(1, color="black", linewidth=1)
+            panel.axhline(1, color="black", linewidth=1.5, label="flowrt")
             panel.set_yscale("log")
+            panel.yaxis.set_major_formatter("{x:g}")
             panel.set_title(f"{what}, {count} row{'s' if count > 1 else ''}", fontsize=10)
             panel.grid(axis="y", which="major", linewidth=0.4)
         panels[line][0].set_ylabel("time / flowrt's time")

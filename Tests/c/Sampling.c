@@ -229,4 +229,47 @@ static void test(const flow_spec *spec, const flowrt_model *model, uint32_t leve
     if (flow_has_standard_base(spec)) check_images(spec, model);
 }
 
-int main(void) { for_each_flow(test); }
+/* ---- flows of few coordinates, for the bases and transformers that flow_cases has with many ---- */
+
+/* clang-format off */
+#define NETWORK(context_) .layer_count = 2, .layers = {{ .width = 19, .activation = TANH, .source = READ_SIDE, .context = context_ }, { .source = LAYER(0) }}
+#define MAF { .kind = RECORD_AUTOREGRESSIVE, .transformer = AFFINE, .scale = SCALE_SOFTPLUS, .p = {1e-3f}, NETWORK(NONE) }
+#define SPLINE_STEP(reads_, form_) { .kind = RECORD_AUTOREGRESSIVE, .reads = reads_, .transformer = SPLINE, .form = form_, .bins = 5, \
+                                     .p = {-3, 3, 1e-3f, 1e-3f, 1e-3f, 0, form_ & 48 ? 0 : 1}, NETWORK(NONE) }
+#define MOG(context_) { .kind = RECORD_BASE, .reads = AUTOREGRESSIVE_MIXTURE, .bins = 4, .scale = SCALE_SOFTPLUS, .p = {0.05f}, NETWORK(context_) }
+#define CONDITIONAL(outputs_) { .kind = RECORD_BASE, .reads = CONDITIONAL_NORMAL, .layer_count = 1, .layers = {{ .width = outputs_, .context = CONTEXT }} }
+
+static const flow_spec small_flows[] = {
+    { "uniform of one", 1, 0, {{ .kind = RECORD_BASE, .reads = UNIFORM }} },
+    { "uniform of two", 2, 0, { MAF, { .kind = RECORD_BASE, .reads = UNIFORM } } },
+    { "mixture of one", 1, 0, {{ .kind = RECORD_BASE, .reads = MIXTURE, .bins = 5 }} },
+    { "mixture of two", 2, 0, { MAF, { .kind = RECORD_BASE, .reads = MIXTURE, .bins = 3 } } },
+    { "mixture of three", 3, 0, {{ .kind = RECORD_BASE, .reads = MIXTURE, .bins = 2 }} },
+    { "conditional normal of one", 1, 3, { CONDITIONAL(2) } },
+    { "conditional normal of two", 2, 2, { MAF, CONDITIONAL(4) } },
+    { "autoregressive mixture of one", 1, 0, { MOG(NONE) } },
+    { "autoregressive mixture of two", 2, 3, { MOG(CONTEXT) } },
+    { "autoregressive mixture of three", 3, 0, { MAF, MOG(NONE) } },
+    { "spline of one", 1, 0, { SPLINE_STEP(READS_NOISE, 0) } },
+    { "splines of two", 2, 0, { SPLINE_STEP(READS_DATA, 0), SPLINE_STEP(READS_NOISE, 16) } },
+    { "spline of three", 3, 0, { SPLINE_STEP(READS_DATA, 16), MAF } },
+};
+/* clang-format on */
+
+static void test_small_flows(void) {
+    const size_t count = sizeof small_flows / sizeof *small_flows;
+    for (size_t i = 0; i < count; i++) {
+        const flow_file file = flow_build(&small_flows[i], i);
+        for (uint32_t level = 1; level <= HIGHEST_LEVEL; level++) {
+            flowrt_model model;
+            if (flow_open_level(&model, file, level)) test(&small_flows[i], &model, level);
+        }
+        flow_free(file);
+    }
+    printf("%zu flows of few coordinates\n", count);
+}
+
+int main(void) {
+    for_each_flow(test);
+    test_small_flows();
+}

@@ -5,63 +5,74 @@
 
 enum { LINE = 64, LARGEST = 4096 };
 
-typedef struct range {
-    uint8_t from, to;
-} range;
-
 static uint16_t get_u16(const uint8_t *at) {
     uint16_t value;
     memcpy(&value, at, sizeof value);
     return value;
 }
 
+/* A set of the 64 bytes of a record, as bits: from ..< to. */
+static uint64_t bytes_of_record(int from, int to) {
+    uint64_t set = 0;
+    for (int byte = from; byte < to; byte++) set |= UINT64_C(1) << byte;
+    return set;
+}
+
 /* How many of the f32 p of a scale function are used (section 5). */
-static uint8_t scale_parameters(uint16_t scale) {
-    static const uint8_t used[SCALE_COUNT] = {
+static int scale_parameters(uint16_t scale) {
+    static const int used[SCALE_COUNT] = {
         [SCALE_EXP_CLAMPED] = 2,      [SCALE_SOFTPLUS] = 1, [SCALE_SOFTPLUS_CLAMPED] = 3, [SCALE_SIGMOID] = 1,
         [SCALE_EXP_SOFT_CLIPPED] = 1, [SCALE_EXP_TANH] = 1, [SCALE_EXP_ATAN] = 1};
     return used[scale];
 }
 
-/* The bytes of a record that have a meaning, in at most three ranges. */
-static void used_bytes(const uint8_t *record, range used[3]) {
-    memset(used, 0, 3 * sizeof *used);
-    used[0] = (range){0, 2};
-    const uint16_t activation = get_u16(record + 2);
-    switch (get_u16(record)) {
-    case RECORD_AUTOREGRESSIVE: {
-        const int is_affine = get_u16(record + 14) == AFFINE, is_additive = get_u16(record + 14) == ADDITIVE;
-        const uint8_t p = is_affine ? scale_parameters(get_u16(record + 18)) : is_additive ? 0 : 8;
-        used[0] = (range){0, is_additive ? 16 : is_affine ? 20 : 24};
-        used[1] = (range){24, (uint8_t)(24 + 4 * p)};
-        break;
-    }
-    case RECORD_LAYER:
-        used[0] = (range){0, 22};
-        if (activation == ELU || activation == LEAKY_RELU || activation >= LAYER_NORM) used[1] = (range){24, 28};
-        break;
-    case RECORD_DIAGONAL:
-    case RECORD_LINEAR: used[1] = (range){8, 16}; break;
-    case RECORD_ENCODER: used[1] = (range){12, 14}; break;
-    case RECORD_BASE: {
-        static const range fields[][3] = {[0] = {{0, 4}},
-                                          [1] = {{0, 4}},
-                                          [2] = {{0, 4}},
-                                          [3] = {{0, 4}, {20, 24}},
-                                          [4] = {{0, 4}, {12, 14}},
-                                          [5] = {{0, 8}, {12, 14}, {18, 56}}};
-        CHECK(get_u16(record + 2) <= 5, "base %u", get_u16(record + 2));
-        memcpy(used, fields[get_u16(record + 2)], 3 * sizeof *used);
-        break;
-    }
-    default: break; /* elementwise and permutation steps have no fields */
+/* The f32 p of a spline that are used (section 5.1). */
+static uint64_t spline_parameters(uint16_t form) {
+    const int clips_widths = (form & 3) == 1, exponential = (form >> 2 & 3) == 1, fixed_ends = (form >> 4 & 3) == 0;
+    uint64_t used = bytes_of_record(24, 32);
+    if (!clips_widths) used |= bytes_of_record(32, 40);
+    if (!exponential) used |= bytes_of_record(40, 44);
+    if (clips_widths || exponential) used |= bytes_of_record(44, 48);
+    if (fixed_ends) used |= bytes_of_record(48, 52);
+    return used;
+}
+
+static uint64_t autoregressive_bytes(const uint8_t *record) {
+    const uint64_t head = bytes_of_record(0, 16);
+    switch (get_u16(record + 14)) {
+    case AFFINE: return head | bytes_of_record(16, 20) | bytes_of_record(24, 24 + 4 * scale_parameters(get_u16(record + 18)));
+    case ADDITIVE: return head;
+    default: return head | bytes_of_record(16, 18) | bytes_of_record(20, 24) | spline_parameters(get_u16(record + 16));
     }
 }
 
-static int is_used(const range used[3], size_t offset) {
-    for (int i = 0; i < 3; i++)
-        if (offset >= used[i].from && offset < used[i].to) return 1;
-    return 0;
+static uint64_t base_bytes(const uint8_t *record) {
+    const uint64_t head = bytes_of_record(0, 4);
+    switch (get_u16(record + 2)) {
+    case 3: return head | bytes_of_record(20, 24);
+    case 4: return head | bytes_of_record(12, 14);
+    case 5:
+        return head | bytes_of_record(4, 8) | bytes_of_record(12, 14) | bytes_of_record(18, 24) |
+               bytes_of_record(24, 24 + 4 * scale_parameters(get_u16(record + 18)));
+    default: return head;
+    }
+}
+
+/* The bytes of a record that have a meaning. */
+static uint64_t used_bytes(const uint8_t *record) {
+    const uint16_t activation = get_u16(record + 2);
+    const uint64_t kind = bytes_of_record(0, 2);
+    switch (get_u16(record)) {
+    case RECORD_AUTOREGRESSIVE: return autoregressive_bytes(record);
+    case RECORD_LAYER:
+        return bytes_of_record(0, 22) |
+               (activation == ELU || activation == LEAKY_RELU || activation == LAYER_NORM ? bytes_of_record(24, 28) : 0);
+    case RECORD_DIAGONAL:
+    case RECORD_LINEAR: return kind | bytes_of_record(8, 16);
+    case RECORD_ENCODER: return kind | bytes_of_record(12, 14);
+    case RECORD_BASE: return base_bytes(record);
+    default: return kind; /* elementwise and permutation steps have no fields */
+    }
 }
 
 static void expect_refusal(const char *name, flow_file file, uint32_t flags, size_t at) {
@@ -79,9 +90,7 @@ static size_t check_unused_bytes(const char *name, flow_file file, size_t record
     size_t tried = 0;
     for (size_t at = 24; at < LINE * (1 + record_count); at++) {
         if (at >= 28 && at < 48) continue; /* sizes */
-        range used[3] = {{0, 0}};
-        if (at >= LINE) used_bytes(file.bytes + at / LINE * LINE, used);
-        if (is_used(used, at % LINE)) continue;
+        if (at >= LINE && used_bytes(file.bytes + at / LINE * LINE) >> at % LINE & 1) continue;
         for (int bit = 0; bit < 8; bit++) {
             file.bytes[at] ^= (uint8_t)(1 << bit);
             expect_refusal(name, file, FLOWRT_OPEN_DEFAULT, at);

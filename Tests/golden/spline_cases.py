@@ -194,7 +194,9 @@ NORMFLOWS = {
     "normflows_mixture": lambda: normalizing(normflows_affine(), base=nf.distributions.GaussianMixture(3, 4)),
     "normflows_conditional_normal": lambda: conditional(
         normflows_affine(context_features=3),
-        base=nf.distributions.base.ConditionalDiagGaussian(4, nn.Sequential(nn.Linear(3, 8), nn.ELU(), nn.Linear(8, 8))),
+        base=nf.distributions.base.ConditionalDiagGaussian(
+            4, nn.Sequential(nn.Linear(3, 8), nn.ELU(), nn.Linear(8, 8))
+        ),
     ),
 }  # fmt: skip
 

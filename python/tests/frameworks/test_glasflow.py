@@ -104,6 +104,7 @@ def test_coupling_splines(features, context, uniform, bins):
         features, 2, context, n_neurons=9, num_bins=bins, distribution="uniform" if uniform else None
     )
     file = agree(randomised(model), rows=5)
+    agree_in_c(model)
     assert {step.form for step in file.steps} == {SplineForm.FREE_ENDS if uniform else 0}
     assert file.base.base == (BaseKind.BOX_UNIFORM if uniform else BaseKind.STANDARD_NORMAL)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from generate import randomise
-from live import agree
+from live import agree, agree_in_c
 from nflows import transforms as nt
 from nflows.distributions import ConditionalDiagonalNormal, MADEMoG
 from nflows.flows import Flow
@@ -48,6 +48,7 @@ def test_elementwise_transforms(name, features):
     make, forward, inverse = FUNCTIONS[name]
     for layer, expected in [(make(), forward), (nt.InverseTransform(make()), inverse)]:
         steps = agree(flow(layer, affine(features), features=features), tolerance=1e-10).steps
+        agree_in_c(flow(layer, affine(features), features=features))
         assert [step.function[0] for step in steps if hasattr(step, "function")] == expected
 
 
@@ -70,6 +71,7 @@ def test_conditional_normal(name):
     model = Flow(affine(context_features=2), ConditionalDiagonalNormal([3], ENCODERS[name]()))
     randomise(model, 0.5)
     file = agree(model)
+    agree_in_c(model)
     assert file.base.base == BaseKind.CONDITIONAL_NORMAL and file.context_dim == 2
 
 
@@ -99,6 +101,7 @@ def test_made_with_mixtures(options, context, features):
     model = MADEMoG(features, 9, context, num_mixture_components=4, **options)
     randomise(model, 0.5)
     file = agree(model)
+    agree_in_c(model)
     assert (file.base.base, file.base.components) == (BaseKind.AUTOREGRESSIVE_MIXTURE, 4)
     assert file.base.scale == Scale.SOFTPLUS and file.base.p[0] == 0.01 and not file.steps
 
@@ -110,7 +113,7 @@ def test_maf_on_a_made_with_mixtures(tmp_path):
     model._distribution._made.epsilon = 0.1
     randomise(model, 0.5)
     assert agree(model).base.p[0] == 0.1
-    flowrt.save(tmp_path / "flow.flw", model)
+    flowrt.save(tmp_path / "flow.flw", model, verify=True)
 
 
 def test_an_overridden_mixture_is_noticed():

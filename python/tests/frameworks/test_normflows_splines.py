@@ -9,7 +9,7 @@ import torch
 from generate import randomise
 from hypothesis import given
 from hypothesis import strategies as st
-from live import agree
+from live import agree, agree_in_c
 from torch import nn
 
 import flowrt
@@ -53,6 +53,7 @@ def test_autoregressive(features, context, bins, bound, blocks, permute_mask, re
     model = (flow if context is None else conditional)(*layers, features=features)
     randomise(model, 0.4)
     file = agree(model, rows=5, tolerance=1e-11)
+    agree_in_c(model)
     assert [(step.reads, step.p[1]) for step in splines(file)] == [(Reads.NOISE if reverse else Reads.DATA, bound)]
     assert file.context_dim == (context or 0)
 
@@ -73,6 +74,7 @@ def test_couplings(features, context, tails, bound, reverse_mask, reverse):
     layer = nf.flows.Reverse(layer) if reverse and context is None else layer
     model = (flow if context is None else conditional)(layer, nf.flows.Permute(features), features=features)
     randomise(model, 0.7)
+    agree_in_c(model)
     form = SplineForm.CIRCULAR if tails == "circular" else 0
     assert {step.form for step in splines(agree(model, rows=5, tolerance=1e-11))} == {form}
 
@@ -99,6 +101,7 @@ def test_circular_features(angles, bound, context, coupling, reverse):
     )
     randomise(model, 0.5)
     file = agree(model, rows=5, tolerance=1e-11)
+    agree_in_c(model)
     assert {step.form for step in splines(file)} == {SplineForm.FREE_ENDS}
 
 
@@ -135,6 +138,7 @@ def test_uniform_base():
     model = flow(spline(), base=nf.distributions.base.Uniform(3, -3.0, 3.0))
     randomise(model, 0.5)
     file = agree(model)
+    agree_in_c(model)
     assert file.base.base == BaseKind.BOX_UNIFORM
     assert np.isneginf(reference.log_prob(file, [[0.0, 0.0, 3.5]]))
 
@@ -142,6 +146,7 @@ def test_uniform_base():
 def test_mixture_base():
     base = nf.distributions.GaussianMixture(4, 3, scale=np.full((4, 3), 0.7), weights=np.arange(1.0, 5))
     file = agree(flow(spline(), base=base))
+    agree_in_c(flow(spline(), base=base))
     assert file.base.base == BaseKind.NORMAL_MIXTURE and len(file.base.log_weight) == 4
 
 
@@ -150,6 +155,7 @@ def test_conditional_base():
     model = conditional(spline(2), base=nf.distributions.base.ConditionalDiagGaussian(3, encoder))
     randomise(model, 0.5)
     assert agree(model).base.base == BaseKind.CONDITIONAL_NORMAL
+    agree_in_c(model)
 
 
 def refused(model, text):

@@ -11,7 +11,7 @@ import zuko
 from generate import randomise
 from hypothesis import given
 from hypothesis import strategies as st
-from live import agree
+from live import agree, agree_in_c
 from torch.distributions import Normal, biject_to, constraints
 from torch.distributions import transforms as tt
 from zuko.transforms import MonotonicRQSTransform
@@ -43,6 +43,7 @@ def test_neural_spline_flows(features, context, bins, slope, circular, passes, r
         model = zuko.lazy.Flow(model.transform.inv, model.base)
     randomise(model, 0.7)
     file = agree(model, rows=5, tolerance=1e-11)
+    agree_in_c(model)
     for step in file.steps:
         assert step.form == (ZUKO | SplineForm.HALF_TURN if circular else ZUKO)
         assert step.reads == (Reads.NOISE if inverse else Reads.DATA)
@@ -64,6 +65,7 @@ def test_coupling_splines(context, bound, randmask):
     model = zuko.flows.NICE(5, context, 2, randmask=randmask, hidden_features=(9,), **spline)
     randomise(model, 0.7)
     assert [step.p[1] for step in agree(model).steps] == [bound, bound]
+    agree_in_c(model)
 
 
 def constant(transform, *args, **parameters):
@@ -129,6 +131,7 @@ def test_mixture_of_gaussians(covariance, tied):
     flow = zuko.flows.MAF(3, transforms=1)
     flow.base = zuko.mixtures.GMM(3, components=4, covariance_type=covariance, tied=tied)
     base = agree(flow).base
+    agree_in_c(flow)
     assert base.base == BaseKind.NORMAL_MIXTURE and base.mean.shape == base.std.shape == (4, 3)
 
 
@@ -136,6 +139,7 @@ def test_uniform_base():
     flow = zuko.flows.MAF(3, transforms=1)
     flow.base = zuko.lazy.UnconditionalDistribution(zuko.distributions.BoxUniform, -2 * torch.ones(3), torch.ones(3))
     file = agree(flow)
+    agree_in_c(flow)
     assert file.base.base == BaseKind.BOX_UNIFORM
     x, _ = reference.inverse(file, [[0.0, 1.5, 0.0], [0.5, 0.5, 0.5]])
     np.testing.assert_array_equal(np.isfinite(reference.log_prob(file, x)), [False, True])

@@ -75,8 +75,39 @@ static void check_long_rows(void) {
     flow_free(file);
 }
 
+/* A flow without steps and with the unit box as its base samples the uniform noise, to the bit. */
+static void check_uniform(void) {
+    enum { DIM = 70, DRAWS = 50 };
+    const flow_spec spec = {"box", DIM, 0, {{.kind = RECORD_BASE, .reads = UNIFORM}}};
+    const flow_file file = flow_build(&spec, 1);
+    const size_t block = (DIM * sizeof(float) + 63) / 64 * 64;
+    for (size_t i = 0; i < DIM; i++) {
+        const float lower = 0, upper = 1;
+        memcpy(file.bytes + 128 + 4 * i, &lower, sizeof lower);
+        memcpy(file.bytes + 128 + block + 4 * i, &upper, sizeof upper);
+    }
+    flow_seal(file);
+    for (uint32_t level = 1; level <= HIGHEST_LEVEL; level++) {
+        flowrt_model model;
+        if (!flow_open_level(&model, file, level)) continue;
+        for (size_t count = 1; count <= DRAWS; count += DRAWS - 1) {
+            call c = call_new(&model, SAMPLE, count, 0);
+            c.rng = (flowrt_rng){3, 4, UINT32_MAX - 20};
+            CHECK_STATUS(FLOWRT_OK, call_run(&c));
+            for (size_t i = 0; i < count; i++)
+                for (uint32_t j = 0; j < DIM; j++) {
+                    const float expected = uniform_noise(3, 4, UINT32_MAX - 20 + (uint64_t)i, j);
+                    CHECK_SAME_BITS("uniform noise", &expected, c.output + i * DIM + j, 1);
+                }
+            call_free(c);
+        }
+    }
+    flow_free(file);
+}
+
 int main(void) {
     check_known_answers();
+    check_uniform();
     check_long_rows();
     for_each_flow(test);
 }

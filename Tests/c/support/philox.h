@@ -19,18 +19,30 @@ static inline void philox(const uint32_t counter[4], const uint32_t key[2], uint
     memcpy(word, c, sizeof c);
 }
 
-/* Coordinate `coordinate` of draw `index` of (seed, stream). */
-static inline double noise(uint64_t seed, uint64_t stream, uint64_t index, uint32_t coordinate) {
-    uint32_t word[4];
+/* The four words from which the coordinates 4 k .. 4 k + 3 of draw `index` are made, k = coordinate / 4. */
+static inline void noise_words(uint64_t seed, uint64_t stream, uint64_t index, uint32_t coordinate, uint32_t word[4]) {
     const uint32_t seed_key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
     philox((const uint32_t[4]){(uint32_t)stream, (uint32_t)(stream >> 32), 0x776f6c66u, 0x00007472u}, seed_key, word);
     const uint32_t key[2] = {word[0], word[1]};
     philox((const uint32_t[4]){(uint32_t)index, (uint32_t)(index >> 32), coordinate / 4, 0}, key, word);
+}
+
+/* Coordinate `coordinate` of draw `index` of (seed, stream), standard normal. */
+static inline double noise(uint64_t seed, uint64_t stream, uint64_t index, uint32_t coordinate) {
+    uint32_t word[4];
+    noise_words(seed, stream, index, coordinate, word);
     const uint32_t *pair = word + coordinate % 4 / 2 * 2;
     /* U and T are defined as float32 values. */
     const float u = (float)(pair[0] >> 1) * 0x1p-31f + 0x1p-32f, t = (float)(int32_t)pair[1] * 0x1p-32f;
     const double radius = sqrt(-2 * log((double)u)), angle = 2 * acos(-1.0) * (double)t;
     return radius * (coordinate % 2 ? sin(angle) : cos(angle));
+}
+
+/* The same, uniform in (0, 1): exact in float32. */
+static inline float uniform_noise(uint64_t seed, uint64_t stream, uint64_t index, uint32_t coordinate) {
+    uint32_t word[4];
+    noise_words(seed, stream, index, coordinate, word);
+    return (float)(word[coordinate % 4] >> 9) * 0x1p-23f + 0x1p-24f;
 }
 
 #endif

@@ -13,6 +13,7 @@ from nflows.nn.nets import MLP, ResidualNet
 from pyro import distributions as pd
 from pyro.distributions import transforms as pt
 from pyro.nn import AutoRegressiveNN, ConditionalAutoRegressiveNN, ConditionalDenseNN, DenseNN
+from pyro_cases import PYRO as PYRO_SPLINES
 from spline_cases import WIDER
 from torch import nn
 from torch.nn import functional as F
@@ -347,4 +348,4 @@ PYRO = {
     "pyro_conditional_mixed": lambda: pyro_conditional_flow(iaf().inv, pt.BatchNorm(5), conditional_iaf().inv),
 }
 
-CASES = {**NFLOWS, **ZUKO, **PYRO, **WIDER}
+CASES = {**NFLOWS, **ZUKO, **PYRO, **PYRO_SPLINES, **WIDER}

@@ -32,7 +32,7 @@ def describe(model, context_dim: int | None = None) -> ir.Flow:
     """The model in evaluation mode. Raises `ExportError` with the name of whatever a file cannot hold."""
     transforms = list(_flatten(model, inverted=False))
     dim = _dim(model, transforms)
-    steps = [step for transform, inverted in reversed(transforms) for step in steps_of(transform, inverted, dim)]
+    steps = steps_of(transforms, dim)
     context = context_size(steps, context_dim)
     name = "list of transforms" if _is_list(model) else type(model).__name__
     base = pyro_bases.describe(_base_of(model), dim)

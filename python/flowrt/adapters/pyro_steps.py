@@ -6,37 +6,52 @@ Networks are given the context before the variables and put all values of a para
 from __future__ import annotations
 
 import copy
+from itertools import groupby
 
 import numpy as np
 
 from .. import ir
 from ..errors import ExportError
 from ..format.codes import Form, Function, Reads, Scale
-from ..reference.functions import INVERSES
 from .modules import affine_map, array, inverted_if, names, refuse
 from .pyro_networks import context_features, layers_of, require
 from .pyro_splines import SPLINES, spline_steps
 from .subset import reading
+from .torch_transforms import constant_steps, merged
 
 _AUTOREGRESSIVE = {"AffineAutoregressive", "ConditionalAffineAutoregressive"}
 _COUPLING = {"AffineCoupling", "ConditionalAffineCoupling"}
 _LINEAR = {"Householder", "LowerCholeskyAffine"}
-_ELEMENTWISE = {  # the function from data to noise of a transform from noise to data, and its constants
-    "ExpTransform": (Function.LOG_ABOVE, 0.0, 0.0),
-    "SigmoidTransform": (Function.LOGIT, 0.0, 1.0),
-    "TanhTransform": (Function.ATANH, 0.0, 0.0),
-    "LeakyReLUTransform": (Function.LEAKY_INVERSE, 0.01, 0.0),
-}
+_LEAKY_SLOPE = 0.01  # of LeakyReLUTransform, which has no other
+_CONSTANT = {"AffineTransform", "ExpTransform", "SigmoidTransform", "TanhTransform", "CumulativeDistributionTransform"}
 SUPPORTED = (
     "AffineAutoregressive, AffineCoupling, Spline, SplineAutoregressive, SplineCoupling, their conditional forms, "
-    "Permute, BatchNorm, Householder, LowerCholeskyAffine, AffineTransform, "
-    + ", ".join(_ELEMENTWISE)
-    + ", CumulativeDistributionTransform of a Normal, and the .inv of all"
+    "Permute, BatchNorm, Householder, LowerCholeskyAffine, LeakyReLUTransform, AffineTransform, ExpTransform, "
+    "SigmoidTransform, TanhTransform, CumulativeDistributionTransform of a Normal, and the .inv of all"
 )
 
 
-def steps_of(transform, inverted: bool, dim: int) -> list:
-    """The steps from data to noise of a transform, which maps noise to data unless it is `inverted`."""
+def steps_of(transforms: list, dim: int) -> list:
+    """The steps from data to noise of (transform, inverted) pairs, each a map from noise to data unless inverted."""
+    steps: list = []
+    for constant, run in groupby(transforms, key=lambda pair: bool(names(pair[0]) & _CONSTANT)):
+        if constant:
+            generative = merged([step for pair in run for step in _constant(*pair, dim)])
+            steps[:0] = [inverted_if(step, True) for step in reversed(generative)]
+        else:
+            for transform, inverted in run:
+                steps[:0] = _steps(transform, inverted, dim)
+    return steps
+
+
+def _constant(transform, inverted: bool, dim: int) -> list:
+    """The steps from noise to data of a transform whose parameters are constants."""
+    steps = constant_steps(transform, dim, SUPPORTED)
+    return [inverted_if(step, True) for step in reversed(steps)] if inverted else steps
+
+
+def _steps(transform, inverted: bool, dim: int) -> list:
+    """The steps from data to noise of one transform."""
     kinds, name = names(transform), type(transform).__name__
     if kinds & SPLINES:
         return spline_steps(transform, inverted, dim)
@@ -51,34 +66,15 @@ def steps_of(transform, inverted: bool, dim: int) -> list:
     if kinds & _LINEAR:
         matrix, shift = affine_map(copied(transform, _float64())._call, dim)
         return [inverted_if(ir.Linear(matrix, shift, name), not inverted)]
-    if kinds & set(_ELEMENTWISE):
-        function, lower, upper = _ELEMENTWISE[next(kind for kind in _ELEMENTWISE if kind in kinds)]
-        return [_elementwise(function, lower, upper, inverted, dim, name)]
-    if "CumulativeDistributionTransform" in kinds and type(transform.distribution).__name__ == "Normal":
-        probit = _elementwise(Function.PROBIT, 0.0, 1.0, inverted, dim, name)
-        scale, shift = array(transform.distribution.scale), array(transform.distribution.loc)
-        affine = inverted_if(_diagonal(scale, shift, dim, name), inverted)
-        return [affine, probit] if inverted else [probit, affine]
-    if "BatchNorm" in kinds:  # its inverse, data to noise, is the normalising direction
-        std = np.sqrt(array(transform.moving_variance) + transform.epsilon)
-        scale = (np.maximum(array(transform.gamma), 0) + 1e-6) / std
-        shift = array(transform.beta) - array(transform.moving_mean) * scale
-    elif "AffineTransform" in kinds:
-        scale = 1 / array(transform.scale)
-        shift = -array(transform.loc) * scale
-    else:
+    if "LeakyReLUTransform" in kinds:
+        function = Function.LEAKY if inverted else Function.LEAKY_INVERSE
+        return [ir.Elementwise(np.full(dim, int(function)), np.full(dim, _LEAKY_SLOPE), np.zeros(dim), name)]
+    if "BatchNorm" not in kinds:
         return refuse(transform, SUPPORTED)
-    return [inverted_if(_diagonal(scale, shift, dim, name), inverted)]
-
-
-def _diagonal(scale, shift, dim: int, name: str) -> ir.Diagonal:
-    return ir.Diagonal(np.broadcast_to(scale, (dim,)), np.broadcast_to(shift, (dim,)), name)
-
-
-def _elementwise(function: Function, lower: float, upper: float, inverted: bool, dim: int, name: str):
-    """The same function of all coordinates, or the one that undoes it."""
-    function = INVERSES[function] if inverted else function
-    return ir.Elementwise(np.full(dim, int(function)), np.full(dim, lower), np.full(dim, upper), name)
+    std = np.sqrt(array(transform.moving_variance) + transform.epsilon)
+    scale = (np.maximum(array(transform.gamma), 0) + 1e-6) / std
+    shift = array(transform.beta) - array(transform.moving_mean) * scale
+    return [inverted_if(ir.Diagonal(scale, shift, name), inverted)]  # its inverse is the normalising direction
 
 
 def _affine_autoregressive(network, options, inverted: bool, dim: int, name: str) -> ir.Autoregressive:

@@ -22,7 +22,7 @@ def constant_steps(transform, dim: int, supported: str = SUPPORTED) -> list:
         return [inverted_if(step, True) for step in reversed(constant_steps(transform.inv, dim, supported))]
     if kinds & {"ComposeTransform", "ComposedTransform"}:
         parts = transform.parts if hasattr(transform, "parts") else transform.transforms
-        return _merged([step for part in parts for step in constant_steps(part, dim, supported)])
+        return merged([step for part in parts for step in constant_steps(part, dim, supported)])
     if "IndependentTransform" in kinds:
         return constant_steps(transform.base_transform, dim, supported)
     if "DependentTransform" in kinds:
@@ -65,18 +65,18 @@ def _side_by_side(transform, dim: int, supported: str) -> list:
     return steps
 
 
-def _merged(steps: list) -> list:
+def merged(steps: list) -> list:
     """A sigmoid or exponential with the affine map behind it as one step, which float32 evaluates better."""
-    merged: list = []
+    result: list = []
     for step in steps:
-        before = merged[-1] if merged else None
+        before = result[-1] if result else None
         if isinstance(step, ir.Diagonal) and isinstance(before, ir.Elementwise):
             sigmoid = np.all(before.function == Function.SIGMOID) and np.all(step.scale > 0)
             if sigmoid and np.all(before.lower == 0) and np.all(before.upper == 1):
-                merged[-1] = ir.Elementwise(before.function, step.shift, step.shift + step.scale, before.name)
+                result[-1] = ir.Elementwise(before.function, step.shift, step.shift + step.scale, before.name)
                 continue
             if np.all(before.function == Function.EXP_ABOVE) and np.all(step.scale == 1):
-                merged[-1] = ir.Elementwise(before.function, before.lower + step.shift, before.upper, before.name)
+                result[-1] = ir.Elementwise(before.function, before.lower + step.shift, before.upper, before.name)
                 continue
-        merged.append(step)
-    return merged
+        result.append(step)
+    return result

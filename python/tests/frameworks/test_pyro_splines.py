@@ -146,7 +146,7 @@ def test_elementwise_transforms(transform, function, shift):
     assert agree(model, tolerance=1e-10).steps[0].function.tolist() == [function] * 3
     agree_in_c(model)
     back = [transform, t.AffineTransform(shift, 0.9), transform.inv, pt.affine_autoregressive(3, [8]).inv]
-    inverse, _, again = agree(pd.TransformedDistribution(normal(3), back), tolerance=1e-10).steps[1:]
+    _, inverse, *_, again = agree(pd.TransformedDistribution(normal(3), back), tolerance=1e-10).steps
     assert again.function.tolist() == [function] * 3
     assert inverse.function.tolist() == [flowrt.reference.functions.INVERSES[function]] * 3
 
@@ -155,7 +155,10 @@ def test_bounds_as_biject_to_makes_them():
     """An interval for each coordinate: a sigmoid, then an affine map."""
     low, high = torch.tensor([0.0, -1.0, 2.0]), torch.tensor([1.0, 1.0, 5.0])
     bounds = torch.distributions.biject_to(torch.distributions.constraints.interval(low, high))
-    agree(pd.TransformedDistribution(normal(3), [pt.affine_autoregressive(3, [8]).inv, bounds]))
+    file = agree(pd.TransformedDistribution(normal(3), [pt.affine_autoregressive(3, [8]).inv, bounds]))
+    assert file.steps[0].lower.tolist() == [0, -1, 2] and file.steps[0].upper.tolist() == [1, 1, 5]
+    (_, back) = agree([bounds, t.AffineTransform(0.5, 0.75), bounds.inv, pt.affine_autoregressive(3, [8])]).steps[:2]
+    assert back.function[0] == Function.SIGMOID
     independent = torch.distributions.biject_to(
         torch.distributions.constraints.independent(torch.distributions.constraints.positive, 1)
     )

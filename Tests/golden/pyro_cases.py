@@ -1,0 +1,85 @@
+"""Golden cases of Pyro with splines, elementwise transforms, uniform and mixture bases."""
+
+from __future__ import annotations
+
+import torch
+from pyro import distributions as pd
+from pyro.distributions import transforms as pt
+from pyro.nn import AutoRegressiveNN, ConditionalAutoRegressiveNN, DenseNN
+from torch import nn
+
+FEATURES, BINS, BOUND = 4, 4, 5.0  # wide bins: narrow ones make float32 errors depend on the rows too much
+SIZES = [BINS, BINS, BINS - 1]
+constraints = torch.distributions.constraints
+
+
+def normal():
+    return pd.Normal(torch.zeros(FEATURES), torch.ones(FEATURES))
+
+
+def flow(*transforms, base=None):
+    return pd.TransformedDistribution(base or normal(), list(transforms))
+
+
+def conditional_flow(*transforms):
+    return pd.ConditionalTransformedDistribution(normal(), list(transforms))
+
+
+def permute():
+    return pt.Permute(torch.randperm(FEATURES))
+
+
+def affine():
+    return pt.AffineAutoregressive(AutoRegressiveNN(FEATURES, [12]), -1.0, 1.0).inv
+
+
+def spline(**options):
+    network = AutoRegressiveNN(FEATURES, [12], param_dims=SIZES, nonlinearity=nn.Tanh(), **options)
+    return pt.SplineAutoregressive(FEATURES, network, BINS, BOUND, "quadratic")
+
+
+def conditional_spline():
+    network = ConditionalAutoRegressiveNN(FEATURES, 3, [12], param_dims=SIZES, nonlinearity=nn.Tanh())
+    return pt.ConditionalSplineAutoregressive(FEATURES, network, count_bins=BINS, bound=BOUND, order="quadratic")
+
+
+def coupling(split=2, identity=False):
+    network = DenseNN(split, [12], [(FEATURES - split) * size for size in SIZES], nn.Tanh())
+    return pt.SplineCoupling(FEATURES, split, network, BINS, BOUND, "quadratic", identity)
+
+
+def elementwise():
+    return pt.Spline(FEATURES, BINS, BOUND, "quadratic")
+
+
+def of_context():
+    network = DenseNN(2, [12], [FEATURES * size for size in SIZES], nn.Tanh())
+    return pt.ConditionalSpline(network, FEATURES, BINS, BOUND, "quadratic")
+
+
+def bounds():
+    low, high = torch.tensor([0.0, -1.0, 2.0, -3.0]), torch.tensor([1.0, 1.0, 5.0, 3.0])
+    return torch.distributions.biject_to(constraints.interval(low, high))
+
+
+def mixture():
+    logits, mean, std = torch.randn(3), torch.randn(3, FEATURES), torch.empty(3, FEATURES).uniform_(0.5, 2)
+    return pd.MixtureSameFamily(pd.Categorical(logits=logits), pd.Normal(mean, std).to_event(1))
+
+
+PYRO = {
+    "pyro_spline_autoregressive": lambda: flow(spline().inv, permute()),
+    "pyro_spline_iaf": lambda: flow(spline(skip_connections=True), permute()),
+    "pyro_spline_context": lambda: conditional_flow(conditional_spline().inv, permute()),
+    "pyro_spline_coupling": lambda: flow(coupling(), permute(), affine()),
+    "pyro_spline_coupling_identity": lambda: flow(permute(), coupling(identity=True)),
+    "pyro_spline_elementwise": lambda: flow(elementwise(), affine(), elementwise().inv),
+    "pyro_spline_of_context": lambda: conditional_flow(of_context(), permute(), of_context().inv),
+    "pyro_bounds": lambda: flow(affine(), bounds()),
+    "pyro_positive": lambda: flow(affine(), torch.distributions.transforms.ExpTransform()),
+    "pyro_leaky_tanh": lambda: flow(pt.LeakyReLUTransform(), affine(), torch.distributions.transforms.TanhTransform()),
+    "pyro_uniform": lambda: flow(
+        elementwise(), base=pd.Uniform(torch.full((FEATURES,), -2.0), torch.full((FEATURES,), 3.0))
+    ),
+    "pyro_mixture": lambda: flow(affine(), permute(), spline(), base=mixture()),
+}

@@ -2,6 +2,8 @@
  * that are none, stages and degrees that do not ascend, numbers that no step can have. */
 #include "support/call.h"
 
+static void set_float(flow_file file, size_t offset, float value) { memcpy(file.bytes + offset, &value, sizeof value); }
+
 /* Refused, with a detail that points at `size` bytes at `offset`, of `record`; -1 is the header. */
 static void expect_refusal(int expected, flow_file file, uint32_t flags, int32_t record, uint64_t offset, uint64_t size,
                            const char *what) {
@@ -77,8 +79,6 @@ static void check_blocks(void) {
     flow_free(wrong);
 }
 
-static void set_float(flow_file file, size_t offset, float value) { memcpy(file.bytes + offset, &value, sizeof value); }
-
 /* Numbers that only FLOWRT_OPEN_VERIFY reads: a scale of zero, and standard deviations that are not positive. */
 static void check_degenerate_values(void) {
     flow_file wrong = flow_build(flow_case("diagonal"), 1);
@@ -153,7 +153,89 @@ static const field fields[] = {
     {"three-adds", "a layer that adds itself", FLOWRT_ERR_MALFORMED, 4, 14, 2, 5},
     {"three-adds", "a layer that is its own gate", FLOWRT_ERR_MALFORMED, 4, 12, 2, 5},
     {"three-adds", "the read side as an added layer", FLOWRT_ERR_MALFORMED, 4, 18, 2, 1},
+    {"context-layer", "a context that is a later layer", FLOWRT_ERR_MALFORMED, 2, 10, 2, 3},
+    {"context-layer", "a context that depends on the flow", FLOWRT_ERR_MALFORMED, 3, 10, 2, 3},
+    {"spline", "a single bin", FLOWRT_ERR_MALFORMED, 0, 20, 4, 1},
+    {"spline", "too many bins", FLOWRT_ERR_LIMIT, 0, 20, 4, 1025},
+    {"spline", "unknown widths", FLOWRT_ERR_FEATURE, 0, 16, 2, 2},
+    {"spline", "unknown derivatives", FLOWRT_ERR_FEATURE, 0, 16, 2, 8},
+    {"spline", "unknown ends", FLOWRT_ERR_FEATURE, 0, 16, 2, 48},
+    {"spline", "an unknown form", FLOWRT_ERR_FEATURE, 0, 16, 2, 128},
+    {"spline", "a scale function", FLOWRT_ERR_MALFORMED, 0, 18, 2, 1},
+    {"spline", "bounds that are equal", FLOWRT_ERR_MALFORMED, 0, 24, 4, 0x40400000},
+    {"spline", "a minimal width that fills the interval", FLOWRT_ERR_MALFORMED, 0, 32, 4, 0x3e000000},
+    {"spline", "a minimal height that fills the interval", FLOWRT_ERR_MALFORMED, 0, 36, 4, 0x3e000000},
+    {"spline", "a minimal derivative below zero", FLOWRT_ERR_MALFORMED, 0, 40, 4, 0xbf800000},
+    {"spline", "a clip that is not used", FLOWRT_ERR_MALFORMED, 0, 44, 4, 0x3f800000},
+    {"spline", "an end derivative of zero", FLOWRT_ERR_MALFORMED, 0, 48, 4, 0},
+    {"spline", "an eighth constant", FLOWRT_ERR_MALFORMED, 0, 52, 4, 0x3f800000},
+    {"spline-clipped", "a clip of zero", FLOWRT_ERR_MALFORMED, 0, 44, 4, 0},
+    {"mixture-base-17", "no components", FLOWRT_ERR_MALFORMED, 0, 20, 4, 0},
+    {"mixture-base-17", "too many components", FLOWRT_ERR_LIMIT, 0, 20, 4, 1025},
+    {"made-mog", "no components for each rank", FLOWRT_ERR_MALFORMED, 0, 20, 4, 0},
+    {"conditional-base", "parameters of too few coordinates", FLOWRT_ERR_MALFORMED, 5, 4, 4, 8},
 };
+
+/* Words of a block that are wrong: of the block `block` of 64 bytes behind the records, or before the metadata if negative. */
+typedef struct word {
+    const char *flow, *what;
+    int expected;
+    int block, word;
+    uint32_t value;
+    int offset; /* of the word that the detail names, from the one that is changed */
+} word;
+
+static const word words[] = {
+    {"elementwise", "an unknown function", FLOWRT_ERR_FEATURE, 0, 0, 14, 0},
+    {"elementwise", "a constant of the identity", FLOWRT_ERR_MALFORMED, 2, 0, 0x3f800000, 0},
+    {"elementwise", "minus zero as a constant of the identity", FLOWRT_ERR_MALFORMED, 2, 1, 0x80000000, 0},
+    {"elementwise", "an interval without a beginning", FLOWRT_ERR_MALFORMED, 2, 2, 0xff800000, 0},
+    {"elementwise", "an interval without an end", FLOWRT_ERR_MALFORMED, 4, 2, 0x7f800000, -128},
+    {"elementwise", "an empty interval", FLOWRT_ERR_MALFORMED, 4, 3, 0xbf800000, -128},
+    {"elementwise", "a constant that is NaN", FLOWRT_ERR_MALFORMED, 2, 4, 0x7fc00000, 0},
+    {"elementwise", "an upper constant that is not used", FLOWRT_ERR_MALFORMED, 4, 5, 0x3f800000, -128},
+    {"elementwise", "a slope of zero", FLOWRT_ERR_MALFORMED, 2, 6, 0, 0},
+    {"elementwise", "a slope below zero", FLOWRT_ERR_MALFORMED, 2, 8, 0xbf800000, 0},
+    {"uniform-base", "a box that is empty", FLOWRT_ERR_MALFORMED, -1, 1, 0xc2c80000, -64},
+    {"uniform-base", "a box without an end", FLOWRT_ERR_MALFORMED, -1, 2, 0x7f800000, -64},
+    {"uniform-base", "a box without a beginning", FLOWRT_ERR_MALFORMED, -2, 3, 0xff800000, 0},
+    {"made-mog", "a coordinate beyond the last, base", FLOWRT_ERR_MALFORMED, 0, 0, 6, 0},
+};
+
+static void check_words(void) {
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        const word *w = &words[i];
+        flow_file wrong = flow_build(flow_case(w->flow), 1);
+        uint32_t record_count;
+        memcpy(&record_count, wrong.bytes + 36, sizeof record_count);
+        const size_t blocks = 64 * (1 + (size_t)record_count), end = wrong.size - strlen("{\"flowrt\":\"test\"}");
+        const size_t block = w->block < 0 ? end - 64 * (size_t)-w->block : blocks + 64 * (size_t)w->block;
+        const size_t at = block + 4 * (size_t)w->word;
+        memcpy(wrong.bytes + at, &w->value, sizeof w->value);
+        const int32_t record = w->block < 0 ? (int32_t)record_count - 1 : 0;
+        expect_refusal(w->expected, wrong, 0, record, at + (size_t)(ptrdiff_t)w->offset, 4, w->what);
+        flow_free(wrong);
+    }
+
+    flow_file wrong = flow_build(flow_case("made-mog"), 1);
+    const size_t order = 64 * (1 + 4);
+    memcpy(wrong.bytes + order + 8, wrong.bytes + order + 4, 4);
+    expect_refusal(FLOWRT_ERR_MALFORMED, wrong, 0, 0, order + 8, 4, "a coordinate twice, base");
+    flow_free(wrong);
+
+    wrong = flow_build(flow_case("spline"), 1); /* bounds whose difference overflows */
+    set_float(wrong, 64 + 24, -3e38f);
+    set_float(wrong, 64 + 28, 3e38f);
+    expect_refusal(FLOWRT_ERR_MALFORMED, wrong, 0, 0, 64 + 28, 4, "bounds of a spline too far apart");
+    flow_free(wrong);
+
+    wrong = flow_build(flow_case("mixture-base-17"), 1); /* log weights, then mean and std of the first component */
+    const size_t std = 128 + 128 + 64;
+    set_float(wrong, std, -1);
+    flow_seal(wrong);
+    expect_refusal(FLOWRT_ERR_VALUE, wrong, FLOWRT_OPEN_VERIFY, 0, std, 4, "a standard deviation below zero in a mixture");
+    flow_free(wrong);
+}
 
 static void check_fields(void) {
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
@@ -194,6 +276,7 @@ static void check_fields(void) {
 int main(void) {
     check_blocks();
     check_fields();
+    check_words();
     check_degenerate_values();
     check_structures();
 }

@@ -42,8 +42,11 @@ static void print_summary(const struct draws *draws)
 static double largest_difference(const struct draws *draws)
 {
     double largest = 0;
-    for (size_t i = 0; i < draws->count; i++)
-        largest = fmax(largest, fabs((double)draws->density[i] - (double)draws->log_q[i]));
+    for (size_t i = 0; i < draws->count; i++) {
+        const double difference = fabs((double)draws->density[i] - (double)draws->log_q[i]);
+        if (difference > largest)
+            largest = difference;
+    }
     return largest;
 }
 

@@ -13,9 +13,12 @@ import FlowrtShim
   let n = shifted - magic
   var r = negatedFma(n, Lanes(repeating: 3.140_625), x)
   r = negatedFma(n, Lanes(repeating: 9.675_025_939_941_406e-4), r)
-  r = negatedFma(n, Lanes(repeating: 1.509_906_724_095_344_5e-7), r)
-  r = negatedFma(n, Lanes(repeating: 5.126_688e-12), r)
-  r = atMost(1.570_796_4, atLeast(-1.570_796_4, r))
+  // What the third part rounds off goes into the fourth.
+  let third = Lanes(repeating: 1.509_906_724_095_344_5e-7)
+  let rounded = negatedFma(n, third, r)
+  let lost = negatedFma(n, third, r - rounded)
+  r = rounded + negatedFma(n, Lanes(repeating: 5.126_688e-12), lost)
+  r = atMost(1.6, atLeast(-1.6, r))
   let s = r * r
   var p = fma(s, 2.605_750_3e-6, -1.980_959e-4)
   p = fma(p, s, 8.333_066e-3)

@@ -100,7 +100,7 @@ struct Transform {
     if case .spline(let spline) = transformer {
       return spline.apply(p, stride: stride, known, fromRead: fromRead)
     }
-    #if !FLOWRT_LEVEL_3  // bases are evaluated by level 2 there
+    #if !FLOWRT_LEVEL_3 || SWIFT_PACKAGE  // else bases are evaluated by level 2
       if case .mixture(let mixture) = transformer {
         var z = known
         if let choices, !fromRead {

@@ -77,6 +77,31 @@ private func ulps(_ found: Float, _ exact: Double) -> Double {
   @Test func arctangent() {
     #expect(worstError("atan", { atan($0) }, { Foundation.atan($0) }) <= 2)
   }
+  /// Beyond 25,000 the reduction is no longer exact, and an activation there means nothing.
+  @Test func sine() {
+    #expect(worstError("sin, |x| <= 25000", magnitudesUpTo: 25_000, { sin($0) }, { Foundation.sin($0) }) <= 2)
+  }
+  /// The quantile that Newton's iteration on erfc finds from a start of 4 digits.
+  @Test func quantile() {
+    func exact(_ p: Double) -> Double {
+      if p <= 0 || p >= 1 { return p < 0 || p > 1 ? .nan : p == 0 ? -.infinity : .infinity }
+      let tail = Swift.min(p, 1 - p)
+      let t = (-2 * Foundation.log(tail)).squareRoot()
+      // Abramowitz and Stegun 26.2.23
+      var z =
+        (2.515517 + t * (0.802853 + t * 0.010328)) / (1 + t * (1.432788 + t * (0.189269 + t * 0.001308))) - t
+      for _ in 0..<4 {
+        let density = Foundation.exp(-z * z / 2) / (2 * Double.pi).squareRoot()
+        z -= (0.5 * Foundation.erfc(-z / 2.0.squareRoot()) - tail) / density
+      }
+      return p < 0.5 ? z : -z
+    }
+    let below = worstError(
+      "probit, p", magnitudesUpTo: 1, signs: [0], { probit($0, complement: 1 - $0) }, exact)
+    let above = worstError(
+      "probit, 1 - p <= 0.15", magnitudesUpTo: 0.15, signs: [0], { probit(1 - $0, complement: $0) }, { -exact($0) })
+    #expect(Swift.max(below, above) <= 2)
+  }
   /// The turns that Box-Muller uses; the error near a zero of the function counts against its largest value.
   @Test func sineAndCosine() {
     let sine = worstError(

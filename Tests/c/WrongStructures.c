@@ -73,8 +73,15 @@ static void check_blocks(void) {
     expect_refusal(FLOWRT_ERR_MALFORMED, wrong, 0, 0, order + 8, 4, "a coordinate twice, permutation step");
     flow_free(wrong);
 
+    wrong = flow_build(flow_case("coupling"), 1); /* stages that end at 3 and 6 */
+    memcpy(&record_count, wrong.bytes + 36, sizeof record_count);
+    const size_t last_stage = 64 * (1 + (size_t)record_count) + 2 * 64 + 4;
+    wrong.bytes[last_stage] = 5;
+    expect_refusal(FLOWRT_ERR_MALFORMED, wrong, 0, 0, last_stage, 4, "stages that leave a coordinate out");
+    flow_free(wrong);
+
     wrong = flow_build(flow_case("coupling"), 1);
-    wrong.bytes[64 + 8] = 2; /* of stages that end at 3 and 6 */
+    wrong.bytes[64 + 8] = 2;
     expect_refusal(FLOWRT_ERR_MALFORMED, wrong, 0, 0, 64 + 8, 4, "passthrough that ends inside a stage");
     flow_free(wrong);
 }

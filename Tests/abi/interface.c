@@ -1,5 +1,6 @@
-/* The functions of flowrt.h, without their work. Compiled with debug information into a shared library, they describe the
- * binary interface to tools that compare interfaces. A declaration that changes without this file does not compile. */
+/* The functions of flowrt.h, without their work. Compiled with debug information into a shared library, they describe
+ * the binary interface to tools that compare interfaces. A declaration that changes without this file does not compile.
+ */
 #include <flowrt.h>
 
 uint32_t flowrt_version_number(void) { return 0; }

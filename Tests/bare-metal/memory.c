@@ -1,5 +1,5 @@
-/* All of libc that libflowrt.a refers to. Compiled with -fno-tree-loop-distribute-patterns: the compiler would otherwise
- * recognise these loops and call the functions that they are. */
+/* All of libc that libflowrt.a refers to. Compiled with -fno-tree-loop-distribute-patterns: the compiler would
+ * otherwise recognise these loops and call the functions that they are. */
 #include <stddef.h>
 
 void *memcpy(void *restrict to, const void *restrict from, size_t size) {

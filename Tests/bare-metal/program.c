@@ -1,12 +1,13 @@
-/* The iris model on a machine without operating system and without libc: densities and samples, in decimals and in bits. The
- * same file is also built as an ordinary program, whose output must be the same. */
+/* The iris model on a machine without operating system and without libc: densities and samples, in decimals and in
+ * bits. The same file is also built as an ordinary program, whose output must be the same. */
 #include "../../examples-c/iris_maf.h"
 #include "console.h"
 #include <flowrt.h>
 
 static IRIS_MAF_ALIGNED unsigned char workspace[IRIS_MAF_WORKSPACE_BYTES];
 
-static const float flowers[][IRIS_MAF_DIM] = {{5.1f, 3.5f, 1.4f, 0.2f}, {6.3f, 3.3f, 6.0f, 2.5f}, {5.1f, 3.5f, 6.0f, 0.2f}};
+static const float flowers[][IRIS_MAF_DIM] = {
+    {5.1f, 3.5f, 1.4f, 0.2f}, {6.3f, 3.3f, 6.0f, 2.5f}, {5.1f, 3.5f, 6.0f, 0.2f}};
 enum { FLOWERS = sizeof flowers / sizeof *flowers, DRAWS = 50 };
 
 static void write_digits(uint32_t value, uint32_t base, int digits) {

@@ -1,8 +1,8 @@
-/* The noise is standard normal out to six standard deviations, and its coordinates, draws, streams and seeds are independent.
+/* The noise is standard normal out to six standard deviations; coordinates, draws, streams and seeds are independent.
  *
- *   NoiseLaw [values]     of which the histogram is made: 10^8, or with 10^10 the tail beyond six standard deviations too
+ *   NoiseLaw [values]     of which the histogram is made: 10^8; 10^10 show the tail beyond six standard deviations
  *
- * All limits are at least five standard errors: a fair generator passes, and so, numbers being fixed, it always does. */
+ * All limits are at least five standard errors: a fair generator passes, and so, numbers being fixed, always does. */
 #include "support/call.h"
 #include "support/philox.h"
 #include <math.h>
@@ -45,10 +45,12 @@ static void check_tails(const histogram *h) {
     for (int t = 1; t <= 6; t++) {
         double found = 0;
         for (int cell = 0; cell < CELLS; cell++)
-            if (cell < (END - t) * CELLS_PER_UNIT || cell >= (END + t) * CELLS_PER_UNIT) found += (double)h->cells[cell];
+            if (cell < (END - t) * CELLS_PER_UNIT || cell >= (END + t) * CELLS_PER_UNIT)
+                found += (double)h->cells[cell];
         const double expected = h->count * erfc(t / sqrt(2.0));
         printf("|z| > %d: %.0f values, expected %.1f\n", t, found, expected);
-        CHECK(fabs(found - expected) < 5 * sqrt(expected) + 5, "|z| > %d: %.0f values, expected %.1f", t, found, expected);
+        CHECK(fabs(found - expected) < 5 * sqrt(expected) + 5, "|z| > %d: %.0f values, expected %.1f", t, found,
+              expected);
     }
 }
 
@@ -169,8 +171,8 @@ static void check_no_collisions(const flowrt_model *model) {
     }
     qsort(draws, 3 * EACH, DIM * sizeof *draws, by_bytes);
     for (size_t i = 1; i < 3 * EACH; i++)
-        CHECK(by_bytes(draws + DIM * (i - 1), draws + DIM * i) != 0, "the draw %g, %g, %g twice", (double)draws[DIM * i],
-              (double)draws[DIM * i + 1], (double)draws[DIM * i + 2]);
+        CHECK(by_bytes(draws + DIM * (i - 1), draws + DIM * i) != 0, "the draw %g, %g, %g twice",
+              (double)draws[DIM * i], (double)draws[DIM * i + 1], (double)draws[DIM * i + 2]);
     c.output = own;
     call_free(c);
     free(draws);

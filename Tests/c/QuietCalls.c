@@ -1,5 +1,5 @@
-/* Open and all verbs between two marks, for those who watch from outside: a tracer of system calls (SystemCallTrace.sh) and
- * RealtimeSanitizer (RealtimeSanitizer.sh). A mark is a close of a file that cannot be: -1001 begins, -1002 ends.
+/* Open and all verbs between two marks, for those who watch from outside: a tracer of system calls (SystemCallTrace.sh)
+ * and RealtimeSanitizer (RealtimeSanitizer.sh). A mark is a close of a file that cannot be: -1001 begins, -1002 ends.
  *
  *   QuietCalls                nothing but the library between the marks
  *   QuietCalls getppid        ... and a system call

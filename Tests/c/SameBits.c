@@ -108,8 +108,9 @@ static void check_many(size_t rows) {
                 flowrt_model model;
                 if (!flow_open_level(&model, flow, level) || !(level_has_fma(level) || noise)) continue;
                 const uint64_t found = hash_of_many(spec, &model, verb, rows);
-                CHECK(found == expected, "%s %s, %zu rows: level %u has hash %016llx, the best level %016llx", spec->name,
-                      verb_names[verb], rows, level, (unsigned long long)found, (unsigned long long)expected);
+                CHECK(found == expected, "%s %s, %zu rows: level %u has hash %016llx, the best level %016llx",
+                      spec->name, verb_names[verb], rows, level, (unsigned long long)found,
+                      (unsigned long long)expected);
                 compared++;
             }
         }

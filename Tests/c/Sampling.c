@@ -1,10 +1,12 @@
 /* Samples follow the density, each flow by every method that its dimension allows:
- *   one coordinate           Kolmogorov-Smirnov distance from the integral of exp(log_prob)
- *   two coordinates          Pearson's chi-square on a grid of cells, in which exp(log_prob) is integrated
- *   up to three              the mean of -log_prob over samples against the Kozachenko-Leonenko estimate of their entropy
- *   standard normal base     Kolmogorov-Smirnov distance of each coordinate, and energy distance, from the images of normals
- *                            that this program draws
- * All limits are at least five standard errors: a fair sampler passes, and so, numbers being fixed, it always does. */
+ *
+ *   one coordinate        Kolmogorov-Smirnov distance from the integral of exp(log_prob)
+ *   two coordinates       Pearson's chi-square on a grid of cells, in which exp(log_prob) is integrated
+ *   up to three           the mean of -log_prob over samples against Kozachenko and Leonenko's estimate of the entropy
+ *   standard normal base  Kolmogorov-Smirnov distance of each coordinate, and energy distance, from the images of
+ *                         normals that this program draws
+ *
+ * All limits are about five standard errors: a fair sampler passes, and so, numbers being fixed, it always does. */
 #include "support/call.h"
 #include <math.h>
 
@@ -55,8 +57,8 @@ static void check_line(const flow_spec *spec, const flowrt_model *model) {
 
 /* ---- two coordinates ---- */
 
-/* The cells that hold nearly all samples, each integrated by the midpoint rule on FINE x FINE points; what lies outside is one more
- * cell. */
+/* The cells that hold nearly all samples, each integrated by the midpoint rule on FINE x FINE points; what lies outside
+ * is one more cell. */
 static void check_plane(const flow_spec *spec, const flowrt_model *model) {
     enum { DRAWS = 60000, SIDE = 40, FINE = 8, POINTS = SIDE * FINE };
     static size_t found[SIDE][SIDE];
@@ -113,7 +115,8 @@ static void check_plane(const flow_spec *spec, const flowrt_model *model) {
 
 enum { NEIGHBOUR = 4 };
 
-/* Squared distance from row i to its fourth nearest among the others. (The nearest may be at distance 0: floats are few.) */
+/* Squared distance from row i to its fourth nearest among the others. (The nearest may be at distance 0: floats are
+ * few.) */
 static double neighbour_squared(const float *rows, size_t count, size_t dim, size_t i) {
     float nearest[NEIGHBOUR] = {INFINITY, INFINITY, INFINITY, INFINITY};
     for (size_t k = 0; k < count; k++) {
@@ -205,13 +208,14 @@ static void check_images(const flow_spec *spec, const flowrt_model *model) {
     for (size_t j = 0; j < dim; j++) {
         for (size_t i = 0; i < DRAWS; i++) a[i] = samples.output[i * dim + j], b[i] = images.output[i * dim + j];
         const double distance = two_sample_ks(a, b, DRAWS);
-        CHECK(distance < KS_LIMIT, "%s: coordinate %zu of samples is at distance %g from its images", spec->name, j, distance);
+        CHECK(distance < KS_LIMIT, "%s: coordinate %zu of samples is at distance %g from its images", spec->name, j,
+              distance);
     }
     free(a);
     free(b);
 
-    /* Szekely and Rizzo 2013: for equal laws, n/2 times the energy distance, divided by the mean distance between the samples,
-     * exceeds the square of a normal's quantile at most as often as that normal does. */
+    /* Szekely and Rizzo 2013: for equal laws, n/2 times the energy distance, divided by the mean distance between the
+     * samples, exceeds the square of a normal's quantile at most as often as that normal does. */
     const double between = mean_distance(samples.output, images.output, PAIRED, dim);
     const double within = mean_distance(samples.output, samples.output, PAIRED, dim) +
                           mean_distance(images.output, images.output, PAIRED, dim);

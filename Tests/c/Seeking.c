@@ -1,5 +1,5 @@
-/* A draw is a function of (seed, stream, index): sampling from the middle of a stream gives the draws that stand there, and other
- * numbers give other draws. */
+/* A draw is a function of (seed, stream, index): sampling from the middle of a stream gives the draws that stand there,
+ * and other numbers give other draws. */
 #include "support/call.h"
 
 static void test(const flow_spec *spec, const flowrt_model *model, uint32_t level) {

@@ -1,4 +1,5 @@
-/* No call uses more than STACK_LIMIT bytes of stack, and none uses more for a larger model: measured on a painted thread stack. */
+/* No call uses more than STACK_LIMIT bytes of stack, and none uses more for a larger model: measured on a painted
+ * thread stack. */
 #include "support/call.h"
 #include <pthread.h>
 
@@ -69,8 +70,9 @@ static void check_size_does_not_matter(uint32_t level) {
         if (flow_open_level(&model, flow, level)) {
             measure(flow, &model, bytes);
             for (int f = 0; f < FUNCTIONS; f++)
-                CHECK(factor == 1 || bytes[f] == expected[f], "level %u, %s: %zu bytes of stack, %zu at %u times the size",
-                      level, f == OPEN ? "open" : verb_names[f], expected[f], bytes[f], factor);
+                CHECK(factor == 1 || bytes[f] == expected[f],
+                      "level %u, %s: %zu bytes of stack, %zu at %u times the size", level,
+                      f == OPEN ? "open" : verb_names[f], expected[f], bytes[f], factor);
             memcpy(expected, bytes, sizeof bytes);
         }
         flow_free(flow);

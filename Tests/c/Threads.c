@@ -1,5 +1,5 @@
-/* Eight threads that share a model, each with its own outputs and workspace, get the bits that one thread gets. All verbs
- * run at the same time, and each thread starts with another one.
+/* Eight threads that share a model, each with its own outputs and workspace, get the bits that one thread gets. All
+ * verbs run at the same time, and each thread starts with another one.
  *
  *   Threads                     compare
  *   Threads --shared-workspace  break the rule, without comparing: for ThreadSanitizer, to show that it would notice */

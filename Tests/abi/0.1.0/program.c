@@ -1,5 +1,5 @@
-/* A program of its release: compiled against that release's header, linked with its interface, run with today's library.
- *   program MODEL.flw     a conditional flow */
+/* A program of its release: compiled against that release's header, linked with its interface, run with today's
+ * library. program MODEL.flw     a conditional flow */
 #include <flowrt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,8 +52,7 @@ int main(int argc, char **argv) {
     float x[MAX_FLOATS], z[MAX_FLOATS], context[MAX_FLOATS], log_p[ROWS], log_det[ROWS];
     for (size_t i = 0; i < context_dim; i++) context[i] = 0.25f * (float)i - 0.5f;
     flowrt_rng rng = {1, 2, 3};
-    check("sample", FLOWRT_OK,
-          flowrt_sample(&model, ROWS, &rng, context, 1, x, log_p, workspace, sizeof workspace));
+    check("sample", FLOWRT_OK, flowrt_sample(&model, ROWS, &rng, context, 1, x, log_p, workspace, sizeof workspace));
     printf("generator %d %d %d\n", (int)rng.seed, (int)rng.stream, (int)rng.index);
     print("sample", x, ROWS * dim);
     print("log p of it", log_p, ROWS);

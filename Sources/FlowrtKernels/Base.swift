@@ -25,18 +25,18 @@ struct Base {
 
   init(_ sweep: Sweep) {
     self.sweep = sweep
-    plan = sweep.call.steps[Int(sweep.call.view.pointee.step_count)]
+    plan = sweep.call.pointee.steps[Int(sweep.call.pointee.view.pointee.step_count)]
     density = BaseDensity(rawValue: plan.record.pointee.reads).unsafelyUnwrapped
     rows = sweep.rows
     dim = sweep.dim
     state = sweep.state
-    sums = LogSum(sweep.call.log_sum, rows: rows)
-    scratch = sweep.call.log_scale
+    sums = LogSum(sweep.call.pointee.log_sum, rows: rows)
+    scratch = sweep.call.pointee.log_scale
   }
 
   /// The noise that `draw` starts from.
-  static func law(_ call: flowrt_call) -> Noise.Law {
-    let record = call.steps[Int(call.view.pointee.step_count)].record!
+  static func law(_ call: UnsafePointer<flowrt_call>) -> Noise.Law {
+    let record = call.pointee.steps[Int(call.pointee.view.pointee.step_count)].record!
     return record.pointee.reads == BaseDensity.uniform.rawValue ? .uniform : .normal
   }
 

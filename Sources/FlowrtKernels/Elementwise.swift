@@ -103,7 +103,7 @@ extension Sweep {
   /// w[i] = f_i(v[i]), or back.
   func elementwise(_ step: flowrt_step_plan, forward: Bool) {
     let (lower, upper, codes) = (step.shift!, step.factor!, step.data_index!)
-    let sums = LogSum(call.log_sum, rows: rows)
+    let sums = LogSum(call.pointee.log_sum, rows: rows)
     @inline(__always) func function(_ i: Int) -> ElementwiseFunction {
       let f = ElementwiseFunction(rawValue: codes[i]).unsafelyUnwrapped
       return forward ? f : f.inverse
@@ -129,11 +129,11 @@ extension Sweep {
           continue
         }
         state.store(w, index, in: first, end)
-        call.log_scale.store(logSlope, at)
-        call.other.store(isOutside, at)
+        call.pointee.log_scale.store(logSlope, at)
+        call.pointee.other.store(isOutside, at)
         for i in first..<end {
-          sums.add(call.log_scale[i])
-          sums.exclude(Lanes(repeating: call.other[i]), first: 0)
+          sums.add(call.pointee.log_scale[i])
+          sums.exclude(Lanes(repeating: call.pointee.other[i]), first: 0)
         }
       }
       first = end

@@ -16,16 +16,16 @@
 import FlowrtShim
 
 struct Sweep {
-  let call: flowrt_call
+  let call: UnsafePointer<flowrt_call>
   /// 1 for a single row, else the rows of the tile: 16, 32 or 48.
   let rows: Int
   /// Context by coordinate for the rows of a tile, nil if the prologue holds what depends on it.
   let contextTile: UnsafePointer<Float>?
 
-  var dim: Int { Int(call.view.pointee.dim) }
+  var dim: Int { Int(call.pointee.view.pointee.dim) }
   /// The flow's current value, by coordinate.
-  var state: UnsafeMutablePointer<Float> { call.state }
-  private var read: UnsafeMutablePointer<Float> { call.read }
+  var state: UnsafeMutablePointer<Float> { call.pointee.state }
+  private var read: UnsafeMutablePointer<Float> { call.pointee.read }
 
   /// Takes the state through one step, from data to noise (`forward`) or back, and adds its log-determinant. (Elementwise steps
   /// are not among them: Evaluate.swift.)
@@ -60,8 +60,8 @@ struct Sweep {
     let output = step.layers + hidden
     for number in 0...hidden { conditioner.begin(step.layers + number) }
     let transform = Transform(
-      rows: rows, transformer: transformer, passthrough: Int(record.passthrough), read: read, other: call.other,
-      state: state, otherIndex: otherIndex, logScale: call.log_scale, logSum: call.log_sum, columns: call.columns,
+      rows: rows, transformer: transformer, passthrough: Int(record.passthrough), read: read, other: call.pointee.other,
+      state: state, otherIndex: otherIndex, logScale: call.pointee.log_scale, logSum: call.pointee.log_sum, columns: call.pointee.columns,
       addsLogScale: readIsKnown, choices: choices, parameters: conditioner.values(output),
       parameterCount: Int(output.pointee.width) / (dim &- Int(record.passthrough)))
 
@@ -69,9 +69,9 @@ struct Sweep {
       gather(into: read, readIndex)
       for number in 0...hidden { conditioner.advance(step.layers + number, to: stages &- 1) }
       transform.run(0, dim, fromRead: true)
-      if rows == 1 { scatter(from: call.other, otherIndex) }
+      if rows == 1 { scatter(from: call.pointee.other, otherIndex) }
     } else {
-      if rows == 1 { gather(into: call.other, otherIndex) }
+      if rows == 1 { gather(into: call.pointee.other, otherIndex) }
       // What sees no rank at all is final before the first stage.
       for number in 0..<hidden { conditioner.advance(step.layers + number, to: 0) }
       var rank = 0
@@ -91,15 +91,15 @@ struct Sweep {
 
   func conditioner(of step: flowrt_step_plan) -> Conditioner {
     Conditioner(
-      rows: rows, layers: step.layers, read: read, activations: call.activations, contextTile: contextTile,
-      contextDim: Int(call.view.pointee.encoded_dim))
+      rows: rows, layers: step.layers, read: read, activations: call.pointee.activations, contextTile: contextTile,
+      contextDim: Int(call.pointee.view.pointee.encoded_dim))
   }
 
   /// The encoder's outputs from the context.
   private func encode(_ step: flowrt_step_plan) {
     let encoder = Conditioner(
-      rows: rows, layers: step.layers, read: read, activations: call.encoder, contextTile: contextTile,
-      contextDim: Int(call.view.pointee.context_dim))
+      rows: rows, layers: step.layers, read: read, activations: call.pointee.encoder, contextTile: contextTile,
+      contextDim: Int(call.pointee.view.pointee.context_dim))
     _ = encoder.evaluate(Int(step.record.pointee.layer_count))
   }
 
@@ -199,7 +199,7 @@ struct Sweep {
     let record = UnsafeRawPointer(step.record!).assumingMemoryBound(to: flowrt_constant_record.self)
     let logDet = forward ? record.pointee.log_det : -record.pointee.log_det
     let high = Float(logDet)
-    let sum = LogSum(call.log_sum, rows: rows)
+    let sum = LogSum(call.pointee.log_sum, rows: rows)
     sum.add(Lanes(repeating: high))
     sum.add(Lanes(repeating: Float(logDet - Double(high))))
   }
@@ -212,7 +212,7 @@ struct Sweep {
     _ call: UnsafePointer<flowrt_call>!, _ step: UnsafePointer<flowrt_step_plan>!, _ rows: Int,
     _ contextTile: UnsafePointer<Float>!, _ forward: Bool
   ) {
-    Sweep(call: call.pointee, rows: rows, contextTile: contextTile).run(step.pointee, forward: forward)
+    Sweep(call: call, rows: rows, contextTile: contextTile).run(step.pointee, forward: forward)
   }
 #elseif FLOWRT_LEVEL_2 && !SWIFT_PACKAGE
   @implementation @_cdecl("flowrt_step_level2")
@@ -220,7 +220,7 @@ struct Sweep {
     _ call: UnsafePointer<flowrt_call>!, _ step: UnsafePointer<flowrt_step_plan>!, _ rows: Int,
     _ contextTile: UnsafePointer<Float>!, _ forward: Bool
   ) {
-    Sweep(call: call.pointee, rows: rows, contextTile: contextTile).run(step.pointee, forward: forward)
+    Sweep(call: call, rows: rows, contextTile: contextTile).run(step.pointee, forward: forward)
   }
 #else
   @implementation @_cdecl("flowrt_step_level1")
@@ -228,6 +228,6 @@ struct Sweep {
     _ call: UnsafePointer<flowrt_call>!, _ step: UnsafePointer<flowrt_step_plan>!, _ rows: Int,
     _ contextTile: UnsafePointer<Float>!, _ forward: Bool
   ) {
-    Sweep(call: call.pointee, rows: rows, contextTile: contextTile).run(step.pointee, forward: forward)
+    Sweep(call: call, rows: rows, contextTile: contextTile).run(step.pointee, forward: forward)
   }
 #endif

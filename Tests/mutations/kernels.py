@@ -309,10 +309,10 @@ _FLOW = [
     ),
     *in_file(
         "FlowrtKernels/Probit.swift",
-        ("a coefficient of the center", "5.779_785", "5.789_785"),
-        ("a coefficient of the tails", "-0.577_671_5", "-0.578_671_5"),
-        ("the tails meet the center elsewhere", "ifMore(magnitude(x), 0.3, tail, center)", "ifMore(magnitude(x), 0.45, tail, center)"),
-        ("the tails are even", "copySign(ifLess(l, .infinity, t - (g - lost), l), x)", "ifLess(l, .infinity, t - (g - lost), l)"),
+        ("a coefficient of the center", "5.774_835", "5.784_835"),
+        ("a coefficient of the tails", "-0.577_943_74", "-0.578_943_74"),
+        ("the tails meet the center elsewhere", "ifMore(magnitude(x), 0.345, tail, center)", "ifMore(magnitude(x), 0.45, tail, center)"),
+        ("the tails are even", "copySign(ifLess(l, .infinity, (t - 1.270_431_4) - fma(g, u, -lost), l), x)", "ifLess(l, .infinity, (t - 1.270_431_4) - fma(g, u, -lost), l)"),
         ("the wrong tail", "flowrt_v_min(p, complement)", "p"),
     ),
     *in_file(

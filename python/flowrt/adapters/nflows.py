@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from .. import ir
 from ..errors import ExportError
+from .encoders import encoder_layers, modules_of
 from .live import Live, standard_normal_log_prob, uniform_log_prob
-from .modules import context_size, names, refuse
+from .modules import context_size, names
 from .nflows_bases import base
 from .nflows_steps import LINEAR, SUPPORTED, copied, flatten, steps_of
 
@@ -27,13 +28,18 @@ def describe(model, context_dim: int | None = None) -> ir.Flow:
     transform = model._transform if _is_flow(model) else None if _is_density(model) else model
     layers = [] if transform is None else list(flatten(transform, inverted=False))
     dim = _dim(model, layers)
-    embedding = getattr(model, "_embedding_net", None)
-    if embedding is not None and type(embedding).__name__ != "Identity":
-        refuse(embedding, "flows without an embedding net: pass the embedded context to the exported flow")
     steps = [step for layer, inverted in layers for step in steps_of(layer, inverted, dim)]
     density = base(_distribution(model), dim, SUPPORTED)
-    context = context_size(steps, context_dim, density)
-    return ir.Flow(dim, context, steps, density, framework=framework, model=type(model).__name__)
+    name = type(model).__name__
+    embedding = getattr(model, "_embedding_net", None)
+    encoder = [] if embedding is None else encoder_layers(list(modules_of(embedding)))
+    if not encoder:
+        return ir.Flow(dim, context_size(steps, context_dim, density), steps, density, framework=framework, model=name)
+    context_size(steps, encoder[-1].width, density)
+    given = encoder[0].context_weight.shape[1]
+    if context_dim not in (None, given):
+        raise ExportError(f"the embedding net takes a context of {given} numbers; context_dim is {context_dim}")
+    return ir.Flow(dim, given, steps, density, encoder, framework, name)
 
 
 def live(model, dtype) -> Live:
@@ -43,7 +49,8 @@ def live(model, dtype) -> Live:
         return Live(dtype, _unchanged, _unchanged, _density(copy))
     if not _is_flow(copy):
         return live_of(copy, None, dtype)
-    return live_of(copy._transform, copy._distribution, dtype)
+    flow = live_of(copy._transform, copy._distribution, dtype)
+    return flow.given(copy._embedding_net) if hasattr(copy, "_embedding_net") else flow
 
 
 def live_of(transform, distribution, dtype) -> Live:

@@ -14,11 +14,10 @@ import numpy as np
 
 from .. import ir
 from ..errors import ExportError
-from ..format.codes import Activation
 from . import nflows, zuko
+from .encoders import encoder_layers, modules_of
 from .live import Live
-from .modules import array, bias_of, names, refuse
-from .networks import append
+from .modules import array, names, refuse
 from .nflows_steps import copied
 from .normflows_networks import moved_by
 
@@ -26,7 +25,6 @@ framework = "sbi"
 
 _ESTIMATORS = {"NFlowsFlow", "ZukoFlow", "ZukoUnconditionalFlow"}
 _SUPPORTED = "DirectPosterior and the density estimators NFlowsFlow, ZukoFlow and ZukoUnconditionalFlow"
-_EMBEDDINGS = "Identity, Flatten and FCEmbedding, or linear modules, LayerNorm and activations in sequence"
 _CANCELS = 64.0  # mean / std of a condition, from where on `scale * c + shift` loses too much of float32
 
 
@@ -46,7 +44,7 @@ def describe(model, context_dim: int | None = None) -> ir.Flow:
         flow, encoder = _flow(estimator.net, 0), []
     else:
         (scale, shift), embedding = _standardisation(estimator.embedding_net, tuple(shape))
-        encoder = _encoder(embedding)
+        encoder = encoder_layers(embedding)
         if encoder and encoder[0].context_weight.shape[1] != size:
             taken = encoder[0].context_weight.shape[1]
             raise ExportError(f"the embedding net takes {taken} numbers of a condition that has {size}")
@@ -99,52 +97,15 @@ def _flow(net, context_dim: int) -> ir.Flow:
 # ---- the condition ----
 
 
-def _modules(embedding):
-    """The modules of an embedding net in sequence, without what does nothing to a condition that is flat."""
-    kinds = names(embedding)
-    parts = list(embedding.children())
-    if "Sequential" in kinds or [names(part) & {"Sequential"} for part in parts] == [{"Sequential"}]:
-        for part in parts:
-            yield from _modules(part)
-    elif not kinds & {"Identity", "Dropout", "Flatten"}:
-        yield embedding
-
-
 def _standardisation(embedding, shape: tuple) -> tuple:
     """Scale and shift (C,) of the standardisation that an embedding net begins with, and the modules behind it."""
-    modules = list(_modules(embedding))
+    modules = list(modules_of(embedding))
     scale, shift = np.ones(shape), np.zeros(shape)
     while modules and "Standardize" in names(modules[0]):
         module = modules.pop(0)
         mean, std = array(module._mean), array(module._std)
         scale, shift = scale / std, (shift - mean) / std
     return (scale.reshape(-1), shift.reshape(-1)), modules
-
-
-def _encoder(modules: list) -> list:
-    """The layers of an embedding net behind its standardisation; empty if it ends there."""
-    layers: list[ir.Layer] = []
-    for module in modules:
-        if "LayerNorm" in names(module) and layers:
-            _append_layer_norm(layers, module)
-        elif "Linear" in names(module) or not hasattr(module, "weight") and not list(module.children()):
-            append(layers, module, lambda linear: ir.Layer(bias_of(linear), context_weight=array(linear.weight)))
-        else:
-            refuse(module, f"the embedding nets {_EMBEDDINGS}")
-    return layers
-
-
-def _append_layer_norm(layers: list, norm) -> None:
-    """Normalises the value of the last layer, then scales and shifts each unit."""
-    width = layers[-1].width
-    if tuple(norm.normalized_shape) != (width,):
-        raise ExportError(f"LayerNorm of shape {tuple(norm.normalized_shape)} follows a layer of {width} units")
-    layers.append(
-        ir.Layer(np.zeros(width), add=[ir.Add(len(layers) - 1)], activation=Activation.LAYER_NORM, a=float(norm.eps))
-    )
-    if norm.weight is not None:
-        bias = np.zeros(width) if norm.bias is None else array(norm.bias)
-        layers.append(ir.Layer(bias, add=[ir.Add(len(layers) - 1, array(norm.weight))]))
 
 
 def _fold(scale: np.ndarray, shift: np.ndarray, layers: list) -> None:

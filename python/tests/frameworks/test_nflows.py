@@ -205,8 +205,28 @@ def test_other_bases_are_refused_by_name():
     refused(Flow(affine(context_features=2), base), "ConditionalIndependentBernoulli is not supported")
 
 
-def test_an_embedding_net_is_refused_by_name():
-    refused(flow(affine(context_features=2), embedding_net=nn.Linear(5, 2)), "Linear is not supported.*embedding")
+EMBEDDINGS = {
+    "linear": lambda: nn.Linear(5, 2),
+    "sequence": lambda: nn.Sequential(nn.Linear(5, 7), nn.LayerNorm(7), nn.ReLU(), nn.Dropout(), nn.Linear(7, 2)),
+}
+
+
+@pytest.mark.parametrize("name", EMBEDDINGS)
+def test_embedding_nets(name):
+    model = flow(affine(context_features=2), embedding_net=EMBEDDINGS[name]())
+    randomise(model, 0.5)
+    file = agree(model)
+    agree_in_c(model)
+    assert file.context_dim == 5 and file.encoder.layers[-1].width == 2
+
+
+def test_other_embedding_nets_are_refused_by_name():
+    refused(
+        flow(affine(context_features=2), embedding_net=nn.Conv1d(5, 2, 1)), "Conv1d is not supported.*embedding nets"
+    )
+    refused(flow(affine(context_features=2), embedding_net=nn.Linear(5, 3)), r"length of the context: \[2, 3\]")
+    with pytest.raises(flowrt.ExportError, match="the embedding net takes a context of 5 numbers; context_dim is 4"):
+        flowrt.save("never-written.flw", flow(affine(context_features=2), embedding_net=nn.Linear(5, 2)), context_dim=4)
 
 
 def test_layers_must_agree_about_the_context():

@@ -105,6 +105,7 @@ def test_splines_and_mixtures(features, conditions, z_score_x, z_score_y, build,
         options = {"bins": bins}
     model = estimator(build, features, (conditions,), z_score_x=z_score_x, z_score_y=z_score_y, **options)
     file = agree(model, rows=5, tolerance=1e-11)
+    agree_in_c(model)
     assert file.context_dim == conditions and file.encoder is None
     kinds = {step.transformer for step in file.steps if hasattr(step, "transformer")}
     assert kinds == (set() if build is build_made else {Transformer.RATIONAL_QUADRATIC})
@@ -135,7 +136,7 @@ def test_bounds_of_the_prior(build, name, tmp_path):
     randomise(model, 0.3)
     file = agree(model.eval())
     assert getattr(file.steps[0], "function", [None])[0] == function
-    flowrt.save(tmp_path / "flow.flw", model)
+    flowrt.save(tmp_path / "flow.flw", model, verify=True)
     outside = flowrt.reference.log_prob(tmp_path / "flow.flw", -10 * np.ones((1, 3)), y[:1])
     assert np.isneginf(outside[0]) == (function is not None)
 
@@ -220,7 +221,7 @@ def trained():
     return prior, theta, x
 
 
-@pytest.mark.parametrize("kind", ["maf", "zuko_maf"])
+@pytest.mark.parametrize("kind", ["maf", "maf_rqs", "nsf", "made", "zuko_maf", "zuko_nsf"])
 def test_a_trained_posterior(kind, trained, tmp_path):
     """In the support, posterior.log_prob is the log_prob of the estimator and so of the file, plus a constant."""
     prior, theta, x = trained

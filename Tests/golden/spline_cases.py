@@ -84,6 +84,11 @@ NFLOWS = {
     ),
     "nflows_logit": lambda: flow(nt.Logit(temperature=0.5), masked_affine(), nt.ReversePermutation(4)),
     "nflows_conditional_normal": lambda: flow(masked_affine(context=3), base=conditional_normal()),
+    "nflows_embedding": lambda: Flow(
+        masked_affine(context=3),
+        StandardNormal([4]),
+        nn.Sequential(nn.Linear(5, 8), nn.LayerNorm(8), nn.ReLU(), nn.Linear(8, 3)),
+    ),
     "nflows_made_mog": lambda: MADEMoG(4, 12, 3, num_blocks=1, num_mixture_components=3),
     "nflows_made_mog_feedforward": lambda: MADEMoG(
         4, 12, None, num_mixture_components=3, use_residual_blocks=False, activation=torch.tanh
@@ -129,6 +134,11 @@ ZUKO = {
     "zuko_nice_spline": partial(zuko.flows.NICE, 4, 0, 2, hidden_features=(12,), **coupling_spline),
     "zuko_ncsf": partial(zuko.flows.NCSF, 4, bins=5, transforms=2, hidden_features=(12,)),
     "zuko_ncsf_context": partial(zuko.flows.NCSF, 3, 2, bins=4, transforms=2, hidden_features=(12,)),
+    "zuko_standardised": lambda: behind(
+        zuko.lazy.UnconditionalTransform(
+            torch.distributions.AffineTransform, torch.arange(4.0), torch.tensor([0.5, 2.0, 1.0, 1.5]), buffer=True
+        )
+    ),
     "zuko_bounds": lambda: behind(
         zuko.lazy.UnconditionalTransform(between, -torch.ones(4), 2 * torch.ones(4), buffer=True)
     ),
@@ -177,6 +187,9 @@ NORMFLOWS = {
     "normflows_maf": lambda: normalizing(nf.flows.Reverse(normflows_affine()), nf.flows.Permute(4, mode="swap")),
     "normflows_context": lambda: conditional(normflows_affine(context_features=3)),
     "normflows_glow": glow,
+    "normflows_nice": lambda: normalizing(nf.flows.AffineCouplingBlock(nf.nets.MLP([2, 12, 2]), scale=False)),
+    "normflows_one_feature": lambda: normalizing(nf.flows.MaskedAffineAutoregressive(1, 8, num_blocks=1), features=1),
+    "normflows_diagonal_normal": lambda: normalizing(normflows_affine(), base=nf.distributions.DiagGaussian(4)),
     "normflows_masked_affine": lambda: normalizing(
         nf.flows.MaskedAffineFlow(torch.tensor([1.0, 0, 1, 0]), nf.nets.MLP([4, 12, 4]), nf.nets.MLP([4, 12, 4]))
     ),
@@ -243,6 +256,8 @@ GLASFLOW = {
     "glasflow_real_nvp_log1": partial(real_nvp, scale_activation="log1"),
     "glasflow_real_nvp_log2": partial(real_nvp, scale_activation="log2"),
     "glasflow_real_nvp_log3": partial(real_nvp, scale_activation="log3"),
+    "glasflow_nice": partial(real_nvp, volume_preserving=True),
+    "glasflow_one_feature": partial(gf.MaskedAffineAutoregressiveFlow, 1, 2, 2, n_neurons=12, n_blocks_per_transform=1),
     "glasflow_maf": partial(gf.MaskedAffineAutoregressiveFlow, 4, 2, n_neurons=12, n_blocks_per_transform=1),
     "glasflow_nsf": partial(gf.CouplingNSF, 4, 2, n_neurons=12, n_blocks_per_transform=1),
     "glasflow_nsf_uniform": partial(

@@ -3,18 +3,28 @@
 #include "support/call.h"
 #include <pthread.h>
 
-enum { STACK_LIMIT = 20 * 1024, STACK = 512 * 1024, PAINT = 0x5a, ROWS = 130, OPEN = VERB_COUNT, FUNCTIONS };
+enum {
+    STACK_LIMIT = 20 * 1024,
+    STACK = 512 * 1024,
+    PAINTED = 64 * 1024,
+    PAINT = 0x5a,
+    ROWS = 130,
+    OPEN = VERB_COUNT,
+    FUNCTIONS
+};
 
 static unsigned char stack[STACK] __attribute__((aligned(65536)));
 static flow_file file;
 static size_t deepest[HIGHEST_LEVEL + 1][FUNCTIONS];
 
-/* Bytes of paint that were overwritten below this frame while `work` ran. Its own frame is small, and not inlined. */
+/* Bytes of paint that were overwritten below this frame while `work` ran, at most PAINTED. Its own frame is small, and
+ * not inlined. */
 __attribute__((noinline)) static size_t depth(void (*work)(void *), void *argument) {
-    unsigned char *const here = __builtin_frame_address(0);
-    for (unsigned char *p = stack; p < here - 512; p++) *(volatile unsigned char *)p = PAINT;
+    unsigned char *const here = __builtin_frame_address(0), *const bottom = here - PAINTED;
+    CHECK(bottom >= stack, "the stack is too small");
+    for (unsigned char *p = bottom; p < here - 512; p++) *(volatile unsigned char *)p = PAINT;
     work(argument);
-    const unsigned char *p = stack;
+    const unsigned char *p = bottom;
     while (p < here && *p == PAINT) p++;
     return (size_t)(here - p);
 }

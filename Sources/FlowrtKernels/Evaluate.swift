@@ -11,6 +11,17 @@ struct Evaluation {
   private let contextDim: Int
   private let isGenerative: Bool
 
+  /// From how many rows on a tile of 16 costs less than single rows. A single row is bound by the latency of its sums, and, if it
+  /// waits for itself (from noise to data) or for weights from beyond the second-level cache, by that. A tile is bound by its
+  /// multiply-adds. Where these cross was measured (docs/PERFORMANCE.md).
+  private var tileMinimum: Int {
+    #if arch(x86_64) && !FLOWRT_LEVEL_2 && !FLOWRT_LEVEL_3
+      return 7
+    #else
+      return isGenerative || call.pointee.view.pointee.parameter_count > 1 << 18 ? Int(FLOWRT_TILE_MINIMUM) : 4
+    #endif
+  }
+
   init(_ call: UnsafePointer<flowrt_call>) {
     self.call = call
     dim = Int(call.pointee.view.pointee.dim)
@@ -29,7 +40,7 @@ struct Evaluation {
     while first < count {
       let left = count &- first
       let rows =
-        left < Int(FLOWRT_TILE_MINIMUM) || call.pointee.tile_rows == 1 ? 1 : min(Int(call.pointee.tile_rows), (left &+ 15) & ~15)
+        left < tileMinimum || call.pointee.tile_rows == 1 ? 1 : min(Int(call.pointee.tile_rows), (left &+ 15) & ~15)
       let used = min(rows, left)
       var contextTile: UnsafePointer<Float>? = nil
       if ownContexts {

@@ -38,8 +38,8 @@ _Static_assert(sizeof(flowrt_view) == 256, "flowrt_view must fill flowrt_model")
 /* Rows that share one tile, at most: three vectors of 16. */
 #define FLOWRT_TILE_ROWS 48
 
-/* Fewer rows than this are cheaper one by one. */
-#define FLOWRT_TILE_MINIMUM 4
+/* Fewer rows than this are cheaper one by one, in every flow. */
+#define FLOWRT_TILE_MINIMUM 3
 
 /* A layer, made ready for one call. Offsets are in units. */
 typedef struct flowrt_layer_plan {

@@ -105,7 +105,7 @@ def page(bench, cells):
 
 def write_csv(results, path):
     with open(path, "w", newline="") as file:
-        writer = csv.writer(file)
+        writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["flow", "program", "job", "rows", "us_per_row", "rounds", "why_not"])
         for key, values in results.times.items():
             writer.writerow([*key, f"{1e6 * results.time(*key):.6g}", len(values), ""])

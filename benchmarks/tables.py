@@ -92,7 +92,7 @@ def levels(cells):
 def not_measured(results):
     names = {peer.name: peer.what for peer in [*PEERS, ONNX_SSE]}
     rows = [
-        [names[program], flow, f"{job}, {count} rows", reason]
+        [names[program], flow, f"{job}, {count} row{'s' * (count > 1)}", reason]
         for (flow, program, job, count), reason in results.absent.items()
     ]
     return table(["program", "flow", "job", "why there is no number"], rows)

@@ -1,6 +1,6 @@
-/* A reader never ignores anything (docs/FORMAT.md section 6): bits in a byte that has no meaning are refused, in the header,
- * in every kind of record and behind every block, and so is a word of a block that means nothing there. What is changed
- * here cannot have been meant by any writer. */
+/* A reader never ignores anything (docs/FORMAT.md section 6): bits in a byte that has no meaning are refused, in the
+ * header, in every kind of record and behind every block, and so is a word of a block that means nothing there. What is
+ * changed here cannot have been meant by any writer. */
 #include "support/call.h"
 
 enum { LINE = 64, LARGEST = 4096 };
@@ -40,7 +40,8 @@ static uint64_t spline_parameters(uint16_t form) {
 static uint64_t autoregressive_bytes(const uint8_t *record) {
     const uint64_t head = bytes_of_record(0, 16);
     switch (get_u16(record + 14)) {
-    case AFFINE: return head | bytes_of_record(16, 20) | bytes_of_record(24, 24 + 4 * scale_parameters(get_u16(record + 18)));
+    case AFFINE:
+        return head | bytes_of_record(16, 20) | bytes_of_record(24, 24 + 4 * scale_parameters(get_u16(record + 18)));
     case ADDITIVE: return head;
     default: return head | bytes_of_record(16, 18) | bytes_of_record(20, 24) | spline_parameters(get_u16(record + 16));
     }
@@ -66,7 +67,8 @@ static uint64_t used_bytes(const uint8_t *record) {
     case RECORD_AUTOREGRESSIVE: return autoregressive_bytes(record);
     case RECORD_LAYER:
         return bytes_of_record(0, 22) |
-               (activation == ELU || activation == LEAKY_RELU || activation == LAYER_NORM ? bytes_of_record(24, 28) : 0);
+               (activation == ELU || activation == LEAKY_RELU || activation == LAYER_NORM ? bytes_of_record(24, 28)
+                                                                                          : 0);
     case RECORD_DIAGONAL:
     case RECORD_LINEAR: return kind | bytes_of_record(8, 16);
     case RECORD_ENCODER: return kind | bytes_of_record(12, 14);
@@ -108,9 +110,9 @@ static int verifies(flow_file file) {
     return flowrt_model_open(&model, file.bytes, file.size, FLOWRT_OPEN_VERIFY, NULL) == FLOWRT_OK;
 }
 
-/* Each word of the blocks: a NaN is a wrong parameter and a wrong index; where a zero stands, it is padding, or an index or a
- * degree that 1.0f is not. (The zeros of a matrix are parameters.) And the words that may be 1.0f are the parameters: there
- * are as many as flowrt_model_info says. */
+/* Each word of the blocks: a NaN is a wrong parameter and a wrong index; where a zero stands, it is padding, or an
+ * index or a degree that 1.0f is not. (The zeros of a matrix are parameters.) And the words that may be 1.0f are the
+ * parameters: there are as many as flowrt_model_info says. */
 static size_t check_words(const char *name, flow_file file, size_t blocks_at, int has_zeros) {
     static const uint32_t nan = 0x7fc00000, one = 0x3f800000, minus_zero = 0x80000000;
     const size_t metadata = strlen("{\"flowrt\":\"test\"}");

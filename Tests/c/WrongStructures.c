@@ -1,5 +1,5 @@
-/* What stands in the blocks of a file, and in several records together, is refused where it contradicts docs/FORMAT.md: orders
- * that are none, stages and degrees that do not ascend, numbers that no step can have. */
+/* What stands in the blocks of a file, and in several records together, is refused where it contradicts docs/FORMAT.md:
+ * orders that are none, stages and degrees that do not ascend, numbers that no step can have. */
 #include "support/call.h"
 
 static void set_float(flow_file file, size_t offset, float value) { memcpy(file.bytes + offset, &value, sizeof value); }
@@ -16,8 +16,8 @@ static void expect_refusal(int expected, flow_file file, uint32_t flags, int32_t
           record, (unsigned long long)offset);
 }
 
-/* The first blocks of the flow "mixed-directions", which has 13 records and 13 coordinates: orders of the data and the noise
- * side, stages, and the degrees of the first layer, which has 50 units. */
+/* The first blocks of the flow "mixed-directions", which has 13 records and 13 coordinates: orders of the data and the
+ * noise side, stages, and the degrees of the first layer, which has 50 units. */
 enum { DATA_ORDER = 64 * 14, NOISE_ORDER = DATA_ORDER + 64, STAGES = NOISE_ORDER + 64, DEGREES = STAGES + 64 };
 
 typedef struct edit {
@@ -73,6 +73,12 @@ static void check_blocks(void) {
     expect_refusal(FLOWRT_ERR_MALFORMED, wrong, 0, 0, order + 8, 4, "a coordinate twice, permutation step");
     flow_free(wrong);
 
+    wrong = flow_build(flow_case("context-network"), 1); /* whose first layer, 21 units wide, sees the context alone */
+    memcpy(&record_count, wrong.bytes + 36, sizeof record_count);
+    wrong.bytes[64 * (1 + (size_t)record_count) + 3 * 64] = 20;
+    expect_refusal(FLOWRT_ERR_MALFORMED, wrong, 0, 1, 64 * 2 + 8, 2, "a unit of the context with a degree");
+    flow_free(wrong);
+
     wrong = flow_build(flow_case("coupling"), 1); /* stages that end at 3 and 6 */
     memcpy(&record_count, wrong.bytes + 36, sizeof record_count);
     const size_t last_stage = 64 * (1 + (size_t)record_count) + 2 * 64 + 4;
@@ -103,7 +109,8 @@ static void check_degenerate_values(void) {
         wrong = flow_build(flow_case("normal-base-1"), 1);
         set_float(wrong, std, values[i]);
         flow_seal(wrong);
-        expect_refusal(FLOWRT_ERR_VALUE, wrong, FLOWRT_OPEN_VERIFY, 0, std, 4, "a standard deviation that is not positive");
+        expect_refusal(FLOWRT_ERR_VALUE, wrong, FLOWRT_OPEN_VERIFY, 0, std, 4,
+                       "a standard deviation that is not positive");
         flow_free(wrong);
     }
 }
@@ -118,7 +125,9 @@ static void check_structures(void) {
     expect_refusal(FLOWRT_ERR_MALFORMED, wrong, 0, 1, 64 * 2 + 24, 4, "layer norm without an epsilon");
     flow_free(wrong);
 
-    const flow_spec late = {"late encoder", 3, 2,
+    const flow_spec late = {"late encoder",
+                            3,
+                            2,
                             {{.kind = RECORD_PERMUTATION},
                              {.kind = RECORD_ENCODER, .layer_count = 1, .layers = {{.width = 4, .context = CONTEXT}}}}};
     wrong = flow_build(&late, 1);
@@ -183,7 +192,8 @@ static const field fields[] = {
     {"conditional-base", "parameters of too few coordinates", FLOWRT_ERR_MALFORMED, 5, 4, 4, 8},
 };
 
-/* Words of a block that are wrong: of the block `block` of 64 bytes behind the records, or before the metadata if negative. */
+/* Words of a block that are wrong: of the block `block` of 64 bytes behind the records, or before the metadata if
+ * negative. */
 typedef struct word {
     const char *flow, *what;
     int expected;
@@ -240,7 +250,8 @@ static void check_words(void) {
     const size_t std = 128 + 128 + 64;
     set_float(wrong, std, -1);
     flow_seal(wrong);
-    expect_refusal(FLOWRT_ERR_VALUE, wrong, FLOWRT_OPEN_VERIFY, 0, std, 4, "a standard deviation below zero in a mixture");
+    expect_refusal(FLOWRT_ERR_VALUE, wrong, FLOWRT_OPEN_VERIFY, 0, std, 4,
+                   "a standard deviation below zero in a mixture");
     flow_free(wrong);
 }
 
@@ -275,7 +286,8 @@ static void check_fields(void) {
     memcpy(longer.bytes + 16, &size, sizeof size);
     uint32_t record_count;
     memcpy(&record_count, wrong.bytes + 36, sizeof record_count);
-    expect_refusal(FLOWRT_ERR_MALFORMED, longer, 0, (int32_t)record_count - 1, end, 64, "a line that belongs to nothing");
+    expect_refusal(FLOWRT_ERR_MALFORMED, longer, 0, (int32_t)record_count - 1, end, 64,
+                   "a line that belongs to nothing");
     flow_free(longer);
     flow_free(wrong);
 }

@@ -16,6 +16,7 @@ C_TESTS = {
     "ContextForms": [],
     "Overlap": [],
     "LongSums": [],
+    "ElementwiseFunctions": [],
     "Integral": [],
     "StatusCodes": [],
     "Noise": [],

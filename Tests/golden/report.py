@@ -156,7 +156,7 @@ def _old_table(section: str) -> dict:
 
 def _features(table: dict) -> str:
     names = [name for name in ORDER if name in table]
-    lines = ["## Features", "", "A feature that a framework does not have, or that is refused by name below, is empty."]
+    lines = ["## Features", "", "Empty where no case has it: the framework lacks it, or it is refused by the name of its layer."]
     lines += ["", f"| | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
     lines += [f"| {name} | {' | '.join(table[n].get(name, '') for n in names)} |" for name in FEATURES]
     return "\n".join(lines) + "\n"

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Compiles the library's sources with AddressSanitizer and coverage, and lets libFuzzer search for FLOWRT_FUZZ_SECONDS (20),
 # from the golden files, the flows of support/flow_cases.c and what earlier searches found worth keeping (fuzz_corpus).
-# A file on which opening and all calls take longer than ten seconds counts as a failure.
+# A file on which opening and all calls take longer than half a minute counts as a failure.
 #   Fuzz.sh SWIFTC SOURCE [FOUND]     FOUND: a directory that keeps the inputs which reached something new
 set -eu
 swiftc=$1 source=$2
@@ -26,7 +26,7 @@ compile Flowrt -O -D FLOWRT_LEVELS_1
 found=${3:-$work/found}
 mkdir -p "$found" "$work/seeds"
 "$work/fuzz" --seeds "$work/seeds"
-if "$work/fuzz" -max_total_time="${FLOWRT_FUZZ_SECONDS:-20}" -max_len=16384 -timeout=10 -print_final_stats=1 \
+if "$work/fuzz" -max_total_time="${FLOWRT_FUZZ_SECONDS:-20}" -max_len=16384 -timeout=30 -print_final_stats=1 \
     -artifact_prefix="$work/" "$found" "$source/Tests/c/fuzz_corpus" "$work/seeds" "$source/Tests/golden" \
     >"$work/log" 2>&1; then
     grep -E 'Done|DONE|stat::number_of_executed_units|stat::average_exec_per_sec' "$work/log"

@@ -62,7 +62,8 @@ Compilers find their caches filled. On disk: the library; for Python packages, w
 THREADS = """\
 ## Two threads
 
-Processor time of one thread for all rows, over that of the slower of two that run at once and share them: {ratios}."""
+Processor time of one thread for all rows, over that of the slower of two that run at once and share them:
+{ratios}."""
 
 
 def page(bench, cells):

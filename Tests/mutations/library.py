@@ -14,6 +14,7 @@ C_TESTS = {
     "Jacobian": [],
     "RoundTrip": [],
     "ContextForms": [],
+    "AddedLayers": [],
     "Overlap": [],
     "LongSums": [],
     "ElementwiseFunctions": [],

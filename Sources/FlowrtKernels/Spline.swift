@@ -9,7 +9,7 @@
 //
 // and the inverse is the root t of a quadratic (equations 6 to 8). Outside of the bounds q = r.
 //
-// The knots are never stored: one walk along the bins adds up both axes and keeps what belongs to the last knot that is not
+// The knots are never stored, and have a second float for what they round off: one walk along the bins adds up both axes and keeps what belongs to the last knot that is not
 // beyond the known value. Cost: 2 K exponentials for the softmaxes, and some twenty operations a bin.
 
 import FlowrtShim
@@ -56,22 +56,24 @@ struct Spline {
 
     // The bin that holds the known value: its corner, size, and the raw derivatives at its ends.
     var (x0, y0, w, h) = (Lanes(), Lanes(), Lanes(), Lanes())
+    var (xLow, yLow) = (Lanes(), Lanes())
     var (raw0, raw1) = (Lanes(), Lanes())
     var number = Lanes()
-    var x = Lanes(repeating: lower)
+    var x = Sum(Lanes(repeating: lower))
     var y = x
     var left = rawDerivative(derivatives, stride: stride, knot: 0)
     for bin in 0..<bins {
-      let width = fma(widths.lanes(bin &* stride), widthScale, range * minimumWidth)
-      let height = fma(heights.lanes(bin &* stride), heightScale, range * minimumHeight)
+      let width = widthScale.times(widths.lanes(bin &* stride), plus: range * minimumWidth)
+      let height = heightScale.times(heights.lanes(bin &* stride), plus: range * minimumHeight)
       let right = rawDerivative(derivatives, stride: stride, knot: bin &+ 1)
-      let knot = fromRead ? x : y
+      let knot = fromRead ? x.high : y.high
       @inline(__always) func pick(_ new: Lanes, _ old: Lanes) -> Lanes { flowrt_v_if_less(inner, knot, old, new) }
-      (x0, y0, w, h) = (pick(x, x0), pick(y, y0), pick(width, w), pick(height, h))
+      (x0, y0, w, h) = (pick(x.high, x0), pick(y.high, y0), pick(width, w), pick(height, h))
+      (xLow, yLow) = (pick(x.low, xLow), pick(y.low, yLow))
       (raw0, raw1) = (pick(left, raw0), pick(right, raw1))
       number = pick(Lanes(repeating: Float(bin)), number)
-      x = x + width
-      y = y + height
+      x.add(width)
+      y.add(height)
       left = right
     }
     var (d0, d1) = (derivative(raw0), derivative(raw1))
@@ -83,12 +85,12 @@ struct Spline {
 
     let s = h / w
     let k = fma(s, -2, d0 + d1)
-    var t = fromRead ? (inner - x0) / w : root(inner - y0, h: h, s: s, k: k, d0: d0)
+    var t = fromRead ? (inner - x0 - xLow) / w : root(inner - y0 - yLow, h: h, s: s, k: k, d0: d0)
     t = atMost(1, atLeast(0, t))
     let rest = 1 - t
     let product = t * rest
     let denominator = fma(k, product, s)
-    var value = fromRead ? fma(h, fma(s * t, t, d0 * product) / denominator, y0) : fma(t, w, x0)
+    var value = fromRead ? fma(h, fma(s * t, t, d0 * product) / denominator, yLow) + y0 : fma(t, w, xLow) + x0
     let ratio = s / denominator
     let slope = ratio * ratio * fma(d1 * t, t, fma(s + s, product, d0 * rest * rest))
 
@@ -106,7 +108,7 @@ struct Spline {
   }
 
   /// Turns the raw values of one axis into e^(u - max u). Returns what the softmax and the range still multiply by.
-  private func exponentials(_ p: UnsafeMutablePointer<Float>, stride: Int, minimum: Float) -> Lanes {
+  private func exponentials(_ p: UnsafeMutablePointer<Float>, stride: Int, minimum: Float) -> Quotient {
     var largest = Lanes(repeating: -.infinity)
     for bin in 0..<bins {
       var u = p.lanes(bin &* stride)
@@ -114,13 +116,13 @@ struct Spline {
       p.store(u, bin &* stride)
       largest = flowrt_v_max(largest, u)
     }
-    var sum = Lanes()
+    var sum = Sum(Lanes())
     for bin in 0..<bins {
       let e = exp(p.lanes(bin &* stride) - largest)
       p.store(e, bin &* stride)
-      sum = sum + e
+      sum.add(e)
     }
-    return Lanes(repeating: (upper - lower) * (1 - minimum * Float(bins))) / sum
+    return Quotient(Lanes(repeating: (upper - lower) * (1 - minimum * Float(bins))), by: sum)
   }
 
   /// The raw derivative of a knot; anything where it is fixed.
@@ -134,7 +136,7 @@ struct Spline {
     }
   }
 
-  @inline(__always) private func derivative(_ raw: Lanes) -> Lanes {
+  @inline(never) private func derivative(_ raw: Lanes) -> Lanes {
     hasExponentialDerivatives ? exp(raw / (1 + magnitude(raw) / clip)) : softplus(raw) + minimumDerivative
   }
 
@@ -149,4 +151,33 @@ struct Spline {
     let discriminant = fma(b, b, -product) + negatedFma(a4, c, product)
     return (c + c) / (-b - flowrt_v_sqrt(atLeast(0, discriminant)))
   }
+}
+
+/// A running sum and what it has rounded off (Knuth's two-sum). Knots are sums of widths, and an error of a knot is multiplied by
+/// the slope of the spline.
+private struct Sum {
+  private(set) var high: Lanes
+  private(set) var low = Lanes()
+
+  @inline(__always) init(_ start: Lanes) { high = start }
+
+  @inline(__always) mutating func add(_ term: Lanes) {
+    let total = high + term
+    let part = total - high
+    low = low + ((high - (total - part)) + (term - part))
+    high = total
+  }
+}
+
+/// a / b in two floats, for a b that is one.
+private struct Quotient {
+  private let high, low: Lanes
+
+  @inline(__always) init(_ a: Lanes, by b: Sum) {
+    high = a / b.high
+    low = negatedFma(high, b.low, negatedFma(high, b.high, a)) / b.high
+  }
+
+  /// The quotient times e, plus c.
+  @inline(__always) func times(_ e: Lanes, plus c: Float) -> Lanes { fma(e, high, fma(e, low, c)) }
 }

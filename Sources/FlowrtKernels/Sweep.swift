@@ -61,7 +61,8 @@ struct Sweep {
     for number in 0...hidden { conditioner.begin(step.layers + number) }
     let transform = Transform(
       rows: rows, transformer: transformer, passthrough: Int(record.passthrough), read: read, other: call.pointee.other,
-      state: state, otherIndex: otherIndex, logScale: call.pointee.log_scale, logSum: call.pointee.log_sum, columns: call.pointee.columns,
+      state: state, otherIndex: otherIndex, logScale: call.pointee.log_scale, logSum: call.pointee.log_sum,
+      columns: call.pointee.columns,
       addsLogScale: readIsKnown, choices: choices, parameters: conditioner.values(output),
       parameterCount: Int(output.pointee.width) / (dim &- Int(record.passthrough)))
 

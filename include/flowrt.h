@@ -160,7 +160,8 @@ flowrt_status flowrt_inverse(const flowrt_model *model, size_t count, const floa
                              const float *context, size_t context_rows,
                              float *x, float *log_det, void *workspace, size_t workspace_size);
 
-/* log_prob[count] = log p(x | context) in nats. */
+/* log_prob[count] = log p(x | context) in nats. A point outside of a bounded support has -infinity, which is an answer and
+ * no failure. */
 flowrt_status flowrt_log_prob(const flowrt_model *model, size_t count, const float *x,
                               const float *context, size_t context_rows,
                               float *log_prob, void *workspace, size_t workspace_size);

@@ -25,7 +25,7 @@ struct Arguments {
   /// dim floats for each row.
   var output: UnsafeMutablePointer<Float>? = nil
   /// One float for each row.
-  var logOutput: UnsafeMutablePointer<Float>? = nil
+  let logOutput: UnsafeMutablePointer<Float>?
   let workspace: UnsafeMutableRawPointer?
   let workspaceSize: Int
   var rng: flowrt_rng? = nil

@@ -79,6 +79,7 @@ func readModel(_ data: UnsafeRawPointer, _ size: UInt64, verify: Bool) throws(Re
     case FLOWRT_RECORD_BASE:
       index &+= try readBase(record, offset, header, index, &blocks, &view)
       if index != header.record_count {
+        blocks.record = -1
         throw blocks.refusal(
           FLOWRT_ERR_MALFORMED, offset: Field.recordCount, expected: UInt64(index), found: UInt64(header.record_count))
       }

@@ -92,13 +92,14 @@ struct Conditioner {
   private func advanceRow(_ layer: Layer, to g: Int) {
     let degreeEnd = layer.pointee.degree_end!
     let visibleEnd = layer.pointee.visible_end!
+    let done = Int(layer.pointee.visible_units)
+    if Int(visibleEnd[g]) <= done { return }
     let width = Int(layer.pointee.width)
     let panels = Int(layer.pointee.panels)
     let target = values(layer)
     let source = UnsafePointer<Float>(sourceValues(layer))
     let weights = layer.pointee.weights!
     let starts = layer.pointee.panel_start!
-    let done = Int(layer.pointee.visible_units)
     var degree = Int(layer.pointee.degree)
     let first = Int(layer.pointee.final_units)
     var panel = first / 16
@@ -253,42 +254,40 @@ struct Operand {
   }
 }
 
-/// value = gate * activation(acc + scale * added + ...), for units first ..< end; in place.
+/// value = gate * activation(acc + scale * added + ...), for units first ..< end; in place, one part after the other.
 func finishLayer(
   _ layer: Layer, values: UnsafeMutablePointer<Float>, rows: Int, _ first: Int, _ end: Int,
   add0: Operand, add1: Operand, add2: Operand, gate: Operand
 ) {
+  @inline(__always) func combine(_ operand: Operand, _ scale: UnsafePointer<Float>?, isGate: Bool) {
+    if operand.values != nil { operand.combine(into: values, rows: rows, first, end, scale: scale, isGate: isGate) }
+  }
+  combine(add0, layer.pointee.scale.0, isGate: false)
+  combine(add1, layer.pointee.scale.1, isGate: false)
+  combine(add2, layer.pointee.scale.2, isGate: false)
   let activation = Activation(rawValue: layer.pointee.activation).unsafelyUnwrapped
-  let a = layer.pointee.a
-  let isPlain = add0.values == nil && add1.values == nil && add2.values == nil && gate.values == nil
-  if isPlain {
-    activateInPlace(values, first &* rows, end &* rows, activation, a)
-    return
-  }
-  @inline(__always) func value(_ index: Int, _ unit: Int) -> Lanes {
-    var v = values.lanes(index)
-    v = add(v, add0, layer.pointee.scale.0, index, unit)
-    v = add(v, add1, layer.pointee.scale.1, index, unit)
-    v = add(v, add2, layer.pointee.scale.2, index, unit)
-    v = activate(v, activation, a)
-    return gate.values == nil ? v : gate.lanes(index, unit: unit) * v
-  }
-  @inline(__always) func add(
-    _ v: Lanes, _ operand: Operand, _ scale: UnsafePointer<Float>?, _ index: Int, _ unit: Int
-  ) -> Lanes {
-    if operand.values == nil { return v }
-    let added = operand.lanes(index, unit: unit)
-    guard let scale else { return v + added }
-    return fma(rows == 1 ? scale.lanes(unit) : Lanes(repeating: scale[unit]), added, v)
-  }
-  // Whole vectors: of 16 units of a row, the first and the last of which may be partly outside, or of 16 rows of a unit.
-  let vectors = rows == 1 ? 1 : rows / 16
-  var unit = rows == 1 ? first & ~15 : first
-  while unit < end {
-    for vector in 0..<vectors {
-      let index = unit &* rows &+ vector &* 16
-      values.store(value(index, unit), index, in: first &* rows, end &* rows)
+  activateInPlace(values, first &* rows, end &* rows, activation, layer.pointee.a)
+  combine(gate, nil, isGate: true)
+}
+
+extension Operand {
+  /// values + scale * operand, or operand * values: whole vectors of 16 units of a row, the first and the last of which may be
+  /// partly outside of first ..< end, or of 16 rows of a unit.
+  @inline(never) fileprivate func combine(
+    into target: UnsafeMutablePointer<Float>, rows: Int, _ first: Int, _ end: Int, scale: UnsafePointer<Float>?,
+    isGate: Bool
+  ) {
+    var unit = rows == 1 ? first & ~15 : first
+    while unit < end {
+      var factor = Lanes(repeating: 1)
+      if let scale { factor = rows == 1 ? scale.lanes(unit) : Lanes(repeating: scale[unit]) }
+      for row in stride(from: 0, to: rows, by: 16) {
+        let index = unit &* rows &+ row
+        let (value, operand) = (target.lanes(index), lanes(index, unit: unit))
+        let result = isGate ? operand * value : scale == nil ? value + operand : fma(factor, operand, value)
+        if rows == 1 { target.store(result, index, in: first, end) } else { target.store(result, index) }
+      }
+      unit &+= rows == 1 ? 16 : 1
     }
-    unit &+= rows == 1 ? 16 : 1
   }
 }

@@ -49,7 +49,6 @@ let laneCount = 16
 @inline(__always) func copySign(_ magnitude: Lanes, _ sign: Lanes) -> Lanes { flowrt_v_copysign(magnitude, sign) }
 
 // Wrapping integer operations, lane by lane.
-@inline(__always) func &+ (_ a: LaneBits, _ b: LaneBits) -> LaneBits { flowrt_vi_add(a, b) }
 @inline(__always) func &+ (_ a: LaneBits, _ b: Int32) -> LaneBits { flowrt_vi_add(a, LaneBits(repeating: b)) }
 @inline(__always) func &- (_ a: LaneBits, _ b: LaneBits) -> LaneBits { flowrt_vi_subtract(a, b) }
 @inline(__always) func &- (_ a: LaneBits, _ b: Int32) -> LaneBits { flowrt_vi_subtract(a, LaneBits(repeating: b)) }

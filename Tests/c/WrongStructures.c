@@ -142,7 +142,7 @@ static void check_structures(void) {
     const uint64_t size = longer.size;
     memcpy(longer.bytes + 16, &size, sizeof size);
     longer.bytes[36] = 2;
-    expect_refusal(FLOWRT_ERR_MALFORMED, longer, 0, 0, 36, 4, "a record behind the base");
+    expect_refusal(FLOWRT_ERR_MALFORMED, longer, 0, -1, 36, 4, "a record behind the base");
     flow_free(longer);
     flow_free(wrong);
 }

@@ -1,0 +1,81 @@
+"""Processor time of samples over that of densities, for splines and mixtures: what they cost beside the affine flows of bench.py.
+
+    PYTHONPATH=python FLOWRT_LIBRARY=build/libflowrt.so python benchmarks/transformers.py
+
+Random weights, two hidden layers, relu. The best of seven calls counts, through the Python binding.
+"""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+
+from flowrt import Model, compile, ir
+from flowrt.format import encode
+from flowrt.format.codes import Activation, Scale
+
+RANDOM = np.random.default_rng(0)
+SPLINE = ir.Spline(8, 0, (-3.0, 3.0, 1e-3, 1e-3, 1e-3, 0.0, 1.0))  # nflows' defaults
+COMPONENTS = 10
+
+
+def masked(mask, source):
+    rows, columns = mask.shape
+    weight = RANDOM.normal(size=mask.shape) / np.sqrt(columns)
+    return ir.Layer(0.1 * RANDOM.normal(size=rows), weight, mask, source, activation=Activation.RELU)
+
+
+def network(dim, hidden, outputs):
+    """A MADE with `outputs` parameters for each coordinate."""
+    degree = np.arange(hidden) % (dim - 1)
+    rank = np.repeat(np.arange(dim), outputs)
+    last = masked(degree[None, :] < rank[:, None], 1)
+    last.activation = Activation.IDENTITY
+    return [masked(np.arange(dim) <= degree[:, None], ir.READ), masked(degree <= degree[:, None], 0), last]
+
+
+def affine_steps(dim, hidden, count):
+    return [ir.Autoregressive(network(dim, hidden, 2), ir.Affine(Scale.EXP)) for _ in range(count)]
+
+
+def spline_steps(dim, hidden, count):
+    return [ir.Autoregressive(network(dim, hidden, 23), SPLINE) for _ in range(count)]
+
+
+def mixture(dim, hidden):
+    return ir.AutoregressiveMixture(network(dim, hidden, 3 * COMPONENTS), COMPONENTS, Scale.EXP, ())
+
+
+FLOWS = {
+    "NSF, D = 8, H = 64, 3 steps, 8 bins": lambda: ir.Flow(8, 0, spline_steps(8, 64, 3)),
+    "NSF, D = 21, H = 256, 3 steps, 8 bins": lambda: ir.Flow(21, 0, spline_steps(21, 256, 3)),
+    "MADE-MoG, D = 21, H = 256, 10 components": lambda: ir.Flow(21, 0, [], mixture(21, 256)),
+    "MAF-MoG, D = 21, H = 256, 5 steps, 10 components": lambda: ir.Flow(
+        21, 0, affine_steps(21, 256, 5), mixture(21, 256)
+    ),
+}
+
+
+def seconds(function, *arguments) -> float:
+    function(*arguments)
+    times = []
+    for _ in range(7):
+        start = time.process_time()
+        function(*arguments)
+        times.append(time.process_time() - start)
+    return min(times)
+
+
+def main():
+    print("| flow | rows | log_prob, us a row | sample / log_prob |\n|---|---|---|---|")
+    for name, make in FLOWS.items():
+        model = Model(encode(compile(make())))
+        for rows in (1, 64, 1024):
+            x, _ = model.sample(rows)
+            density, draw = seconds(model.log_prob, x), seconds(model.sample, rows)
+            print(f"| {name} | {rows} | {1e6 * density / rows:.2f} | {draw / density:.2f} |")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,4 +1,5 @@
-"""Writes docs/EXPORTERS.md: every golden case against its live framework, and every model that is refused.
+"""Writes docs/EXPORTERS.md: every golden case against its live framework, and every model that is refused. The table of
+features goes into README.md as well.
 
     PYTHONPATH=python FLOWRT_LIBRARY=build/libflowrt.so python Tests/golden/report.py
 
@@ -27,7 +28,9 @@ from flowrt.verify import ROWS, Evaluator, evaluate
 sys.path.insert(0, str(Path(__file__).parent))
 from features import FEATURES, features  # noqa: E402
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "EXPORTERS.md"
+ROOT = Path(__file__).resolve().parents[2]
+PAGE, README = ROOT / "docs" / "EXPORTERS.md", ROOT / "README.md"
+BEGIN, END = "<!-- features, by Tests/golden/report.py -->\n", "<!-- end of features -->"
 ORDER = ("nflows", "sbi", "zuko", "normflows", "glasflow", "pyro", "tfp", "flowjax")
 CASES = {"cases": "CASES", "flowjax_cases": "CASES", "tfp_cases": "CASES"}
 
@@ -61,7 +64,11 @@ def main() -> None:
         framework: [*map(_refusal, models.items())] for framework, models in _cases("refused", "REFUSED").items()
     }
     old = PAGE.read_text() if PAGE.exists() else ""
-    PAGE.write_text(_page(old, measured, refused))
+    page = _page(old, measured, refused)
+    PAGE.write_text(page)
+    table = "".join(line + "\n" for line in _old_sections(page)["Features"].splitlines() if line[:1] == "|")
+    before, _, rest = README.read_text().partition(BEGIN)
+    README.write_text(before + BEGIN + table + END + rest.partition(END)[2])
 
 
 def _cases(module: str, name: str) -> dict:

@@ -1,9 +1,11 @@
 /* Every buffer lies between inaccessible pages, at every count up to beyond two tiles, with tiles of every size: nothing
- * outside is touched. Model, inputs and context are read-only pages: nothing is written there. */
+ * outside is touched. Model, inputs and context are read-only pages: nothing is written there.
+ *   GuardPages [STRIDE]     from 18 rows on, every so many counts, 1 */
 #include "support/call.h"
 #include "support/guarded.h"
 
 enum { MOST_ROWS = 130 };
+static size_t stride = 1;
 enum { MODEL, INPUT, CONTEXT_ROWS, OUTPUT, LOG_OUTPUT, WORKSPACE, AREAS };
 
 /* Put each buffer at the end (or at the start) of its area, evaluate, and look at what lies around the outputs. The
@@ -65,7 +67,7 @@ static void test(const flow_spec *spec, const flowrt_model *opened, uint32_t lev
         guarded_allow(area[MODEL], PROT_READ);
         flowrt_model model;
         CHECK(flow_open_level(&model, guarded_file, level), "%s", spec->name);
-        for (size_t count = 1; count <= MOST_ROWS; count += long_test || count < 18 ? 1 : 7) {
+        for (size_t count = 1; count <= MOST_ROWS; count += count < 18 ? 1 : long_test ? stride : 7 * stride) {
             check_count(spec, &model, area, count, spec->context_dim ? count : 0, count, at_end);
             if (spec->context_dim) check_count(spec, &model, area, count, 1, count, at_end);
             /* Smaller tiles, where a call ends with a whole one, one row more or one row less. */
@@ -78,4 +80,7 @@ static void test(const flow_spec *spec, const flowrt_model *opened, uint32_t lev
     flow_free(file);
 }
 
-int main(void) { for_each_flow(test); }
+int main(int argc, char **argv) {
+    if (argc > 1) stride = strtoul(argv[1], NULL, 10);
+    for_each_flow(test);
+}

@@ -84,7 +84,9 @@ static uint64_t hash_of_many(const flow_spec *spec, const flowrt_model *model, v
     for (size_t first = 0; first < rows; first += ROWS) {
         call c = call_new(model, verb, ROWS, first);
         c.rng.index = first;
-        CHECK_STATUS(FLOWRT_OK, call_run(&c));
+        /* Of a million rows, some take a sigmoid to its end, from where its inverse finds no way back. */
+        const flowrt_status status = call_run(&c);
+        CHECK(status == FLOWRT_OK || status == FLOWRT_ERR_NONFINITE, "%s: %s", spec->name, status_name(status));
         state = hash(state, c.output, outputs(&c));
         if (spec->steps[0].kind) state = hash(state, c.log_output, c.count);
         call_free(c);

@@ -35,6 +35,7 @@ private enum Tile<let U: Int, let B: Int> {
   @inline(__always) private static func addTerm(
     _ sums: inout InlineArray<U, InlineArray<B, RowVector>>, _ w: UnsafePointer<Float>, _ s: UnsafeRawPointer
   ) {
+    flowrt_prefetch(w + prefetchedLines &* 16)
     for u in 0..<U {
       let weight = RowVector(repeating: w[u])
       for b in 0..<B {
@@ -73,6 +74,8 @@ private enum Tile<let U: Int, let B: Int> {
   }
 }
 
+/// How many lines of weights ahead of their use.
+private let prefetchedLines = 8
 private let vectorBytes = 4 &* RowVector.scalarCount
 
 /// One tile of `units` <= maximumUnits by B vectors.

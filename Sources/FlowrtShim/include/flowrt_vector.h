@@ -20,6 +20,9 @@ typedef float flowrt_v_anywhere __attribute__((ext_vector_type(16), aligned(4), 
 FLOWRT_INLINE flowrt_v flowrt_v_load(const float *p) { return *(const flowrt_v_anywhere *)p; }
 FLOWRT_INLINE void flowrt_v_store(float *p, flowrt_v a) { *(flowrt_v_anywhere *)p = a; }
 
+/* Asks for the cache line at p, which may lie anywhere: nothing is read. */
+FLOWRT_INLINE void flowrt_prefetch(const float *p) { __builtin_prefetch(p, 0, 3); }
+
 /* a * b + c: one rounding where the target has fused multiply-add, two where it has not (plain x86-64). */
 #if defined(__FMA__) || defined(__ARM_FEATURE_FMA) || defined(__riscv_f)
 #define FLOWRT_MULTIPLY_ADD(a, b, c) __builtin_elementwise_fma(a, b, c)

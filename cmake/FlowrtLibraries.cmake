@@ -10,7 +10,7 @@ set_target_properties(flowrt PROPERTIES
   VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR} LINKER_LANGUAGE C
   LINK_DEPENDS "${PROJECT_BINARY_DIR}/flowrt.map")
 # Undefined symbols (memcpy, memmove, memset) stay without a DT_NEEDED: the program's own libc has them, whichever it is.
-target_link_options(flowrt PRIVATE -nostdlib
+target_link_options(flowrt PRIVATE ${FLOWRT_LINKER} -nostdlib
   "LINKER:--version-script=${PROJECT_BINARY_DIR}/flowrt.map" LINKER:--gc-sections
   LINKER:-z,now LINKER:-z,noseparate-code LINKER:-z,relro LINKER:-z,noexecstack)
 

@@ -38,7 +38,10 @@ set(flowrt_discard
     --remove-section=.text._swift_exceptionPersonality --remove-section=.swift_modhash
     --remove-section=.swift1_autolink_entries --remove-section=.linker-options
     --strip-symbol=posix_memalign --strip-symbol=free --strip-symbol=arc4random_buf)
-set(flowrt_relocatable "${CMAKE_C_COMPILER}" -r -nostdlib -Wl,--force-group-allocation)
+if(CMAKE_C_COMPILER_ID MATCHES "Clang") # some take gold by themselves, which lacks options that are used here
+  set(FLOWRT_LINKER -fuse-ld=bfd)
+endif()
+set(flowrt_relocatable "${CMAKE_C_COMPILER}" ${FLOWRT_LINKER} -r -nostdlib -Wl,--force-group-allocation)
 
 # What the commands below are made of: when it changes, they run again.
 set(flowrt_recipe "${PROJECT_SOURCE_DIR}/cmake/FlowrtSwift.cmake" "${PROJECT_SOURCE_DIR}/cmake/FlowrtTarget.cmake"

@@ -1,10 +1,13 @@
 # FLOWRT_WARNINGS: for all C of this project that a build compiles, tests and examples. They are errors where the tests are
 # built, not for those who only build the library.
-set(FLOWRT_WARNINGS -Wall -Wextra -Wpedantic -Wconversion)
+set(FLOWRT_WARNINGS
+    -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wfloat-equal -Wshadow -Wcast-qual -Wwrite-strings -Wpointer-arith
+    -Wformat=2 -Wundef -Wvla -Wnull-dereference -Wredundant-decls -Wstrict-prototypes -Wmissing-prototypes
+    -Wold-style-definition)
 if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
-  list(APPEND FLOWRT_WARNINGS -Wshadow=local) # what clang's -Wshadow reports; a variable may have the name of its type
+  list(APPEND FLOWRT_WARNINGS -Wcast-align=strict -Wformat-signedness -Wlogical-op -Wduplicated-cond -Wduplicated-branches)
 else()
-  list(APPEND FLOWRT_WARNINGS -Wshadow)
+  list(APPEND FLOWRT_WARNINGS -Wcast-align -Wno-enum-float-conversion) # a nameless enum is how C names its integers
 endif()
 if(FLOWRT_BUILD_TESTS)
   list(APPEND FLOWRT_WARNINGS -Werror)

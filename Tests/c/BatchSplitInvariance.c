@@ -5,7 +5,7 @@
 enum { ROWS = 150 };
 static int splits = 24;
 
-static void check_splits(const flow_spec *spec, const flowrt_model *model, verb verb) {
+static void check_splits(const flow_spec *spec, const flowrt_model *model, enum verb verb) {
     const uint32_t dim = spec->dim;
     call whole = call_new(model, verb, ROWS, 11);
     CHECK_STATUS(FLOWRT_OK, call_run(&whole));
@@ -46,7 +46,7 @@ static void check_splits(const flow_spec *spec, const flowrt_model *model, verb 
 
 static void test(const flow_spec *spec, const flowrt_model *model, uint32_t level) {
     (void)level;
-    for (verb verb = 0; verb < VERB_COUNT; verb++) check_splits(spec, model, verb);
+    for (enum verb verb = 0; verb < VERB_COUNT; verb++) check_splits(spec, model, verb);
 }
 
 /* Many rows take source units in blocks (Sources/FlowrtKernels/Conditioner.swift): degrees that end where a block of 96 does,

@@ -102,7 +102,7 @@ static void check(const shape *s) {
     printf("%-16s %6.1f MB: open %.1f ns a byte;", s->name, bytes / 1e6, open_time);
     CHECK(open_time < OPEN_BOUND, "%s: opening takes %.0f ns a byte", s->name, open_time);
     for (size_t count = 1; count <= 16; count += 15)
-        for (verb verb = FORWARD; verb <= INVERSE; verb++) {
+        for (enum verb verb = FORWARD; verb <= INVERSE; verb++) {
             call c = call_new(&model, verb, count, 1);
             start = now();
             CHECK_STATUS(FLOWRT_OK, call_run(&c));

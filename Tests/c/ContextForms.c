@@ -3,11 +3,11 @@
 
 enum { ROWS = 70 };
 
-static void check_verb(const flow_spec *spec, const flowrt_model *model, verb verb) {
+static void check_verb(const flow_spec *spec, const flowrt_model *model, enum verb verb) {
     const size_t context_dim = spec->context_dim;
     for (size_t count = 1; count <= ROWS; count += count < 18 ? 1 : 13) {
         call repeated = call_new(model, verb, count, 31), shared = call_new(model, verb, count, 31);
-        float *context = (float *)repeated.context;
+        float *context = repeated.context;
         for (size_t i = 1; i < count; i++) memcpy(context + i * context_dim, context, context_dim * sizeof *context);
         shared.context_rows = 1;
         CHECK_STATUS(FLOWRT_OK, call_run(&repeated));
@@ -26,16 +26,16 @@ static void check_effect(const flow_spec *spec, const flowrt_model *model) {
     call c = call_new(model, LOG_PROB, 1, 31);
     CHECK_STATUS(FLOWRT_OK, call_run(&c));
     const float before = c.log_output[0];
-    ((float *)c.context)[spec->context_dim - 1] += 1.0f;
+    c.context[spec->context_dim - 1] += 1.0f;
     CHECK_STATUS(FLOWRT_OK, call_run(&c));
-    CHECK(before != c.log_output[0], "%s: %g whatever the context", spec->name, (double)before);
+    CHECK(bits_of(before) != bits_of(c.log_output[0]), "%s: %g whatever the context", spec->name, (double)before);
     call_free(c);
 }
 
 static void test(const flow_spec *spec, const flowrt_model *model, uint32_t level) {
     (void)level;
     if (spec->context_dim == 0) return;
-    for (verb verb = 0; verb < VERB_COUNT; verb++) check_verb(spec, model, verb);
+    for (enum verb verb = 0; verb < VERB_COUNT; verb++) check_verb(spec, model, verb);
     check_effect(spec, model);
 }
 

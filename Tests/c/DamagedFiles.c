@@ -35,7 +35,7 @@ static void evaluate(bench *b, const flowrt_model *model) {
     }
     float *rows = guarded_last(b->array_area, ROWS * row, sizeof(float));
     float *context = rows - info.context_dim, *log_output = context - ROWS;
-    for (verb verb = 0; verb < VERB_COUNT; verb++) {
+    for (enum verb verb = 0; verb < VERB_COUNT; verb++) {
         random_source random = {verb};
         random_fill(&random, log_output, ROWS * (info.dim + 1) + info.context_dim);
         call c = {.model = model,

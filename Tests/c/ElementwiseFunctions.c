@@ -59,7 +59,7 @@ static void check_near(const map *m, const char *what, double at, double expecte
 
 static void check_map(const map *m, const flowrt_model *model, size_t count) {
     call forward = call_new(model, FORWARD, count, 1), inverse = call_new(model, INVERSE, count, 1);
-    float *v = (float *)forward.input, *w = (float *)inverse.input;
+    float *v = forward.input, *w = inverse.input;
     for (int k = 0; k < POINTS; k++) {
         const double point = m->from + (m->to - m->from) * (k + 0.37) / POINTS;
         for (size_t i = 0; i < count; i++) v[i] = (float)point;

@@ -12,7 +12,7 @@ enum { LARGEST_WORKSPACE = 1 << 20, LARGEST_SEED = 8192 };
 static void evaluate(const flowrt_model *model, uint32_t lot) {
     static const size_t counts[] = {1, 3, 5, 49};
     if (flowrt_workspace_size(model, SIZE_MAX) > LARGEST_WORKSPACE) return; /* slow, and no different */
-    for (verb verb = 0; verb < VERB_COUNT; verb++) {
+    for (enum verb verb = 0; verb < VERB_COUNT; verb++) {
         call c = call_new(model, verb, counts[lot % 4], 1);
         if (c.context && lot & 4) c.context_rows = 1;
         if (lot & 8) {

@@ -83,8 +83,8 @@ static void check_model(const char *name, const flowrt_model *model, uint32_t le
     float *x = rounded(g->x, matrix), *noise = rounded(g->noise, matrix);
     float *context = rounded(g->context, rows * g->context_dim);
     call c = call_new(model, FORWARD, rows, 0);
-    free((void *)c.input);
-    free((void *)c.context);
+    free(c.input);
+    free(c.context);
     c.context = g->context_dim ? context : NULL;
 
     c.input = x;

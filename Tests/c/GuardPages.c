@@ -27,7 +27,7 @@ static void check_count(const flow_spec *spec, const flowrt_model *model, const 
     random_fill(&random, at[CONTEXT_ROWS], context_rows * spec->context_dim);
     guarded_allow(area[INPUT], PROT_READ);
     guarded_allow(area[CONTEXT_ROWS], PROT_READ);
-    for (verb verb = 0; verb < VERB_COUNT; verb++) {
+    for (enum verb verb = 0; verb < VERB_COUNT; verb++) {
         canary_fill(area[OUTPUT]);
         canary_fill(area[LOG_OUTPUT]);
         call c = {.model = model,

@@ -59,7 +59,7 @@ static void run(call *c) {
     CHECK(status == FLOWRT_OK || status == FLOWRT_ERR_NONFINITE, "%s", flowrt_status_message(status));
 }
 
-static void count(const char *flow, const flowrt_model *model, uint32_t level, verb verb, size_t batch) {
+static void count(const char *flow, const flowrt_model *model, uint32_t level, enum verb verb, size_t batch) {
     char name[64];
     snprintf(name, sizeof name, "%u %s %s %zu", (unsigned)level, flow, verb_names[verb], batch);
     call c = call_new(model, verb, batch, 1);
@@ -76,7 +76,7 @@ static void count_flow(const workload *w, int reads, flow_file file) {
     for (uint32_t level = 1; level <= LEVELS; level++) {
         flowrt_model model;
         CHECK(flow_open_level(&model, file, level), "this CPU has no kernel level %u", (unsigned)level);
-        for (verb verb = LOG_PROB; verb <= SAMPLE; verb++)
+        for (enum verb verb = LOG_PROB; verb <= SAMPLE; verb++)
             for (size_t b = 0; b < BATCHES && batches[b] <= w->largest_batch[level - 1]; b++)
                 count(name, &model, level, verb, batches[b]);
     }

@@ -37,14 +37,14 @@ static double derivative(const float *f, size_t stride) {
            (12 * (double)STEP);
 }
 
-static void check_direction(const flow_spec *spec, const flowrt_model *model, verb verb) {
+static void check_direction(const flow_spec *spec, const flowrt_model *model, enum verb verb) {
     const size_t dim = spec->dim, around = 4 * dim;
     call center = call_new(model, verb, ROWS, 51), moved = call_new(model, verb, around, 51);
     CHECK_STATUS(FLOWRT_OK, call_run(&center));
     size_t near = 0;
     double worst = 0;
     for (size_t row = 0; row < ROWS; row++) {
-        float *input = (float *)moved.input;
+        float *input = moved.input;
         for (size_t k = 0; k < around; k++) {
             static const float offsets[4] = {-2 * STEP, -STEP, STEP, 2 * STEP};
             memcpy(input + k * dim, center.input + row * dim, dim * sizeof *input);
@@ -52,7 +52,7 @@ static void check_direction(const flow_spec *spec, const flowrt_model *model, ve
         }
         if (spec->context_dim) {
             moved.context_rows = 1;
-            memcpy((float *)moved.context, center.context + row * spec->context_dim, spec->context_dim * sizeof(float));
+            memcpy(moved.context, center.context + row * spec->context_dim, spec->context_dim * sizeof(float));
         }
         CHECK_STATUS(FLOWRT_OK, call_run(&moved));
         double jacobian[MOST_COORDINATES][MOST_COORDINATES];

@@ -50,12 +50,12 @@ static void test(const flow_spec *spec, const flowrt_model *opened, uint32_t lev
     const flow_file file = flow_build(spec, 1);
     for (size_t count = 1; count <= 100; count += 33) {
         call calls[VERB_COUNT];
-        for (verb verb = 0; verb < VERB_COUNT; verb++) calls[verb] = call_new(opened, verb, count, 1);
+        for (enum verb verb = 0; verb < VERB_COUNT; verb++) calls[verb] = call_new(opened, verb, count, 1);
         const size_t before = allocations;
         flowrt_model model;
         CHECK_STATUS(FLOWRT_OK, flowrt_model_open(&model, file.bytes, file.size,
                                                   FLOWRT_OPEN_VERIFY | FLOWRT_OPEN_LEVEL(level), NULL));
-        for (verb verb = 0; verb < VERB_COUNT; verb++) CHECK_STATUS(FLOWRT_OK, call_run(&calls[verb]));
+        for (enum verb verb = 0; verb < VERB_COUNT; verb++) CHECK_STATUS(FLOWRT_OK, call_run(&calls[verb]));
         CHECK(allocations == before, "%s: %zu allocations", spec->name, allocations - before);
     }
 }

@@ -48,16 +48,16 @@ static void run_everything(void *argument) {
 
 static void test(const flow_spec *spec, const flowrt_model *model, uint32_t level) {
     confined all = {flow_build(spec, 1), level, {{0}}};
-    for (verb verb = 0; verb < VERB_COUNT; verb++) all.calls[verb] = call_new(model, verb, ROWS, 1);
+    for (enum verb verb = 0; verb < VERB_COUNT; verb++) all.calls[verb] = call_new(model, verb, ROWS, 1);
     const int status = run_confined(run_everything, &all);
     CHECK(!WIFSIGNALED(status), "%s: a system call (signal %d)", spec->name, WTERMSIG(status));
     CHECK(WEXITSTATUS(status) == 0, "%s: exit status %d", spec->name, WEXITSTATUS(status));
-    for (verb verb = 0; verb < VERB_COUNT; verb++) call_free(all.calls[verb]);
+    for (enum verb verb = 0; verb < VERB_COUNT; verb++) call_free(all.calls[verb]);
     flow_free(all.file);
 }
 
 int main(void) {
     const int status = run_confined(make_a_call, NULL);
-    CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "seccomp does not work here: status %#x", status);
+    CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "seccomp does not work here: status %#x", (unsigned)status);
     for_each_flow(test);
 }

@@ -26,12 +26,12 @@ static int is_allowed(const layout *l, int a, int b, uint32_t dim) {
     return a < OUTPUT && b < OUTPUT; /* what is only read */
 }
 
-static flowrt_status run(const flowrt_model *model, verb verb, const layout *l, size_t context_rows) {
+static flowrt_status run(const flowrt_model *model, enum verb verb, const layout *l, size_t context_rows) {
     call c = {.model = model,
               .verb = verb,
               .count = ROWS,
-              .input = (const float *)(void *)l->at[INPUT],
-              .context = l->size[CONTEXT_ARRAY] ? (const float *)(void *)l->at[CONTEXT_ARRAY] : NULL,
+              .input = (float *)(void *)l->at[INPUT],
+              .context = l->size[CONTEXT_ARRAY] ? (float *)(void *)l->at[CONTEXT_ARRAY] : NULL,
               .context_rows = context_rows,
               .output = l->size[OUTPUT] ? (float *)(void *)l->at[OUTPUT] : NULL,
               .log_output = l->size[LOG_OUTPUT] ? (float *)(void *)l->at[LOG_OUTPUT] : NULL,
@@ -42,7 +42,7 @@ static flowrt_status run(const flowrt_model *model, verb verb, const layout *l, 
 }
 
 /* Moves array b past array a, which stays. */
-static size_t check_pair(const char *name, flow_file file, const flowrt_model *model, verb verb, layout l, int a, int b,
+static size_t check_pair(const char *name, flow_file file, const flowrt_model *model, enum verb verb, layout l, int a, int b,
                          size_t context_rows, unsigned char *arena) {
     const flowrt_model_info info = info_of(model);
     const size_t step = b == WORKSPACE ? FLOWRT_ALIGNMENT : sizeof(float);
@@ -65,7 +65,7 @@ static size_t check_pair(const char *name, flow_file file, const flowrt_model *m
     return tried;
 }
 
-static size_t check_verb(const flow_spec *spec, verb verb, int has_output, int has_log_output, size_t context_rows) {
+static size_t check_verb(const flow_spec *spec, enum verb verb, int has_output, int has_log_output, size_t context_rows) {
     const flow_file file = flow_build(spec, 1);
     flowrt_model probe;
     CHECK_STATUS(FLOWRT_OK, flowrt_model_open(&probe, file.bytes, file.size, 0, NULL));
@@ -101,7 +101,7 @@ int main(void) {
     for (size_t i = 0; i < sizeof flows / sizeof *flows; i++) {
         const flow_spec *spec = flow_case(flows[i]);
         for (size_t rows = spec->context_dim ? 1 : 0; rows <= (spec->context_dim ? ROWS : 0); rows += ROWS - 1)
-            for (verb verb = 0; verb < VERB_COUNT; verb++) {
+            for (enum verb verb = 0; verb < VERB_COUNT; verb++) {
                 tried += check_verb(spec, verb, verb != LOG_PROB, 1, rows);
                 if (verb != LOG_PROB) tried += check_verb(spec, verb, 1, 0, rows);
                 if (verb == FORWARD) tried += check_verb(spec, verb, 0, 1, rows);

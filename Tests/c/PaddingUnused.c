@@ -42,7 +42,7 @@ int main(void) {
             if (!flow_open_level(&model, clean, level)) continue;
             CHECK_STATUS(FLOWRT_OK, flowrt_model_open(&other, poisoned.bytes, poisoned.size, FLOWRT_OPEN_LEVEL(level), NULL));
             for (size_t k = 0; k < sizeof counts / sizeof *counts; k++)
-                for (verb verb = 0; verb < VERB_COUNT; verb++) {
+                for (enum verb verb = 0; verb < VERB_COUNT; verb++) {
                     call expected = call_new(&model, verb, counts[k], 3), found = call_new(&other, verb, counts[k], 3);
                     CHECK_STATUS(FLOWRT_OK, call_run(&expected));
                     CHECK_STATUS(FLOWRT_OK, call_run(&found));

@@ -51,12 +51,12 @@ static int run_everything(flow_file file, uint32_t level, call calls[VERB_COUNT]
 static void test(const flow_spec *spec, const flowrt_model *model, uint32_t level) {
     const flow_file file = flow_build(spec, 1);
     call calls[VERB_COUNT];
-    for (verb verb = 0; verb < VERB_COUNT; verb++) calls[verb] = call_new(model, verb, ROWS, 1);
+    for (enum verb verb = 0; verb < VERB_COUNT; verb++) calls[verb] = call_new(model, verb, ROWS, 1);
     close(BEGIN);
     const int failures = run_everything(file, level, calls);
     close(END);
     CHECK(failures == 0, "%s: %d calls failed", spec->name, failures);
-    for (verb verb = 0; verb < VERB_COUNT; verb++) call_free(calls[verb]);
+    for (enum verb verb = 0; verb < VERB_COUNT; verb++) call_free(calls[verb]);
     flow_free(file);
 }
 

@@ -13,7 +13,7 @@ static void check_near(const char *what, const float *expected, const float *fou
     }
 }
 
-static void check_direction(const flow_spec *spec, const flowrt_model *model, verb there, verb back) {
+static void check_direction(const flow_spec *spec, const flowrt_model *model, enum verb there, enum verb back) {
     call first = call_new(model, there, ROWS, 5), second = call_new(model, back, ROWS, 5);
     CHECK_STATUS(FLOWRT_OK, call_run(&first));
     second.input = first.output;
@@ -51,7 +51,7 @@ static void check_log_prob(const flow_spec *spec, const flowrt_model *model) {
 static void check_sample(const flow_spec *spec, const flowrt_model *model) {
     call sample = call_new(model, SAMPLE, ROWS, 8), density = call_new(model, LOG_PROB, ROWS, 8);
     CHECK_STATUS(FLOWRT_OK, call_run(&sample));
-    memcpy((float *)density.input, sample.output, ROWS * spec->dim * sizeof(float));
+    memcpy(density.input, sample.output, ROWS * spec->dim * sizeof(float));
     CHECK_STATUS(FLOWRT_OK, call_run(&density));
     char what[96];
     snprintf(what, sizeof what, "%s, log_prob of sample", spec->name);
@@ -78,7 +78,7 @@ static void check_sample_of_noise(const flow_spec *spec, const flowrt_model *mod
     call inverse = call_new(model, INVERSE, ROWS, 10);
     CHECK_STATUS(FLOWRT_OK, call_run(&noise));
     CHECK_STATUS(FLOWRT_OK, call_run(&sample));
-    memcpy((float *)inverse.input, noise.output, ROWS * spec->dim * sizeof(float));
+    memcpy(inverse.input, noise.output, ROWS * spec->dim * sizeof(float));
     CHECK_STATUS(FLOWRT_OK, call_run(&inverse));
     CHECK_SAME_BITS(spec->name, inverse.output, sample.output, (size_t)ROWS * spec->dim);
     call_free(noise);
@@ -88,7 +88,7 @@ static void check_sample_of_noise(const flow_spec *spec, const flowrt_model *mod
 }
 
 /* z or log_det left out, and output in the place of the input: the same bits. */
-static void check_forms(const flow_spec *spec, const flowrt_model *model, verb verb) {
+static void check_forms(const flow_spec *spec, const flowrt_model *model, enum verb verb) {
     call c = call_new(model, verb, ROWS, 9), other = call_new(model, verb, ROWS, 9);
     CHECK_STATUS(FLOWRT_OK, call_run(&c));
     call part = other;
@@ -102,7 +102,7 @@ static void check_forms(const flow_spec *spec, const flowrt_model *model, verb v
         CHECK_SAME_BITS(spec->name, c.log_output, other.log_output, ROWS);
     }
     part = other;
-    part.output = (float *)other.input;
+    part.output = other.input;
     CHECK_STATUS(FLOWRT_OK, call_run(&part));
     CHECK_SAME_BITS(spec->name, c.output, part.output, (size_t)ROWS * spec->dim);
     CHECK_SAME_BITS(spec->name, c.log_output, other.log_output, ROWS);

@@ -19,7 +19,7 @@ static uint64_t hash(uint64_t state, const float *values, size_t count) {
 
 static size_t outputs(const call *c) { return c->verb == LOG_PROB ? 0 : c->count * info_of(c->model).dim; }
 
-static call evaluate(const flowrt_model *model, verb verb) {
+static call evaluate(const flowrt_model *model, enum verb verb) {
     call c = call_new(model, verb, ROWS, 101);
     CHECK_STATUS(FLOWRT_OK, call_run(&c));
     return c;
@@ -53,7 +53,7 @@ static void check_level(uint32_t level, FILE *file) {
         flowrt_model model, best;
         const int has_level = flow_open_level(&model, flow, level);
         CHECK_STATUS(FLOWRT_OK, flowrt_model_open(&best, flow.bytes, flow.size, 0, NULL));
-        for (verb verb = 0; verb < VERB_COUNT; verb++) {
+        for (enum verb verb = 0; verb < VERB_COUNT; verb++) {
             const uint64_t expected = expected_hash(file, spec->name, verb_names[verb]);
             if (!has_level) continue;
             call c = evaluate(&model, verb);
@@ -85,7 +85,7 @@ static void make_nans_equal(float *values, size_t count) {
 }
 
 /* One hash of many rows, which the file need not know. Without fused multiply-add, only noise has the same bits. */
-static uint64_t hash_of_many(const flow_spec *spec, const flowrt_model *model, verb verb, size_t rows) {
+static uint64_t hash_of_many(const flow_spec *spec, const flowrt_model *model, enum verb verb, size_t rows) {
     uint64_t state = 0xcbf29ce484222325u;
     for (size_t first = 0; first < rows; first += ROWS) {
         call c = call_new(model, verb, ROWS, first);
@@ -111,7 +111,7 @@ static void check_many(size_t rows) {
         flowrt_model best;
         CHECK_STATUS(FLOWRT_OK, flowrt_model_open(&best, flow.bytes, flow.size, 0, NULL));
         const uint32_t best_level = info_of(&best).cpu_level;
-        for (verb verb = 0; verb < VERB_COUNT; verb++) {
+        for (enum verb verb = 0; verb < VERB_COUNT; verb++) {
             const int noise = verb == SAMPLE && !spec->steps[0].kind;
             const uint64_t expected = best_level > 1 ? hash_of_many(spec, &best, verb, rows) : 0;
             for (uint32_t level = 1; level < best_level; level++) {
@@ -135,7 +135,7 @@ static void print_hashes(void) {
         flowrt_model model;
         CHECK_STATUS(FLOWRT_OK, flowrt_model_open(&model, flow.bytes, flow.size, 0, NULL));
         CHECK(level_has_fma(info_of(&model).cpu_level), "this CPU has no fused multiply-add");
-        for (verb verb = 0; verb < VERB_COUNT; verb++) {
+        for (enum verb verb = 0; verb < VERB_COUNT; verb++) {
             call c = evaluate(&model, verb);
             printf("%s %s %016llx\n", flow_cases[i].name, verb_names[verb], (unsigned long long)hash_of(&c));
             call_free(c);

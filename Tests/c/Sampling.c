@@ -201,7 +201,7 @@ static void check_images(const flow_spec *spec, const flowrt_model *model) {
     const size_t dim = spec->dim;
     call samples = draw(model, DRAWS, 76), images = call_new(model, INVERSE, DRAWS, 76);
     if (images.context) images.context_rows = 1; /* equal seeds give equal contexts */
-    normals((float *)images.input, DRAWS * dim, 77);
+    normals(images.input, DRAWS * dim, 77);
     CHECK_STATUS(FLOWRT_OK, call_run(&images));
 
     float *a = must_allocate(DRAWS * sizeof *a), *b = must_allocate(DRAWS * sizeof *b);

@@ -294,7 +294,7 @@ static void expect_call(int expected, call c, const char *what) {
     if (expected != FLOWRT_OK) CHECK(memcmp(&rng, &c.rng, sizeof rng) == 0, "%s: the generator moved", text);
 }
 
-static void check_verb_arguments(const flowrt_model *model, verb verb, size_t context_dim) {
+static void check_verb_arguments(const flowrt_model *model, enum verb verb, size_t context_dim) {
     const call good = call_new(model, verb, ROWS, 1);
     const size_t row = info_of(model).dim;
     memset(good.output, PATTERN, ROWS * row * sizeof(float));
@@ -330,8 +330,8 @@ static void check_verb_arguments(const flowrt_model *model, verb verb, size_t co
         EXPECT(FLOWRT_ERR_ARGUMENT, "no log output", c.log_output = NULL);
     }
     if (verb == FORWARD || verb == INVERSE) {
-        EXPECT(FLOWRT_ERR_ARGUMENT, "output partly over the input", c.output = (float *)c.input + 1);
-        EXPECT(FLOWRT_ERR_ARGUMENT, "log output over the input", c.log_output = (float *)c.input);
+        EXPECT(FLOWRT_ERR_ARGUMENT, "output partly over the input", c.output = c.input + 1);
+        EXPECT(FLOWRT_ERR_ARGUMENT, "log output over the input", c.log_output = c.input);
     }
     EXPECT(FLOWRT_ERR_ALIGNMENT, "log output on 2 bytes", c.log_output = (float *)(void *)((char *)c.log_output + 2));
     if (context_dim) {
@@ -340,8 +340,8 @@ static void check_verb_arguments(const flowrt_model *model, verb verb, size_t co
         EXPECT(FLOWRT_ERR_ARGUMENT, "two contexts", c.context_rows = 2);
         EXPECT(FLOWRT_ERR_ARGUMENT, "no rows of context", c.context_rows = 0);
         EXPECT(FLOWRT_ERR_ALIGNMENT, "context on 2 bytes", c.context = (float *)(void *)((char *)c.context + 2));
-        EXPECT(FLOWRT_ERR_ARGUMENT, "log output over the context", c.log_output = (float *)c.context);
-        if (verb != LOG_PROB) EXPECT(FLOWRT_ERR_ARGUMENT, "output over the context", c.output = (float *)c.context);
+        EXPECT(FLOWRT_ERR_ARGUMENT, "log output over the context", c.log_output = c.context);
+        if (verb != LOG_PROB) EXPECT(FLOWRT_ERR_ARGUMENT, "output over the context", c.output = c.context);
     } else {
         EXPECT(FLOWRT_ERR_ARGUMENT, "context for a flow that takes none", c.context = good.input, c.context_rows = 1);
         EXPECT(FLOWRT_ERR_ARGUMENT, "rows of no context", c.context_rows = 1);
@@ -355,10 +355,10 @@ static void check_verb_arguments(const flowrt_model *model, verb verb, size_t co
     EXPECT(FLOWRT_OK, "no rows", c.count = 0, c.context_rows = c.context_rows != 0);
     if (verb != SAMPLE) {
         const float kept = good.input[row];
-        ((float *)good.input)[row] = NAN;
+        good.input[row] = NAN;
         c = good;
         expect(FLOWRT_ERR_NONFINITE, call_run(&c), "a NaN");
-        ((float *)good.input)[row] = kept;
+        good.input[row] = kept;
     }
     call_free(good);
 #undef EXPECT
@@ -401,7 +401,7 @@ int main(void) {
     check_damaged_model(file);
     check_model_overlap(plain);
     flowrt_model model;
-    for (verb verb = 0; verb < VERB_COUNT; verb++) {
+    for (enum verb verb = 0; verb < VERB_COUNT; verb++) {
         CHECK_STATUS(FLOWRT_OK, flowrt_model_open(&model, file.bytes, file.size, 0, NULL));
         check_verb_arguments(&model, verb, 5);
         CHECK_STATUS(FLOWRT_OK, flowrt_model_open(&model, plain.bytes, plain.size, 0, NULL));

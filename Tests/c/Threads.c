@@ -13,7 +13,7 @@ static pthread_barrier_t start;
 
 typedef struct worker {
     pthread_t thread;
-    verb first;
+    enum verb first;
     call calls[VERB_COUNT];
 } worker;
 
@@ -31,32 +31,32 @@ static void test(const flow_spec *spec, const flowrt_model *model, uint32_t leve
     (void)level;
     call alone[VERB_COUNT];
     worker workers[THREADS];
-    for (verb verb = 0; verb < VERB_COUNT; verb++) {
+    for (enum verb verb = 0; verb < VERB_COUNT; verb++) {
         alone[verb] = call_new(model, verb, ROWS, 81);
         CHECK_STATUS(FLOWRT_OK, call_run(&alone[verb]));
     }
     for (int t = 0; t < THREADS; t++) {
-        workers[t].first = (verb)(t % VERB_COUNT);
-        for (verb verb = 0; verb < VERB_COUNT; verb++) workers[t].calls[verb] = call_new(model, verb, ROWS, 81);
+        workers[t].first = (enum verb)(t % VERB_COUNT);
+        for (enum verb verb = 0; verb < VERB_COUNT; verb++) workers[t].calls[verb] = call_new(model, verb, ROWS, 81);
     }
     for (int t = 0; t < THREADS; t++) {
         worker *w = &workers[t];
         if (shared_workspace)
-            for (verb verb = 0; verb < VERB_COUNT; verb++) w->calls[verb].workspace = workers[0].calls[verb].workspace;
+            for (enum verb verb = 0; verb < VERB_COUNT; verb++) w->calls[verb].workspace = workers[0].calls[verb].workspace;
         CHECK(pthread_create(&w->thread, NULL, run_all_verbs, w) == 0, "%s: no thread", spec->name);
     }
     for (int t = 0; t < THREADS; t++) CHECK(pthread_join(workers[t].thread, NULL) == 0, "%s", spec->name);
     if (shared_workspace) exit(0);
 
     for (int t = 0; t < THREADS; t++)
-        for (verb verb = 0; verb < VERB_COUNT; verb++) {
+        for (enum verb verb = 0; verb < VERB_COUNT; verb++) {
             const call *together = &workers[t].calls[verb];
             if (verb != LOG_PROB)
                 CHECK_SAME_BITS(spec->name, alone[verb].output, together->output, (size_t)ROWS * spec->dim);
             CHECK_SAME_BITS(spec->name, alone[verb].log_output, together->log_output, ROWS);
             call_free(*together);
         }
-    for (verb verb = 0; verb < VERB_COUNT; verb++) call_free(alone[verb]);
+    for (enum verb verb = 0; verb < VERB_COUNT; verb++) call_free(alone[verb]);
 }
 
 int main(int argc, char **argv) {

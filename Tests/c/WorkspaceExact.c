@@ -5,7 +5,7 @@
 
 enum { MOST_ROWS = 130 };
 
-static void check_call(const flow_spec *spec, const flowrt_model *model, verb verb, size_t count, size_t size) {
+static void check_call(const flow_spec *spec, const flowrt_model *model, enum verb verb, size_t count, size_t size) {
     call c = call_new(model, verb, count, count);
     const guarded area = guarded_map(size + 4096);
     free(c.workspace);
@@ -50,7 +50,7 @@ static void test(const flow_spec *spec, const flowrt_model *model, uint32_t leve
         flow_free(file);
     }
 
-    for (verb verb = 0; verb < VERB_COUNT; verb++)
+    for (enum verb verb = 0; verb < VERB_COUNT; verb++)
         for (size_t count = 1; count <= MOST_ROWS; count += count < 20 ? 1 : 11) {
             check_call(spec, model, verb, count, flowrt_workspace_size(model, count));
             check_call(spec, model, verb, count, flowrt_workspace_size(model, 1));

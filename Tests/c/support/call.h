@@ -6,15 +6,15 @@
 #include "flow.h"
 #include "random.h"
 
-typedef enum verb { FORWARD, INVERSE, LOG_PROB, SAMPLE, VERB_COUNT } verb;
+enum verb { FORWARD, INVERSE, LOG_PROB, SAMPLE, VERB_COUNT };
 static const char *const verb_names[VERB_COUNT] = {"forward", "inverse", "log_prob", "sample"};
 
 typedef struct call {
     const flowrt_model *model;
-    verb verb;
+    enum verb verb;
     size_t count;
-    const float *input; /* x or z; unused by sample */
-    const float *context;
+    float *input; /* x or z; unused by sample */
+    float *context;
     size_t context_rows;
     float *output;     /* z or x; unused by log_prob */
     float *log_output; /* log_det or log_prob */
@@ -47,7 +47,7 @@ static inline flowrt_model_info info_of(const flowrt_model *model) {
 }
 
 /* Random rows for any verb, one context for each row, fresh outputs and a full workspace. */
-static inline call call_new(const flowrt_model *model, verb verb, size_t count, uint64_t seed) {
+static inline call call_new(const flowrt_model *model, enum verb verb, size_t count, uint64_t seed) {
     const flowrt_model_info info = info_of(model);
     random_source random = {seed};
     float *input = must_allocate(count * info.dim * sizeof *input);
@@ -70,8 +70,8 @@ static inline call call_new(const flowrt_model *model, verb verb, size_t count, 
 }
 
 static inline void call_free(call c) {
-    free((void *)c.input);
-    free((void *)c.context);
+    free(c.input);
+    free(c.context);
     free(c.output);
     free(c.log_output);
     free(c.workspace);

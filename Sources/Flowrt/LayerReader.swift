@@ -16,6 +16,14 @@ private struct LayerFacts {
   var isContextOnly = false
 }
 
+/// The table of the layers so far, where it stands on the stack: an InlineArray as an argument is copied.
+private struct EarlierLayers {
+  let facts: UnsafePointer<LayerFacts>
+
+  /// The layer that a field of a record names: 2 is the first.
+  subscript(field: UInt16) -> LayerFacts { facts[Int(field) &- 2] }
+}
+
 /// Number of units of degree <= g: factor * max(table[g + shift] - skip, 0), and 0 where g + shift < 0. One form serves the
 /// read side (shift -1: rank k of stage s has degree s + 1), hidden layers, and output layers (factor parameters for each rank
 /// after the first skip).
@@ -79,8 +87,17 @@ struct LayerSequence {
   var outputWidth: UInt64 = 0
 
   /// Returns the units of all layers, each padded to 16, and the width of the last.
+  @inline(never)  // so that its table is on the stack once, and not while other records are read
   func read(_ blocks: inout Blocks, _ view: inout flowrt_view) throws(Refusal) -> (size: UInt64, lastWidth: UInt64) {
-    var facts = InlineArray<128, LayerFacts>(repeating: LayerFacts())
+    var table = InlineArray<128, LayerFacts>(repeating: LayerFacts())
+    return try withUnsafeMutablePointer(to: &table) { table throws(Refusal) in
+      try read(&blocks, &view, UnsafeMutableRawPointer(table).assumingMemoryBound(to: LayerFacts.self))
+    }
+  }
+
+  private func read(
+    _ blocks: inout Blocks, _ view: inout flowrt_view, _ facts: UnsafeMutablePointer<LayerFacts>
+  ) throws(Refusal) -> (size: UInt64, lastWidth: UInt64) {
     var size: UInt64 = 0
     var width: UInt64 = 0
     var number: UInt64 = 0
@@ -92,8 +109,9 @@ struct LayerSequence {
         layer: (blocks.base + Int(truncatingIfNeeded: at)).load(as: flowrt_layer_record.self), at: at,
         number: UInt16(truncatingIfNeeded: number), stages: stages, contextDim: contextDim, inputs: inputs)
       let isOutput = number == count &- 1
-      facts[unchecked: Int(truncatingIfNeeded: number)] = try reader.read(
-        &blocks, facts, outputs: isOutput ? outputs : nil, requiredWidth: isOutput ? outputWidth : 0, &view)
+      facts[Int(truncatingIfNeeded: number)] = try reader.read(
+        &blocks, EarlierLayers(facts: facts), outputs: isOutput ? outputs : nil,
+        requiredWidth: isOutput ? outputWidth : 0, &view)
       width = UInt64(reader.layer.width)
       size &+= (width &+ 15) & ~15
       number &+= 1
@@ -113,7 +131,7 @@ private struct LayerReader {
 
   /// `outputs`: the degrees of an output layer, which are not stored.
   func read(
-    _ blocks: inout Blocks, _ earlier: borrowing InlineArray<128, LayerFacts>, outputs: Degrees?,
+    _ blocks: inout Blocks, _ earlier: EarlierLayers, outputs: Degrees?,
     requiredWidth: UInt64, _ view: inout flowrt_view
   ) throws(Refusal) -> LayerFacts {
     let width = UInt64(layer.width)
@@ -135,7 +153,7 @@ private struct LayerReader {
     if layer.scaled > 7 { throw refusal(blocks, FLOWRT_ERR_MALFORMED, 20, UInt64(layer.scaled)) }
 
     var hasConstantSource = false
-    if layer.source >= 2 { hasConstantSource = earlier[unchecked: Int(layer.source) &- 2].isContextOnly }
+    if layer.source >= 2 { hasConstantSource = earlier[layer.source].isContextOnly }
     var facts = LayerFacts(
       degrees: outputs ?? Degrees(), width: layer.width, isContextOnly: layer.source == 0 || hasConstantSource)
     if outputs == nil { facts.degrees = try readDegrees(&blocks, width) }
@@ -168,7 +186,7 @@ private struct LayerReader {
       view.parameter_count &+= width &* lines
     }
     if layer.source != 0 {
-      let visible = layer.source == 1 ? inputs ?? Degrees() : earlier[unchecked: Int(layer.source) &- 2].degrees
+      let visible = layer.source == 1 ? inputs ?? Degrees() : earlier[layer.source].degrees
       try readWeights(&blocks, facts, visible, panels, &view)
       view.panel_count &+= panels
     }
@@ -195,14 +213,14 @@ private struct LayerReader {
 
   /// The context or an earlier layer that depends on it alone. Returns the number of its values.
   private func readContext(
-    _ blocks: Blocks, _ earlier: borrowing InlineArray<128, LayerFacts>
+    _ blocks: Blocks, _ earlier: EarlierLayers
   ) throws(Refusal) -> UInt64 {
     if layer.context < 2 {
       if layer.context == 1 && contextDim == 0 { throw refusal(blocks, FLOWRT_ERR_MALFORMED, 10, 1) }
       return contextDim
     }
     if layer.context <= number &+ 1 {
-      let source = earlier[unchecked: Int(layer.context) &- 2]
+      let source = earlier[layer.context]
       if source.isContextOnly { return UInt64(source.width) }
     }
     throw refusal(blocks, FLOWRT_ERR_MALFORMED, 10, UInt64(layer.context))
@@ -227,7 +245,7 @@ private struct LayerReader {
 
   /// A gate or an added layer: earlier, as wide, and final no later than the units that use it.
   private func readOperand(
-    _ blocks: Blocks, _ earlier: borrowing InlineArray<128, LayerFacts>, _ field: UInt16, fieldAt: UInt64,
+    _ blocks: Blocks, _ earlier: EarlierLayers, _ field: UInt16, fieldAt: UInt64,
     scaledBit: UInt16, _ facts: inout LayerFacts
   ) throws(Refusal) {
     if field == 0 {
@@ -235,7 +253,7 @@ private struct LayerReader {
       return
     }
     if field == 1 || field > number &+ 1 { throw refusal(blocks, FLOWRT_ERR_MALFORMED, fieldAt, UInt64(field)) }
-    let operand = earlier[unchecked: Int(field) &- 2]
+    let operand = earlier[field]
     if operand.width != facts.width {
       throw refusal(blocks, FLOWRT_ERR_MALFORMED, fieldAt, UInt64(operand.width), expected: UInt64(facts.width))
     }

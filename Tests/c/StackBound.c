@@ -1,10 +1,17 @@
-/* No call uses more than STACK_LIMIT bytes of stack, and none uses more for a larger model: measured on a painted
- * thread stack. */
+/* No call uses more stack than docs/PROMISES.md says, and none uses more for a larger model: measured on a painted
+ * thread stack. Prints what each call uses at most. */
 #include "support/call.h"
 #include <pthread.h>
 
+#ifdef __riscv /* has no vector registers: what other CPUs keep in them is on the stack */
+#define VERB_KIB 12
+#else
+#define VERB_KIB 8
+#endif
+
 enum {
-    STACK_LIMIT = 20 * 1024,
+    OPEN_LIMIT = 11 * 1024,
+    VERB_LIMIT = VERB_KIB * 1024,
     STACK = 512 * 1024,
     PAINTED = 64 * 1024,
     PAINT = 0x5a,
@@ -54,8 +61,9 @@ static void test(const flow_spec *spec, const flowrt_model *model, uint32_t leve
     size_t bytes[FUNCTIONS];
     measure(flow, model, bytes);
     for (int f = 0; f < FUNCTIONS; f++) {
-        CHECK(bytes[f] <= STACK_LIMIT, "%s, %s: %zu bytes of stack", spec->name, f == OPEN ? "open" : verb_names[f],
-              bytes[f]);
+        const size_t limit = f == OPEN ? OPEN_LIMIT : VERB_LIMIT;
+        CHECK(bytes[f] <= limit, "%s, %s: %zu bytes of stack, %zu allowed", spec->name,
+              f == OPEN ? "open" : verb_names[f], bytes[f], limit);
         if (bytes[f] > deepest[level][f]) deepest[level][f] = bytes[f];
     }
     flow_free(flow);

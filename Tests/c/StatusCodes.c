@@ -269,7 +269,19 @@ static void check_info(flow_file file) {
           (unsigned long long)info.parameter_count);
 }
 
-/* Any changed bit of an open flowrt_model is noticed. */
+/* A level above the best one is the best one. */
+static void check_levels(flow_file file) {
+    flowrt_model model;
+    CHECK_STATUS(FLOWRT_OK, flowrt_model_open(&model, file.bytes, file.size, 0, NULL));
+    const uint32_t best = info_of(&model).cpu_level;
+    for (uint32_t level = 1; level <= 255; level++) {
+        CHECK_STATUS(FLOWRT_OK, flowrt_model_open(&model, file.bytes, file.size, FLOWRT_OPEN_LEVEL(level), NULL));
+        const uint32_t used = info_of(&model).cpu_level, expected = level < best ? level : best;
+        CHECK(used == expected, "FLOWRT_OPEN_LEVEL(%u) is level %u, not %u", level, used, expected);
+    }
+}
+
+/* Any changed bit of an open flowrt_model is noticed. A refusal closes what was open. */
 static void check_damaged_model(flow_file file) {
     flowrt_model model;
     flowrt_model_info info = FLOWRT_MODEL_INFO_INIT;
@@ -281,6 +293,8 @@ static void check_damaged_model(flow_file file) {
         model.private_[bit / 64] ^= UINT64_C(1) << bit % 64;
     }
     CHECK_STATUS(FLOWRT_OK, flowrt_model_get_info(&model, &info));
+    expect(FLOWRT_ERR_TRUNCATED, flowrt_model_open(&model, file.bytes, file.size - 1, 0, NULL), "open again");
+    expect(FLOWRT_ERR_MODEL, flowrt_model_get_info(&model, &info), "info: open once, then refused");
 }
 
 enum { ROWS = 4, PATTERN = 0x3d };
@@ -398,6 +412,7 @@ int main(void) {
     check_sizes_and_values(file);
     check_open_arguments(file);
     check_info(file);
+    check_levels(file);
     check_damaged_model(file);
     check_model_overlap(plain);
     flowrt_model model;

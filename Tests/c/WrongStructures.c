@@ -4,9 +4,10 @@
 
 static void set_float(flow_file file, size_t offset, float value) { memcpy(file.bytes + offset, &value, sizeof value); }
 
-/* Refused, with a detail that points at `size` bytes at `offset`, of `record`; -1 is the header. */
-static void expect_refusal(int expected, flow_file file, uint32_t flags, int32_t record, uint64_t offset, uint64_t size,
-                           const char *what) {
+/* Refused, with a detail that points at `size` bytes at `offset`, of `record`; -1 is the header. Returns what the
+ * detail says is there. */
+static uint64_t expect_refusal(int expected, flow_file file, uint32_t flags, int32_t record, uint64_t offset,
+                               uint64_t size, const char *what) {
     flowrt_model model;
     flowrt_error_detail detail = {0};
     const flowrt_status status = flowrt_model_open(&model, file.bytes, file.size, flags, &detail);
@@ -14,6 +15,7 @@ static void expect_refusal(int expected, flow_file file, uint32_t flags, int32_t
     CHECK(detail.record == record && detail.offset >= offset && detail.offset < offset + size,
           "%s: record %d, byte %llu, not record %d, byte %llu", what, detail.record, (unsigned long long)detail.offset,
           record, (unsigned long long)offset);
+    return detail.found;
 }
 
 /* The first blocks of the flow "mixed-directions", which has 13 records and 13 coordinates: orders of the data and the
@@ -77,6 +79,12 @@ static void check_blocks(void) {
     memcpy(&record_count, wrong.bytes + 36, sizeof record_count);
     wrong.bytes[64 * (1 + (size_t)record_count) + 3 * 64] = 20;
     expect_refusal(FLOWRT_ERR_MALFORMED, wrong, 0, 1, 64 * 2 + 8, 2, "a unit of the context with a degree");
+    flow_free(wrong);
+
+    wrong = flow_build(flow_case("three-adds"), 1); /* 19 units in each layer, in 9 stages */
+    memcpy(&record_count, wrong.bytes + 36, sizeof record_count);
+    wrong.bytes[64 * (1 + (size_t)record_count) + 3 * 64 + 4] -= 1;
+    expect_refusal(FLOWRT_ERR_MALFORMED, wrong, 0, 4, 64 * 5 + 14, 2, "an added layer whose unit comes late");
     flow_free(wrong);
 
     wrong = flow_build(flow_case("coupling"), 1); /* stages that end at 3 and 6 */
@@ -170,6 +178,7 @@ static const field fields[] = {
     {"three-adds", "a layer that is its own gate", FLOWRT_ERR_MALFORMED, 4, 12, 2, 5},
     {"three-adds", "the read side as an added layer", FLOWRT_ERR_MALFORMED, 4, 18, 2, 1},
     {"context-layer", "a context that is a later layer", FLOWRT_ERR_MALFORMED, 2, 10, 2, 3},
+    {"context-layer", "a context far behind the last layer", FLOWRT_ERR_MALFORMED, 2, 10, 2, 0xffff},
     {"context-layer", "a context that depends on the flow", FLOWRT_ERR_MALFORMED, 3, 10, 2, 3},
     {"spline", "a single bin", FLOWRT_ERR_MALFORMED, 0, 20, 4, 1},
     {"spline", "too many bins", FLOWRT_ERR_LIMIT, 0, 20, 4, 1025},
@@ -184,7 +193,7 @@ static const field fields[] = {
     {"spline", "a minimal derivative below zero", FLOWRT_ERR_MALFORMED, 0, 40, 4, 0xbf800000},
     {"spline", "a clip that is not used", FLOWRT_ERR_MALFORMED, 0, 44, 4, 0x3f800000},
     {"spline", "an end derivative of zero", FLOWRT_ERR_MALFORMED, 0, 48, 4, 0},
-    {"spline", "an eighth constant", FLOWRT_ERR_MALFORMED, 0, 52, 4, 0x3f800000},
+    {"spline", "an eighth constant", FLOWRT_ERR_MALFORMED, 0, 52, 4, 1},
     {"spline-clipped", "a clip of zero", FLOWRT_ERR_MALFORMED, 0, 44, 4, 0},
     {"mixture-base-17", "no components", FLOWRT_ERR_MALFORMED, 0, 20, 4, 0},
     {"mixture-base-17", "too many components", FLOWRT_ERR_LIMIT, 0, 20, 4, 1025},
@@ -240,6 +249,12 @@ static void check_words(void) {
     expect_refusal(FLOWRT_ERR_MALFORMED, wrong, 0, 0, order + 8, 4, "a coordinate twice, base");
     flow_free(wrong);
 
+    wrong = flow_build(flow_case("uniform-base"), 1); /* the last block has the ends of the box, the one before its beginnings */
+    const size_t ends = wrong.size - strlen("{\"flowrt\":\"test\"}") - 64;
+    memcpy(wrong.bytes + ends + 8, wrong.bytes + ends - 64 + 8, 4);
+    expect_refusal(FLOWRT_ERR_MALFORMED, wrong, 0, 3, ends - 64 + 8, 4, "a box that ends where it begins");
+    flow_free(wrong);
+
     wrong = flow_build(flow_case("spline"), 1); /* bounds whose difference overflows */
     set_float(wrong, 64 + 24, -3e38f);
     set_float(wrong, 64 + 28, 3e38f);
@@ -261,7 +276,8 @@ static void check_fields(void) {
         flow_file wrong = flow_build(flow_case(f->flow), 1);
         const size_t at = 64 * (1 + (size_t)f->record) + f->offset;
         memcpy(wrong.bytes + at, &f->value, f->size);
-        expect_refusal(f->expected, wrong, 0, (int32_t)f->record, at, f->size, f->what);
+        const uint64_t found = expect_refusal(f->expected, wrong, 0, (int32_t)f->record, at, f->size, f->what);
+        CHECK(found == f->value, "%s: found %llu, not %u", f->what, (unsigned long long)found, f->value);
         flow_free(wrong);
     }
 

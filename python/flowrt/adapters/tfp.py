@@ -12,10 +12,10 @@ import numpy as np
 from .. import ir
 from ..errors import ExportError
 from ..format.codes import Form, Reads, Scale
-from . import tfp_bases, tfp_elementwise
+from . import tfp_bases, tfp_elementwise, tfp_linear
 from . import tfp_networks as networks
 from .evaluation import Evaluation, standard_normal_log_prob
-from .modules import array, names, refuse
+from .modules import array, inverted_if, names, refuse
 from .tfp_networks import cast
 
 framework = "tfp"
@@ -23,8 +23,9 @@ dtypes = (np.float32, np.float64)
 
 _CONDITIONED = {"MaskedAutoregressiveFlow", "RealNVP"}
 _SUPPORTED = (
-    "MaskedAutoregressiveFlow, RealNVP, Permute, Shift, Scale, ScaleMatvecDiag, BatchNormalization, "
-    "RationalQuadraticSpline, Exp, Log, Sigmoid, Tanh, Softsign, NormalCDF, Identity, Invert and Chain"
+    "MaskedAutoregressiveFlow, RealNVP, Permute, Shift, Scale, ScaleMatvecDiag, ScaleMatvecTriL, ScaleMatvecLU, "
+    "ScaleMatvecLinearOperator, BatchNormalization, RationalQuadraticSpline, Exp, Log, Sigmoid, Tanh, Softsign, "
+    "NormalCDF, Identity, Invert and Chain"
 )
 
 
@@ -142,6 +143,8 @@ def _step(layer, inverted: bool, dim: int) -> list:
         return _autoregressive(layer, inverted, dim)
     if kinds & tfp_elementwise.CLASSES:
         return [tfp_elementwise.step(layer, inverted, dim)]
+    if kinds & tfp_linear.CLASSES and "ScaleMatvecDiag" not in kinds:
+        return [inverted_if(tfp_linear.step(layer, dim), not inverted)]
     if "Permute" in kinds and int(layer.axis) == -1:
         index = array(layer.permutation).astype(np.int64)
         return [ir.Permutation(index if inverted else np.argsort(index), name)]
@@ -188,7 +191,13 @@ def _autoregressive(layer, inverted: bool, dim: int) -> list:
     output = _parameter_rows(output, conditioner.shift, conditioner.log_scale)
     if output is None:
         return []
-    transformer = ir.Additive() if conditioner.log_scale is None else ir.Affine(Scale.EXP, form=Form.SHIFT_THEN_SCALE)
+    if conditioner.log_scale is None:
+        transformer = ir.Additive()
+    elif conditioner.clip is None:
+        transformer = ir.Affine(Scale.EXP, form=Form.SHIFT_THEN_SCALE)
+    else:
+        low, high = conditioner.clip
+        transformer = ir.Affine(Scale.EXP_CLAMPED, (-high, -low), Form.SHIFT_THEN_SCALE)
     reads = Reads.NOISE if inverted else Reads.DATA
     return [
         ir.Autoregressive([*hidden, output], transformer, reads, conditioner.transformed, name=type(layer).__name__)
@@ -236,6 +245,8 @@ def _copied(layer, dim: int, dtype):
         return remake(cast(layer.shift, dtype))
     if "ScaleMatvecDiag" in kinds:
         return remake(scale_diag=cast(layer.scale.diag_part(), dtype))
+    if kinds & tfp_linear.CLASSES:
+        return tfp_linear.copied(layer, dtype)
     if "Scale" in kinds:
         return remake(scale=cast(layer.scale, dtype), log_scale=cast(layer.log_scale, dtype))
     return layer

@@ -1,16 +1,17 @@
-"""Base distributions of TensorFlow Probability: diagonal normal, uniform on a box, mixtures of diagonal normals."""
+"""Base distributions of TensorFlow Probability: normal, uniform on a box, mixtures of normals."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from .. import ir
+from .mixtures import full_mixture, full_normal
 from .modules import array, names, refuse
 from .tfp_networks import cast
 
 _SUPPORTED = (
-    "MultivariateNormalDiag, a Sample or Independent of Normal or Uniform, and a MixtureSameFamily of diagonal normals "
-    "as base"
+    "MultivariateNormalDiag, MultivariateNormalTriL, MultivariateNormalFullCovariance, a Sample or Independent of "
+    "Normal or Uniform, and a MixtureSameFamily of these normals as base"
 )
 _SAMPLE, _INDEPENDENT = {"Sample", "_Sample"}, {"Independent", "_Independent"}
 
@@ -26,10 +27,17 @@ def describe(base, dim: int) -> ir.Base:
         return ir.BoxUniform(*(np.broadcast_to(array(bound), (dim,)) for bound in (core.low, core.high)))
     if "MixtureSameFamily" in names(core):
         components = core.components_distribution
+        if _is_full(components) and len(components.batch_shape) == 1:
+            logits = array(core.mixture_distribution.logits_parameter())
+            shape = len(logits), dim
+            mean, scale = array(components.mean()), array(components.scale.to_dense())
+            return full_mixture(logits, np.broadcast_to(mean, shape), np.broadcast_to(scale, (*shape, dim)))
         if _is_normal(components) and len(components.batch_shape) == 1:
             logits = array(core.mixture_distribution.logits_parameter())
             mean, std = (np.broadcast_to(array(part), (len(logits), dim)) for part in _moments(components))
             return ir.NormalMixture(logits - np.logaddexp.reduce(logits), mean, std)
+    if _is_full(base):
+        return full_normal(np.broadcast_to(array(base.mean()), dim), array(base.scale.to_dense()))
     if not _is_normal(base):
         return refuse(core, _SUPPORTED)
     mean, std = (np.broadcast_to(array(values), (dim,)) for values in _moments(base))
@@ -46,6 +54,10 @@ def live(base, dtype):
     if kinds & _INDEPENDENT:
         inner = live(base.distribution, dtype)
         return remake(inner, reinterpreted_batch_ndims=base.reinterpreted_batch_ndims)
+    if _is_full(base):
+        from tensorflow_probability import distributions as tfd
+
+        return tfd.MultivariateNormalTriL(cast(base.mean(), dtype), cast(base.scale.to_dense(), dtype))
     if "MultivariateNormalDiag" in kinds:
         return remake(loc=cast(base.mean(), dtype), scale_diag=cast(base.scale.diag_part(), dtype))
     if "MixtureSameFamily" in kinds:
@@ -54,6 +66,10 @@ def live(base, dtype):
     if "Uniform" in kinds:
         return remake(cast(base.low, dtype), cast(base.high, dtype))
     return remake(cast(base.loc, dtype), cast(base.scale, dtype))
+
+
+def _is_full(base) -> bool:
+    return "MultivariateNormalTriL" in names(base)  # one with a covariance matrix too
 
 
 def _is_normal(base) -> bool:

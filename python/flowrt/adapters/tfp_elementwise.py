@@ -8,6 +8,7 @@ from .. import ir
 from ..errors import ExportError
 from ..format.codes import Function, Reads
 from ..reference.functions import INVERSES
+from .constant_splines import constant_spline
 from .modules import array, names
 from .tfp_networks import cast
 
@@ -46,13 +47,8 @@ def copied(layer, dtype):
 
 
 def _spline(layer, dim: int) -> tuple:
-    """Widths, heights and inner slopes as the raw parameters that a file makes them of. The end slopes are 1."""
-    widths, heights, slopes = _bins(layer)
-    count = widths.shape[-1]
-    lower, size = float(array(layer.range_min)), widths.sum(axis=-1).flat[0]
-    parts = (np.log(widths / size), np.log(heights / size), slopes + np.log(-np.expm1(-slopes)))
-    raw = np.concatenate([np.broadcast_to(part, (dim, part.shape[-1])) for part in parts], axis=1)
-    return ir.Spline(count, 0, (lower, lower + size, 0.0, 0.0, 0.0, 0.0, 1.0)), ir.Layer(raw.reshape(-1))
+    """The transformer and the layer of its parameters. The end slopes are 1."""
+    return constant_spline(dim, float(array(layer.range_min)), *_bins(layer), end=1.0)
 
 
 def _bins(layer) -> tuple:

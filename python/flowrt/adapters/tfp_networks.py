@@ -1,14 +1,13 @@
 """The networks of TensorFlow Probability's flows: what `shift_and_log_scale_fn` computes, and from which layers.
 
-It is an `AutoregressiveNetwork`, the dense template of `real_nvp_default_template`, or a function of the user that
-takes columns of the output of one such network or of one Keras perceptron. Kernels are (inputs, outputs). No mask is
-stored or applied: a kernel is zero where it is masked.
+It is an `AutoregressiveNetwork`, a template (`tfp_templates`), or a function of the user that takes columns of the
+output of one such network or of one Keras perceptron. Kernels are (inputs, outputs). No mask is stored or applied: a
+kernel is zero where it is masked.
 """
 
 from __future__ import annotations
 
 import inspect
-import re
 import types
 from contextlib import contextmanager
 
@@ -16,12 +15,13 @@ import numpy as np
 
 from .. import ir
 from ..errors import ExportError
+from . import tfp_templates as templates
 from .activations import recognise
 from .modules import array, names, refuse
 
 _SUPPORTED = (
-    "AutoregressiveNetwork, real_nvp_default_template, and functions that return columns of the output of one of them "
-    "or of one Keras perceptron"
+    f"AutoregressiveNetwork, {templates.SUPPORTED}, and functions that return columns of the output of an "
+    "AutoregressiveNetwork or of one Keras perceptron"
 )
 
 
@@ -45,7 +45,8 @@ class Conditioner:
     """A live `shift_and_log_scale_fn` and the network in it.
 
     It reads the coordinates `read` and gives parameters of the coordinates `transformed`. `shift` and `log_scale` are
-    the columns of the network's output that hold them, one for each transformed coordinate, or None.
+    the columns of the network's output that hold them, one for each transformed coordinate, or None. `clip` is what the
+    log scales are limited to, or None.
     """
 
     def __init__(self, function, read, transformed, dim: int, output_units):
@@ -55,17 +56,21 @@ class Conditioner:
         self.dim = dim
         self._extra = () if output_units is None else (output_units,)
         self.network = self._found()
-        if not _is_template(self.network) and not self.network.built:
+        is_template = templates.is_template(self.network)
+        if not is_template and not self.network.built:
             self.network.build((None, len(read)))
         self.context_dim = self.network._conditional_size if getattr(self.network, "_conditional", False) else 0
         self.shift, self.log_scale = self._columns()
+        self.clip = templates.clip(self.network) if is_template else None
 
     def layers(self) -> list:
         """The layers of the network; the last one has its own order of rows."""
         if "AutoregressiveNetwork" in names(self.network):
             layers = _autoregressive_layers(self.network)
-        elif _is_template(self.network):
-            layers = _template_layers(self.network)
+        elif templates.is_template(self.network):
+            layers = [_layer(kernel, bias, i) for i, (kernel, bias) in enumerate(templates.kernels(self.network))]
+            for layer in layers[:-1]:
+                layer.activation, layer.a = recognise(templates.activation(self.network), _values)
         else:
             layers = _perceptron_layers(self.network)
         first = layers[0]
@@ -78,14 +83,14 @@ class Conditioner:
         """The function with a copy of the network that computes in another floating-point type."""
         if "AutoregressiveNetwork" in names(self.network):
             copy = _autoregressive_copy(self.network, dtype)
-        elif _is_template(self.network):
-            copy = _template_copy(self.network, len(self.read), self._extra, dtype)
+        elif templates.is_template(self.network):
+            copy = templates.copied(self.network, len(self.read), self._extra, dtype)
         else:
             copy = _keras_copy(self.network, dtype)
         return copy if self.network is self.function else _with_network(self.function, self.network, copy)
 
     def _found(self):
-        if _is_network(self.function) or _is_template(self.function):
+        if _is_network(self.function) or templates.is_template(self.function):
             return self.function
         if not isinstance(self.function, types.FunctionType):
             return refuse(self.function, _SUPPORTED)
@@ -104,10 +109,9 @@ class Conditioner:
         given = {}
         if self.context_dim:
             given["conditional_input"] = tf.constant(generator.normal(size=(5, self.context_dim)), dtype=dtype)
-        if _is_template(self.network):
-            shift, log_scale = self.network(inputs, *self._extra)
-            count = len(self.transformed)
-            return np.arange(count), None if log_scale is None else np.arange(count, 2 * count)
+        if templates.is_template(self.network):
+            self.network(inputs, *self._extra)  # makes the variables of a template that was never called
+            return templates.columns(self.network, len(self.transformed))
         outputs = array(self.network(inputs, **given)).reshape(5, -1)
         result = self.function(inputs, *([] if self.network is self.function else self._extra), **given)
         if tf.is_tensor(result):
@@ -127,10 +131,6 @@ class Conditioner:
 
 def _name(function) -> str:
     return getattr(function, "__name__", type(function).__name__)
-
-
-def _is_template(function) -> bool:
-    return "Template" in names(function) and hasattr(function, "_func")
 
 
 def _is_network(value) -> bool:
@@ -194,49 +194,6 @@ def _autoregressive_copy(network, dtype):
     with _floatx(dtype):  # its activations and sums are layers of the default type, whatever `dtype` says
         copy.build((None, network._event_size))
     copy.set_weights(network.get_weights())
-    return copy
-
-
-# ---- real_nvp_default_template ----
-
-
-def _template_options(template) -> dict:
-    options = inspect.getclosurevars(template._func).nonlocals
-    if not {"hidden_layers", "activation", "shift_only"} <= set(options):
-        raise ExportError(f"template {_name(template._func)} is not supported; supported are {_SUPPORTED}")
-    return options
-
-
-def _template_variables(template) -> list:
-    """[kernel, bias or None] of each dense layer, in the order in which they act."""
-    found: dict[int, dict] = {}
-    for variable in template.variables:
-        number, kind = re.search(r"dense(?:_(\d+))?/(kernel|bias):0$", variable.name).groups()
-        found.setdefault(int(number or 0), {})[kind] = variable
-    return [[found[number]["kernel"], found[number].get("bias")] for number in sorted(found)]
-
-
-def _template_layers(template) -> list:
-    options = _template_options(template)
-    layers = [
-        _layer(array(kernel), None if bias is None else array(bias), i)
-        for i, (kernel, bias) in enumerate(_template_variables(template))
-    ]
-    if options["activation"] is not None:
-        for layer in layers[:-1]:
-            layer.activation, layer.a = recognise(options["activation"], _values)
-    return layers
-
-
-def _template_copy(template, inputs: int, extra: tuple, dtype):
-    import tensorflow as tf
-
-    copy = type(template)("copy", template._func)
-    copy(tf.zeros((1, inputs), dtype=dtype), *extra)
-    for ours, theirs in zip(_template_variables(copy), _template_variables(template)):
-        for mine, other in zip(ours, theirs):
-            if mine is not None:
-                mine.assign(tf.cast(other, dtype))
     return copy
 
 

@@ -15,7 +15,7 @@ from live import agree
 
 import flowrt
 from flowrt.adapters import choose
-from flowrt.format.codes import BaseKind, Form, Reads, Scale, Transformer
+from flowrt.format.codes import BaseKind, Form, Kind, Reads, Scale, Transformer
 
 tfb, tfd = tfp.bijectors, tfp.distributions
 layers = tf_keras.layers
@@ -194,6 +194,51 @@ def test_diagonal_layers():
     agree(flow(tfb.Identity(), tfb.Permute([1, 2, 0])))
 
 
+def test_linear_layers():
+    lower = np.float32([[2, 0, 0], [0.5, -1, 0], [1, 0.3, 0.7]])
+    full = np.float32([[2, 0.4, 0], [0.5, -1, 0.2], [1, 0.3, 0.7]])
+    for bijector in (
+        tfb.ScaleMatvecTriL(np.abs(lower)),
+        tfb.ScaleMatvecTriL(np.abs(lower), adjoint=True),
+        tfb.ScaleMatvecLU(full, [2, 0, 1]),
+        tfb.ScaleMatvecLinearOperator(tf.linalg.LinearOperatorFullMatrix(full)),
+        tfb.ScaleMatvecLinearOperator(tf.linalg.LinearOperatorLowerTriangular(lower), adjoint=True),
+    ):
+        for layer in (bijector, tfb.Invert(bijector)):
+            assert any(step.kind == Kind.LINEAR for step in agree(flow(maf(), layer)).steps)
+
+
+def masked_template(features=4, hidden=(8, 8), **options):
+    """A MaskedAutoregressiveFlow with the network of older code."""
+    function = tfb.masked_autoregressive_default_template(list(hidden), **options)
+    layer = tfb.MaskedAutoregressiveFlow(function)
+    layer.inverse(tf.zeros((1, features)))
+    randomised(function)
+    return layer
+
+
+@pytest.mark.parametrize("inverse", [False, True])
+@pytest.mark.parametrize("features", [1, 4])
+def test_masked_templates(features, inverse):
+    """Their log scales are limited; with narrow limits, most are at one of them."""
+    for options in (
+        {},
+        {"log_scale_min_clip": -0.02, "log_scale_max_clip": 0.01, "activation": tf.nn.tanh},
+        {"log_scale_clip_gradient": True, "use_bias": False},
+    ):
+        layer = masked_template(features, **options)
+        (step,) = agree(flow(tfb.Invert(layer) if inverse else layer, features=features)).steps
+        low, high = options.get("log_scale_min_clip", -5.0), options.get("log_scale_max_clip", 3.0)
+        assert (step.form, step.scale, step.p[:2]) == (Form.SHIFT_THEN_SCALE, Scale.EXP_CLAMPED, (-high, -low))
+    (step,) = agree(flow(masked_template(features, shift_only=True), features=features)).steps
+    assert step.transformer == Transformer.ADDITIVE
+
+
+def test_a_masked_template_without_hidden_layers_is_no_flow():
+    """Its only layer lets every feature see itself."""
+    refused(flow(masked_template(4, hidden=()), features=4), "MaskedAutoregressiveFlow is not autoregressive")
+
+
 @pytest.mark.parametrize("features, masked", [(2, 1), (5, 2), (5, -2), (5, 0), (17, 9), (64, 32)])
 @pytest.mark.parametrize("inverse", [False, True])
 def test_couplings_with_the_default_network(features, masked, inverse):
@@ -241,6 +286,12 @@ def test_bases():
         assert file.base.base == BaseKind.DIAGONAL_NORMAL
         np.testing.assert_allclose(file.base.mean, mean)
         np.testing.assert_allclose(file.base.std, std)
+    lower = np.float32([[2, 0, 0], [0.5, 1, 0], [1, 0.3, 0.7]])
+    correlated = tfd.MultivariateNormalTriL(loc=mean, scale_tril=lower)
+    assert agree(tfd.TransformedDistribution(correlated, maf())).base.components == 1
+    shared = tfd.MultivariateNormalTriL(loc=np.stack([mean, 2 - mean]), scale_tril=lower)
+    mixture = tfd.MixtureSameFamily(tfd.Categorical(logits=[0.0, 1.0]), shared)
+    assert agree(tfd.TransformedDistribution(mixture, maf())).base.components == 2
     shifted = tfd.Sample(tfd.Normal(0.5, 2.0), sample_shape=[3])
     assert agree(tfd.TransformedDistribution(shifted, maf())).base.base == BaseKind.DIAGONAL_NORMAL
     standard = tfd.MultivariateNormalDiag(loc=tf.zeros(3))

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from ..errors import ExportError
-from ..format.codes import Activation, Function
-from ..ir import CONTEXT, READ, Diagonal, Elementwise, Layer
+from ..format.codes import Activation, Function, Reads
+from ..ir import CONTEXT, READ, Autoregressive, Diagonal, Elementwise, Layer
 from ..reference.functions import INVERSES
 from .activations import recognise
 
@@ -51,9 +51,11 @@ def affine_map(function, dim: int) -> tuple:
 
 
 def inverted_if(step, inverted: bool):
-    """A diagonal, linear or elementwise step, or the one that undoes it."""
+    """A step that is no permutation, or the one that undoes it."""
     if not inverted:
         return step
+    if isinstance(step, Autoregressive):
+        return replace(step, reads=Reads(1 - step.reads))
     if isinstance(step, Elementwise):
         return replace(step, function=np.array([INVERSES[Function(f)] for f in step.function]))
     if isinstance(step, Diagonal):

@@ -6,6 +6,7 @@ import numpy as np
 
 from .. import ir
 from ..errors import ExportError
+from ..format.codes import Activation
 from .modules import activated, array, concatenated_linear, is_identity, masked_linear, names, refuse
 
 
@@ -66,6 +67,8 @@ def append(layers: list, module, first) -> None:
     elif "BatchNorm1d" in kinds and layers:
         scale, shift = batch_norm(module)
         layers.append(ir.Layer(shift, add=[ir.Add(len(layers) - 1, scale)]))
+    elif "LayerNorm" in kinds and layers:
+        _append_layer_norm(layers, module)
     elif "ConstScaleLayer" in kinds and layers:
         width = layers[-1].width
         layers.append(ir.Layer(np.zeros(width), add=[ir.Add(len(layers) - 1, np.full(width, array(module.scale)))]))
@@ -75,3 +78,25 @@ def append(layers: list, module, first) -> None:
         if layers[-1].activation or layers[-1].add:
             layers.append(ir.Layer(np.zeros(layers[-1].width), add=[ir.Add(len(layers) - 1)]))
         activated(layers[-1], module)
+
+
+def _append_layer_norm(layers: list, norm) -> None:
+    """Normalises the value of the last layer, then scales and shifts each unit; torch's module, or zuko's.
+
+    zuko divides by the unbiased variance, n / (n - 1) times the biased one, and has no weights.
+    """
+    name, width = type(norm).__name__, layers[-1].width
+    if any(layer.source == ir.READ for layer in layers):
+        raise ExportError(f"{name} in a network that reads variables is not supported, only in networks of the context")
+    epsilon, gain, shift = float(norm.eps), np.ones(width), np.zeros(width)
+    if not hasattr(norm, "normalized_shape"):
+        ratio = (width - 1) / width
+        epsilon, gain = epsilon * ratio, gain * np.sqrt(ratio)
+    elif tuple(norm.normalized_shape) != (width,):
+        raise ExportError(f"{name} of shape {tuple(norm.normalized_shape)} follows a layer of {width} units")
+    elif norm.weight is not None:
+        gain, shift = array(norm.weight), shift if norm.bias is None else array(norm.bias)
+    last = len(layers) - 1
+    layers.append(ir.Layer(np.zeros(width), add=[ir.Add(last)], activation=Activation.LAYER_NORM, a=epsilon))
+    if np.any(gain != 1) or np.any(shift != 0):
+        layers.append(ir.Layer(shift, add=[ir.Add(last + 1, gain)]))

@@ -1,13 +1,17 @@
-"""Base distributions of Pyro and torch: diagonal normal, uniform on a box, mixtures of diagonal normals."""
+"""Base distributions of Pyro and torch: normal, uniform on a box, mixtures of normals."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from .. import ir
+from .mixtures import full_mixture, full_normal
 from .modules import array, names, refuse
 
-_SUPPORTED = "Normal, Uniform, MixtureOfDiagNormals and MixtureSameFamily of diagonal Normal as base"
+_SUPPORTED = (
+    "Normal, MultivariateNormal, Uniform, MixtureOfDiagNormals and MixtureSameFamily of diagonal Normal or "
+    "MultivariateNormal as base"
+)
 _MIXTURES = {"MixtureOfDiagNormals", "MixtureOfDiagNormalsSharedCovariance"}
 
 
@@ -22,8 +26,12 @@ def describe(base, dim: int) -> ir.Base:
         return ir.DiagonalNormal(mean, std)
     if type(base).__name__ == "Uniform":
         return ir.BoxUniform(*(np.broadcast_to(array(values), (dim,)) for values in (base.low, base.high)))
+    if "MultivariateNormal" in names(base):
+        return full_normal(array(base.loc), array(base.scale_tril))
     logits, mean, std = _mixture(base)
     logits = array(logits)
+    if std.dim() == 3:
+        return full_mixture(logits, array(mean), array(std))
     return ir.NormalMixture(logits - np.logaddexp.reduce(logits), array(mean), np.broadcast_to(array(std), mean.shape))
 
 
@@ -34,7 +42,7 @@ def dim(base) -> int | None:
     if type(base).__name__ in ("Normal", "Uniform"):
         shape = base.batch_shape
         return shape[0] if len(shape) == 1 else None
-    return _mixture(base)[1].shape[1]
+    return base.event_shape[0] if "MultivariateNormal" in names(base) else _mixture(base)[1].shape[1]
 
 
 def live(base, dtype):
@@ -48,8 +56,13 @@ def live(base, dtype):
         return _Vectors(td.Normal(base.loc.to(dtype), base.scale.to(dtype), validate_args=False))
     if type(base).__name__ == "Uniform":
         return _Vectors(td.Uniform(base.low.to(dtype), base.high.to(dtype), validate_args=False))
-    logits, mean, std = (torch.as_tensor(part).detach().to(dtype) for part in _mixture(base))
-    components = td.Independent(td.Normal(mean, std, validate_args=False), 1, validate_args=False)
+    if "MultivariateNormal" in names(base):
+        return td.MultivariateNormal(base.loc.to(dtype), scale_tril=base.scale_tril.to(dtype), validate_args=False)
+    logits, mean, scale = (torch.as_tensor(part).detach().to(dtype) for part in _mixture(base))
+    if scale.dim() == 3:
+        components = td.MultivariateNormal(mean, scale_tril=scale, validate_args=False)
+    else:
+        components = td.Independent(td.Normal(mean, scale, validate_args=False), 1, validate_args=False)
     return td.MixtureSameFamily(td.Categorical(logits=logits), components, validate_args=False)
 
 
@@ -64,7 +77,7 @@ class _Vectors:
 
 
 def _mixture(base) -> tuple:
-    """Logits (K,), means (K, D) and standard deviations, (K, D) or (D,), of a mixture."""
+    """Logits (K,), means (K, D) and standard deviations, (K, D) or (D,), or triangular factors (K, D, D), of a mixture."""
     kinds = names(base)
     if kinds & _MIXTURES and base.locs.dim() == 2:
         return base.component_logits, base.locs, base.coord_scale
@@ -74,4 +87,6 @@ def _mixture(base) -> tuple:
             components = components.base_dist
         if type(components).__name__ == "Normal" and components.loc.dim() == 2:
             return base.mixture_distribution.logits, components.loc, components.scale
+        if "MultivariateNormal" in names(components) and components.loc.dim() == 2:
+            return base.mixture_distribution.logits, components.loc, components.scale_tril
     return refuse(base, _SUPPORTED)

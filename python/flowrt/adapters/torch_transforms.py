@@ -6,12 +6,14 @@ import numpy as np
 
 from .. import ir
 from ..format.codes import Function
+from .constant_splines import constant_spline, half_turn
 from .modules import array, inverted_if, names, refuse
 from .subset import acting
 
 SUPPORTED = (
-    "AffineTransform, SigmoidTransform, ExpTransform, TanhTransform, SoftclipTransform and the normal "
-    "CumulativeDistributionTransform, composed, concatenated, stacked or inverted"
+    "AffineTransform, MonotonicAffineTransform, AdditiveTransform, MonotonicRQSTransform, CircularShiftTransform, "
+    "SigmoidTransform, ExpTransform, TanhTransform, SoftclipTransform and the normal CumulativeDistributionTransform, "
+    "composed, concatenated, stacked or inverted"
 )
 
 
@@ -36,9 +38,19 @@ def constant_steps(transform, dim: int, supported: str = SUPPORTED) -> list:
     def every(function: Function, lower=zeros, upper=zeros) -> ir.Elementwise:
         return ir.Elementwise(np.full(dim, int(function)), lower, upper, name)
 
-    if "AffineTransform" in kinds:
-        scale, shift = (np.broadcast_to(array(values), (dim,)) for values in (transform.scale, transform.loc))
+    if kinds & {"AffineTransform", "MonotonicAffineTransform"}:
+        shift = transform.loc if "AffineTransform" in kinds else transform.shift
+        scale, shift = (np.broadcast_to(array(values), (dim,)) for values in (transform.scale, shift))
         return [ir.Diagonal(scale, shift, name)]
+    if "AdditiveTransform" in kinds:
+        return [ir.Diagonal(ones, np.broadcast_to(array(transform.shift), (dim,)), name)]
+    if "CircularShiftTransform" in kinds:
+        return [half_turn(float(transform.bound), np.arange(dim), dim, name)]
+    if "MonotonicRQSTransform" in kinds:
+        knots = (transform.horizontal, transform.vertical, transform.derivatives)
+        x, y, derivatives = (array(part).reshape(-1, transform.bins + 1) for part in knots)
+        spline, raw = constant_spline(dim, x[0, 0], np.diff(x), np.diff(y), derivatives[:, 1:-1], end=1.0)
+        return [ir.Autoregressive([raw], spline, name=name)]
     if "SigmoidTransform" in kinds:
         return [every(Function.SIGMOID, zeros, ones)]
     if "ExpTransform" in kinds:

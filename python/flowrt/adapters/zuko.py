@@ -11,6 +11,7 @@ import numpy as np
 from .. import ir
 from ..format.codes import Reads
 from .live import Live
+from .mixtures import full_mixture, full_normal
 from .modules import affine_map, array, context_size, inverted_if, names, refuse
 from .networks import perceptron
 from .subset import reading
@@ -25,8 +26,7 @@ _SUPPORTED = (
     "MaskedAutoregressiveTransform, GeneralCouplingTransform and ElementWiseTransform with MonotonicAffineTransform, "
     "AdditiveTransform, MonotonicRQSTransform or CircularRQSTransform, UnconditionalTransform of an IdentityTransform, "
     f"PermutationTransform, RotationTransform, LULinearTransform, or of {CONSTANTS}, LazyInverse and "
-    "LazyComposedTransform, with DiagNormal, BoxUniform or a GMM of diagonal or spherical covariances and without "
-    "context as base"
+    "LazyComposedTransform, with DiagNormal, MultivariateNormal, BoxUniform or a GMM without context as base"
 )
 
 
@@ -95,11 +95,16 @@ def _base(lazy) -> ir.Base:
         return ir.StandardNormal() if np.all(mean == 0) and np.all(std == 1) else ir.DiagonalNormal(mean, std)
     if "BoxUniform" in names(base):
         return ir.BoxUniform(array(base.base_dist.low), array(base.base_dist.high))
+    if "MultivariateNormal" in names(base):
+        return full_normal(array(base.loc), array(base.scale_tril))
     if "Mixture" not in names(base) or base.logits.dim() != 1:
         return refuse(base, _SUPPORTED)
+    shape = len(base.logits), *base.event_shape
+    if "MultivariateNormal" in names(base.base):
+        mean, scale = np.broadcast_to(array(base.base.loc), shape), array(base.base.scale_tril)
+        return full_mixture(array(base.logits), mean, np.broadcast_to(scale, (*shape, shape[1])))
     if "DiagNormal" not in names(base.base):
         return refuse(base.base, _SUPPORTED)
-    shape = len(base.logits), *base.event_shape
     mean, std = (np.broadcast_to(array(v), shape) for v in (base.base.base_dist.loc, base.base.base_dist.scale))
     return ir.NormalMixture(array(base.logits), mean, std)
 

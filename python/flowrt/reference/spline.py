@@ -7,7 +7,8 @@ import numpy as np
 from .functions import softplus
 
 
-def _softmax(u):
+def softmax(u):
+    """Over the last axis."""
     e = np.exp(u - u.max(axis=-1, keepdims=True))
     return e / e.sum(axis=-1, keepdims=True)
 
@@ -19,9 +20,9 @@ def knots(parameters: np.ndarray, form: int, bins: int, p):
 
     def positions(u, minimum):
         if form & 3 == 0:
-            fractions = minimum + (1 - minimum * bins) * _softmax(u)
+            fractions = minimum + (1 - minimum * bins) * softmax(u)
         else:
-            fractions = _softmax(u / (1 + np.abs(2 * u) / clip))
+            fractions = softmax(u / (1 + np.abs(2 * u) / clip))
         ends = np.cumsum(fractions, axis=-1)
         ends[..., -1] = 1.0
         zero = np.zeros_like(ends[..., :1])

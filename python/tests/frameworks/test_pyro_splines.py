@@ -52,6 +52,16 @@ def conditional(features=3, context=2, bins=4, **options):
 
 
 @pytest.mark.parametrize("inverse", [False, True])
+@pytest.mark.parametrize("features, bins, bound", [(1, 16, 3.0), (3, 2, 0.7), (64, 5, 2.0)])
+def test_elementwise_splines_of_linear_order(features, bins, bound, inverse):
+    """Pyro's default. Two Moebius maps in each bin are two bins of a rational-quadratic spline."""
+    layer = spline(features, bins, order="linear", bound=bound)
+    (step,) = agree([layer.inv if inverse else layer], rows=40, tolerance=1e-11).steps
+    assert step.bins == 2 * bins and step.reads == (Reads.DATA if inverse else Reads.NOISE)
+    agree_in_c([layer.inv if inverse else layer])
+
+
+@pytest.mark.parametrize("inverse", [False, True])
 @pytest.mark.parametrize("bound", [3.0, 0.7])
 @pytest.mark.parametrize("features", [1, 2, 5, 64])
 def test_elementwise_splines(features, bound, inverse):
@@ -185,6 +195,19 @@ def test_uniform_base():
     agree_in_c(inside)
 
 
+@pytest.mark.parametrize("kind", ["normal", "mixture", "shared"])
+def test_bases_with_full_covariances(kind):
+    mean, lower = torch.randn(4, 3), torch.tril(torch.randn(4, 3, 3), -1) + torch.diag_embed(torch.rand(4, 3) + 0.5)
+    if kind == "normal":
+        base = pd.MultivariateNormal(mean[0], lower[0] @ lower[0].T)
+    else:
+        components = pd.MultivariateNormal(mean, scale_tril=lower if kind == "mixture" else lower[0])
+        base = pd.MixtureSameFamily(pd.Categorical(logits=torch.randn(4)), components)
+    model = pd.TransformedDistribution(base, [pt.affine_autoregressive(3, [8])])
+    assert agree(model, tolerance=1e-11).base.components == (1 if kind == "normal" else 4)
+    agree_in_c(model)
+
+
 @pytest.mark.parametrize("kind", ["same family", "diagonal", "shared"])
 def test_mixture_bases(kind):
     logits, mean, std = torch.randn(4), torch.randn(4, 3), torch.empty(4, 3).uniform_(0.3, 2)
@@ -209,9 +232,8 @@ def refused(model, text):
         flowrt.save("never-written.flw", model)
 
 
-def test_splines_of_linear_order_are_refused():
-    text = 'of order "linear" is not supported; supported is order="quadratic"'
-    refused([pt.Spline(3)], f"Spline {text}")
+def test_splines_of_linear_order_with_a_network_are_refused():
+    text = 'of order "linear" is not supported; supported are order="quadratic", and both orders of a Spline whose'
     refused([pt.conditional_spline(3, 2)], f"ConditionalSpline {text}")
     linear = AutoRegressiveNN(3, [8], [4, 4, 3])
     refused([pt.SplineAutoregressive(3, linear, 4)], f"SplineAutoregressive {text}")

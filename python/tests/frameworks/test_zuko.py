@@ -15,7 +15,7 @@ from live import agree, agree_in_c
 from torch import nn
 
 import flowrt
-from flowrt.format.codes import BaseKind, Reads, Scale, Transformer
+from flowrt.format.codes import Activation, BaseKind, Reads, Scale, Transformer
 
 
 @given(
@@ -187,14 +187,21 @@ def test_other_bases_are_refused_by_name():
     flow = zuko.flows.MAF(3)
     flow.base = zuko.lazy.UnconditionalDistribution(zuko.distributions.Joint, zuko.distributions.Uniform(0, 1))
     refused(flow, "Joint is not supported")
-    flow.base = zuko.mixtures.GMM(3, components=2)
-    refused(flow, "MultivariateNormal is not supported")
     flow.base = zuko.mixtures.GMM(3, 2, covariance_type="diagonal")
-    refused(flow, "GMM is not supported; .* and without context as base")
+    refused(flow, "GMM is not supported; .* or a GMM without context as base")
 
 
-def test_layer_norm_is_refused_by_name():
-    refused(zuko.flows.MAF(1, 2, normalize=True), "activation LayerNorm is not")
+@pytest.mark.parametrize("build", [zuko.flows.MAF, zuko.flows.NSF])
+def test_layer_norm_in_networks_of_the_context(build):
+    """zuko divides by the unbiased variance."""
+    flow = build(1, 3, transforms=2, hidden_features=(7, 5), normalize=True)
+    layers = [layer for step in agree(flow, tolerance=1e-11).steps for layer in step.layers]
+    assert sum(layer.activation == Activation.LAYER_NORM for layer in layers) == 4
+    agree_in_c(flow)
+
+
+def test_layer_norm_in_networks_of_variables_is_refused_by_name():
+    refused(zuko.flows.NICE(4, 2, normalize=True), "LayerNorm in a network that reads variables is not supported")
 
 
 def test_an_unknown_activation_is_refused_by_name():

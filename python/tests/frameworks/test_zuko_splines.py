@@ -18,6 +18,7 @@ from zuko.transforms import MonotonicRQSTransform
 
 import flowrt
 from flowrt import reference
+from flowrt.format import encode
 from flowrt.format.codes import BaseKind, Function, Reads, SplineForm
 
 FEATURES = st.sampled_from([1, 2, 3, 8, 17, 64])
@@ -133,6 +134,63 @@ def test_mixture_of_gaussians(covariance, tied):
     base = agree(flow).base
     agree_in_c(flow)
     assert base.base == BaseKind.NORMAL_MIXTURE and base.mean.shape == base.std.shape == (4, 3)
+
+
+@pytest.mark.parametrize("features", [1, 2, 5])
+@pytest.mark.parametrize("tied", [False, True])
+def test_mixture_of_gaussians_with_full_covariances(features, tied):
+    """A MADE of mixtures: its density, and the mean and covariance of its samples, are the framework's."""
+    gmm = zuko.mixtures.GMM(features, components=3, tied=tied)
+    flow = zuko.lazy.Flow([constant(zuko.transforms.IdentityTransform)], gmm)
+    file = agree(flow)
+    agree_in_c(flow)
+    assert file.base.base == BaseKind.AUTOREGRESSIVE_MIXTURE and file.base.components == 3
+    base = flow.base(None)
+    weight, mean = torch.softmax(base.logits, 0), base.base.loc
+    expected = weight @ mean
+    second = base.base.covariance_matrix + mean[:, :, None] * mean[:, None, :]
+    covariance = (weight[:, None, None] * second).sum(0) - torch.outer(expected, expected)
+    samples = flowrt.Model(encode(file)).sample(40_000, seed=3)[0]
+    error = 5 * covariance.diagonal().sqrt().detach().numpy() / np.sqrt(len(samples))
+    assert np.all(np.abs(samples.mean(axis=0) - expected.detach().numpy()) < error)
+    size = covariance.diagonal().max().item()
+    np.testing.assert_allclose(np.atleast_2d(np.cov(samples.T)), covariance.detach(), rtol=0, atol=0.05 * size)
+
+
+def test_normal_base_with_full_covariance():
+    flow = zuko.flows.MAF(3, transforms=1)
+    lower = torch.tensor([[2.0, 0, 0], [0.5, 1, 0], [1, 0.3, 0.7]])
+    flow.base = zuko.lazy.UnconditionalDistribution(
+        torch.distributions.MultivariateNormal, torch.arange(3.0), scale_tril=lower, buffer=True
+    )
+    assert agree(flow).base.components == 1
+    agree_in_c(flow)
+
+
+@pytest.mark.parametrize("inverted", [False, True])
+def test_univariate_transformations_of_constants(inverted):
+    """What a network parametrises elsewhere, with parameters that depend on nothing."""
+    widths, heights, derivatives = torch.randn(3, 5), torch.randn(3, 5), torch.randn(3, 4)
+    for transform in (
+        constant(zuko.transforms.MonotonicAffineTransform, shift=torch.randn(3), scale=torch.randn(3)),
+        constant(zuko.transforms.AdditiveTransform, shift=torch.randn(3)),
+        constant(zuko.transforms.MonotonicRQSTransform, widths=widths, heights=heights, derivatives=derivatives),
+        constant(zuko.transforms.MonotonicRQSTransform, widths=widths, heights=heights, derivatives=derivatives, bound=2),
+    ):
+        layers = [transform.inv if inverted else transform, *zuko.flows.MAF(3, transforms=1).transform.transforms]
+        flow = zuko.lazy.Flow(layers, zuko.flows.MAF(3).base)
+        assert len(agree(flow, rows=20, tolerance=1e-11).steps) == 2
+        agree_in_c(flow)
+
+
+@pytest.mark.parametrize("inverted", [False, True])
+def test_half_a_turn(inverted):
+    turn = constant(zuko.transforms.CircularShiftTransform, bound=3.0)
+    layers = [turn.inv if inverted else turn, *zuko.flows.MAF(3, transforms=1).transform.transforms]
+    flow = zuko.lazy.Flow(layers, zuko.flows.MAF(3).base)
+    step = agree(flow, rows=20).steps[0]
+    agree_in_c(flow)
+    assert step.form & SplineForm.HALF_TURN and step.bounded
 
 
 def test_uniform_base():

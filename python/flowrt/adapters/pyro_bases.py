@@ -77,7 +77,7 @@ class _Vectors:
 
 
 def _mixture(base) -> tuple:
-    """Logits (K,), means (K, D) and standard deviations, (K, D) or (D,), or triangular factors (K, D, D), of a mixture."""
+    """Logits (K,), means (K, D) and stds, (K, D) or (D,), or triangular factors (K, D, D), of a mixture."""
     kinds = names(base)
     if kinds & _MIXTURES and base.locs.dim() == 2:
         return base.component_logits, base.locs, base.coord_scale

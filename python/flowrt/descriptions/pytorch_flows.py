@@ -4,51 +4,75 @@
     {i}.{log_gamma,beta,running_mean,running_var}      BatchNormFlow; its variance holds epsilon already
     {i}.{weight,bias}                                  ActNorm
     {i}.W                                              InvertibleMM
+    {i}.{L,U,log_S}                                    LUInvertibleMM
+    {i}.{s,t}_{joiner,trunk}.*                         MADESplit
+    {i}.{scale,translate}_net.{0,2,4}.{weight,bias}    CouplingLayer
 
-u = (x - m) exp(-a), with all m before all a in the output. Neither the classes of the modules nor the activation are in
-a state dict, and a module without arrays leaves no trace but a gap in the numbers.
+MADE: u = (x - m) exp(-a), with all m before all a in the output; in MADESplit, `s_trunk` gives m and `t_trunk` gives a.
+CouplingLayer: u = exp(s) x + t where the mask is 0. Neither the classes of the modules nor their activations are in a
+state dict, nor masks of couplings, permutations and signs; a module without arrays leaves no trace but a gap in the
+numbers.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 import numpy as np
 
 from .. import ir
 from ..adapters.modules import array, context_size
+from ..adapters.normflows_networks import shift_and_scale
 from ..format.codes import Activation, Form, Scale
 from .fields import Fields
 
 _ACTIVATIONS = {"relu": Activation.RELU, "tanh": Activation.TANH, "sigmoid": Activation.SIGMOID}
-_NAMES = "joiner|trunk|log_gamma|beta|running_mean|running_var|weight|bias|W"
+_NETWORKS = "(?:[st]_)?(?:joiner|trunk)|(?:scale|translate)_net"
+_NAMES = f"{_NETWORKS}|log_gamma|beta|running_mean|running_var|weight|bias|[WLU]|log_S"
+_TWO_NETWORKS = {"MADESplit", "CouplingLayer"}
 _WITHOUT_ARRAYS = ("Reverse", "Shuffle")
 
 
 def read_pytorch_flows(fields: Fields) -> ir.Flow:
-    """The flow of a description with `layout`, `state_dict`, `modules` and `activation`."""
+    """The flow of a description with `layout`, `state_dict`, `modules` and what else these need."""
     arrays, prefix = _numbered(fields.entry("state_dict", "the arrays of the model by name"), fields)
-    modules = list(fields.entry("modules", "the class of each module in order, such as MADE, BatchNormFlow, Reverse"))
-    activation = fields.choice("activation", "of all MADE modules", _ACTIVATIONS)
-    tanh = bool(fields.optional("pre_exp_tanh", False))
-    permutations = iter(fields.optional("permutations", []))
+    kinds = list(fields.entry("modules", "the class of each module in order, such as MADE, BatchNormFlow, Reverse"))
+    options = _Options(fields, kinds)
     dim = _dim(arrays, fields)
     steps, unused = [], set(arrays)
-    for i, kind in enumerate(modules):
+    for i, kind in enumerate(kinds):
         own = {name[len(f"{i}.") :]: array(value) for name, value in arrays.items() if name.startswith(f"{i}.")}
         unused -= {f"{i}.{name}" for name in own}
         module = _Module(f"module {prefix}{i} ({kind})", own, dim, fields)
-        if kind == "Shuffle":
-            steps.append(ir.Permutation(_next(permutations, module), module.name))
-        elif kind in _MODULES:
-            steps.append(_MODULES[kind](module, *((activation, tanh) if kind == "MADE" else ())))
-        else:
-            module.refuse(f"is not supported; supported are {', '.join([*_MODULES, 'Shuffle'])}")
+        if kind not in _MODULES:
+            module.refuse(f"is not supported; supported are {', '.join(_MODULES)}")
+        steps.append(_MODULES[kind](module, options))
         if kind in _WITHOUT_ARRAYS and own:
             module.refuse(f"has no arrays, but the state dict has {sorted(own)}")
     if unused:
-        fields.refuse(f"'modules' has {len(modules)} entries, but the state dict has {prefix}{sorted(unused)[0]}")
+        fields.refuse(f"'modules' has {len(kinds)} entries, but the state dict has {prefix}{sorted(unused)[0]}")
     return ir.Flow(dim, context_size(steps, None), steps)
+
+
+class _Options:
+    """What a state dict does not contain. What only some modules need is asked for where there is one of them."""
+
+    def __init__(self, fields: Fields, kinds: list):
+        def activation(name: str, of: str, users):
+            return fields.choice(name, of, _ACTIVATIONS) if users & {*kinds} else fields.optional(name)
+
+        self.activation = activation("activation", "of all MADE modules", {"MADE"})
+        for letter, network in (("s", "scale"), ("t", "translate")):
+            of = f"of {letter}_trunk of MADESplit, {network}_net of CouplingLayer"
+            setattr(self, f"{letter}_activation", activation(f"{letter}_activation", of, _TWO_NETWORKS))
+        self.tanh = bool(fields.optional("pre_exp_tanh", False))
+        self._lists = {name: iter(fields.optional(name, [])) for name in ("permutations", "masks", "factors")}
+
+    def next(self, name: str, module: _Module, what: str):
+        """The next entry of a list that has one for each module of a kind."""
+        value = next(self._lists[name], None)
+        return module.refuse(f"is not in a state dict: give its {what} in {name!r}") if value is None else value
 
 
 def _numbered(state_dict, fields: Fields) -> tuple:
@@ -66,16 +90,9 @@ def _dim(arrays: dict, fields: Fields) -> int:
         if name.endswith("joiner.linear.weight"):
             return array(value).shape[1]
     for name, value in arrays.items():
-        if re.search(r"\.(log_gamma|W|bias)$", name):
+        if re.search(r"^\d+\.(log_gamma|W|L|bias)$|\.scale_net\.4\.bias$", name):
             return len(array(value))
     return fields.refuse("'state_dict' has no module that tells how many coordinates a row has")
-
-
-def _next(permutations, module) -> np.ndarray:
-    index = next(permutations, None)
-    if index is None:
-        module.refuse("is not in a state dict: give its `perm` in 'permutations', one for each Shuffle")
-    return np.asarray(index).astype(np.int64)
 
 
 class _Module:
@@ -89,25 +106,74 @@ class _Module:
             self.refuse(f"has no {name} in the state dict")
         return self.arrays[name]
 
+    def require_outputs(self, layer: ir.Layer, expected: int) -> None:
+        if layer.width != expected:
+            self.refuse(f"has {layer.width} outputs, not {expected}")
+
     def refuse(self, message: str):
         return self._fields.refuse(f"{self.name} {message}")
 
 
-def _made(module: _Module, activation: Activation, tanh: bool) -> ir.Autoregressive:
-    trunk = sorted({int(name.split(".")[1]) for name in module.arrays if name.startswith("trunk.")})
-    layers = [_masked_linear(module, "joiner", ir.READ)]
-    layers += [_masked_linear(module, f"trunk.{number}", i) for i, number in enumerate(trunk)]
+def _network(module: _Module, prefix: str, activation: Activation) -> list:
+    """The masked layers of a joiner and its trunk."""
+    numbers = sorted({int(name.split(".")[1]) for name in module.arrays if name.startswith(f"{prefix}trunk.")})
+    layers = [_masked_linear(module, f"{prefix}joiner", ir.READ)]
+    layers += [_masked_linear(module, f"{prefix}trunk.{number}", i) for i, number in enumerate(numbers)]
     for layer in layers[:-1]:
         layer.activation = activation
+    return layers
+
+
+def _inverse_scale(tanh: bool) -> ir.Affine:
+    """Of raw scales -a."""
+    if tanh:
+        return ir.Affine(Scale.EXP_TANH, (1.0,), Form.SHIFT_THEN_SCALE)
+    return ir.Affine(Scale.EXP, form=Form.SHIFT_THEN_SCALE)
+
+
+def _made(module: _Module, options: _Options) -> ir.Autoregressive:
+    layers = _network(module, "", options.activation)
     output = layers[-1]
-    if output.width != 2 * module.dim:
-        module.refuse(f"has {output.width} outputs, not 2 x {module.dim}")
+    module.require_outputs(output, 2 * module.dim)
     rows = np.arange(output.width).reshape(2, -1).T.reshape(-1)
     sign = np.tile([1.0, -1.0], module.dim)
     output.bias, output.mask = output.bias[rows] * sign, output.mask[rows]
     output.weight = output.weight[rows] * sign[:, None]
-    scale = ir.Affine(Scale.EXP_TANH, (1.0,), Form.SHIFT_THEN_SCALE) if tanh else None
-    return ir.Autoregressive(layers, scale or ir.Affine(Scale.EXP, form=Form.SHIFT_THEN_SCALE), name=module.name)
+    return ir.Autoregressive(layers, _inverse_scale(options.tanh), name=module.name)
+
+
+def _made_split(module: _Module, options: _Options) -> ir.Autoregressive:
+    means = _network(module, "s_", options.s_activation)
+    scales = _network(module, "t_", options.t_activation)
+    for layers in (means, scales):
+        module.require_outputs(layers[-1], module.dim)
+    scales[-1].bias, scales[-1].weight = -scales[-1].bias, -scales[-1].weight
+    layers = shift_and_scale(means, scales, np.ones(module.dim), np.arange(module.dim))
+    return ir.Autoregressive(layers, _inverse_scale(options.tanh), name=module.name)
+
+
+def _coupling(module: _Module, options: _Options) -> ir.Autoregressive:
+    mask = np.asarray(options.next("masks", module, "`mask`, one for each CouplingLayer,"), dtype=np.float64)
+    if mask.shape != (module.dim,) or not np.all((mask == 0) | (mask == 1)) or np.all(mask == 1):
+        module.refuse(f"has a mask that is not {module.dim} zeros and ones, with a zero among them")
+    networks = []
+    for name, activation in (("translate_net", options.t_activation), ("scale_net", options.s_activation)):
+        numbers = sorted({int(key.split(".")[1]) for key in module.arrays if key.startswith(f"{name}.")})
+        layers = []
+        for i, number in enumerate(numbers):
+            weight, bias = (module.take(f"{name}.{number}.{part}") for part in ("weight", "bias"))
+            layers.append(ir.Layer(bias, weight, None, i - 1, activation=activation))
+        if not layers:
+            module.refuse(f"has no {name} in the state dict")
+        first = layers[0]
+        read, context = np.split(first.weight, [module.dim], axis=1)
+        layers[0] = ir.Layer(first.bias, read, None, ir.READ, context if context.size else None, activation=activation)
+        layers[-1].activation = Activation.IDENTITY
+        module.require_outputs(layers[-1], module.dim)
+        networks.append(layers)
+    transformed = np.flatnonzero(mask == 0)
+    layers = shift_and_scale(*networks, mask, transformed)
+    return ir.Autoregressive(layers, ir.Affine(Scale.EXP), transformed=transformed, name=module.name)
 
 
 def _masked_linear(module: _Module, name: str, source) -> ir.Layer:
@@ -120,28 +186,50 @@ def _masked_linear(module: _Module, name: str, source) -> ir.Layer:
     )
 
 
-def _batch_norm(module: _Module) -> ir.Diagonal:
+def _batch_norm(module: _Module, options: _Options) -> ir.Diagonal:
     scale = np.exp(module.take("log_gamma")) / np.sqrt(module.take("running_var"))
     return ir.Diagonal(scale, module.take("beta") - module.take("running_mean") * scale, module.name)
 
 
-def _act_norm(module: _Module) -> ir.Diagonal:
+def _act_norm(module: _Module, options: _Options) -> ir.Diagonal:
     scale = np.exp(module.take("weight"))
     return ir.Diagonal(scale, -module.take("bias") * scale, module.name)
 
 
-def _matrix(module: _Module) -> ir.Linear:
+def _matrix(module: _Module, options: _Options) -> ir.Linear:
     return ir.Linear(module.take("W").T, np.zeros(module.dim), module.name)
 
 
-def _reverse(module: _Module) -> ir.Permutation:
+def _factors(module: _Module, options: _Options) -> ir.Linear:
+    """Rows times W = P L U. L and U hold more than their triangles; the diagonal of U is sign_S exp(log_S)."""
+    given = options.next("factors", module, "`P` and `sign_S`, a dictionary for each LUInvertibleMM,")
+    if not isinstance(given, Mapping) or not {"P", "sign_S"} <= set(given):
+        module.refuse("has an entry of 'factors' that is not a dictionary with `P` and `sign_S`")
+    permutation, sign = array(given["P"]), array(given["sign_S"])
+    if permutation.shape != (module.dim, module.dim) or sign.shape != (module.dim,):
+        module.refuse(f"has a `P` of the shape {permutation.shape} and a `sign_S` of the shape {sign.shape}")
+    lower = np.tril(module.take("L"), -1) + np.eye(module.dim)
+    upper = np.triu(module.take("U"), 1) + np.diag(sign * np.exp(module.take("log_S")))
+    return ir.Linear((permutation @ lower @ upper).T, np.zeros(module.dim), module.name)
+
+
+def _reverse(module: _Module, options: _Options) -> ir.Permutation:
     return ir.Permutation(np.arange(module.dim)[::-1], module.name)
+
+
+def _shuffle(module: _Module, options: _Options) -> ir.Permutation:
+    index = options.next("permutations", module, "`perm`, one for each Shuffle,")
+    return ir.Permutation(np.asarray(index).astype(np.int64), module.name)
 
 
 _MODULES = {
     "MADE": _made,
+    "MADESplit": _made_split,
+    "CouplingLayer": _coupling,
     "BatchNormFlow": _batch_norm,
     "ActNorm": _act_norm,
     "InvertibleMM": _matrix,
+    "LUInvertibleMM": _factors,
     "Reverse": _reverse,
+    "Shuffle": _shuffle,
 }

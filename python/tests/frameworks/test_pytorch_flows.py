@@ -32,11 +32,11 @@ class Masked(nn.Module):
 class MADE(nn.Module):
     """u = (x - m) exp(-a), the m of all coordinates before the a of all."""
 
-    def __init__(self, dim, hidden, context=0, activation=RELU, tanh=False):
+    def __init__(self, dim, hidden, context=0, activation=RELU, tanh=False, outputs=2):
         super().__init__()
         rank = torch.arange(dim)
         degree = torch.arange(hidden) % max(1, dim - 1)
-        last = rank.repeat(2)[:, None] > degree if dim > 1 else torch.zeros(2, hidden, dtype=torch.bool)
+        last = rank.repeat(outputs)[:, None] > degree if dim > 1 else torch.zeros(outputs, hidden)
         self.joiner = Masked(degree[:, None] >= rank if dim > 1 else torch.zeros(hidden, 1), context)
         self.trunk = nn.Sequential(
             FUNCTIONS[activation](),
@@ -82,6 +82,60 @@ class InvertibleMM(nn.Module):
 
     def forward(self, x, context=None):
         return x @ self.W, torch.linalg.slogdet(self.W)[1]
+
+
+class LUInvertibleMM(nn.Module):
+    """L and U hold whole matrices, of which a triangle counts; P and the signs are no buffers."""
+
+    def __init__(self, dim):
+        super().__init__()
+        self.L, self.U = (nn.Parameter(0.5 / dim**0.5 * torch.randn(dim, dim)) for _ in range(2))
+        self.log_S = nn.Parameter(0.3 * torch.randn(dim))
+        self.P = torch.eye(dim)[torch.randperm(dim)].double()
+        self.sign_S = torch.where(torch.rand(dim) < 0.5, -1.0, 1.0).double()
+
+    def forward(self, x, context=None):
+        lower = torch.tril(self.L, -1) + torch.eye(len(self.L))
+        upper = torch.triu(self.U, 1) + torch.diag(self.sign_S * self.log_S.exp())
+        return x @ (self.P @ lower @ upper), self.log_S.sum()
+
+
+class MADESplit(nn.Module):
+    """Two networks: `s` gives the m of MADE, `t` its a."""
+
+    def __init__(self, dim, hidden, context=0, activations=(TANH, RELU), tanh=False):
+        super().__init__()
+        for name, activation in zip("st", activations):
+            network = MADE(dim, hidden, context, activation, outputs=1)
+            setattr(self, f"{name}_joiner", network.joiner)
+            setattr(self, f"{name}_trunk", network.trunk)
+        self.tanh = tanh
+
+    def forward(self, x, context=None):
+        m, a = self.s_trunk(self.s_joiner(x, context)), self.t_trunk(self.t_joiner(x, context))
+        a = torch.tanh(a) if self.tanh else a
+        return (x - m) * torch.exp(-a), -a.sum(dim=1)
+
+
+class CouplingLayer(nn.Module):
+    """The mask is no buffer; the context stands behind the masked coordinates."""
+
+    def __init__(self, mask, hidden, context=0, activations=(TANH, RELU)):
+        super().__init__()
+        self.mask = torch.tensor(mask).double()
+        dim = len(mask)
+
+        def network(activation):
+            function = FUNCTIONS[activation]
+            linears = nn.Linear(dim + context, hidden), nn.Linear(hidden, hidden), nn.Linear(hidden, dim)
+            return nn.Sequential(linears[0], function(), linears[1], function(), linears[2])
+
+        self.scale_net, self.translate_net = map(network, activations)
+
+    def forward(self, x, context=None):
+        given = x * self.mask if context is None else torch.cat([x * self.mask, context], dim=1)
+        s, t = (net(given) * (1 - self.mask) for net in (self.scale_net, self.translate_net))
+        return x * s.exp() + t, s.sum(dim=1)
 
 
 class Reverse(nn.Module):
@@ -157,6 +211,34 @@ def test_the_other_modules():
     agree(flow, 4, permutations=[flow[3].perm.tolist()])
 
 
+@pytest.mark.parametrize("context", [0, 3])
+@pytest.mark.parametrize("activations", [(TANH, RELU), (SIGMOID, TANH)])
+@pytest.mark.parametrize("mask", [[1, 0], [0, 1, 0, 1, 1], [0] * 4, [1, 0] * 32])
+def test_couplings(mask, activations, context):
+    dim, other = len(mask), [1 - m for m in mask]
+    layers = [CouplingLayer(m, 12, context, activations) for m in (mask, other if 0 in other else mask)]
+    flow = sequence(layers[0], BatchNormFlow(dim), layers[1], Reverse())
+    options = dict(zip(("s_activation", "t_activation"), activations))
+    masks = [layer.mask.tolist() for layer in layers]
+    file = agree(flow, dim, context, activation=None, masks=masks, **options)
+    assert file.context_dim == context and file.steps[0].passthrough == sum(mask)
+
+
+@pytest.mark.parametrize("tanh", [False, True])
+@pytest.mark.parametrize("context", [0, 3])
+@pytest.mark.parametrize("dim", [1, 2, 5, 64])
+def test_mafs_of_two_networks(dim, context, tanh):
+    layers = [MADESplit(dim, max(16, dim), context, (SIGMOID, RELU), tanh) for _ in range(2)]
+    options = {"s_activation": SIGMOID, "t_activation": RELU, "pre_exp_tanh": tanh}
+    agree(sequence(layers[0], Reverse(), layers[1]), dim, context, activation=None, **options)
+
+
+@pytest.mark.parametrize("dim", [1, 2, 5, 64])
+def test_matrices_of_factors(dim):
+    flow = sequence(LUInvertibleMM(dim), LUInvertibleMM(dim))
+    agree(flow, dim, activation=None, factors=[{"P": part.P, "sign_S": part.sign_S} for part in flow])
+
+
 @pytest.mark.parametrize("prefix", ["module.", "flow.net.", "0.", "base_model.1."])
 def test_prefixes(prefix):
     agree(sequence(MADE(3, 8), BatchNormFlow(3)), 3, prefix=prefix)
@@ -189,7 +271,7 @@ REFUSED = [
     ("modules", ["MADE", "Reverse"], r"module 1 \(Reverse\) has no arrays, but the state dict has \['beta'"),
     ("modules", ["MADE", "ActNorm"], r"module 1 \(ActNorm\) has no weight in the state dict"),
     ("modules", ["MADE", "BatchNormFlow", "Shuffle"], r"module 2 \(Shuffle\) is not in a state dict: give its `perm`"),
-    ("modules", ["MADESplit", "BatchNormFlow"], r"module 0 \(MADESplit\) is not supported; supported are MADE"),
+    ("modules", ["MADEMoG", "BatchNormFlow"], r"module 0 \(MADEMoG\) is not supported; supported are MADE, MADESplit"),
     ("state_dict", {"weight": torch.zeros(2)}, r"not that of one sequence of modules: \['weight'\]"),
     ("bias", 0, "the description has no 'bias'"),
 ]
@@ -201,6 +283,38 @@ def test_refusals(name, value, message):
     description[name] = value
     with pytest.raises(flowrt.ExportError, match=message):
         descriptions.read(description)
+
+
+COUPLING = {"modules": ["CouplingLayer"], "activation": None, "s_activation": TANH, "t_activation": RELU}
+REFUSED_WITHOUT = [
+    (
+        COUPLING | {"s_activation": None},
+        "'s_activation' is missing: of s_trunk of MADESplit, scale_net of CouplingLayer",
+    ),
+    (
+        COUPLING,
+        r"module 0 \(CouplingLayer\) is not in a state dict: give its `mask`, one for each CouplingLayer, in 'masks'",
+    ),
+    (COUPLING | {"masks": [[1, 0]]}, "has a mask that is not 3 zeros and ones"),
+    (COUPLING | {"masks": [[1, 1, 1]]}, "has a mask that is not 3 zeros and ones, with a zero among them"),
+]
+
+
+@pytest.mark.parametrize("entries, message", REFUSED_WITHOUT, ids=lambda value: None)
+def test_what_couplings_do_not_store_is_asked_for(entries, message):
+    with pytest.raises(flowrt.ExportError, match=message):
+        descriptions.read(described(sequence(CouplingLayer([1, 0, 1], 8))) | entries)
+
+
+def test_what_factors_do_not_store_is_asked_for():
+    flow = sequence(LUInvertibleMM(3))
+    for entries, message in (
+        ({}, r"LUInvertibleMM\) is not in a state dict: give its `P` and `sign_S`, a dictionary for each"),
+        ({"factors": [flow[0].P]}, "has an entry of 'factors' that is not a dictionary with `P` and `sign_S`"),
+        ({"factors": [{"P": flow[0].P[:2], "sign_S": flow[0].sign_S}]}, r"`P` of the shape \(2, 3\)"),
+    ):
+        with pytest.raises(flowrt.ExportError, match=message):
+            descriptions.read(described(flow, activation=None, **entries))
 
 
 def test_masks_that_are_not_autoregressive_are_refused():

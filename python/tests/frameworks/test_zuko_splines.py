@@ -175,7 +175,9 @@ def test_univariate_transformations_of_constants(inverted):
         constant(zuko.transforms.MonotonicAffineTransform, shift=torch.randn(3), scale=torch.randn(3)),
         constant(zuko.transforms.AdditiveTransform, shift=torch.randn(3)),
         constant(zuko.transforms.MonotonicRQSTransform, widths=widths, heights=heights, derivatives=derivatives),
-        constant(zuko.transforms.MonotonicRQSTransform, widths=widths, heights=heights, derivatives=derivatives, bound=2),
+        constant(
+            zuko.transforms.MonotonicRQSTransform, widths=widths, heights=heights, derivatives=derivatives, bound=2
+        ),
     ):
         layers = [transform.inv if inverted else transform, *zuko.flows.MAF(3, transforms=1).transform.transforms]
         flow = zuko.lazy.Flow(layers, zuko.flows.MAF(3).base)

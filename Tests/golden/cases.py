@@ -17,6 +17,7 @@ from pyro_cases import PYRO as PYRO_SPLINES
 from spline_cases import WIDER
 from torch import nn
 from torch.nn import functional as F
+from torch_weights import randomise
 
 # ---- nflows ----
 
@@ -349,3 +350,12 @@ PYRO = {
 }
 
 CASES = {**NFLOWS, **ZUKO, **PYRO, **PYRO_SPLINES, **WIDER}
+
+
+def random_model(name: str, seed: int, gain: float):
+    """The model of a case with random weights."""
+    torch.set_num_threads(1)
+    torch.manual_seed(seed)
+    model = CASES[name]()
+    randomise(model, gain)
+    return model

@@ -1,4 +1,4 @@
-"""Cases of flowjax for docs/EXPORTERS.md, which has an environment of its own."""
+"""Golden cases of flowjax, which has an environment of its own."""
 
 from __future__ import annotations
 
@@ -11,31 +11,30 @@ import jax.numpy as jnp
 import numpy as np
 from flowjax.distributions import Normal, StandardNormal, Transformed, Uniform, VmapMixture
 from flowjax.flows import coupling_flow, masked_autoregressive_flow
+from paramax import Parameterize
 
 KEY = jax.random.key(0)
 SPLINE = fb.RationalQuadraticSpline(knots=4, interval=3)
 
 
-def randomised(model, gain=0.3):
-    """A model whose parameters are moved by random numbers."""
-    leaves, structure = jax.tree_util.tree_flatten(model)
-    generator = np.random.default_rng(0)
-
-    def moved(leaf):
-        return leaf + jnp.asarray(generator.normal(scale=gain, size=leaf.shape), leaf.dtype)
-
-    return jax.tree_util.tree_unflatten(structure, [moved(x) if eqx.is_inexact_array(x) else x for x in leaves])
-
-
 def flow(build, features=4, base=None, **options):
     base = base or StandardNormal((features,))
-    return randomised(build(KEY, base_dist=base, flow_layers=2, nn_width=12, **options))
+    return build(KEY, base_dist=base, flow_layers=2, nn_width=12, **options)
 
 
 def behind(bijection):
     """A MAF whose data go through another bijection last."""
     maf = flow(masked_autoregressive_flow)
     return Transformed(maf.base_dist, fb.Chain([maf.bijection, bijection]))
+
+
+def affine(scale_function):
+    return eqx.tree_at(lambda affine: affine.scale, fb.Affine(), Parameterize(scale_function, jnp.asarray(0.5)))
+
+
+def splines():
+    """One for each feature, whose parameters depend on nothing."""
+    return fb.Vmap(eqx.filter_vmap(lambda: SPLINE, axis_size=4)(), in_axes=eqx.if_array(0))
 
 
 def mixture():
@@ -48,6 +47,10 @@ CASES = {
     "flowjax_maf": maf,
     "flowjax_maf_context": partial(maf, cond_dim=3),
     "flowjax_iaf": partial(maf, invert=False),
+    "flowjax_tanh": partial(maf, nn_activation=jnp.tanh, nn_depth=2),
+    "flowjax_exp_scale": partial(maf, transformer=affine(jnp.exp)),
+    "flowjax_sigmoid_scale": partial(maf, transformer=affine(lambda a: jax.nn.sigmoid(a) + 0.125)),
+    "flowjax_scale_alone": partial(maf, transformer=fb.Scale(1.5)),
     "flowjax_additive": partial(maf, transformer=fb.Loc(0.25)),
     "flowjax_spline": partial(maf, transformer=SPLINE),
     "flowjax_coupling": coupling,
@@ -56,8 +59,24 @@ CASES = {
     "flowjax_one_feature": partial(maf, features=1, cond_dim=2),
     "flowjax_linear": lambda: behind(fb.TriangularAffine(jnp.ones(4), jnp.eye(4) + 0.3 * jnp.tri(4))),
     "flowjax_standardised": lambda: behind(fb.Affine(jnp.arange(4.0), jnp.array([0.5, 2.0, 1.0, 1.5]))),
+    "flowjax_elementwise_spline": lambda: behind(splines()),
+    "flowjax_sigmoid": lambda: behind(fb.Chain([fb.Sigmoid((4,)), fb.Affine(jnp.full(4, -1.0), jnp.full(4, 3.0))])),
     "flowjax_exp": lambda: behind(fb.Exp((4,))),
     "flowjax_diagonal_normal": partial(maf, base=Normal(jnp.arange(4.0), jnp.ones(4) * 1.5)),
     "flowjax_uniform": partial(maf, base=Uniform(-4 * jnp.ones(4), 4 * jnp.ones(4))),
     "flowjax_mixture": lambda: Transformed(mixture(), maf().bijection),
 }
+
+
+def random_model(name: str, seed: int, gain: float):
+    """The model of a case, with random numbers added to its parameters."""
+    generator = np.random.default_rng(seed)
+
+    def moved(leaf):
+        if not eqx.is_inexact_array(leaf):
+            return leaf
+        scale = gain / np.sqrt(leaf.shape[-1]) if leaf.ndim > 1 else 0.3
+        values = np.asarray(leaf) + generator.normal(scale=scale, size=leaf.shape)
+        return jnp.asarray(values.round(4), leaf.dtype)  # no rounding error of a processor is left of them
+
+    return jax.tree_util.tree_map(moved, CASES[name]())

@@ -6,14 +6,14 @@ import struct
 import sys
 import zlib
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
-import torch
-from cases import CASES
+from installed import random_models
 
 import flowrt
 from flowrt import reference
-from flowrt.adapters import choose
+from flowrt.adapters import choose, dtypes
 from flowrt.rows import defined, encoded, random_rows
 from flowrt.verify import Evaluator
 
@@ -23,22 +23,28 @@ SAMPLE = {"seed": 7, "stream": 3, "index": 5}
 
 
 def main(names: list) -> None:
-    torch.set_num_threads(1)
-    for name in names or CASES:
-        data, golden = make(name)
+    models = random_models()
+    if not models.keys() >= {*names}:
+        raise SystemExit(f"{', '.join({*names} - models.keys())}: no case of a framework that is installed")
+    for name in names or models:
+        data, golden = make(name, models[name])
         (HERE / f"{name}.flw").write_bytes(data)
         (HERE / f"{name}.golden").write_bytes(golden)
         print(f"{name:<36}{len(data):>8} bytes")
     if not names:
         for path in [*HERE.glob("*.flw"), *HERE.glob("*.golden")]:
-            if path.stem not in CASES:
+            if framework_of(path.stem) in {*map(framework_of, models)} and path.stem not in models:
                 path.unlink()
 
 
-def make(name: str) -> tuple:
+def framework_of(name: str) -> str:
+    return name.split("_")[0]
+
+
+def make(name: str, random_model) -> tuple:
     """The bytes of the two files of a case, with weights as large as leaves all values moderate."""
     for gain in (0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2):
-        data, columns = attempt(name, gain)
+        data, columns = attempt(name, random_model, gain)
         if data is not None:
             dim, context_dim = columns[0].shape[1], columns[1].shape[1]
             golden = struct.pack("<8s4I", b"FLWGOLD1", ROWS, dim, context_dim, 0)
@@ -46,18 +52,14 @@ def make(name: str) -> tuple:
     raise SystemExit(f"{name}: no weights give moderate values")
 
 
-def attempt(name: str, gain: float) -> tuple:
+def attempt(name: str, random_model, gain: float) -> tuple:
     """The bytes of the flow and the arrays of the golden file, in their order; None if a value is beyond 100."""
     seed = zlib.crc32(name.encode())
-    torch.manual_seed(seed)
-    model = CASES[name]()
-    randomise(model, gain)
-    path = HERE / f"{name}.flw"
-    flowrt.save(path, model)
-    data = path.read_bytes()
+    model = random_model(seed, gain)
+    data = saved(model)
     adapter = choose(model)
     exact = flowrt.compile(adapter.describe(model))
-    live32, live64 = adapter.live(model, torch.float32), adapter.live(model, torch.float64)
+    live32, live64 = (adapter.live(model, dtype) for dtype in dtypes(adapter))
 
     generator = np.random.default_rng(seed)
     context = float32(generator.normal(size=(ROWS, exact.context_dim)))
@@ -88,6 +90,13 @@ def attempt(name: str, gain: float) -> tuple:
     return data, [*forward, *inverse, sample_x, sample_log_prob, errors]
 
 
+def saved(model) -> bytes:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "flow.flw"
+        flowrt.save(path, model)
+        return path.read_bytes()
+
+
 def answered(exact, x: np.ndarray, context) -> np.ndarray:
     """(rows,) whether the framework has an answer for a row, and a density that is not zero."""
     inside = defined(exact, x, encoded(exact, context, len(x)))
@@ -112,45 +121,6 @@ def agree(name: str, quantity: str, ours: np.ndarray, theirs: np.ndarray) -> Non
     worst = np.max(np.abs(ours - theirs)) / max(1.0, np.max(np.abs(theirs)))
     if not worst <= 1e-12:
         raise SystemExit(f"{name}: {quantity} differs from the framework's by {worst:.2g}")
-
-
-def randomise(model, gain: float) -> None:
-    """Trained-looking parameters: nothing near zero, batch norms with statistics."""
-    for module in modules(model):
-        for name, parameter in module.named_parameters(recurse=False):
-            _randomise_parameter(module, name, parameter.data, gain)
-        for name, buffer in module.named_buffers(recurse=False):
-            if name in ("running_mean", "moving_mean"):
-                buffer.normal_(0, 0.5)
-            if name in ("running_var", "moving_variance"):
-                buffer.uniform_(0.5, 2.0)
-
-
-def modules(model):
-    """All torch modules in a model; Pyro keeps them in lists, wrappers and inverses."""
-    if isinstance(model, torch.nn.Module):
-        yield from model.modules()
-    elif hasattr(model, "transforms") or isinstance(model, list):
-        for transform in getattr(model, "transforms", model):
-            yield from modules(transform)
-    elif hasattr(model, "transform"):
-        yield from modules(model.transform)
-    elif isinstance(getattr(model, "inv", None), torch.nn.Module):
-        yield from modules(model.inv)
-
-
-def _randomise_parameter(module, name: str, values, gain: float) -> None:
-    if name == "gamma" or (name == "weight" and values.dim() == 1):  # gains of batch norms
-        values.uniform_(0.5, 1.5)
-    elif name == "weight":
-        fan_in = module.mask.sum(dim=1, keepdim=True).clamp(min=1) if hasattr(module, "mask") else values.shape[1]
-        values.normal_().mul_(gain / fan_in**0.5)
-    elif name == "_weight":  # a free matrix, orthogonal so far
-        values.add_(torch.randn_like(values), alpha=0.1)
-    elif name == "unconstrained_weight":
-        values.normal_(0.5, 0.3)
-    else:
-        values.normal_(0, 0.3)
 
 
 def float32(values: np.ndarray) -> np.ndarray:

@@ -12,7 +12,8 @@ import platform
 import sys
 import warnings
 import zlib
-from importlib import import_module, metadata
+from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -27,12 +28,12 @@ from flowrt.verify import ROWS, Evaluator, evaluate
 
 sys.path.insert(0, str(Path(__file__).parent))
 from features import FEATURES, features  # noqa: E402
+from installed import random_models  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE, README = ROOT / "docs" / "EXPORTERS.md", ROOT / "README.md"
 BEGIN, END = "<!-- features, by Tests/golden/report.py -->\n", "<!-- end of features -->"
 ORDER = ("nflows", "sbi", "zuko", "normflows", "glasflow", "pyro", "tfp", "flowjax")
-CASES = {"cases": "CASES", "flowjax_cases": "CASES", "tfp_cases": "CASES"}
 
 INTRODUCTION = """\
 # Exporters against their frameworks
@@ -55,14 +56,11 @@ A dash in the last column: the library that wrote this page did not execute the 
 def main() -> None:
     warnings.simplefilter("ignore")
     measured = {}
-    for module, name in CASES.items():
-        for case, make in _cases(module, name).items():
-            framework = case.split("_")[0]
-            measured.setdefault(framework, {})[case] = _measure(case, make)
-            print(case, file=sys.stderr)
-    refused = {
-        framework: [*map(_refusal, models.items())] for framework, models in _cases("refused", "REFUSED").items()
-    }
+    for case, random_model in random_models().items():
+        framework = case.split("_")[0]
+        measured.setdefault(framework, {})[case] = _measure(case, random_model)
+        print(case, file=sys.stderr)
+    refused = {framework: [*map(_refusal, models.items())] for framework, models in _refused().items()}
     old = PAGE.read_text() if PAGE.exists() else ""
     page = _page(old, measured, refused)
     PAGE.write_text(page)
@@ -71,20 +69,22 @@ def main() -> None:
     README.write_text(before + BEGIN + table + END + rest.partition(END)[2])
 
 
-def _cases(module: str, name: str) -> dict:
-    try:
-        return getattr(import_module(module), name)
-    except ModuleNotFoundError:  # another environment's
+def _refused() -> dict:
+    if not find_spec("torch"):  # all of them are made of it
         return {}
+    from refused import REFUSED
+
+    return REFUSED
 
 
-def _measure(case: str, make) -> tuple:
+def _measure(case: str, random_model) -> tuple:
     """The features of a case, and the worst relative differences: exact float64, framework, library or None."""
-    model = _with_random_weights(case, make)
+    seed = zlib.crc32(case.encode())
+    model = random_model(seed, 0.5)
     adapter = choose(model)
     exact = flowrt.compile(adapter.describe(model))
     live32, live64 = (adapter.live(model, dtype) for dtype in dtypes(adapter))
-    rows = random_rows(exact, ROWS, zlib.crc32(case.encode()))
+    rows = random_rows(exact, ROWS, seed)
     truth = evaluate(live64, rows)
     try:
         library = _worst(evaluate(flowrt.Model(encode(exact)), rows), truth)
@@ -96,20 +96,6 @@ def _measure(case: str, make) -> tuple:
         _worst(evaluate(live32, rows), truth),
         library,
     )
-
-
-def _with_random_weights(case: str, make):
-    """A model as `generate.py` makes it; a framework without torch makes its own."""
-    try:
-        import torch
-        from generate import randomise
-    except ModuleNotFoundError:
-        return make()
-    torch.set_num_threads(1)
-    torch.manual_seed(zlib.crc32(case.encode()))
-    model = make()
-    randomise(model, 0.5)
-    return model
 
 
 def _worst(values: dict, truth: dict) -> float:
@@ -163,7 +149,11 @@ def _old_table(section: str) -> dict:
 
 def _features(table: dict) -> str:
     names = [name for name in ORDER if name in table]
-    lines = ["## Features", "", "Empty where no case has it: the framework lacks it, or it is refused by the name of its layer."]
+    lines = [
+        "## Features",
+        "",
+        "Empty where no case has it: the framework lacks it, or it is refused by the name of its layer.",
+    ]
     lines += ["", f"| | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
     lines += [f"| {name} | {' | '.join(table[n].get(name, '') for n in names)} |" for name in FEATURES]
     return "\n".join(lines) + "\n"

@@ -13,8 +13,9 @@ SAMPLE = {"seed": 7, "stream": 3, "index": 5}
 
 
 def test_there_are_golden_files_of_every_framework():
-    assert {name.split("_")[0] for name in NAMES} == {"glasflow", "nflows", "normflows", "pyro", "sbi", "zuko"}
-    assert len(NAMES) >= 140
+    frameworks = {"flowjax", "glasflow", "nflows", "normflows", "pyro", "sbi", "tfp", "zuko"}
+    assert {name.split("_")[0] for name in NAMES} == frameworks
+    assert len(NAMES) >= 195
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 from cases import CASES
-from generate import randomise
 from live import agree, agree_in_c
+from torch_weights import randomise
 
 import flowrt
 from flowrt.adapters import choose

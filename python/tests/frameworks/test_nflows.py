@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from generate import randomise
 from hypothesis import given
 from hypothesis import strategies as st
 from live import agree, agree_in_c
@@ -15,6 +14,7 @@ from nflows.flows import Flow, MaskedAutoregressiveFlow
 from nflows.transforms import nonlinearities
 from nflows_models import SCALES, affine, flow, refused, residual_net
 from torch import nn
+from torch_weights import randomise
 
 import flowrt
 from flowrt.format.codes import BaseKind, Form, Reads, Scale

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 import torch
-from generate import randomise
 from hypothesis import given
 from hypothesis import strategies as st
 from live import agree, agree_in_c
@@ -13,6 +12,7 @@ from nflows.flows import SimpleRealNVP
 from nflows.nn.nets import MLP
 from nflows_models import SCALES, affine, coupling, flow, refused, residual_net
 from torch import nn
+from torch_weights import randomise
 
 from flowrt.format.codes import Scale, Transformer
 

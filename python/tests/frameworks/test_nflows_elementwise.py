@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from generate import randomise
 from live import agree, agree_in_c
 from nflows import transforms as nt
 from nflows.distributions import ConditionalDiagonalNormal, MADEMoG
@@ -15,6 +14,7 @@ from nflows.nn.nets import MLP, ResidualNet
 from nflows.transforms.base import Transform
 from nflows_models import affine, flow, refused
 from torch import nn
+from torch_weights import randomise
 
 import flowrt
 from flowrt import reference

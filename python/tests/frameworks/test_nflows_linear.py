@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from generate import randomise
 from live import agree, agree_in_c
 from nflows import transforms as nt
 from nflows_models import flow
+from torch_weights import randomise
 
 import flowrt
 

@@ -7,7 +7,6 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from generate import randomise
 from hypothesis import given
 from hypothesis import strategies as st
 from live import agree, agree_in_c
@@ -17,6 +16,7 @@ from nflows.flows import Flow
 from nflows.nn.nets import MLP
 from nflows_models import coupling, flow, refused, residual_net
 from torch import nn
+from torch_weights import randomise
 
 import flowrt
 from flowrt import reference

@@ -6,11 +6,11 @@ import normflows as nf
 import numpy as np
 import pytest
 import torch
-from generate import randomise
 from hypothesis import given
 from hypothesis import strategies as st
 from live import agree, agree_in_c
 from torch import nn
+from torch_weights import randomise
 
 import flowrt
 from flowrt import reference

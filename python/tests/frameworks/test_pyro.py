@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from generate import randomise
 from hypothesis import given
 from hypothesis import strategies as st
 from live import agree, agree_in_c
@@ -13,6 +12,7 @@ from pyro import distributions as pd
 from pyro.distributions import transforms as pt
 from pyro.nn import AutoRegressiveNN, ConditionalAutoRegressiveNN, ConditionalDenseNN, DenseNN
 from torch import nn
+from torch_weights import randomise
 
 import flowrt
 from flowrt.format.codes import BaseKind, Form, Reads, Scale

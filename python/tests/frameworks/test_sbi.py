@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from generate import randomise
 from hypothesis import given
 from hypothesis import strategies as st
 from live import agree, agree_in_c
@@ -26,6 +25,7 @@ from sbi.neural_nets.net_builders.flow import build_zuko_unconditional_flow
 from sbi.utils import BoxUniform
 from torch import nn
 from torch.distributions import Exponential, Independent, MultivariateNormal
+from torch_weights import randomise
 
 import flowrt
 from flowrt.adapters import choose

@@ -7,12 +7,12 @@ import pytest
 import torch
 import zuko
 from cases import masked_affine, nflows_flow, nflows_maf, zuko_maf
-from generate import randomise
 from nflows import transforms as nt
 from nflows.distributions import DiagonalNormal, StandardNormal
 from nflows.flows import Flow, SimpleRealNVP
 from torch import nn
 from torch.nn import functional as F
+from torch_weights import randomise
 
 import flowrt
 from flowrt import descriptions, reference

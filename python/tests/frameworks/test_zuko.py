@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 import zuko
-from generate import randomise
 from hypothesis import given
 from hypothesis import strategies as st
 from live import agree, agree_in_c
 from torch import nn
+from torch_weights import randomise
 
 import flowrt
 from flowrt.format.codes import Activation, BaseKind, Reads, Scale, Transformer

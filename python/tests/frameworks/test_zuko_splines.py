@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 import zuko
-from generate import randomise
 from hypothesis import given
 from hypothesis import strategies as st
 from live import agree, agree_in_c
 from torch.distributions import Normal, biject_to, constraints
 from torch.distributions import transforms as tt
+from torch_weights import randomise
 from zuko.transforms import MonotonicRQSTransform
 
 import flowrt

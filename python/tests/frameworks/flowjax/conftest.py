@@ -4,7 +4,7 @@ from importlib.util import find_spec
 
 import pytest
 
-collect_ignore = [] if find_spec("jax") else ["test_flowjax.py"]
+collect_ignore_glob = [] if find_spec("jax") else ["test_*.py"]
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,7 @@
 # A file on which opening and all calls take longer than half a minute counts as a failure.
 #   Fuzz.sh SWIFTC SOURCE [FOUND]     FOUND: a directory that keeps the inputs which reached something new
 set -eu
-swiftc=$1 source=$2
+swiftc=$(command -v "$1") source=$2
 clang=$(dirname "$(readlink -f "$swiftc")")/clang
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -1,12 +1,15 @@
 /* The outputs of every verb on every flow have the hashes of same_bits.txt, on every CPU with fused multiply-add. A
  * kernel level without it agrees to rounding, and its noise has the same bits.
  *
- *   SameBits same_bits.txt            compare; then compare FLOWRT_SAME_BITS_ROWS (2000) rows of each, level with level
- *   SameBits --print > same_bits.txt  accept what the highest level of this CPU gives */
+ *   SameBits same_bits.txt            compare; then many rows of each flow, level with level, and their one hash
+ *   SameBits --print > same_bits.txt  accept what the highest level of this CPU gives
+ *
+ * FLOWRT_SAME_BITS_ROWS says how many are many. The file has the hash of 2000 rows; that of any other number is printed, to
+ * be compared with what another CPU prints. */
 #include "support/call.h"
 #include <math.h>
 
-enum { ROWS = 200 };
+enum { ROWS = 200, MANY = 2000 };
 static const double ROUNDING = 2e-3;
 
 /* FNV-1a, 64 bits. */
@@ -84,7 +87,7 @@ static void make_nans_equal(float *values, size_t count) {
         if (isnan(values[i])) values[i] = NAN;
 }
 
-/* One hash of many rows, which the file need not know. Without fused multiply-add, only noise has the same bits. */
+/* Without fused multiply-add, only noise has the same bits. */
 static uint64_t hash_of_many(const flow_spec *spec, const flowrt_model *model, enum verb verb, size_t rows) {
     uint64_t state = 0xcbf29ce484222325u;
     for (size_t first = 0; first < rows; first += ROWS) {
@@ -102,9 +105,9 @@ static uint64_t hash_of_many(const flow_spec *spec, const flowrt_model *model, e
     return state;
 }
 
-/* The levels of this CPU give the same bits on many rows. */
-static void check_many(size_t rows) {
-    size_t compared = 0;
+/* The levels of this CPU give the same bits on many rows. Returns the hash of what they give for all flows and verbs. */
+static uint64_t check_many(size_t rows) {
+    uint64_t all = 0xcbf29ce484222325u;
     for (size_t i = 0; i < flow_case_count; i++) {
         const flow_spec *spec = &flow_cases[i];
         const flow_file flow = flow_build(spec, i);
@@ -113,7 +116,8 @@ static void check_many(size_t rows) {
         const uint32_t best_level = info_of(&best).cpu_level;
         for (enum verb verb = 0; verb < VERB_COUNT; verb++) {
             const int noise = verb == SAMPLE && !spec->steps[0].kind;
-            const uint64_t expected = best_level > 1 ? hash_of_many(spec, &best, verb, rows) : 0;
+            const uint64_t expected = hash_of_many(spec, &best, verb, rows);
+            all = (all ^ expected) * 0x100000001b3u;
             for (uint32_t level = 1; level < best_level; level++) {
                 flowrt_model model;
                 if (!flow_open_level(&model, flow, level) || !(level_has_fma(level) || noise)) continue;
@@ -121,20 +125,28 @@ static void check_many(size_t rows) {
                 CHECK(found == expected, "%s %s, %zu rows: level %u has hash %016llx, the best level %016llx",
                       spec->name, verb_names[verb], rows, level, (unsigned long long)found,
                       (unsigned long long)expected);
-                compared++;
             }
         }
         flow_free(flow);
     }
-    if (compared) printf("%zu results of %zu rows equal those of the best level to the bit\n", compared, rows);
+    return all;
+}
+
+static int best_has_fma(void) {
+    const flow_file flow = flow_build(flow_cases, 0);
+    flowrt_model model;
+    CHECK_STATUS(FLOWRT_OK, flowrt_model_open(&model, flow.bytes, flow.size, 0, NULL));
+    const int has_fma = level_has_fma(info_of(&model).cpu_level);
+    flow_free(flow);
+    return has_fma;
 }
 
 static void print_hashes(void) {
+    CHECK(best_has_fma(), "this CPU has no fused multiply-add");
     for (size_t i = 0; i < flow_case_count; i++) {
         const flow_file flow = flow_build(&flow_cases[i], i);
         flowrt_model model;
         CHECK_STATUS(FLOWRT_OK, flowrt_model_open(&model, flow.bytes, flow.size, 0, NULL));
-        CHECK(level_has_fma(info_of(&model).cpu_level), "this CPU has no fused multiply-add");
         for (enum verb verb = 0; verb < VERB_COUNT; verb++) {
             call c = evaluate(&model, verb);
             printf("%s %s %016llx\n", flow_cases[i].name, verb_names[verb], (unsigned long long)hash_of(&c));
@@ -142,6 +154,7 @@ static void print_hashes(void) {
         }
         flow_free(flow);
     }
+    printf("all %d-rows %016llx\n", MANY, (unsigned long long)check_many(MANY));
 }
 
 int main(int argc, char **argv) {
@@ -153,7 +166,11 @@ int main(int argc, char **argv) {
     FILE *file = fopen(argv[1], "r");
     CHECK(file != NULL, "cannot read %s", argv[1]);
     for (uint32_t level = 1; level <= HIGHEST_LEVEL; level++) check_level(level, file);
+    const uint64_t expected = expected_hash(file, "all", "2000-rows");
     fclose(file);
-    const char *rows = getenv("FLOWRT_SAME_BITS_ROWS");
-    check_many(rows ? (size_t)strtoul(rows, NULL, 10) : 2000);
+    const char *asked = getenv("FLOWRT_SAME_BITS_ROWS");
+    const size_t rows = asked ? (size_t)strtoul(asked, NULL, 10) : MANY;
+    const unsigned long long found = check_many(rows);
+    if (best_has_fma() && rows == MANY) CHECK(found == expected, "all flows, %d rows: found %016llx", MANY, found);
+    if (best_has_fma()) printf("%zu rows of each, at every level: hash %016llx\n", rows, found);
 }

@@ -12,7 +12,10 @@ from glasflow.distributions import ResampledGaussian
 from nflows import transforms as nt
 from nflows.distributions import StandardNormal
 from nflows.flows import Flow
+from nflows.nn.nets import ResidualNet
 from nflows.transforms import nonlinearities
+from pyro import distributions as pd
+from pyro.distributions import transforms as pt
 from sbi.neural_nets import net_builders as builders
 from sbi.neural_nets.embedding_nets import CNNEmbedding
 from torch import nn
@@ -22,9 +25,17 @@ def nflows_flow(layer):
     return Flow(layer, StandardNormal([4]))
 
 
+def nflows_coupling(kind):
+    return nflows_flow(kind(torch.tensor([1, -1, 1, -1]), lambda inputs, outputs: ResidualNet(inputs, outputs, 8)))
+
+
 def zuko_flow(transform):
     maf = zuko.flows.MAF(4, transforms=1)
     return zuko.lazy.Flow([zuko.lazy.UnconditionalTransform(transform), *maf.transform.transforms], maf.base)
+
+
+def pyro_flow(*transforms):
+    return pd.TransformedDistribution(pd.Normal(torch.zeros(4), torch.ones(4)).to_event(1), list(transforms))
 
 
 def normalizing(*layers, base=None):
@@ -51,6 +62,9 @@ REFUSED = {
         "MaskedPiecewiseCubicAutoregressiveTransform": lambda: nflows_flow(
             nt.MaskedPiecewiseCubicAutoregressiveTransform(4, 4, 8)
         ),
+        "PiecewiseLinearCouplingTransform": partial(nflows_coupling, nt.PiecewiseLinearCouplingTransform),
+        "PiecewiseQuadraticCouplingTransform": partial(nflows_coupling, nt.PiecewiseQuadraticCouplingTransform),
+        "PiecewiseCubicCouplingTransform": partial(nflows_coupling, nt.PiecewiseCubicCouplingTransform),
         "LogTanh": lambda: nflows_flow(nt.LogTanh()),
         "CauchyCDF": lambda: nflows_flow(nonlinearities.CauchyCDF()),
         "GatedLinearUnit": lambda: nflows_flow(nt.GatedLinearUnit()),
@@ -64,6 +78,7 @@ REFUSED = {
         "BernsteinTransform": partial(zuko.flows.BPF, 4),
         "GaussianizationTransform": partial(zuko.flows.GF, 4),
         "FFJTransform": partial(zuko.flows.CNF, 4),
+        "GMM": lambda: zuko.flows.Flow(zuko.flows.MAF(4, 2).transform.transforms, zuko.mixtures.GMM(4, 2)),
         "CosTransform": lambda: zuko_flow(zuko.transforms.CosTransform),
         "SignedPowerTransform": lambda: zuko_flow(lambda: zuko.transforms.SignedPowerTransform(torch.zeros(4))),
     },
@@ -73,8 +88,25 @@ REFUSED = {
         "Residual": lambda: normalizing(nf.flows.Residual(nf.nets.LipschitzMLP([4, 8, 4]))),
         "BatchNorm": lambda: normalizing(nf.flows.BatchNorm()),
         "Invertible1x1Conv": lambda: normalizing(nf.flows.Invertible1x1Conv(4)),
-        "PeriodicShift": lambda: normalizing(nf.flows.PeriodicShift([0])),
-        "UniformGaussian": lambda: normalizing(base=nf.distributions.UniformGaussian(4, [0])),
+        "PeriodicShift": lambda: normalizing(nf.flows.PeriodicShift([0], bound=3.0, shift=1.0)),
+        "PeriodicWrap": lambda: normalizing(nf.flows.PeriodicWrap([0])),
+        "ClassCondDiagGaussian": lambda: normalizing(base=nf.distributions.ClassCondDiagGaussian(4, 2)),
+    },
+    "pyro": {
+        'ConditionalSpline of order "linear"': lambda: [pt.conditional_spline(4, 2)],
+        'SplineAutoregressive of order "linear"': lambda: pyro_flow(pt.spline_autoregressive(4)),
+        'SplineCoupling of order "linear"': lambda: pyro_flow(pt.spline_coupling(4)),
+        "NeuralAutoregressive": lambda: pyro_flow(pt.neural_autoregressive(4)),
+        "BlockAutoregressive": lambda: pyro_flow(pt.block_autoregressive(4)),
+        "Polynomial": lambda: pyro_flow(pt.polynomial(4)),
+        "Planar": lambda: pyro_flow(pt.planar(4)),
+        "Radial": lambda: pyro_flow(pt.radial(4)),
+        "Sylvester": lambda: pyro_flow(pt.sylvester(4)),
+        "ConditionalHouseholder": lambda: [
+            pt.conditional_spline(4, 2, order="quadratic"),
+            pt.conditional_householder(4, 2),
+        ],
+        "SoftplusTransform": lambda: pyro_flow(pt.affine_autoregressive(4), pt.SoftplusTransform()),
     },
     "sbi": {
         "MixtureDensityEstimator": partial(estimator, builders.build_mdn),

@@ -11,11 +11,12 @@ import numpy as np
 from .. import ir
 from ..errors import ExportError
 from ..format.codes import Form, Reads, Scale
+from . import normflows_bases as bases
 from . import scales, splines
-from .live import Live, uniform_log_prob
+from .constant_splines import half_turn
+from .live import Live
 from .modules import affine_map, array, context_size, inverted_if, names, refuse, reordered
 from .networks import linear_output
-from .nflows_bases import conditional_normal
 from .nflows_networks import coupling_net, linear_made
 from .nflows_steps import steps_of
 from .normflows_networks import shift_and_scale
@@ -26,8 +27,8 @@ framework = "normflows"
 _SUPPORTED = (
     "MaskedAffineAutoregressive, AutoregressiveRationalQuadraticSpline, CoupledRationalQuadraticSpline and the "
     "circular forms of both, AffineCouplingBlock, AffineCoupling between Split and Merge, MaskedAffineFlow, "
-    "AffineConstFlow, ActNorm, Permute, InvertibleAffine, LULinearPermute, Reverse and Composite, with DiagGaussian, "
-    "ConditionalDiagGaussian, Uniform or GaussianMixture as base"
+    "AffineConstFlow, ActNorm, Permute, InvertibleAffine, LULinearPermute, PeriodicShift by half of the circle, "
+    f"Reverse and Composite, with {bases.SUPPORTED} as base"
 )
 _LINEAR = {"InvertibleAffine", "LULinearPermute"}
 _GLOW = scales.ScaleFunction(Scale.SIGMOID, offset=2.0)
@@ -47,8 +48,10 @@ def describe(model, context_dim: int | None = None) -> ir.Flow:
     """The model in evaluation mode. Raises `ExportError` with the name of whatever a file cannot hold."""
     if "NormalizingFlow" not in names(model):
         refuse(model, "NormalizingFlow and ConditionalNormalizingFlow")
-    dim = _dim(model.q0)
-    steps, base = list(_steps(model, dim)), _base(model.q0, dim)
+    dim = bases.dim(model.q0, _SUPPORTED)
+    steps = list(_steps(model, dim))
+    last, base = bases.describe(model.q0, dim, _SUPPORTED)
+    steps += last
     context = context_size(steps, context_dim, base)
     return ir.Flow(dim, context, steps, base, framework=framework, model=type(model).__name__)
 
@@ -60,43 +63,25 @@ def live(model, dtype) -> Live:
     def given(context) -> dict:
         return {"context": context} if _is_conditional(flow) else {}
 
-    def base_log_prob(z, context):
-        if "Uniform" in names(flow.q0):  # normflows rounds its density to float32
-            return uniform_log_prob(z, flow.q0.low, flow.q0.high)
-        return flow.q0.log_prob(z, **given(context))
+    def forward(x, context):
+        z, log_det = flow.inverse_and_log_det(x, **given(context))
+        z, more = bases.to_file(flow.q0, z)
+        return z, log_det + more
 
-    return Live(
-        dtype,
-        forward=lambda x, c: flow.inverse_and_log_det(x, **given(c)),
-        inverse=lambda z, c: flow.forward_and_log_det(z, **given(c)),
-        base_log_prob=base_log_prob,
-    )
+    def inverse(z, context):
+        z, log_det = bases.from_file(flow.q0, z)
+        x, more = flow.forward_and_log_det(z, **given(context))
+        return x, log_det + more
+
+    def base_log_prob(z, context):
+        z, log_det = bases.from_file(flow.q0, z)
+        return bases.log_prob(flow.q0, z, given(context)) + log_det
+
+    return Live(dtype, forward, inverse, base_log_prob)
 
 
 def _is_conditional(model) -> bool:
     return "ConditionalNormalizingFlow" in names(model)
-
-
-def _dim(q0) -> int:
-    shape = getattr(q0, "shape", None)
-    if "GaussianMixture" in names(q0):
-        return int(q0.dim)
-    return int(shape[0]) if shape is not None and len(shape) == 1 else refuse(q0, _SUPPORTED)
-
-
-def _base(q0, dim: int) -> ir.Base:
-    kinds = names(q0)
-    if "DiagGaussian" in kinds:
-        temperature = 1.0 if q0.temperature is None else q0.temperature
-        mean, std = array(q0.loc)[0], np.exp(array(q0.log_scale)[0]) * temperature
-        return ir.StandardNormal() if np.all(mean == 0) and np.all(std == 1) else ir.DiagonalNormal(mean, std)
-    if "ConditionalDiagGaussian" in kinds:
-        return conditional_normal(q0.context_encoder, dim, type(q0).__name__)
-    if "Uniform" in kinds:
-        return ir.BoxUniform(*(np.broadcast_to(array(bound), (dim,)) for bound in (q0.low, q0.high)))
-    if "GaussianMixture" in kinds:
-        return ir.NormalMixture(array(q0.weight_scores)[0], array(q0.loc)[0], np.exp(array(q0.log_scale)[0]))
-    return refuse(q0, _SUPPORTED)
 
 
 # ---- steps ----
@@ -135,6 +120,8 @@ def _steps(model, dim: int):
             yield _masked_affine(layer, reverse, dim)
         elif _spline_of(layer) is not None:
             yield from _splines(layer, reverse, dim, _is_conditional(model))
+        elif "PeriodicShift" in kinds:
+            yield from _half_turns(layer, dim)
         else:
             yield _constant(layer, reverse, dim)
     if halves is not None:
@@ -165,6 +152,20 @@ def _constant(layer, reverse: bool, dim: int) -> ir.Step:
         to_noise = copy.forward if reverse else copy.inverse
         return ir.Linear(*affine_map(lambda rows: to_noise(rows)[0], dim), name)
     return refuse(layer, _SUPPORTED)
+
+
+def _half_turns(layer, dim: int):
+    """A shift of angles by half of their circle, in either direction: a step for all circles of one size."""
+    angles = array(layer.ind).reshape(-1).astype(np.int64)
+    shift, bound = (np.broadcast_to(array(values), angles.shape) for values in (layer.shift, layer.bound))
+    turns = np.remainder(shift / (2 * bound), 1)
+    if np.any(np.abs(turns - 0.5) > 1e-9):
+        raise ExportError(
+            f"{type(layer).__name__} is not supported where it shifts circles of the bounds {bound.tolist()} by "
+            f"{shift.tolist()}; supported are shifts by half of the circle, that is by its bound"
+        )
+    for size in np.unique(bound):
+        yield half_turn(float(size), angles[bound == size], dim, type(layer).__name__)
 
 
 def _affine_autoregressive(layer, reverse: bool, dim: int, conditional: bool) -> ir.Autoregressive:

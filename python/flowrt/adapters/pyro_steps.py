@@ -63,7 +63,7 @@ def _steps(transform, inverted: bool, dim: int) -> list:
     if "Permute" in kinds and transform.dim == -1:
         index = array(transform.permutation).astype(np.int64)
         return [ir.Permutation(index if inverted else np.argsort(index), name)]
-    if kinds & _LINEAR:
+    if kinds & _LINEAR and "Sylvester" not in kinds:
         matrix, shift = affine_map(copied(transform, _float64())._call, dim)
         return [inverted_if(ir.Linear(matrix, shift, name), not inverted)]
     if "LeakyReLUTransform" in kinds:

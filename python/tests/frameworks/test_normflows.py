@@ -274,7 +274,7 @@ def refused(model, text):
 
 
 UNSUPPORTED = {
-    "PeriodicShift": lambda: nf.flows.PeriodicShift([0]),
+    "PeriodicWrap": lambda: nf.flows.PeriodicWrap([0]),
     "Planar": lambda: nf.flows.Planar((3,)),
     "Invertible1x1Conv": lambda: nf.flows.Invertible1x1Conv(3),
     "GlowBlock": lambda: nf.flows.GlowBlock(3, 8),
@@ -296,8 +296,8 @@ def test_an_act_norm_without_data_is_refused():
 
 def test_other_bases_are_refused_by_name():
     model = flow(affine())
-    model.q0 = nf.distributions.UniformGaussian(3, [1])
-    refused(model, "UniformGaussian is not supported")
+    model.q0 = nf.distributions.ClassCondDiagGaussian(3, 2)
+    refused(model, "ClassCondDiagGaussian is not supported")
     refused(flow(affine(), features=(3, 2, 2)), "DiagGaussian is not supported")
 
 

@@ -14,6 +14,7 @@ from torch_weights import randomise
 
 import flowrt
 from flowrt import reference
+from flowrt.adapters.live import Live
 from flowrt.format.codes import Activation, BaseKind, Reads, SplineForm, Transformer
 
 CIRCULAR = nf.flows.CircularAutoregressiveRationalQuadraticSpline
@@ -143,6 +144,35 @@ def test_uniform_base():
     assert np.isneginf(reference.log_prob(file, [[0.0, 0.0, 3.5]]))
 
 
+@pytest.mark.parametrize("features, uniform", [(1, [0]), (3, [2, 0]), (3, 1)])
+def test_partly_uniform_base(features, uniform):
+    """The uniform coordinates are normal behind a probit; elsewhere the noise is that of the framework."""
+    base = nf.distributions.UniformGaussian(features, uniform, torch.rand(features) + 0.5)
+    model = flow(nf.flows.MaskedAffineAutoregressive(features, 9), base=base)
+    file = agree(model, rows=20, tolerance=1e-11)
+    agree_in_c(model)
+    x = np.random.default_rng(0).normal(size=(20, features))
+    ours, framework = reference.log_prob(file, x), Live.copy_of(model, torch.float64).log_prob(torch.tensor(x))
+    inside = np.isfinite(ours)
+    assert 0 < inside.sum() < 20
+    np.testing.assert_allclose(ours[inside], framework.detach().numpy()[inside], rtol=0, atol=1e-11)
+
+
+@pytest.mark.parametrize("bound", [3.0, torch.tensor([1.0, 3.0])])
+@pytest.mark.parametrize("reverse", [False, True])
+def test_shifts_by_half_of_a_circle(bound, reverse):
+    shift = nf.flows.PeriodicShift([2, 0], bound, -3 * bound)
+    model = flow(spline(), nf.flows.Reverse(shift) if reverse else shift)
+    steps = agree(model, rows=20, tolerance=1e-11).steps
+    assert sum(bool(step.form & SplineForm.HALF_TURN) for step in steps) == torch.as_tensor(bound).numel()
+    agree_in_c(model)
+
+
+def test_other_shifts_are_refused():
+    text = r"PeriodicShift is not supported where it shifts circles of the bounds \[3.0\] by \[1.0\]; .* by half of the"
+    refused(flow(spline(), nf.flows.PeriodicShift([1], 3.0, 1.0)), text)
+
+
 def test_mixture_base():
     base = nf.distributions.GaussianMixture(4, 3, scale=np.full((4, 3), 0.7), weights=np.arange(1.0, 5))
     file = agree(flow(spline(), base=base))
@@ -164,5 +194,4 @@ def refused(model, text):
 
 
 def test_other_bases_are_refused_by_name():
-    refused(flow(spline(), base=nf.distributions.UniformGaussian(3, [1])), "UniformGaussian is not supported")
     refused(flow(spline(), base=nf.distributions.GlowBase((3, 1, 1))), "GlowBase is not supported")

@@ -9,6 +9,7 @@
 #   make clean
 
 BUILD ?= build
+CMAKE_OPTIONS ?=
 PREFIX ?= /usr/local
 CROSS := aarch64-linux armv7hf-linux riscv64-linux
 export PATH := $(abspath $(BUILD))/venv/bin:$(PATH)
@@ -20,7 +21,7 @@ SWIFT = $$(sed -n 's/^FLOWRT_SWIFTC:[A-Z]*=\(.*\)swiftc$$/\1swift/p' $(BUILD)/CM
 .PHONY: all demo test cross install bench clean
 all:
 	@cmake/setup.sh tools $(BUILD)
-	cmake -S . -B $(BUILD) -DCMAKE_BUILD_TYPE=Release
+	cmake -S . -B $(BUILD) -DCMAKE_BUILD_TYPE=Release $(CMAKE_OPTIONS)
 	cmake --build $(BUILD)
 
 demo: all
@@ -36,7 +37,7 @@ test: all
 cross:
 	@cmake/setup.sh tools $(BUILD)
 	for target in $(CROSS); do \
-	  cmake --preset $$target && cmake --build --preset $$target && ctest --preset $$target || exit 1; \
+	  cmake --preset $$target $(CMAKE_OPTIONS) && cmake --build --preset $$target && ctest --preset $$target || exit 1; \
 	done
 
 install: all

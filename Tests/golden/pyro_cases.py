@@ -67,6 +67,17 @@ def mixture():
     return pd.MixtureSameFamily(pd.Categorical(logits=logits), pd.Normal(mean, std).to_event(1))
 
 
+def correlated(components=0):
+    """A normal, or a mixture of normals, with full covariances."""
+    mean, lower = (
+        torch.randn(3, FEATURES),
+        torch.tril(0.4 * torch.randn(3, FEATURES, FEATURES), -1) + torch.eye(FEATURES),
+    )
+    if not components:
+        return pd.MultivariateNormal(mean[0], scale_tril=lower[0])
+    return pd.MixtureSameFamily(pd.Categorical(logits=torch.randn(3)), pd.MultivariateNormal(mean, scale_tril=lower))
+
+
 PYRO = {
     "pyro_spline_autoregressive": lambda: flow(spline().inv, permute()),
     "pyro_spline_iaf": lambda: flow(spline(skip_connections=True), permute()),
@@ -74,6 +85,9 @@ PYRO = {
     "pyro_spline_coupling": lambda: flow(coupling(), permute(), affine()),
     "pyro_spline_coupling_identity": lambda: flow(permute(), coupling(identity=True)),
     "pyro_spline_elementwise": lambda: flow(elementwise(), affine(), elementwise().inv),
+    "pyro_spline_linear_order": lambda: flow(
+        pt.Spline(FEATURES, BINS, BOUND), affine(), pt.Spline(FEATURES, BINS, BOUND).inv
+    ),
     "pyro_spline_of_context": lambda: conditional_flow(of_context(), permute(), of_context().inv),
     "pyro_bounds": lambda: flow(affine(), bounds()),
     "pyro_positive": lambda: flow(affine(), torch.distributions.transforms.ExpTransform()),
@@ -82,4 +96,6 @@ PYRO = {
         elementwise(), base=pd.Uniform(torch.full((FEATURES,), -2.0), torch.full((FEATURES,), 3.0))
     ),
     "pyro_mixture": lambda: flow(affine(), permute(), spline(), base=mixture()),
+    "pyro_mixture_full": lambda: flow(affine(), base=correlated(components=3)),
+    "pyro_correlated_normal": lambda: flow(affine(), base=correlated()),
 }

@@ -118,6 +118,27 @@ def between(lower, upper):
     return torch.distributions.transforms.IndependentTransform(torch.distributions.biject_to(support), 1).inv
 
 
+def constant(transform, **parameters):
+    return zuko.lazy.UnconditionalTransform(transform, buffer=True, **parameters)
+
+
+def univariate(inverted):
+    """An affine map and a spline whose parameters depend on nothing."""
+    parts = {name: 0.7 * torch.randn(4, count) for name, count in (("widths", 4), ("heights", 4), ("derivatives", 3))}
+    affine = constant(zuko.transforms.MonotonicAffineTransform, shift=torch.randn(4), scale=0.3 * torch.randn(4))
+    spline = constant(zuko.transforms.MonotonicRQSTransform, bound=3.0, **parts)
+    maf = zuko.flows.MAF(4, transforms=1, hidden_features=(12,))
+    first = [affine.inv, spline.inv] if inverted else [spline, affine]
+    return zuko.lazy.Flow([*first, *maf.transform.transforms], maf.base)
+
+
+def correlated():
+    lower = torch.tensor([[1.5, 0, 0, 0], [0.5, 1, 0, 0], [1, 0.3, 0.7, 0], [0, -0.4, 0.2, 1]])
+    return zuko.lazy.UnconditionalDistribution(
+        torch.distributions.MultivariateNormal, torch.arange(4.0), scale_tril=lower, buffer=True
+    )
+
+
 FIVE = 5 * torch.ones(4)
 nsf = partial(zuko.flows.NSF, bins=5, transforms=2, hidden_features=(12,))
 coupling_spline = {
@@ -148,6 +169,17 @@ ZUKO = {
         zuko.flows.MAF(4, transforms=1, hidden_features=(12,)),
         zuko.mixtures.GMM(4, components=3, covariance_type="diagonal"),
     ),
+    "zuko_mixture_full": lambda: with_base(
+        zuko.flows.MAF(4, transforms=1, hidden_features=(12,)), zuko.mixtures.GMM(4, components=3)
+    ),
+    "zuko_mixture_tied": lambda: with_base(
+        zuko.flows.MAF(4, transforms=1, hidden_features=(12,)), zuko.mixtures.GMM(4, components=3, tied=True)
+    ),
+    "zuko_correlated_normal": lambda: with_base(zuko.flows.MAF(4, transforms=1, hidden_features=(12,)), correlated()),
+    "zuko_univariate": partial(univariate, inverted=False),
+    "zuko_univariate_inverse": partial(univariate, inverted=True),
+    "zuko_half_turn": lambda: behind(constant(zuko.transforms.CircularShiftTransform, bound=4.0)),
+    "zuko_layer_norm": partial(zuko.flows.MAF, 1, 3, transforms=2, hidden_features=(8, 8), normalize=True),
     "zuko_uniform": lambda: with_base(
         nsf(4), zuko.lazy.UnconditionalDistribution(zuko.distributions.BoxUniform, -FIVE, FIVE, buffer=True)
     ),
@@ -204,6 +236,15 @@ NORMFLOWS = {
     "normflows_uniform": lambda: normalizing(
         autoregressive(), base=nf.distributions.base.Uniform(4, -3.0, 3.0)
     ),
+    "normflows_partly_uniform": lambda: normalizing(
+        circular(ind_circ=[0, 2], tail_bound=np.pi),
+        base=nf.distributions.UniformGaussian(4, [0, 2], torch.tensor([2 * np.pi, 1.5, 2 * np.pi, 0.5])),
+    ),
+    "normflows_half_turn": lambda: normalizing(
+        circular(ind_circ=[0, 2], tail_bound=np.pi),
+        nf.flows.PeriodicShift([0, 2], bound=np.pi, shift=np.pi),
+        circular(ind_circ=[0, 2], tail_bound=np.pi),
+    ),
     "normflows_mixture": lambda: normalizing(normflows_affine(), base=nf.distributions.GaussianMixture(3, 4)),
     "normflows_conditional_normal": lambda: conditional(
         normflows_affine(context_features=3),
@@ -259,6 +300,15 @@ GLASFLOW = {
     "glasflow_nice": partial(real_nvp, volume_preserving=True),
     "glasflow_one_feature": partial(gf.MaskedAffineAutoregressiveFlow, 1, 2, 2, n_neurons=12, n_blocks_per_transform=1),
     "glasflow_maf": partial(gf.MaskedAffineAutoregressiveFlow, 4, 2, n_neurons=12, n_blocks_per_transform=1),
+    "glasflow_maf_sigmoid": partial(
+        gf.MaskedAffineAutoregressiveFlow, 4, 2, n_neurons=12, n_blocks_per_transform=1, scale_activation="nflows"
+    ),
+    "glasflow_maf_log1": partial(
+        gf.MaskedAffineAutoregressiveFlow, 4, 2, n_neurons=12, n_blocks_per_transform=1, scale_activation="log1"
+    ),
+    "glasflow_maf_rqs": partial(
+        gf.MaskedPiecewiseRationalQuadraticAutoregressiveFlow, 4, 2, n_neurons=12, n_blocks_per_transform=1
+    ),
     "glasflow_nsf": partial(gf.CouplingNSF, 4, 2, n_neurons=12, n_blocks_per_transform=1),
     "glasflow_nsf_uniform": partial(
         gf.CouplingNSF, 4, 2, n_neurons=12, n_blocks_per_transform=1, distribution="uniform"

@@ -46,6 +46,14 @@ class Networks:
         network = self.made(params=1)
         return tfb.MaskedAutoregressiveFlow(lambda y: (network(y)[..., 0], None))
 
+    def masked_template(self, **options):
+        """With the network of older code, which limits its log scales."""
+        function = tfb.masked_autoregressive_default_template([12], activation=tf.nn.tanh, **options)
+        layer = tfb.MaskedAutoregressiveFlow(function)
+        layer.inverse(tf.zeros((1, 4)))
+        self.randomised(function)
+        return layer
+
     def coupling(self, masked):
         """With the default network."""
         function = tfb.real_nvp_default_template([12])
@@ -72,6 +80,27 @@ def flow(*bijectors, features=4, base=None):
     return tfd.TransformedDistribution(base, tfb.Chain(list(bijectors)))
 
 
+LOWER = np.float32([[1.5, 0, 0, 0], [0.5, 1, 0, 0], [1, 0.3, 0.7, 0], [0, -0.4, 0.2, 1]])
+
+
+def linear():
+    """A triangular matrix, its factors, and a matrix that is none."""
+    operator = tf.linalg.LinearOperatorFullMatrix(LOWER + 0.3 * LOWER.T)
+    return [
+        tfb.ScaleMatvecTriL(LOWER),
+        tfb.ScaleMatvecLU(LOWER.T, [1, 0, 3, 2]),
+        tfb.ScaleMatvecLinearOperator(operator),
+    ]
+
+
+def full_mixture():
+    components = tfd.MultivariateNormalTriL(
+        loc=[[-1.0, 0, 1, 0], [2.0, 1, 0, 1]],
+        scale_tril=[LOWER, np.linalg.cholesky(LOWER.T @ LOWER)],
+    )
+    return tfd.MixtureSameFamily(tfd.Categorical(logits=[0.0, 1.0]), components)
+
+
 def mixture():
     means, stds = [[-1.0, 0, 1, 0], [2.0, 1, 0, 1]], [[1.5] * 4] * 2
     components = tfd.MultivariateNormalDiag(loc=means, scale_diag=stds)
@@ -93,6 +122,9 @@ CASES = {
     "tfp_one_feature": lambda n: flow(n.maf(1, 2), features=1),
     "tfp_real_nvp": lambda n: flow(n.coupling(2), permute(), n.coupling(-2)),
     "tfp_real_nvp_keras": lambda n: flow(n.coupling_of_keras(), permute(), tfb.Invert(n.coupling_of_keras())),
+    "tfp_template": lambda n: flow(n.masked_template(), permute(), tfb.Invert(n.masked_template())),
+    "tfp_template_narrow": lambda n: flow(n.masked_template(log_scale_min_clip=-0.2, log_scale_max_clip=0.1)),
+    "tfp_linear": lambda n: flow(*linear(), n.maf(), tfb.Invert(linear()[1])),
     "tfp_diagonal": lambda n: flow(tfb.Shift([1.0, 0, 2, 3]), tfb.ScaleMatvecDiag([0.5, 2.0, 1.0, 1.5]), n.maf()),
     "tfp_batch_norm": lambda n: flow(n.maf(), n.batch_norm(), n.maf(), tfb.Invert(n.batch_norm())),
     "tfp_exp": lambda n: flow(tfb.Exp(), n.maf()),
@@ -103,6 +135,10 @@ CASES = {
     ),
     "tfp_uniform": lambda n: flow(n.maf(), base=tfd.Sample(tfd.Uniform(-4.0, 4.0), sample_shape=[4])),
     "tfp_mixture": lambda n: flow(n.maf(), base=mixture()),
+    "tfp_mixture_full": lambda n: flow(n.maf(), base=full_mixture()),
+    "tfp_correlated_normal": lambda n: flow(
+        n.maf(), base=tfd.MultivariateNormalTriL(loc=[0.0, 1, 2, 3], scale_tril=LOWER)
+    ),
 }
 
 

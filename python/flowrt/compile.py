@@ -131,6 +131,8 @@ class _Steps:
         sign, log_det = np.linalg.slogdet(step.matrix)
         if sign == 0 or not np.isfinite(log_det):
             raise ExportError(f"{step.name}: the matrix is singular")
+        if np.any(step.before != 0):
+            self._diagonal(ir.Diagonal(np.ones(self.dim), step.before, step.name))
         matrix, inverse = np.empty_like(step.matrix), np.empty_like(step.matrix)
         matrix[:, self.where], inverse[self.where] = step.matrix, np.linalg.inv(step.matrix)
         self.steps.append(LinearStep(matrix, inverse, np.asarray(step.shift), float(log_det)))

@@ -131,11 +131,20 @@ class Permutation:
 
 @dataclass
 class Linear:
-    """w = matrix v + shift."""
+    """w = matrix (v + before) + shift.
+
+    What undoes `matrix v + shift` takes the shift away first. Were it multiplied out, `matrix v` and a constant could
+    cancel, with the rounding errors of numbers that are larger than the result.
+    """
 
     matrix: np.ndarray
     shift: np.ndarray
     name: str = "linear layer"
+    before: Optional[np.ndarray] = None  # zeros
+
+    def __post_init__(self):
+        if self.before is None:
+            self.before = np.zeros(np.shape(self.shift))
 
 
 @dataclass

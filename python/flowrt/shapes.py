@@ -26,7 +26,7 @@ def check(flow: ir.Flow) -> None:
             _check_vectors(step, ("scale", "shift"), flow.dim, name)
         elif isinstance(step, ir.Linear):
             _require(np.shape(step.matrix), (flow.dim, flow.dim), f"{name}: matrix")
-            _check_vectors(step, ("shift",), flow.dim, name)
+            _check_vectors(step, ("shift", "before"), flow.dim, name)
         elif isinstance(step, ir.Elementwise):
             _check_vectors(step, ("function", "lower", "upper"), flow.dim, name)
         else:

@@ -70,7 +70,8 @@ def check(flow, x, z, log_det, context, close):
         elif isinstance(step, ir.Diagonal):
             x, total = x * step.scale + step.shift, total + np.log(np.abs(step.scale)).sum()
         elif isinstance(step, ir.Linear):
-            x, total = x @ step.matrix.T + step.shift, total + np.linalg.slogdet(step.matrix)[1]
+            x = (x + step.before) @ step.matrix.T + step.shift
+            total = total + np.linalg.slogdet(step.matrix)[1]
         elif isinstance(step, ir.Elementwise):
             columns = [
                 functions.elementwise(f, x[:, i], a, b)

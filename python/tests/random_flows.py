@@ -136,7 +136,8 @@ def steps(rng, dim, context_dim):
             result.append(ir.Permutation(rng.permutation(dim)))
         elif kind == "linear":
             matrix = np.linalg.qr(rng.normal(size=(dim, dim)))[0] * rng.uniform(0.5, 2.0, dim)
-            result.append(ir.Linear(matrix, rng.normal(size=dim)))
+            shift = rng.normal(size=dim)
+            result.append(ir.Linear(matrix, shift, before=shift[::-1] / 2))
         else:
             function = rng.choice([Function.IDENTITY, Function.LEAKY, Function.LEAKY_INVERSE], size=dim)
             result.append(ir.Elementwise(function, np.where(function == 0, 0.0, 0.5), np.zeros(dim)))

@@ -13,6 +13,7 @@ from random_flows import flow as random_flow
 
 import flowrt
 from flowrt import ir, reference
+from flowrt.adapters.modules import inverted_if
 from flowrt.format import encode, read
 from flowrt.format.codes import Activation, Scale
 from flowrt.format.records import AutoregressiveStep, DiagonalStep, PermutationStep
@@ -151,6 +152,22 @@ def test_runs_of_diagonal_layers_become_one():
     steps = [diagonals[0], ir.Permutation(np.array([1, 2, 3, 0])), *diagonals[1:], made(4)]
     file = flowrt.compile(ir.Flow(4, 0, steps))
     assert [type(step) for step in file.steps] == [DiagonalStep, AutoregressiveStep]
+
+
+@pytest.mark.parametrize("far", [0.0, 1e3])
+def test_what_undoes_a_linear_layer_takes_its_shift_away_first(far):
+    """Near a shift of 1000 the result is small: multiplied out, two numbers of 1000 would leave their roundings."""
+    rng = np.random.default_rng(0)
+    matrix, shift = np.tril(rng.normal(size=(8, 8)), -1) / 3 + np.eye(8), np.round(far * rng.normal(size=8))
+    step = inverted_if(ir.Linear(matrix, shift), True)
+    z = rng.normal(size=(20, 8))
+    x = (z @ matrix.T + shift).astype(np.float32)
+    data = encode(flowrt.compile(ir.Flow(8, 0, [step])))
+    exact = np.linalg.solve(matrix, (x - shift).T).T
+    for found in (reference.forward(data, x)[0], flowrt.Model(data).forward(x)[0]):
+        np.testing.assert_allclose(found, exact, rtol=0, atol=3e-6)
+    again = inverted_if(step, True)
+    np.testing.assert_array_equal([again.shift, again.before], [shift, np.zeros(8)])
 
 
 def test_an_identity_layer_disappears():

@@ -10,7 +10,7 @@ from ..reference.functions import INVERSES
 from .flowjax_networks import network, network_of
 from .flowjax_splines import read_spline
 from .flowjax_transformers import transformer
-from .modules import array, names, refuse
+from .modules import array, inverted_if, names, refuse
 
 _ELEMENTWISE = {  # the function from data to noise of a bijection from noise to data, and its constants
     "Exp": (Function.LOG_ABOVE, 0.0, 0.0),
@@ -46,11 +46,7 @@ def steps_of(layer, inverted: bool, dim: int) -> list:
         function = INVERSES[function] if inverted else function
         return [ir.Elementwise(np.full(dim, int(function)), np.full(dim, lower), np.full(dim, upper), name)]
     if "TriangularAffine" in kinds:
-        matrix, shift = array(layer.triangular), array(layer.loc)
-        if not inverted:
-            matrix = np.linalg.inv(matrix)
-            shift = -matrix @ shift
-        return [ir.Linear(matrix, shift, name)]
+        return [inverted_if(ir.Linear(array(layer.triangular), array(layer.loc), name), not inverted)]
     if not kinds & {"Affine", "Loc", "Scale"}:
         return refuse(layer, SUPPORTED)
     scale, shift = (array(getattr(layer, field, default)) for field, default in (("scale", 1.0), ("loc", 0.0)))

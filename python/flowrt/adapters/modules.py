@@ -60,8 +60,7 @@ def inverted_if(step, inverted: bool):
         return replace(step, function=np.array([INVERSES[Function(f)] for f in step.function]))
     if isinstance(step, Diagonal):
         return replace(step, scale=1 / step.scale, shift=-step.shift / step.scale)
-    inverse = np.linalg.inv(step.matrix)
-    return replace(step, matrix=inverse, shift=-inverse @ step.shift)
+    return replace(step, matrix=np.linalg.inv(step.matrix), shift=0 - step.before, before=0 - step.shift)
 
 
 def bias_of(linear) -> np.ndarray:

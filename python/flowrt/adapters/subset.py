@@ -27,7 +27,8 @@ def acting(step: ir.Step, coordinates: np.ndarray, dim: int) -> ir.Step:
     if isinstance(step, ir.Linear):
         matrix = np.eye(dim)
         matrix[np.ix_(coordinates, coordinates)] = step.matrix
-        return replace(step, matrix=matrix, shift=_filled(np.zeros(dim), coordinates, step.shift))
+        shift, before = (_filled(np.zeros(dim), coordinates, values) for values in (step.shift, step.before))
+        return replace(step, matrix=matrix, shift=shift, before=before)
     if isinstance(step, ir.Elementwise):
         zeros = np.zeros(dim)
         lower, upper = (_filled(zeros.copy(), coordinates, values) for values in (step.lower, step.upper))

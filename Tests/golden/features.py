@@ -1,4 +1,4 @@
-"""What a flow is made of, read off its file: the rows of the table of docs/EXPORTERS.md."""
+"""The rows of the table of docs/EXPORTERS.md: what a flow is made of, read off its file; and what no file has."""
 
 from __future__ import annotations
 
@@ -20,8 +20,18 @@ def _transformers(file, kind: Transformer) -> list:
 
 
 def _layers(file) -> list:
-    parts = [*_steps(file, Kind.AUTOREGRESSIVE), file.base]
+    """Of all networks; a normal with full covariances has layers that are none."""
+    parts = [*_steps(file, Kind.AUTOREGRESSIVE), *([] if _has_squares(file) else [file.base])]
     return [layer for part in parts for layer in getattr(part, "layers", [])]
+
+
+def _is_mixture_of_made(file) -> bool:
+    return file.base.base == BaseKind.AUTOREGRESSIVE_MIXTURE and not _has_squares(file)
+
+
+def _has_squares(file) -> bool:
+    """A layer of the base that is multiplied by another one: the distances of normals with full covariances."""
+    return any(layer.gate for layer in getattr(file.base, "layers", []))
 
 
 def _in_circles(file) -> bool:
@@ -50,9 +60,38 @@ FEATURES = {
     "base: uniform": lambda f: f.base.base == BaseKind.BOX_UNIFORM,
     "base: mixture of normals": lambda f: f.base.base == BaseKind.NORMAL_MIXTURE,
     "base: normal of the context": lambda f: f.base.base == BaseKind.CONDITIONAL_NORMAL,
-    "base: MADE with mixtures": lambda f: f.base.base == BaseKind.AUTOREGRESSIVE_MIXTURE,
+    "base: normals with full covariances": _has_squares,
+    "base: MADE with mixtures": _is_mixture_of_made,
     "one feature": lambda f: f.dim == 1,
 }
+
+
+POLYNOMIAL_SPLINES = "spline of linear, quadratic or cubic pieces"
+LINEAR_RATIONAL = "linear-rational spline with a network"
+MONOTONE_NETWORKS = "monotone networks and polynomials, planar and radial maps"
+CONTINUOUS = "continuous and residual flows"
+OTHER_FUNCTIONS = "elementwise functions that docs/FORMAT.md has not"
+ANGLES = "shift of angles by other than half a circle"
+MATRICES_OF_CONTEXT = "linear layer with a network"
+BATCH = "normalisation by the batch"
+IMAGES = "layers of images"
+EMBEDDINGS = "embedding net of convolutions"
+MIXTURES_OF_CONTEXT = "base: mixture of normals of the context"
+OTHER_BASES = "base: other densities"
+REFUSED_FEATURES = [
+    POLYNOMIAL_SPLINES,
+    LINEAR_RATIONAL,
+    MONOTONE_NETWORKS,
+    CONTINUOUS,
+    OTHER_FUNCTIONS,
+    ANGLES,
+    MATRICES_OF_CONTEXT,
+    BATCH,
+    IMAGES,
+    EMBEDDINGS,
+    MIXTURES_OF_CONTEXT,
+    OTHER_BASES,
+]
 
 
 def features(file) -> set:

@@ -1,4 +1,4 @@
-"""Models that cannot be exported, by framework and by what they have: each is refused with its layer's name."""
+"""Models that cannot be exported: by framework, by what they have, by the layer whose name refuses them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,20 @@ from functools import partial
 import normflows as nf
 import torch
 import zuko
+from features import (
+    ANGLES,
+    BATCH,
+    CONTINUOUS,
+    EMBEDDINGS,
+    IMAGES,
+    LINEAR_RATIONAL,
+    MATRICES_OF_CONTEXT,
+    MIXTURES_OF_CONTEXT,
+    MONOTONE_NETWORKS,
+    OTHER_BASES,
+    OTHER_FUNCTIONS,
+    POLYNOMIAL_SPLINES,
+)
 from glasflow import flows as gf
 from glasflow.distributions import ResampledGaussian
 from nflows import transforms as nt
@@ -53,73 +67,117 @@ def resampled():
 
 REFUSED = {
     "nflows": {
-        "MaskedPiecewiseLinearAutoregressiveTransform": lambda: nflows_flow(
-            nt.MaskedPiecewiseLinearAutoregressiveTransform(4, 4, 8)
-        ),
-        "MaskedPiecewiseQuadraticAutoregressiveTransform": lambda: nflows_flow(
-            nt.MaskedPiecewiseQuadraticAutoregressiveTransform(4, 8)
-        ),
-        "MaskedPiecewiseCubicAutoregressiveTransform": lambda: nflows_flow(
-            nt.MaskedPiecewiseCubicAutoregressiveTransform(4, 4, 8)
-        ),
-        "PiecewiseLinearCouplingTransform": partial(nflows_coupling, nt.PiecewiseLinearCouplingTransform),
-        "PiecewiseQuadraticCouplingTransform": partial(nflows_coupling, nt.PiecewiseQuadraticCouplingTransform),
-        "PiecewiseCubicCouplingTransform": partial(nflows_coupling, nt.PiecewiseCubicCouplingTransform),
-        "LogTanh": lambda: nflows_flow(nt.LogTanh()),
-        "CauchyCDF": lambda: nflows_flow(nonlinearities.CauchyCDF()),
-        "GatedLinearUnit": lambda: nflows_flow(nt.GatedLinearUnit()),
-        "OneByOneConvolution": lambda: nflows_flow(nt.OneByOneConvolution(4)),
-        "SqueezeTransform": lambda: nflows_flow(nt.SqueezeTransform()),
+        POLYNOMIAL_SPLINES: {
+            "MaskedPiecewiseLinearAutoregressiveTransform": lambda: nflows_flow(
+                nt.MaskedPiecewiseLinearAutoregressiveTransform(4, 4, 8)
+            ),
+            "MaskedPiecewiseQuadraticAutoregressiveTransform": lambda: nflows_flow(
+                nt.MaskedPiecewiseQuadraticAutoregressiveTransform(4, 8)
+            ),
+            "MaskedPiecewiseCubicAutoregressiveTransform": lambda: nflows_flow(
+                nt.MaskedPiecewiseCubicAutoregressiveTransform(4, 4, 8)
+            ),
+            "PiecewiseLinearCouplingTransform": partial(nflows_coupling, nt.PiecewiseLinearCouplingTransform),
+            "PiecewiseQuadraticCouplingTransform": partial(nflows_coupling, nt.PiecewiseQuadraticCouplingTransform),
+            "PiecewiseCubicCouplingTransform": partial(nflows_coupling, nt.PiecewiseCubicCouplingTransform),
+        },
+        OTHER_FUNCTIONS: {
+            "LogTanh": lambda: nflows_flow(nt.LogTanh()),
+            "CauchyCDF": lambda: nflows_flow(nonlinearities.CauchyCDF()),
+            "GatedLinearUnit": lambda: nflows_flow(nt.GatedLinearUnit()),
+        },
+        IMAGES: {
+            "OneByOneConvolution": lambda: nflows_flow(nt.OneByOneConvolution(4)),
+            "SqueezeTransform": lambda: nflows_flow(nt.SqueezeTransform()),
+        },
     },
     "zuko": {
-        "MNN": partial(zuko.flows.NAF, 4),
-        "UMNN": partial(zuko.flows.UNAF, 4),
-        "ShiftedSOSPTransform": partial(zuko.flows.SOSPF, 4),
-        "BernsteinTransform": partial(zuko.flows.BPF, 4),
-        "GaussianizationTransform": partial(zuko.flows.GF, 4),
-        "FFJTransform": partial(zuko.flows.CNF, 4),
-        "GMM": lambda: zuko.flows.Flow(zuko.flows.MAF(4, 2).transform.transforms, zuko.mixtures.GMM(4, 2)),
-        "CosTransform": lambda: zuko_flow(zuko.transforms.CosTransform),
-        "SignedPowerTransform": lambda: zuko_flow(lambda: zuko.transforms.SignedPowerTransform(torch.zeros(4))),
+        MONOTONE_NETWORKS: {
+            "MNN": partial(zuko.flows.NAF, 4),
+            "UMNN": partial(zuko.flows.UNAF, 4),
+            "ShiftedSOSPTransform": partial(zuko.flows.SOSPF, 4),
+            "BernsteinTransform": partial(zuko.flows.BPF, 4),
+            "GaussianizationTransform": partial(zuko.flows.GF, 4),
+        },
+        CONTINUOUS: {
+            "FFJTransform": partial(zuko.flows.CNF, 4),
+        },
+        OTHER_FUNCTIONS: {
+            "CosTransform": lambda: zuko_flow(zuko.transforms.CosTransform),
+            "SignedPowerTransform": lambda: zuko_flow(lambda: zuko.transforms.SignedPowerTransform(torch.zeros(4))),
+        },
+        MIXTURES_OF_CONTEXT: {
+            "GMM": lambda: zuko.flows.Flow(zuko.flows.MAF(4, 2).transform.transforms, zuko.mixtures.GMM(4, 2)),
+        },
     },
     "normflows": {
-        "Planar": lambda: normalizing(nf.flows.Planar((4,))),
-        "Radial": lambda: normalizing(nf.flows.Radial((4,))),
-        "Residual": lambda: normalizing(nf.flows.Residual(nf.nets.LipschitzMLP([4, 8, 4]))),
-        "BatchNorm": lambda: normalizing(nf.flows.BatchNorm()),
-        "Invertible1x1Conv": lambda: normalizing(nf.flows.Invertible1x1Conv(4)),
-        "PeriodicShift": lambda: normalizing(nf.flows.PeriodicShift([0], bound=3.0, shift=1.0)),
-        "PeriodicWrap": lambda: normalizing(nf.flows.PeriodicWrap([0])),
-        "ClassCondDiagGaussian": lambda: normalizing(base=nf.distributions.ClassCondDiagGaussian(4, 2)),
+        MONOTONE_NETWORKS: {
+            "Planar": lambda: normalizing(nf.flows.Planar((4,))),
+            "Radial": lambda: normalizing(nf.flows.Radial((4,))),
+        },
+        CONTINUOUS: {
+            "Residual": lambda: normalizing(nf.flows.Residual(nf.nets.LipschitzMLP([4, 8, 4]))),
+        },
+        BATCH: {
+            "BatchNorm": lambda: normalizing(nf.flows.BatchNorm()),
+        },
+        IMAGES: {
+            "Invertible1x1Conv": lambda: normalizing(nf.flows.Invertible1x1Conv(4)),
+        },
+        ANGLES: {
+            "PeriodicShift": lambda: normalizing(nf.flows.PeriodicShift([0], bound=3.0, shift=1.0)),
+            "PeriodicWrap": lambda: normalizing(nf.flows.PeriodicWrap([0])),
+        },
+        OTHER_BASES: {
+            "ClassCondDiagGaussian": lambda: normalizing(base=nf.distributions.ClassCondDiagGaussian(4, 2)),
+        },
     },
     "pyro": {
-        'ConditionalSpline of order "linear"': lambda: [pt.conditional_spline(4, 2)],
-        'SplineAutoregressive of order "linear"': lambda: pyro_flow(pt.spline_autoregressive(4)),
-        'SplineCoupling of order "linear"': lambda: pyro_flow(pt.spline_coupling(4)),
-        "NeuralAutoregressive": lambda: pyro_flow(pt.neural_autoregressive(4)),
-        "BlockAutoregressive": lambda: pyro_flow(pt.block_autoregressive(4)),
-        "Polynomial": lambda: pyro_flow(pt.polynomial(4)),
-        "Planar": lambda: pyro_flow(pt.planar(4)),
-        "Radial": lambda: pyro_flow(pt.radial(4)),
-        "Sylvester": lambda: pyro_flow(pt.sylvester(4)),
-        "ConditionalHouseholder": lambda: [
-            pt.conditional_spline(4, 2, order="quadratic"),
-            pt.conditional_householder(4, 2),
-        ],
-        "SoftplusTransform": lambda: pyro_flow(pt.affine_autoregressive(4), pt.SoftplusTransform()),
+        LINEAR_RATIONAL: {
+            'ConditionalSpline of order "linear"': lambda: [pt.conditional_spline(4, 2)],
+            'SplineAutoregressive of order "linear"': lambda: pyro_flow(pt.spline_autoregressive(4)),
+            'SplineCoupling of order "linear"': lambda: pyro_flow(pt.spline_coupling(4)),
+        },
+        MONOTONE_NETWORKS: {
+            "NeuralAutoregressive": lambda: pyro_flow(pt.neural_autoregressive(4)),
+            "BlockAutoregressive": lambda: pyro_flow(pt.block_autoregressive(4)),
+            "Polynomial": lambda: pyro_flow(pt.polynomial(4)),
+            "Planar": lambda: pyro_flow(pt.planar(4)),
+            "Radial": lambda: pyro_flow(pt.radial(4)),
+            "Sylvester": lambda: pyro_flow(pt.sylvester(4)),
+        },
+        MATRICES_OF_CONTEXT: {
+            "ConditionalHouseholder": lambda: [
+                pt.conditional_spline(4, 2, order="quadratic"),
+                pt.conditional_householder(4, 2),
+            ],
+        },
+        OTHER_FUNCTIONS: {
+            "SoftplusTransform": lambda: pyro_flow(pt.affine_autoregressive(4), pt.SoftplusTransform()),
+        },
     },
     "sbi": {
-        "MixtureDensityEstimator": partial(estimator, builders.build_mdn),
-        "GaussianizationTransform": partial(estimator, builders.build_zuko_gf),
-        "UMNN": partial(estimator, builders.build_zuko_unaf),
-        "CNNEmbedding": lambda: estimator(
-            builders.build_maf, (16, 16), embedding_net=CNNEmbedding((16, 16), output_dim=5)
-        ),
+        MIXTURES_OF_CONTEXT: {
+            "MixtureDensityEstimator": partial(estimator, builders.build_mdn),
+        },
+        MONOTONE_NETWORKS: {
+            "GaussianizationTransform": partial(estimator, builders.build_zuko_gf),
+            "UMNN": partial(estimator, builders.build_zuko_unaf),
+        },
+        EMBEDDINGS: {
+            "CNNEmbedding": lambda: estimator(
+                builders.build_maf, (16, 16), embedding_net=CNNEmbedding((16, 16), output_dim=5)
+            ),
+        },
     },
     "glasflow": {
-        "ResampledGaussian": resampled,
-        "MaskedPiecewiseCubicAutoregressiveTransform": lambda: gf.MaskedPiecewiseCubicAutoregressiveAutoregressiveFlow(
-            4, 1, n_neurons=8
-        ),
+        OTHER_BASES: {
+            "ResampledGaussian": resampled,
+        },
+        POLYNOMIAL_SPLINES: {
+            "MaskedPiecewiseCubicAutoregressiveTransform": lambda: (
+                gf.MaskedPiecewiseCubicAutoregressiveAutoregressiveFlow(4, 1, n_neurons=8)
+            ),
+        },
     },
 }

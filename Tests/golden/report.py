@@ -13,7 +13,6 @@ import sys
 import warnings
 import zlib
 from importlib import metadata
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -27,8 +26,8 @@ from flowrt.rows import random_rows
 from flowrt.verify import ROWS, Evaluator, evaluate
 
 sys.path.insert(0, str(Path(__file__).parent))
-from features import FEATURES, features  # noqa: E402
-from installed import random_models  # noqa: E402
+from features import FEATURES, REFUSED_FEATURES, features  # noqa: E402
+from installed import random_models, refused_models  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE, README = ROOT / "docs" / "EXPORTERS.md", ROOT / "README.md"
@@ -60,21 +59,13 @@ def main() -> None:
         framework = case.split("_")[0]
         measured.setdefault(framework, {})[case] = _measure(case, random_model)
         print(case, file=sys.stderr)
-    refused = {framework: [*map(_refusal, models.items())] for framework, models in _refused().items()}
+    refused = {framework: _refusals(models) for framework, models in refused_models().items()}
     old = PAGE.read_text() if PAGE.exists() else ""
     page = _page(old, measured, refused)
     PAGE.write_text(page)
     table = "".join(line + "\n" for line in _old_sections(page)["Features"].splitlines() if line[:1] == "|")
     before, _, rest = README.read_text().partition(BEGIN)
     README.write_text(before + BEGIN + table + END + rest.partition(END)[2])
-
-
-def _refused() -> dict:
-    if not find_spec("torch"):  # all of them are made of it
-        return {}
-    from refused import REFUSED
-
-    return REFUSED
 
 
 def _measure(case: str, random_model) -> tuple:
@@ -109,13 +100,16 @@ def _worst(values: dict, truth: dict) -> float:
     return worst
 
 
-def _refusal(item) -> tuple:
-    """The name of a layer, and the beginning of what its user is told."""
-    name, make = item
+def _refusals(models: dict) -> dict:
+    """For each feature, the beginning of what users of its layers are told."""
+    return {feature: [_refusal(*layer) for layer in layers.items()] for feature, layers in models.items()}
+
+
+def _refusal(name: str, make) -> str:
     try:
         flowrt.save("/dev/null", make())
     except flowrt.ExportError as error:
-        return name, str(error).partition("; supported are ")[0]
+        return str(error).partition("; supported are ")[0]
     raise SystemExit(f"{name} was not refused")
 
 
@@ -127,8 +121,10 @@ def _page(old: str, measured: dict, refused: dict) -> str:
     table = _old_table(sections.pop("Features", ""))
     for framework, cases in measured.items():
         found = set().union(*(case[0] for case in cases.values()))
+        without = refused.get(framework, {})
         table[framework] = {name: "yes" if name in found else "" for name in FEATURES}
-        sections[framework] = _section(framework, cases, refused.get(framework, []))
+        table[framework] |= {name: "refused" if name in without else "" for name in REFUSED_FEATURES}
+        sections[framework] = _section(framework, cases, [text for texts in without.values() for text in texts])
     parts = [INTRODUCTION.format(rows=ROWS), _features(table)]
     parts += [f"## {name}\n\n{sections[name].strip()}\n" for name in ORDER if name in sections]
     return "\n".join(parts)
@@ -152,10 +148,11 @@ def _features(table: dict) -> str:
     lines = [
         "## Features",
         "",
-        "Empty where no case has it: the framework lacks it, or it is refused by the name of its layer.",
+        "Empty where the framework has no such thing. What is refused is refused by the name of its layer.",
     ]
+    rows = [*FEATURES, *REFUSED_FEATURES]
     lines += ["", f"| | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
-    lines += [f"| {name} | {' | '.join(table[n].get(name, '') for n in names)} |" for name in FEATURES]
+    lines += [f"| {name} | {' | '.join(table[n].get(name, '') for n in names)} |" for name in rows]
     return "\n".join(lines) + "\n"
 
 
@@ -169,7 +166,7 @@ def _section(framework: str, cases: dict, refused: list) -> str:
         ours = "-" if library is None else f"{library:.1e}"
         lines.append(f"| {case.partition('_')[2]} | {exact:.1e} | {single:.1e} | {ours} |")
     if refused:
-        lines += ["", "Refused:", "", *(f"* {message}" for _, message in refused)]
+        lines += ["", "Refused:", "", *(f"* {message}" for message in refused)]
     return "\n".join(lines)
 
 

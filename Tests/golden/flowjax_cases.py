@@ -9,7 +9,7 @@ import flowjax.bijections as fb
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flowjax.distributions import Normal, StandardNormal, Transformed, Uniform, VmapMixture
+from flowjax.distributions import MultivariateNormal, Normal, StandardNormal, Transformed, Uniform, VmapMixture
 from flowjax.flows import coupling_flow, masked_autoregressive_flow
 from paramax import Parameterize
 
@@ -35,6 +35,14 @@ def affine(scale_function):
 def splines():
     """One for each feature, whose parameters depend on nothing."""
     return fb.Vmap(eqx.filter_vmap(lambda: SPLINE, axis_size=4)(), in_axes=eqx.if_array(0))
+
+
+LOWER = jnp.array([[1.5, 0, 0, 0], [0.5, 1, 0, 0], [1, 0.3, 0.7, 0], [0, -0.4, 0.2, 1]])
+
+
+def full_mixture():
+    mean, covariance = jnp.array([[-1.0, 0, 1, 0], [2.0, 1, 0, 1]]), jnp.stack([LOWER @ LOWER.T, LOWER.T @ LOWER])
+    return VmapMixture(eqx.filter_vmap(MultivariateNormal)(mean, covariance), weights=jnp.array([1.0, 3]))
 
 
 def mixture():
@@ -65,6 +73,8 @@ CASES = {
     "flowjax_diagonal_normal": partial(maf, base=Normal(jnp.arange(4.0), jnp.ones(4) * 1.5)),
     "flowjax_uniform": partial(maf, base=Uniform(-4 * jnp.ones(4), 4 * jnp.ones(4))),
     "flowjax_mixture": lambda: Transformed(mixture(), maf().bijection),
+    "flowjax_correlated_normal": partial(maf, base=MultivariateNormal(jnp.arange(4.0), LOWER @ LOWER.T)),
+    "flowjax_mixture_full": lambda: Transformed(full_mixture(), maf().bijection),
 }
 
 

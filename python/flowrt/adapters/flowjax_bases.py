@@ -1,4 +1,4 @@
-"""Base distributions of flowjax: diagonal normal, uniform on a box, mixtures of diagonal normals."""
+"""Base distributions of flowjax: normal, uniform on a box, mixtures of normals."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import numpy as np
 
 from .. import ir
 from .flowjax_steps import SUPPORTED
+from .mixtures import full_mixture, full_normal
 from .modules import array, names, refuse
 
 
@@ -22,10 +23,16 @@ def describe(base, dim: int) -> ir.Base:
     if "Uniform" in kinds:
         lower, width = _normal(base)
         return ir.BoxUniform(*(np.broadcast_to(bound, (dim,)) for bound in (lower, lower + width)))
-    if "VmapMixture" in kinds and "Normal" in names(base.dist):
+    if "MultivariateNormal" in kinds:
+        return full_normal(*_full_normal(base))
+    if "VmapMixture" in kinds and names(base.dist) & {"Normal", "MultivariateNormal"}:
         import paramax
 
         log_weight = array(paramax.unwrap(base.log_normalized_weights))
+        if "MultivariateNormal" in names(base.dist):
+            mean, scale = _full_normal(base.dist)
+            shape = len(log_weight), dim
+            return full_mixture(log_weight, np.broadcast_to(mean, shape), np.broadcast_to(scale, (*shape, dim)))
         mean, std = (np.broadcast_to(values, (len(log_weight), dim)) for values in _normal(base.dist))
         return ir.NormalMixture(log_weight, mean, std)
     return refuse(base, SUPPORTED)
@@ -37,3 +44,11 @@ def _normal(base) -> tuple:
 
     affine = paramax.unwrap(base.bijection)
     return array(affine.loc), array(affine.scale)
+
+
+def _full_normal(base) -> tuple:
+    """Mean and lower triangular factor of a multivariate normal."""
+    import paramax
+
+    affine = paramax.unwrap(base.bijection)
+    return array(affine.loc), array(affine.triangular)

@@ -20,7 +20,8 @@ _ELEMENTWISE = {  # the function from data to noise of a bijection from noise to
 SUPPORTED = (
     "MaskedAutoregressive and Coupling with Affine, Loc, Scale or RationalQuadraticSpline as transformer, Permute, "
     "Flip, Affine, Loc, Scale, TriangularAffine, Vmap of RationalQuadraticSpline, Exp, Sigmoid, Tanh, Identity, "
-    "Invert, Chain and Scan, with StandardNormal, Normal, Uniform or a VmapMixture of Normal as base"
+    "Invert, Chain and Scan, with StandardNormal, Normal, MultivariateNormal, Uniform or a VmapMixture of Normal or "
+    "MultivariateNormal as base"
 )
 
 

@@ -7,7 +7,7 @@ import flowjax.bijections as fb
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from flowjax.distributions import Laplace, Normal, StandardNormal, Transformed, Uniform, VmapMixture
+from flowjax.distributions import Laplace, MultivariateNormal, Normal, StandardNormal, Transformed, Uniform, VmapMixture
 from live import agree, agree_in_c
 from paramax import Parameterize, non_trainable
 from test_flowjax import coupling, maf, randomised, transformed
@@ -92,6 +92,17 @@ def test_mixture_base():
     assert file.base.base == BaseKind.NORMAL_MIXTURE
     np.testing.assert_allclose(np.exp(file.base.log_weight), [0.25, 0.75], rtol=1e-6)
     agree_in_c(model)
+
+
+def test_bases_with_full_covariances():
+    mean, lower = jnp.arange(6.0).reshape(2, 3), jnp.array([[1.0, 0, 0], [0.5, 2, 0], [1, 0.3, 0.7]])
+    covariances = jnp.stack([lower @ lower.T, lower.T @ lower])
+    normals = eqx.filter_vmap(MultivariateNormal)(mean, covariances)
+    mixture = VmapMixture(normals, weights=jnp.array([1.0, 3]))
+    for base, count in ((MultivariateNormal(mean[0], covariances[0]), 1), (mixture, 2)):
+        model = Transformed(base, maf(layers=1).bijection)
+        assert agree(model).base.components == count
+        agree_in_c(model)
 
 
 def test_in_c():

@@ -90,7 +90,7 @@ def test_mixture_base(diagonal):
 def test_refusals():
     uneven = tfb.RationalQuadraticSpline([1.0, 2, 1], [2.0, 1, 2], [0.5, 2.0], range_min=-2.0)
     refused(flow(uneven, maf()), "RationalQuadraticSpline whose bins do not add up to one interval")
-    components = tfd.MultivariateNormalTriL(scale_tril=tf.eye(3, batch_shape=[2]))
+    components = tfd.Independent(tfd.Laplace(tf.zeros((2, 3)), 1.0), reinterpreted_batch_ndims=1)
     mixture = tfd.MixtureSameFamily(tfd.Categorical(logits=[0.0, 0]), components)
     refused(tfd.TransformedDistribution(mixture, maf()), "MixtureSameFamily is not supported")
     refused(tfd.TransformedDistribution(normal(3), tfb.Softplus()), "Softplus is not supported|number of features")

@@ -1,11 +1,13 @@
-"""State dicts of nflows and its forks: masked affine layers and what stands between them.
+"""State dicts of nflows and its forks: masked layers, couplings and what stands between them.
 
     _transform._transforms.{i}.autoregressive_net.{initial_layer, context_layer, blocks.{b}, final_layer}...
+    _transform._transforms.{i}.{identity_features, transform_features}, ...transform_net.{initial_layer, blocks.{b}...
     ..._permutation;  ..._shift, ..._scale;  ...unconstrained_weight, ...running_mean, ...;  ...log_scale, ...shift
     _transform._transforms.{i}._transform...           an InverseTransform
 
-The class of a layer follows from the names in it, residual or feed-forward blocks too. Not in a state dict: activation,
-scale function and its epsilon.
+The class of a layer follows from the names in it, residual or feed-forward blocks too, and from the number of outputs
+for each coordinate: 1 is additive, 2 is affine, 3 K - 1 is a rational-quadratic spline of K bins with linear tails. Not
+in a state dict: activation, scale function and its epsilon, bound and minima of splines.
 """
 
 from __future__ import annotations
@@ -13,8 +15,10 @@ from __future__ import annotations
 import numpy as np
 
 from .. import ir
-from ..adapters.modules import array, context_size, inverted_if
-from ..adapters.nflows_networks import made
+from ..adapters import splines
+from ..adapters.modules import array, context_size, inverted_if, reordered
+from ..adapters.nflows_networks import coupling_net, made
+from ..adapters.subset import reading
 from ..format.codes import Reads, Scale
 from ..reference.functions import softplus
 from .fields import Fields
@@ -23,7 +27,14 @@ from .state_dicts import Node, activation_of, grouped, state_dict_of
 
 _LAYERS = "autoregressive_net|_permutation|_shift|_scale|unconstrained_weight|running_mean|running_var|bias|log_scale"
 _LAYERS += "|shift|initialized|lower_entries|upper_entries|unconstrained_upper_diag"
+_LAYERS += "|identity_features|transform_features|transform_net"
 _SCALES = {"softplus": (Scale.SOFTPLUS, 0.0), "sigmoid": (Scale.SIGMOID, 2.0)}
+_SPLINE = {
+    "tail_bound": "where the splines end",
+    "min_bin_width": "the least width of a bin, 1e-3 unless it was changed",
+    "min_bin_height": "the least height of a bin, 1e-3 unless it was changed",
+    "min_derivative": "the least derivative at a knot, 1e-3 unless it was changed",
+}
 _BATCH_NORM_EPSILON = (
     1e-5  # of nflows' BatchNorm, added to the variance and to the gain; no argument of Flow changes it
 )
@@ -32,19 +43,57 @@ _NETWORK_EPSILON = 1e-3  # of the BatchNorm1d in its networks
 
 
 def read_nflows(fields: Fields) -> ir.Flow:
-    """The flow of a description with `layout`, `state_dict`, and what masked affine layers need."""
+    """The flow of a description with `layout`, `state_dict`, and what masked layers and couplings need."""
     arrays = state_dict_of(fields)
     base = {name: arrays.pop(name) for name in list(arrays) if "_distribution." in name}
     modules = grouped(arrays, _LAYERS, fields)
-    activation = scale = None
-    if any("autoregressive_net" in node.children for _, node in modules):
-        activation = activation_of(fields)
-        scale = fields.choice("scale", "the function of the raw scale a: softplus(a), or sigmoid(a + 2)", _SCALES)
-        epsilon = fields.number("epsilon", "what is added to the scale, 1e-3 unless _epsilon was changed")
-        scale = (*scale, epsilon)
-    steps = [_step(path, node, activation, scale, fields) for path, node in modules]
+    options = _Options(fields)
+    steps = [_step(path, node, options, fields) for path, node in modules]
+    options.close()
     dim = _dim(modules, fields)
     return ir.Flow(dim, context_size(steps, None), steps, _base(base, fields))
+
+
+class _Options:
+    """What a state dict does not contain, asked for when a layer needs it."""
+
+    def __init__(self, fields: Fields):
+        self._fields = fields
+        self._found: dict = {}
+
+    def activation(self):
+        return self._once("activation", lambda: activation_of(self._fields))
+
+    def scale(self) -> tuple:
+        """The function of raw scales a: its kind, what is added to a, and its epsilon."""
+
+        def read():
+            what = "the function of the raw scale a: softplus(a), or sigmoid(a + 2)"
+            function = self._fields.choice("scale", what, _SCALES)
+            return *function, self._fields.number("epsilon", "what is added to the scale, 1e-3 unless it was changed")
+
+        return self._once("scale", read)
+
+    def spline(self) -> dict:
+        """The bound of all splines, and the least widths, heights and derivatives."""
+
+        def read():
+            spline = self._fields.part("spline", f"a dictionary with {', '.join(_SPLINE)} of the splines")
+            values = {name: spline.number(name, what) for name, what in _SPLINE.items()}
+            spline.close()
+            return values
+
+        return self._once("spline", read)
+
+    def close(self) -> None:
+        """Entries that no layer needs are allowed."""
+        for name in ("activation", "scale", "epsilon", "spline"):
+            self._fields.optional(name)
+
+    def _once(self, name: str, read):
+        if name not in self._found:
+            self._found[name] = read()
+        return self._found[name]
 
 
 def _inverted(path: str) -> bool:
@@ -56,16 +105,21 @@ def _dim(modules: list, fields: Fields) -> int:
     for _, node in modules:
         if "autoregressive_net" in node.children:
             return node.autoregressive_net.initial_layer.weight.shape[1]
+        if "transform_net" in node.children:
+            return len(node.identity_features) + len(node.transform_features)
         for name in ("_permutation", "running_mean", "log_scale", "bias"):
             if name in node.children:
                 return len(node.children[name])
     return fields.whole("dim", "how many coordinates a row has")
 
 
-def _step(path: str, node: Node, activation, scale, fields: Fields):
+def _step(path: str, node: Node, options: _Options, fields: Fields):
     held, inverted = set(node.children), _inverted(path)
+    reads = Reads.NOISE if inverted else Reads.DATA
     if "autoregressive_net" in held:
-        return _masked_affine(path, node.autoregressive_net, activation, scale, inverted, fields)
+        return _masked(path, node.autoregressive_net, options, reads, fields)
+    if {"identity_features", "transform_features", "transform_net"} <= held:
+        return _coupling(path, node, options, reads, fields)
     if "_permutation" in held:
         index = array(node._permutation).astype(np.int64)
         return ir.Permutation(np.argsort(index) if inverted else index, path)
@@ -94,18 +148,57 @@ def _lu(path: str, node: Node) -> ir.Linear:
     return ir.Linear(lower @ upper, array(node.bias), path)
 
 
-def _masked_affine(path: str, net: Node, activation, scale, inverted: bool, fields: Fields) -> ir.Autoregressive:
+def _masked(path: str, net: Node, options: _Options, reads: Reads, fields: Fields) -> ir.Autoregressive:
     dim = net.initial_layer.weight.shape[1]
-    outputs = net.final_layer.weight.shape[0]
-    if outputs != 2 * dim:
-        fields.refuse(f"{path} in the state dict has {outputs / dim:g} parameters for each feature; it is not affine")
-    layers = made(_network(net, activation))
-    kind, offset, epsilon = scale
-    rows = np.arange(outputs).reshape(dim, 2)[:, ::-1].reshape(-1)  # raw scale, shift becomes shift, raw scale
-    output = layers[-1]
-    output.bias, output.weight, output.mask = output.bias[rows], output.weight[rows], output.mask[rows]
-    scale_rows(output, slice(1, None, 2), 1.0, offset)
-    return ir.Autoregressive(layers, ir.Affine(kind, (epsilon,)), Reads.NOISE if inverted else Reads.DATA, name=path)
+    layers = made(_network(net, options.activation()))
+    each = _outputs(path, layers[-1], dim, False, fields)
+    if each != 2:
+        network = _Network(autoregressive_net=None, **_spline(each, options))
+        return splines.autoregressive(network, layers, reads, dim)[0]
+    rows = np.arange(2 * dim).reshape(dim, 2)[:, ::-1].reshape(-1)  # raw scale, shift becomes shift, raw scale
+    return _affine(path, layers, rows, options, reads)
+
+
+def _coupling(path: str, node: Node, options: _Options, reads: Reads, fields: Fields) -> ir.Autoregressive:
+    """Of shifts first, then raw scales; the widths and heights of a spline are divided as nflows does it."""
+    constant, transformed = (array(i).astype(np.int64) for i in (node.identity_features, node.transform_features))
+    dim, count = len(constant) + len(transformed), len(transformed)
+    if not {"initial_layer", "blocks", "final_layer"} <= set(node.transform_net.children):
+        fields.refuse(f"{path}.transform_net in the state dict is not a ResidualNet, which is what is supported")
+    network = _network(node.transform_net, options.activation())
+    layers = reading(coupling_net(network, len(constant)), constant, dim)
+    each = _outputs(path, layers[-1], count, True, fields)
+    if each == 1:
+        return ir.Autoregressive(layers, ir.Additive(), reads, transformed, path)
+    if each == 2:
+        rows = np.arange(2 * count).reshape(2, count).T.reshape(-1)
+        return _affine(path, layers, rows, options, reads, transformed)
+    spline = _Network(transform_net=network, **_spline(each, options))
+    return splines.coupling(spline, layers, reads, transformed, dim)[0]
+
+
+def _outputs(path: str, output: ir.Layer, count: int, additive: bool, fields: Fields) -> int:
+    """The number of parameters of each of `count` coordinates; 1 only where there are `additive` layers."""
+    each, rest = divmod(output.width, count)
+    if rest or not (each % 3 == 2 or (each == 1 and additive)):
+        fields.refuse(
+            f"{path} in the state dict has {output.width / count:g} parameters for each feature; supported are affine "
+            "layers, additive couplings and rational-quadratic splines with linear tails"
+        )
+    return each
+
+
+def _affine(path: str, layers: list, rows, options: _Options, reads: Reads, transformed=None) -> ir.Autoregressive:
+    """`rows` are the outputs of the network in the order shift, raw scale of each coordinate."""
+    kind, offset, epsilon = options.scale()
+    reordered(layers[-1], rows)
+    scale_rows(layers[-1], slice(1, None, 2), 1.0, offset)
+    return ir.Autoregressive(layers, ir.Affine(kind, (epsilon,)), reads, transformed, path)
+
+
+def _spline(each: int, options: _Options) -> dict:
+    """What the adapter reads of a live spline transform."""
+    return {"num_bins": (each + 1) // 3, "tails": "linear", **options.spline()}
 
 
 class _Network:
@@ -123,11 +216,17 @@ class MaskedResidualBlock(_Network):
     """By the name of its class, as the adapter knows it."""
 
 
+class ResidualBlock(_Network):
+    """By the name of its class, as the adapter knows it."""
+
+
 def _network(net: Node, activation) -> _Network:
     blocks = [_block(block, activation) for block in net.blocks.numbered()] if "blocks" in net.children else []
     parts = {name: _linear(net.children[name]) for name in ("initial_layer", "context_layer", "final_layer")
              if name in net.children}  # fmt: skip
     residual = any(isinstance(block, MaskedResidualBlock) for block in blocks)
+    if parts["initial_layer"].mask is None:
+        parts["hidden_features"] = len(parts["initial_layer"].weight)  # a ResidualNet has it, a MADE has not
     return _Network(**parts, blocks=blocks, activation=activation, use_residual_blocks=residual)
 
 
@@ -138,7 +237,8 @@ def _block(block: Node, activation) -> _Network:
     norms = block.batch_norm_layers.numbered() if "batch_norm_layers" in block.children else []
     context = {"context_layer": _linear(block.context_layer)} if "context_layer" in block.children else {}
     linears = [_linear(linear) for linear in block.linear_layers.numbered()]
-    return MaskedResidualBlock(
+    kind = ResidualBlock if linears[0].mask is None else MaskedResidualBlock
+    return kind(
         linear_layers=linears,
         batch_norm_layers=[_norm(norm) for norm in norms],
         use_batch_norm=bool(norms),

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 import zuko
-from cases import masked_affine, nflows_flow, nflows_maf, zuko_maf
+from cases import masked_affine, mlp_coupling, nflows_flow, nflows_maf, residual_coupling, zuko_maf
 from nflows import transforms as nt
 from nflows.distributions import DiagonalNormal, StandardNormal
 from nflows.flows import Flow, SimpleRealNVP
+from nflows.nn.nets import ResidualNet
 from torch import nn
 from torch.nn import functional as F
 from torch_weights import randomise
@@ -68,6 +69,46 @@ def test_nflows_with_everything(residual):
     model = Flow(nt.CompositeTransform(layers), DiagonalNormal([4]))
     file = same(model, NFLOWS)
     assert file.context_dim == 3 and [step.reads for step in file.steps if hasattr(step, "reads")] == [0, 1]
+
+
+SPLINE = {"tail_bound": 2.0, "min_bin_width": 1e-3, "min_bin_height": 2e-3, "min_derivative": 5e-3}
+
+
+def spline(**options):
+    options = {**SPLINE, "num_bins": 4, "tails": "linear", **options}
+    return nt.MaskedPiecewiseRationalQuadraticAutoregressiveTransform(4, 12, num_blocks=1, **options)
+
+
+def spline_coupling(context=None, **options):
+    def network(inputs, outputs):
+        return ResidualNet(inputs, outputs, 12, context_features=context, num_blocks=1)
+
+    mask = torch.tensor([1, -1, 1, -1])
+    options = {**SPLINE, "num_bins": 4, "tails": "linear", **options}
+    return nt.PiecewiseRationalQuadraticCouplingTransform(mask, network, **options)
+
+
+@pytest.mark.parametrize("volume_preserving", [False, True])
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_nflows_couplings(volume_preserving, batch_norm):
+    norms = {"batch_norm_within_layers": batch_norm, "batch_norm_between_layers": batch_norm}
+    model = SimpleRealNVP(5, 16, 3, 2, use_volume_preserving=volume_preserving, **norms)
+    same(model, {**NFLOWS, "scale": "sigmoid"})
+    same(nflows_flow(residual_coupling(context=3), residual_coupling()), {**NFLOWS, "scale": "sigmoid"})
+
+
+@pytest.mark.parametrize("inverse", [False, True])
+@pytest.mark.parametrize("make", [spline, spline_coupling])
+def test_nflows_splines(make, inverse):
+    """The widths and heights of a coupling are divided by the root of its network's width, those of a MADE are not."""
+    layer = nt.InverseTransform(make()) if inverse else make()
+    file = same(nflows_flow(layer, nt.LULinear(4)), {**NFLOWS, "spline": SPLINE})
+    assert file.steps[0].reads == inverse and file.steps[0].bins == 4
+
+
+def test_nflows_splines_with_context():
+    layers = [spline(context_features=3), nt.ReversePermutation(4), spline_coupling(context=3)]
+    assert same(nflows_flow(*layers), {**NFLOWS, "spline": SPLINE}).context_dim == 3
 
 
 def test_nflows_epsilon_scale_and_activation():
@@ -132,11 +173,6 @@ REFUSED = [
     (NFLOWS, {"slope": 1}, "has no 'slope'"),
     (
         NFLOWS,
-        {"state_dict": SimpleRealNVP(4, 8, 1, 1).state_dict()},
-        "_transforms.0.identity_features in the state dict belongs",
-    ),
-    (
-        NFLOWS,
         {"state_dict": {"_embedding_net.0.weight": torch.ones(2, 2)}},
         "_embedding_net.0.weight in the state dict",
     ),
@@ -153,7 +189,20 @@ def test_refusals(options, change, message):
         descriptions.read({**options, "state_dict": model.state_dict(), **change})
 
 
-def test_nflows_splines_are_refused():
-    spline = nt.MaskedPiecewiseRationalQuadraticAutoregressiveTransform(4, 16, num_bins=4, tails="linear")
-    with pytest.raises(flowrt.ExportError, match="has 11 parameters for each feature; it is not affine"):
-        descriptions.read({**NFLOWS, "state_dict": nflows_flow(spline).state_dict()})
+def test_other_layers_of_nflows_are_refused():
+    for layer, message in (
+        (spline(tails=None), "has 13 parameters for each feature; supported are affine layers, additive couplings and"),
+        (mlp_coupling(), "_transform._transforms.0.transform_net in the state dict is not a ResidualNet"),
+        (
+            spline_coupling(apply_unconditional_transform=True),
+            "unconditional_transform.* in the state dict belongs to no",
+        ),
+    ):
+        with pytest.raises(flowrt.ExportError, match=message):
+            descriptions.read({**NFLOWS, "spline": SPLINE, "state_dict": nflows_flow(layer).state_dict()})
+    state_dict = nflows_flow(spline()).state_dict()
+    with pytest.raises(flowrt.ExportError, match="'spline' is missing: a dictionary with tail_bound, min_bin_width"):
+        descriptions.read({**NFLOWS, "state_dict": state_dict})
+    with pytest.raises(flowrt.ExportError, match="'min_derivative' is missing: the least derivative at a knot, 1e-3"):
+        few = {name: value for name, value in SPLINE.items() if name != "min_derivative"}
+        descriptions.read({**NFLOWS, "spline": few, "state_dict": state_dict})

@@ -77,7 +77,7 @@ set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${PROJECT_SOURCE
 
 # The kernels are written in vectors, with their loops unrolled as far as it pays. What the optimizer would vectorize and unroll
 # besides are the short loops around them: a fifth more code, and no speed.
-set(flowrt_kernel_flags -Ounchecked -Xllvm -vectorize-loops=false -Xllvm -unroll-runtime=false)
+set(flowrt_kernel_flags -Ounchecked -Xllvm -vectorize-loops=false -Xllvm -unroll-runtime=false -Xllvm -x86-experimental-pref-innermost-loop-alignment=0)
 
 set(flowrt_objects "")
 foreach(level IN LISTS FLOWRT_LEVELS)

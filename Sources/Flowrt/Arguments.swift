@@ -116,7 +116,7 @@ struct Arguments {
     _ level: UInt32
   )
     -> @convention(c) (
-      UnsafePointer<flowrt_call>?, UnsafePointer<flowrt_step_plan>?, Int, UnsafePointer<Float>?, Bool
+      UnsafePointer<flowrt_call>?, UnsafePointer<flowrt_step_plan>?, Int, Int, UnsafePointer<Float>?, Bool
     ) -> Void
   {
     #if FLOWRT_LEVELS_3

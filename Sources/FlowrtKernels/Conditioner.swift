@@ -12,7 +12,7 @@
 //        | x x x x x x x x       |            4
 //
 // A panel usually holds several degrees. It is taken over the prefix that all its units see at once, then its first units
-// are finished, and only the others go on: a unit adds exactly its own terms, in the order of k, in both tile shapes and in
+// are finished, and only the others go on: a unit adds exactly its own terms, in the order of k, in all tile shapes and in
 // both directions. Cost: every stored weight once.
 
 import FlowrtShim
@@ -24,6 +24,8 @@ private let blockUnits = 96
 struct Conditioner {
   /// 1: one row, units in lanes. 16, 32, 48: rows in lanes.
   let rows: Int
+  /// 2 if each row stands twice in a tile of 16, else 1.
+  let lanesPerRow: Int
   let layers: Layer
   /// Values of the read side by rank, `rows` floats each.
   let read: UnsafeMutablePointer<Float>
@@ -194,11 +196,11 @@ struct Conditioner {
   @inline(__always) private func accumulate(
     _ layer: Layer, _ target: UnsafeMutablePointer<Float>, _ first: Int, _ end: Int, from: Int, to: Int
   ) {
-    let line: Int = Int(layer.pointee.panel_start[first / 16]) &+ from
-    let weight: Int = line &* 16 &+ (first & 15)
+    let panel = first / 16
+    let line: Int = Int(layer.pointee.panel_start[panel]) &+ from
     accumulateTile(
-      target + first &* rows, layer.pointee.weights + weight, sourceValues(layer) + from &* rows,
-      rows: rows, units: end &- first, count: to &- from)
+      target + panel &* 16 &* rows, layer.pointee.weights + line &* 16, sourceValues(layer) + from &* rows,
+      rows: rows, first: first & 15, end: end &- panel &* 16, count: to &- from, lanesPerRow: lanesPerRow)
   }
 
   /// Starts the accumulators of a panel: bias (or the prologue's bias and context), then the rows' own context.
@@ -224,7 +226,8 @@ struct Conditioner {
         lines = Int(source.pointee.width)
       }
       accumulateTile(
-        target + first &* rows, weights + panel &* lines &* 16, context, rows: rows, units: end &- first, count: lines)
+        target + first &* rows, weights + panel &* lines &* 16, context, rows: rows, first: 0, end: end &- first,
+        count: lines, lanesPerRow: lanesPerRow)
     }
   }
 
@@ -281,10 +284,12 @@ extension Operand {
     while unit < end {
       var factor = Lanes(repeating: 1)
       if let scale { factor = rows == 1 ? scale.lanes(unit) : Lanes(repeating: scale[unit]) }
+      let shared = Lanes(repeating: values.unsafelyUnwrapped[isShared ? unit : 0])
       for row in stride(from: 0, to: rows, by: 16) {
         let index = unit &* rows &+ row
-        let (value, operand) = (target.lanes(index), lanes(index, unit: unit))
-        let result = isGate ? operand * value : scale == nil ? value + operand : fma(factor, operand, value)
+        let value = target.lanes(index)
+        let operand = isShared ? shared : values.unsafelyUnwrapped.lanes(index)
+        let result = isGate ? operand * value : fma(factor, operand, value)
         if rows == 1 { target.store(result, index, in: first, end) } else { target.store(result, index) }
       }
       unit &+= rows == 1 ? 16 : 1

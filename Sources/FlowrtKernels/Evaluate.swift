@@ -11,14 +11,15 @@ struct Evaluation {
   private let contextDim: Int
   private let isGenerative: Bool
 
-  /// From how many rows on a tile of 16 costs less than single rows. A single row is bound by the latency of its sums, and, if it
+  /// From how many rows on a tile costs less than single rows. A single row is bound by the latency of its sums, and, if it
   /// waits for itself (from noise to data) or for weights from beyond the second-level cache, by that. A tile is bound by its
   /// multiply-adds. Where these cross was measured (docs/PERFORMANCE.md).
   private var tileMinimum: Int {
+    let isWide = call.pointee.view.pointee.parameter_count > 1 << 18
     #if arch(x86_64) && !FLOWRT_LEVEL_2 && !FLOWRT_LEVEL_3
-      return 7
+      return isGenerative || isWide ? 4 : 6
     #else
-      return isGenerative || call.pointee.view.pointee.parameter_count > 1 << 18 ? Int(FLOWRT_TILE_MINIMUM) : 4
+      return isWide ? Int(FLOWRT_TILE_MINIMUM) : isGenerative ? 3 : 4
     #endif
   }
 
@@ -31,7 +32,7 @@ struct Evaluation {
 
   func run() -> Int32 {
     makePlan(call.pointee)
-    Base(Sweep(call: call, rows: 1, contextTile: nil)).prepare()
+    Base(Sweep(call: call, rows: 1, lanesPerRow: 1, contextTile: nil)).prepare()
     let ownContexts = call.pointee.context_rows > 1
     if !ownContexts { makePrologue(call.pointee, call.pointee.context) }
     let count = Int(truncatingIfNeeded: call.pointee.count)
@@ -41,6 +42,7 @@ struct Evaluation {
       let left = count &- first
       let rows =
         left < tileMinimum || call.pointee.tile_rows == 1 ? 1 : min(Int(call.pointee.tile_rows), (left &+ 15) & ~15)
+      let lanesPerRow = rows > 1 && left <= 8 ? 2 : 1
       let used = min(rows, left)
       var contextTile: UnsafePointer<Float>? = nil
       if ownContexts {
@@ -48,32 +50,30 @@ struct Evaluation {
         if rows == 1 {
           makePrologue(call.pointee, contexts)
         } else {
-          loadTile(call.pointee.context_tile, contexts, contextDim, rows, used)
-          contextTile = encodeTile(rows)
+          loadTile(call.pointee.context_tile, contexts, contextDim, rows, lanesPerRow, used)
+          contextTile = encodeTile(rows, lanesPerRow)
         }
       }
-      finite = evaluate(first, rows, used, contextTile) && finite
+      finite = evaluate(first, rows, lanesPerRow, used, contextTile) && finite
       first &+= used
     }
     return finite ? ok : nonfinite
   }
 
   /// The context that the steps see, for the rows of the context tile: the encoder's outputs, or the tile itself.
-  private func encodeTile(_ rows: Int) -> UnsafePointer<Float> {
+  private func encodeTile(_ rows: Int, _ lanesPerRow: Int) -> UnsafePointer<Float> {
     let view = call.pointee.view.pointee
     let contextTile = UnsafePointer<Float>(call.pointee.context_tile!)
     if view.encoder_layers == 0 { return contextTile }
     let encoder = call.pointee.steps + (Int(view.step_count) &+ 1)
-    runStep(encoder, rows, contextTile, forward: true)
+    runStep(encoder, Sweep(call: call, rows: rows, lanesPerRow: lanesPerRow, contextTile: contextTile), forward: true)
     let last = encoder.pointee.layers + (Int(view.encoder_layers) &- 1)
     return UnsafePointer(call.pointee.encoder + Int(last.pointee.values) &* rows)
   }
 
   /// A step at the CPU's own level.
-  private func runStep(
-    _ step: UnsafeMutablePointer<flowrt_step_plan>, _ rows: Int, _ contextTile: UnsafePointer<Float>?, forward: Bool
-  ) {
-    call.pointee.run_step(call, step, rows, contextTile, forward)
+  private func runStep(_ step: UnsafeMutablePointer<flowrt_step_plan>, _ sweep: Sweep, forward: Bool) {
+    call.pointee.run_step(call, step, sweep.rows, sweep.lanesPerRow, sweep.contextTile, forward)
   }
 
   /// Takes the state through all steps, from data to noise (`forward`) or back.
@@ -84,19 +84,21 @@ struct Evaluation {
       if Int(step.pointee.record.pointee.kind) == FLOWRT_RECORD_ELEMENTWISE {
         sweep.elementwise(step.pointee, forward: forward)
       } else {
-        runStep(step, sweep.rows, sweep.contextTile, forward: forward)
+        runStep(step, sweep, forward: forward)
       }
     }
   }
 
   /// Rows first ..< first + used, in a tile of `rows`. Returns whether all that was written is finite.
-  private func evaluate(_ first: Int, _ rows: Int, _ used: Int, _ contextTile: UnsafePointer<Float>?) -> Bool {
+  private func evaluate(
+    _ first: Int, _ rows: Int, _ lanesPerRow: Int, _ used: Int, _ contextTile: UnsafePointer<Float>?
+  ) -> Bool {
     let logSum = LogSum(call.pointee.log_sum, rows: rows)
-    let sweep = Sweep(call: call, rows: rows, contextTile: contextTile)
+    let sweep = Sweep(call: call, rows: rows, lanesPerRow: lanesPerRow, contextTile: contextTile)
     let base = Base(sweep)
     logSum.clear()
     if call.pointee.verb == FLOWRT_VERB_SAMPLE {
-      let noise = Noise(seed: call.pointee.seed, stream: call.pointee.stream)
+      let noise = Noise(seed: call.pointee.seed, stream: call.pointee.stream, lanesPerRow: lanesPerRow)
       let index = call.pointee.index &+ UInt64(truncatingIfNeeded: first)
       if rows == 1 {
         noise.fillRow(call.pointee.state, Base.law(call), dim: dim, index: index)
@@ -107,7 +109,7 @@ struct Evaluation {
       base.draw(Choices(noise: noise, index: index))
       if call.pointee.log_output != nil { base.addLogDensity(sign: -1) }
     } else {
-      loadTile(call.pointee.state, call.pointee.input + first &* dim, dim, rows, used)
+      loadTile(call.pointee.state, call.pointee.input + first &* dim, dim, rows, lanesPerRow, used)
     }
     runSteps(sweep, forward: !isGenerative)
     if call.pointee.verb == FLOWRT_VERB_LOG_PROB { base.addLogDensity(sign: 1) }
@@ -117,7 +119,7 @@ struct Evaluation {
       let target = output + first &* dim
       for row in 0..<used {
         for i in 0..<dim {
-          let value = call.pointee.state[i &* rows &+ row]
+          let value = call.pointee.state[i &* rows &+ row &* lanesPerRow]
           target[row &* dim &+ i] = value
           nonfiniteBits |= nonfiniteBit(value)
         }
@@ -125,11 +127,11 @@ struct Evaluation {
     }
     if let logOutput = call.pointee.log_output {
       for row in 0..<used {
-        if call.pointee.verb == FLOWRT_VERB_LOG_PROB && logSum.isExcluded(row) {
+        if call.pointee.verb == FLOWRT_VERB_LOG_PROB && logSum.isExcluded(row &* lanesPerRow) {
           logOutput[first &+ row] = -.infinity
           continue
         }
-        let total = logSum.total(row)
+        let total = logSum.total(row &* lanesPerRow)
         let value = call.pointee.verb == FLOWRT_VERB_SAMPLE ? -total : total
         logOutput[first &+ row] = value
         nonfiniteBits |= nonfiniteBit(value)
@@ -145,11 +147,12 @@ struct Evaluation {
 
   /// Rows of `width` floats to target[width][rows]. Rows of the tile beyond `used` repeat the last one.
   @inline(never) private func loadTile(
-    _ target: UnsafeMutablePointer<Float>, _ source: UnsafePointer<Float>, _ width: Int, _ rows: Int, _ used: Int
+    _ target: UnsafeMutablePointer<Float>, _ source: UnsafePointer<Float>, _ width: Int, _ rows: Int,
+    _ lanesPerRow: Int, _ used: Int
   ) {
-    for row in 0..<rows {
-      let from = source + min(row, used &- 1) &* width
-      for i in 0..<width { target[i &* rows &+ row] = from[i] }
+    for lane in 0..<rows {
+      let from = source + min(lane / lanesPerRow, used &- 1) &* width
+      for i in 0..<width { target[i &* rows &+ lane] = from[i] }
     }
   }
 }

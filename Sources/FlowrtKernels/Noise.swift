@@ -15,8 +15,11 @@ struct Noise {
   }
 
   private let key: (UInt32, UInt32)
+  /// 0, 1, ... for the rows of a tile; 0, 0, 1, 1, ... where each takes two lanes.
+  private let rowOfLane: Words
 
-  init(seed: UInt64, stream: UInt64) {
+  init(seed: UInt64, stream: UInt64, lanesPerRow: Int) {
+    rowOfLane = lanesPerRow == 2 ? laneWords() &>> 1 : laneWords()
     let w = philox(
       (
         Words(repeating: UInt32(truncatingIfNeeded: stream)),
@@ -69,9 +72,9 @@ struct Noise {
     uniform(philox((low, high, number, Words(repeating: 1)), key: key).0)
   }
 
-  /// Both halves of start, start + 1, ..., start + 15.
+  /// Both halves of start, start + 1, ..., for the rows of 16 lanes.
   private func indices(_ start: UInt64) -> (low: Words, high: Words) {
-    let low = flowrt_vu_add(Words(repeating: UInt32(truncatingIfNeeded: start)), laneWords())
+    let low = flowrt_vu_add(Words(repeating: UInt32(truncatingIfNeeded: start)), rowOfLane)
     let wrapped = low .< Words(repeating: UInt32(truncatingIfNeeded: start))
     let high = UInt32(truncatingIfNeeded: start &>> 32)
     return (low, Words(repeating: high).replacing(with: Words(repeating: high &+ 1), where: wrapped))

@@ -19,6 +19,8 @@ struct Sweep {
   let call: UnsafePointer<flowrt_call>
   /// 1 for a single row, else the rows of the tile: 16, 32 or 48.
   let rows: Int
+  /// Lanes that a row takes: 2 where up to eight rows stand twice in a tile of 16, else 1.
+  let lanesPerRow: Int
   /// Context by coordinate for the rows of a tile, nil if the prologue holds what depends on it.
   let contextTile: UnsafePointer<Float>?
 
@@ -92,14 +94,16 @@ struct Sweep {
 
   func conditioner(of step: flowrt_step_plan) -> Conditioner {
     Conditioner(
-      rows: rows, layers: step.layers, read: read, activations: call.pointee.activations, contextTile: contextTile,
+      rows: rows, lanesPerRow: lanesPerRow, layers: step.layers, read: read, activations: call.pointee.activations,
+      contextTile: contextTile,
       contextDim: Int(call.pointee.view.pointee.encoded_dim))
   }
 
   /// The encoder's outputs from the context.
   private func encode(_ step: flowrt_step_plan) {
     let encoder = Conditioner(
-      rows: rows, layers: step.layers, read: read, activations: call.pointee.encoder, contextTile: contextTile,
+      rows: rows, lanesPerRow: lanesPerRow, layers: step.layers, read: read, activations: call.pointee.encoder,
+      contextTile: contextTile,
       contextDim: Int(call.pointee.view.pointee.context_dim))
     _ = encoder.evaluate(Int(step.record.pointee.layer_count))
   }
@@ -151,7 +155,7 @@ struct Sweep {
         let first = panel &* 16
         accumulateTile(
           state + first &* rows, matrix + first &* dim, UnsafePointer(read), rows: rows,
-          units: min(16, dim &- first), count: dim)
+          first: 0, end: min(16, dim &- first), count: dim, lanesPerRow: lanesPerRow)
       }
     }
     addLogDet(step, forward: forward)
@@ -211,24 +215,27 @@ struct Sweep {
   @implementation @_cdecl("flowrt_step_level3")
   public func flowrt_step_level3(
     _ call: UnsafePointer<flowrt_call>!, _ step: UnsafePointer<flowrt_step_plan>!, _ rows: Int,
-    _ contextTile: UnsafePointer<Float>!, _ forward: Bool
+    _ lanesPerRow: Int, _ contextTile: UnsafePointer<Float>!, _ forward: Bool
   ) {
-    Sweep(call: call, rows: rows, contextTile: contextTile).run(step.pointee, forward: forward)
+    Sweep(call: call, rows: rows, lanesPerRow: lanesPerRow, contextTile: contextTile).run(
+      step.pointee, forward: forward)
   }
 #elseif FLOWRT_LEVEL_2 && !SWIFT_PACKAGE
   @implementation @_cdecl("flowrt_step_level2")
   public func flowrt_step_level2(
     _ call: UnsafePointer<flowrt_call>!, _ step: UnsafePointer<flowrt_step_plan>!, _ rows: Int,
-    _ contextTile: UnsafePointer<Float>!, _ forward: Bool
+    _ lanesPerRow: Int, _ contextTile: UnsafePointer<Float>!, _ forward: Bool
   ) {
-    Sweep(call: call, rows: rows, contextTile: contextTile).run(step.pointee, forward: forward)
+    Sweep(call: call, rows: rows, lanesPerRow: lanesPerRow, contextTile: contextTile).run(
+      step.pointee, forward: forward)
   }
 #else
   @implementation @_cdecl("flowrt_step_level1")
   public func flowrt_step_level1(
     _ call: UnsafePointer<flowrt_call>!, _ step: UnsafePointer<flowrt_step_plan>!, _ rows: Int,
-    _ contextTile: UnsafePointer<Float>!, _ forward: Bool
+    _ lanesPerRow: Int, _ contextTile: UnsafePointer<Float>!, _ forward: Bool
   ) {
-    Sweep(call: call, rows: rows, contextTile: contextTile).run(step.pointee, forward: forward)
+    Sweep(call: call, rows: rows, lanesPerRow: lanesPerRow, contextTile: contextTile).run(
+      step.pointee, forward: forward)
   }
 #endif

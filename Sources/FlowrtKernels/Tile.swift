@@ -8,7 +8,7 @@
 //     acc u      [ a a a | a a a | a a a ]       enough independent chains to hide the latency of each.
 //
 // Every unit adds its terms one by one in the order of k, so a tile's shape changes no result: neither U, B, the split of
-// the k range, nor the twin for a single row (Columns.swift).
+// the k range, nor its siblings for up to eight rows (PairTile.swift) and for one (Columns.swift).
 //
 // Shapes are limited by registers: 32 of 16 floats on AVX-512, 16 of 8 on AVX2, 32 of 4 on aarch64, 16 of 4 on SSE2.
 
@@ -58,14 +58,11 @@ private enum Tile<let U: Int, let B: Int> {
     }
     var w = weights
     var s = UnsafeRawPointer(source)
-    // Two terms a turn: measured 10 % faster than one, and four no faster than two.
-    for _ in 0..<count / 2 {
+    for _ in 0..<count {
       addTerm(&sums, w, s)
-      addTerm(&sums, w + 16, s + stride)
-      w += 32
-      s += 2 &* stride
+      w += 16
+      s += stride
     }
-    if count & 1 != 0 { addTerm(&sums, w, s) }
     for u in 0..<U {
       for b in 0..<B {
         accBytes.storeBytes(of: sums[u][b], toByteOffset: u &* stride &+ b &* vectorBytes, as: RowVector.self)
@@ -74,8 +71,8 @@ private enum Tile<let U: Int, let B: Int> {
   }
 }
 
-/// How many lines of weights ahead of their use.
-private let prefetchedLines = 8
+/// How many lines of weights are asked for ahead of their use.
+let prefetchedLines = 8
 private let vectorBytes = 4 &* RowVector.scalarCount
 
 /// One tile of `units` <= maximumUnits by B vectors.
@@ -102,54 +99,51 @@ private let vectorBytes = 4 &* RowVector.scalarCount
   }
 }
 
-/// Adds `count` source units to `units` (1 ... 16) accumulators of one panel.
+/// Adds `count` source units to accumulators first ..< end (of 16) of one panel.
 ///
-/// - acc: rows floats for each unit; weights: line k, already at the first unit's lane; source: rows floats for each k.
+/// - acc: rows floats for each unit of the panel; weights: a line of 16 for each k; source: rows floats for each k.
+/// - lanesPerRow: 2 if each row stands twice in a tile of 16, else 1.
 @inline(never) func accumulateTile(
   _ acc: UnsafeMutablePointer<Float>, _ weights: UnsafePointer<Float>, _ source: UnsafePointer<Float>,
-  rows: Int, units: Int, count: Int
+  rows: Int, first: Int, end: Int, count: Int, lanesPerRow: Int
 ) {
   if count <= 0 { return }
+  var unit = lanesPerRow == 2 ? accumulatePairs(acc, weights, source, first: first, end: end, count: count) : first
   // Pieces of nearly equal height: 13 units are 7 + 6, not 8 + 5.
-  var pieces = (units &+ maximumUnits &- 1) / maximumUnits
-  var first = 0
+  var pieces = (end &- unit &+ maximumUnits &- 1) / maximumUnits
   while pieces > 0 {
-    let height = (units &- first &+ pieces &- 1) / pieces
+    let height = (end &- unit &+ pieces &- 1) / pieces
+    var row = 0
     #if FLOWRT_LEVEL_3
-      let a = acc + first &* rows
-      let w = weights + first
-      switch rows {
-      case 16: runTile(InlineArray<1, Int8>(repeating: 0), height, a, w, source, rows, count)
-      case 32: runTile(InlineArray<2, Int8>(repeating: 0), height, a, w, source, rows, count)
-      default: runTile(InlineArray<3, Int8>(repeating: 0), height, a, w, source, rows, count)
-      }
-    #else
-      var row = 0
-      while row < rows {
+      if rows == 48 {
         runTile(
-          InlineArray<1, Int8>(repeating: 0), height, acc + (first &* rows &+ row), weights + first, source + row, rows,
-          count)
-        row &+= RowVector.scalarCount
+          InlineArray<3, Int8>(repeating: 0), height, acc + unit &* rows, weights + unit, source, rows, count)
+        row = rows
       }
     #endif
-    first &+= height
+    while row < rows {
+      runTile(
+        InlineArray<1, Int8>(repeating: 0), height, acc + (unit &* rows &+ row), weights + unit, source + row, rows,
+        count)
+      row &+= RowVector.scalarCount
+    }
+    unit &+= height
     pieces &-= 1
   }
 }
 
-/// What a tile computes, in plain words: the specification of this file and of Columns.swift. Each unit takes its terms in
+/// What a tile computes, in plain words: the specification of this file and its siblings. Each unit takes its terms in
 /// the order of k, one multiply-add each.
 func accumulateSpecification(
   _ acc: UnsafeMutablePointer<Float>, _ weights: UnsafePointer<Float>, _ source: UnsafePointer<Float>,
-  rows: Int, units: Int, count: Int
+  rows: Int, first: Int, end: Int, count: Int
 ) {
   for k in 0..<count {
-    for u in 0..<units {
+    for u in first..<end {
       for row in 0..<rows {
-        let a = acc[u &* rows &+ row]
+        let sum = Lanes(repeating: acc[u &* rows &+ row])
         acc[u &* rows &+ row] =
-          fma(Lanes(repeating: weights[k &* 16 &+ u]), Lanes(repeating: source[k &* rows &+ row]), Lanes(repeating: a))[
-            0]
+          fma(Lanes(repeating: weights[k &* 16 &+ u]), Lanes(repeating: source[k &* rows &+ row]), sum)[0]
       }
     }
   }

@@ -1,4 +1,4 @@
-// Both tile shapes against the plain specification, to the bit, at every height, row count and length.
+// All tile shapes against the plain specification, to the bit, for all units, row counts and lengths.
 
 import Testing
 
@@ -17,20 +17,24 @@ private struct Values {
 }
 
 @Suite struct Tiles {
-  @Test(arguments: [16, 32, 48]) func rowsInLanes(rows: Int) {
-    var values = Values(UInt64(rows))
-    for units in 1...16 {
-      for count in [0, 1, 2, 7, 33] {
-        let weights = values.array(16 * count + 16)
-        let source = values.array(rows * count)
-        let start = values.array(rows * 16)
-        for lane in 0...(16 - units) {
+  /// Rows of a tile, and lanes that each of them takes.
+  @Test(arguments: [(16, 1), (32, 1), (48, 1), (16, 2)]) func rowsInLanes(rows: Int, lanesPerRow: Int) {
+    var values = Values(UInt64(rows + lanesPerRow))
+    /// `count` vectors of `rows` lanes.
+    func vectors(_ count: Int) -> [Float] {
+      (0..<count * rows / lanesPerRow).flatMap { _ in [Float](repeating: values.next(), count: lanesPerRow) }
+    }
+    for count in [0, 1, 2, 7, 33] {
+      let weights = values.array(16 * count)
+      let source = vectors(count)
+      let start = vectors(16)
+      for first in 0..<16 {
+        for end in (first + 1)...16 {
           var found = start
           var expected = start
-          weights.withUnsafeBufferPointer { w in
-            accumulateTile(&found, w.baseAddress! + lane, source, rows: rows, units: units, count: count)
-            accumulateSpecification(&expected, w.baseAddress! + lane, source, rows: rows, units: units, count: count)
-          }
+          accumulateTile(
+            &found, weights, source, rows: rows, first: first, end: end, count: count, lanesPerRow: lanesPerRow)
+          accumulateSpecification(&expected, weights, source, rows: rows, first: first, end: end, count: count)
           #expect(found.map(\.bitPattern) == expected.map(\.bitPattern))
         }
       }
@@ -55,7 +59,7 @@ private struct Values {
               source.withUnsafeBufferPointer { s in
                 accumulateSpecification(
                   &expected, w.baseAddress! + (panel * lines + from) * 16 + unit, s.baseAddress! + from,
-                  rows: 1, units: 1, count: to - from)
+                  rows: 1, first: 0, end: 1, count: to - from)
               }
             }
             #expect(found[panel * 16 + unit].bitPattern == expected.bitPattern)

@@ -1,14 +1,14 @@
 #!/bin/sh
-# The two inner loops, at every kernel level: packed multiply-adds, no call, no vector spilled to the stack, no scalar arithmetic.
+# The inner loops, at every kernel level: packed multiply-adds, no call, no vector spilled to the stack, no scalar arithmetic.
 #   InnerLoops.sh OBJDUMP SHARED
 set -eu
 objdump=$1 shared=$2
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# The functions Tile.run and Columns.run, under their mangled names.
+# The functions Tile.run, PairTile.run and Columns.run, under their mangled names.
 "$objdump" -d --no-show-raw-insn "$shared" |
-    awk '/^[0-9a-f]+ <.*>:$/ { inside = /13FlowrtKernels(4Tile|7Columns).*3run_/; if (inside) print }
+    awk '/^[0-9a-f]+ <.*>:$/ { inside = /13FlowrtKernels(4Tile|8PairTile|7Columns).*3run_/; if (inside) print }
          inside && !/>:$/' >"$work/loops"
 functions=$(grep -c '>:$' "$work/loops" || :)
 case $("$objdump" -f "$shared") in

@@ -10,11 +10,11 @@ objdump=$1 mca=$2 shared=$3
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# Each innermost loop of Tile.run and Columns.run becomes a file, NUMBER-KERNEL-MULTIPLICATIONS.s.
+# Each innermost loop of Tile.run, PairTile.run and Columns.run becomes a file, NUMBER-KERNEL-MULTIPLICATIONS.s.
 "$objdump" -d --no-show-raw-insn "$shared" | awk -v work="$work" '
     /^[0-9a-f]+ <.*>:$/ {
-        inside = match($0, /13FlowrtKernels(4Tile|7Columns)/)
-        kernel = $0 ~ /7Columns/ ? "Columns" : "Tile"
+        inside = match($0, /13FlowrtKernels(4Tile|8PairTile|7Columns)/)
+        kernel = $0 ~ /7Columns/ ? "Columns" : $0 ~ /8PairTile/ ? "PairTile" : "Tile"
         lines = start = 0
         next
     }
@@ -40,12 +40,13 @@ trap 'rm -rf "$work"' EXIT
         lines++
     }'
 set -- "$work"/*.s
-for kernel in Tile Columns; do
+for kernel in Tile PairTile Columns; do
     test -e "$(find "$work" -name "*-$kernel-*" | head -n 1)" || { echo "no loop of $kernel found in $shared"; exit 1; }
 done
 
-# A multiply-add of four floats by a vector or by a lane; loads; pointers and counters; prefetch.
-allowed='loop:|mov	x[0-9]+, x[0-9]+|fmla	v[0-9]+\.4s, v[0-9]+\.4s, v[0-9]+\.(4s|s\[[0-3]\])|(ldr|ldp|ldur)	[qs].*|ld1r?	.*|prfm	.*|(add|sub|subs|cmp)	[xw].*|b\.[a-z]* loop|cbn?z loop'
+# A multiply-add of four floats by a vector or by a lane; loads, and what fills a register with the pair loaded; pointers and
+# counters; prefetch.
+allowed='loop:|mov	x[0-9]+, x[0-9]+|fmla	v[0-9]+\.4s, v[0-9]+\.4s, v[0-9]+\.(4s|s\[[0-3]\])|(ldr|ldp|ldur)	[qs].*|ld1r?	.*|dup	v[0-9]+\.2d, v[0-9]+\.d\[0\]|prfm	.*|(add|sub|subs|cmp)	[xw].*|b\.[a-z]* loop|cbn?z loop'
 bad=0
 for loop; do
     if grep -vxE "$allowed" "$loop"; then
@@ -67,7 +68,7 @@ for loop; do
             -v turns=$turns 'BEGIN { printf "%.0f", 100 * limit * turns / cycles }')
         row="$row $(printf '%12s %%' "$share")"
         case $name in
-        *-"$(largest Tile)" | *-"$(largest Columns)")
+        *-"$(largest Tile)" | *-"$(largest PairTile)" | *-"$(largest Columns)")
             test "$share" -ge 85 || { echo "${name#*-} on $cpu: only $share % of the issue limit"; bad=1; } ;;
         esac
     done

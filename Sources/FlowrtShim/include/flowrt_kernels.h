@@ -39,7 +39,7 @@ _Static_assert(sizeof(flowrt_view) == 256, "flowrt_view must fill flowrt_model")
 #define FLOWRT_TILE_ROWS 48
 
 /* Fewer rows than this are cheaper one by one, in every flow. */
-#define FLOWRT_TILE_MINIMUM 3
+#define FLOWRT_TILE_MINIMUM 2
 
 /* A layer, made ready for one call. Offsets are in units. */
 typedef struct flowrt_layer_plan {
@@ -88,10 +88,11 @@ enum { FLOWRT_VERB_FORWARD, FLOWRT_VERB_INVERSE, FLOWRT_VERB_LOG_PROB, FLOWRT_VE
 struct flowrt_call;
 
 /* Takes the state through one step (or, for the encoder's record, the context tile through the encoder): the part of the
- * library that every CPU level has its own of. rows: 1, 16, 32 or 48; context_tile: the steps' context for the rows of a tile,
- * NULL if what depends on it is in the prologue; forward: data to noise. */
+ * library that every CPU level has its own of. rows: 1, 16, 32 or 48; lanes_per_row: 2 if up to eight rows stand twice in a tile
+ * of 16, else 1; context_tile: the steps' context for the rows of a tile, NULL if what depends on it is in the prologue; forward:
+ * data to noise. */
 typedef void flowrt_step_function(const struct flowrt_call *call, const flowrt_step_plan *step, ptrdiff_t rows,
-                                  const float *context_tile, bool forward);
+                                  ptrdiff_t lanes_per_row, const float *context_tile, bool forward);
 
 /* One evaluation: validated arguments and the workspace, carved into its parts (docs/SWEEP.md, "Workspace"). */
 typedef struct flowrt_call {

@@ -19,13 +19,12 @@ from .encoders import encoder_layers, modules_of
 from .live import Live
 from .modules import array, names, refuse
 from .nflows_steps import copied
-from .normflows_networks import moved_by
+from .standardisation import of_standardised_context
 
 framework = "sbi"
 
 _ESTIMATORS = {"NFlowsFlow", "ZukoFlow", "ZukoUnconditionalFlow"}
 _SUPPORTED = "DirectPosterior and the density estimators NFlowsFlow, ZukoFlow and ZukoUnconditionalFlow"
-_CANCELS = 64.0  # mean / std of a condition, from where on `scale * c + shift` loses too much of float32
 
 
 def accepts(model) -> bool:
@@ -49,13 +48,8 @@ def describe(model, context_dim: int | None = None) -> ir.Flow:
             taken = encoder[0].context_weight.shape[1]
             raise ExportError(f"the embedding net takes {taken} numbers of a condition that has {size}")
         flow = _flow(estimator.net, encoder[-1].width if encoder else size)
-        if np.max(np.abs(shift)) > _CANCELS:
-            encoder = [*_standardising(scale, shift), *_of_layer_1(encoder)]
-        else:
-            parts = [*flow.steps, flow.base]
-            _fold(scale, shift, encoder or [layer for part in parts for layer in getattr(part, "layers", [])])
-    name = type(model).__name__
-    return ir.Flow(flow.dim, size, flow.steps, flow.base, encoder or None, framework=framework, model=name)
+    flow = replace(flow, context_dim=size, encoder=encoder or None, framework=framework, model=type(model).__name__)
+    return of_standardised_context(flow, scale, shift) if size else flow
 
 
 def live(model, dtype) -> Live:
@@ -106,28 +100,3 @@ def _standardisation(embedding, shape: tuple) -> tuple:
         mean, std = array(module._mean), array(module._std)
         scale, shift = scale / std, (shift - mean) / std
     return (scale.reshape(-1), shift.reshape(-1)), modules
-
-
-def _fold(scale: np.ndarray, shift: np.ndarray, layers: list) -> None:
-    """Makes layers of the context `scale * c + shift` layers of c, in place."""
-    for layer in layers:
-        if layer.context_weight is not None and layer.context_source == ir.CONTEXT:
-            layer.bias = layer.bias + layer.context_weight @ shift
-            layer.context_weight = layer.context_weight * scale
-
-
-def _standardising(scale: np.ndarray, shift: np.ndarray) -> list:
-    """Two layers, c - mean and that times 1 / std: as in sbi, the difference of near numbers is exact in float32."""
-    width = len(scale)
-    centred = ir.Layer(shift / scale, context_weight=np.eye(width))
-    return [centred, ir.Layer(np.zeros(width), add=[ir.Add(0, scale)])]
-
-
-def _of_layer_1(layers: list) -> list:
-    """The layers of an encoder, behind two others, as functions of the second one."""
-    moved = []
-    for layer in moved_by(2, layers):
-        if layer.context_weight is not None:
-            layer = replace(layer, source=1, weight=layer.context_weight, mask=None, context_weight=None)
-        moved.append(layer)
-    return moved

@@ -18,12 +18,13 @@ from .. import ir
 from ..adapters import splines
 from ..adapters.modules import array, context_size, inverted_if, reordered
 from ..adapters.nflows_networks import coupling_net, made
+from ..adapters.standardisation import of_standardised_context
 from ..adapters.subset import reading
 from ..format.codes import Reads, Scale
 from ..reference.functions import softplus
 from .fields import Fields
 from .networks import scale_rows
-from .state_dicts import Node, activation_of, grouped, state_dict_of
+from .state_dicts import Node, activation_of, grouped, standardisation_of, state_dict_of
 
 _LAYERS = "autoregressive_net|_permutation|_shift|_scale|unconstrained_weight|running_mean|running_var|bias|log_scale"
 _LAYERS += "|shift|initialized|lower_entries|upper_entries|unconstrained_upper_diag"
@@ -46,12 +47,14 @@ def read_nflows(fields: Fields) -> ir.Flow:
     """The flow of a description with `layout`, `state_dict`, and what masked layers and couplings need."""
     arrays = state_dict_of(fields)
     base = {name: arrays.pop(name) for name in list(arrays) if "_distribution." in name}
+    standardisation = standardisation_of(arrays, fields)
     modules = grouped(arrays, _LAYERS, fields)
     options = _Options(fields)
     steps = [_step(path, node, options, fields) for path, node in modules]
     options.close()
     dim = _dim(modules, fields)
-    return ir.Flow(dim, context_size(steps, None), steps, _base(base, fields))
+    flow = ir.Flow(dim, context_size(steps, None), steps, _base(base, fields))
+    return of_standardised_context(flow, *standardisation) if standardisation else flow
 
 
 class _Options:

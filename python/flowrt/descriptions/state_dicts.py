@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from ..adapters.modules import array
 from .fields import Fields
 
 
@@ -55,6 +56,20 @@ def grouped(arrays: dict, first_names: str, fields: Fields) -> list:
             node = node.children.setdefault(module, Node())
         node.children[leaf] = value
     return list(groups.items())
+
+
+def standardisation_of(arrays: dict, fields: Fields):
+    """Scale and shift of the context that an estimator of sbi begins with, taken out of `arrays`; None without one."""
+    found = {name: arrays.pop(name) for name in list(arrays) if re.search(r"(^|\.)_embedding_net\.", name)}
+    parts = {name.rsplit("_embedding_net.", 1)[-1]: array(value).reshape(-1) for name, value in found.items()}
+    if not parts:
+        return None
+    other = [name for name in found if name.rsplit("_embedding_net.", 1)[-1] not in ("0._mean", "0._std")]
+    if other:
+        fields.refuse(f"{other[0]} in the state dict belongs to an embedding net; only a standardisation is supported")
+    if len(parts) != 2:
+        fields.refuse("the state dict has only one of _mean and _std of the standardisation of the context")
+    return 1 / parts["0._std"], -parts["0._mean"] / parts["0._std"]
 
 
 def activation_of(fields: Fields):

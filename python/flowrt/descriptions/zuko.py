@@ -1,6 +1,7 @@
 """State dicts of zuko's MAF and NSF.
 
     transform.transforms.{n}.hyper.{k}.{weight, bias, mask}, transform.transforms.{n}.order
+    transform.transforms.{n}.{loc, scale}, a constant AffineTransform, as sbi standardises
     base.{loc, scale} or base.{_0, _1}
 
 Numbers k that are missing are activations; in residual networks a block has numbers of its own. The output has shift
@@ -18,9 +19,10 @@ import numpy as np
 from .. import ir
 from ..adapters.modules import array, context_size
 from ..adapters.networks import perceptron
+from ..adapters.standardisation import of_standardised_context
 from ..format.codes import Scale, SplineForm
 from .fields import Fields
-from .state_dicts import Node, activation_of, grouped, state_dict_of
+from .state_dicts import Node, activation_of, grouped, standardisation_of, state_dict_of
 
 _BOUND = 5.0
 
@@ -33,16 +35,21 @@ def read_zuko(fields: Fields) -> ir.Flow:
     slope = fields.number("slope", "the least slope of the univariate map; 1e-3, or 1e-4 before zuko 1.5")
     if not 0 < slope < 1:
         fields.refuse(f"'slope' is {slope}, not between 0 and 1")
-    steps = [_step(path, node, activation, slope, fields) for path, node in grouped(arrays, "hyper|order", fields)]
+    standardisation = standardisation_of(arrays, fields)
+    modules = grouped(arrays, "hyper|order|loc|scale", fields)
+    steps = [_step(path, node, activation, slope, fields) for path, node in modules]
     dim = (
         len(array(base[next(iter(base))]).reshape(-1))
         if base
         else fields.whole("dim", "how many coordinates a row has")
     )
-    return ir.Flow(dim, context_size(steps, None), steps, _base(base))
+    flow = ir.Flow(dim, context_size(steps, None), steps, _base(base))
+    return of_standardised_context(flow, *standardisation) if standardisation else flow
 
 
-def _step(path: str, node: Node, activation, slope: float, fields: Fields) -> ir.Autoregressive:
+def _step(path: str, node: Node, activation, slope: float, fields: Fields) -> ir.Step:
+    if set(node.children) == {"loc", "scale"}:
+        return ir.Diagonal(array(node.scale), array(node.loc), path)
     if "order" not in node.children or "hyper" not in node.children:
         fields.refuse(f"{path} in the state dict has no order or no network: it is not a masked autoregressive layer")
     dim = len(node.order)

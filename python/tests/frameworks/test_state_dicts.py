@@ -11,6 +11,7 @@ from nflows import transforms as nt
 from nflows.distributions import DiagonalNormal, StandardNormal
 from nflows.flows import Flow, SimpleRealNVP
 from nflows.nn.nets import ResidualNet
+from sbi.neural_nets import net_builders as builders
 from torch import nn
 from torch.nn import functional as F
 from torch_weights import randomise
@@ -19,6 +20,7 @@ import flowrt
 from flowrt import descriptions, reference
 from flowrt.adapters import choose
 
+SBI_SPLINE = {"tail_bound": 3.0, "min_bin_width": 1e-3, "min_bin_height": 1e-3, "min_derivative": 1e-3}
 NFLOWS = {"layout": "nflows", "activation": "relu", "scale": "softplus", "epsilon": 1e-3}
 ZUKO = {"layout": "zuko", "activation": "relu", "slope": 1e-3}
 
@@ -160,6 +162,25 @@ def test_zuko_slope_and_base():
     np.testing.assert_allclose([step.p[0] for step in (steep.steps[0], file.steps[0])], -np.log([1e-4, 1e-3]))
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning", "ignore::DeprecationWarning")
+@pytest.mark.parametrize("mean", [5.0, 1e4])
+@pytest.mark.parametrize(
+    "build, options",
+    [
+        (builders.build_maf, {**NFLOWS, "activation": "tanh"}),
+        (builders.build_maf_rqs, {**NFLOWS, "activation": "tanh", "spline": SBI_SPLINE}),
+        (builders.build_nsf, {**NFLOWS, "spline": SBI_SPLINE}),
+        (builders.build_zuko_maf, ZUKO),
+        (builders.build_zuko_nsf, ZUKO),
+    ],
+)
+def test_estimators_of_sbi(build, options, mean):
+    """With the standardisation of parameters and condition, also where it does not fold into weights."""
+    theta, x = 3 * torch.randn(50, 3) - 1, 2 * torch.randn(50, 4) + mean
+    file = same(build(theta, x, hidden_features=12, num_transforms=2), options)
+    assert file.context_dim == 4 and (file.encoder is None) == (mean < 64)
+
+
 REFUSED = [
     (NFLOWS, {"activation": None}, "'activation' is missing: a callable, or one of relu, tanh"),
     (
@@ -174,7 +195,7 @@ REFUSED = [
     (
         NFLOWS,
         {"state_dict": {"_embedding_net.0.weight": torch.ones(2, 2)}},
-        "_embedding_net.0.weight in the state dict",
+        "_embedding_net.0.weight in the state dict belongs to an embedding net; only a standardisation is supported",
     ),
     (ZUKO, {"slope": None}, "'slope' is missing: the least slope of the univariate map; 1e-3, or 1e-4 before"),
     (ZUKO, {"slope": 2.0}, "'slope' is 2.0, not between 0 and 1"),

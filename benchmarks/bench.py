@@ -109,7 +109,8 @@ class Bench:
             self.say(f"two threads: {name}")
 
     def rate_machine(self):
-        commands = [f"peak {level}" for level in tables.LEVELS] + [f"read {size}" for size in tables.READ_SIZES]
+        commands = [f"peak {level}" for level in tables.LEVELS] + [f"tile {terms}" for terms in tables.TILE_TERMS]
+        commands += [f"read {size}" for size in tables.READ_SIZES]
         self.rates = {command: max(float(self.machine.ask(command)) for _ in range(3)) for command in commands}
 
 

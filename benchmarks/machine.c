@@ -2,6 +2,7 @@
  *
  *   peak LEVEL    multiply-adds per second: 3 AVX-512, 2 AVX2, 1 SSE2 (a multiplication and an addition); 0 if it has none
  *   read BYTES    bytes per second, reading so many bytes again and again
+ *   tile TERMS    multiply-adds per second of the inner loop of a tile alone, so many terms at a time; 0 without AVX-512
  */
 #define _GNU_SOURCE
 #include <stdio.h>
@@ -74,6 +75,48 @@ static double read_rate(size_t bytes) {
     return best;
 }
 
+/* acc[8][48] += weights[terms][16, of which 8] * source[terms][48], as in Tile.swift. */
+enum { UNITS = 8, VECTORS = 3, PANELS = 64, MAXIMUM_TERMS = 512 };
+__attribute__((target("avx512f"), noinline)) static void tile(v16 *acc, const float *weights, const v16 *source, long terms) {
+    v16 sums[UNITS][VECTORS];
+    memcpy(sums, acc, sizeof sums);
+    for (long k = 0; k < terms; k++) {
+        __builtin_prefetch(weights + 128);
+        _Pragma("GCC unroll 8") for (int u = 0; u < UNITS; u++)
+            _Pragma("GCC unroll 3") for (int v = 0; v < VECTORS; v++) sums[u][v] += weights[u] * source[v];
+        weights += 16;
+        source += VECTORS;
+    }
+    memcpy(acc, sums, sizeof sums);
+}
+
+/* Each of 64 panels of weights in turn, more than the first-level cache holds. */
+static double tile_rate(long terms) {
+    if (!__builtin_cpu_supports("avx512f") || terms < 1 || terms > MAXIMUM_TERMS) return 0;
+    const size_t line = 16 * sizeof(float);
+    float *weights = aligned_alloc(64, ((size_t)(PANELS * terms) + 8) * line);
+    v16 *source = aligned_alloc(64, (size_t)terms * VECTORS * sizeof(v16));
+    v16 *acc = aligned_alloc(64, UNITS * VECTORS * sizeof(v16));
+    for (long i = 0; i < (PANELS * terms + 8) * 16; i++) weights[i] = 1e-3f * (float)(i % 97 - 48);
+    for (long i = 0; i < terms * VECTORS; i++) source[i] = (v16){0} + 1e-2f * (float)(i % 89 - 44);
+    memset(acc, 0, UNITS * VECTORS * sizeof(v16));
+    double best = 0;
+    for (int trial = 0; trial < 8; trial++) {
+        const long repeats = 200000 / (PANELS * terms) + 1;
+        const double start = processor_seconds();
+        for (long r = 0; r < repeats; r++)
+            for (long p = 0; p < PANELS; p++) tile(acc, weights + p * terms * 16, source, terms);
+        const double rate = (double)(UNITS * VECTORS * 16 * PANELS * terms * repeats) / (processor_seconds() - start);
+        if (rate > best) best = rate;
+    }
+    sink = acc[0][0];
+    sink = 0;
+    free(weights);
+    free(source);
+    free(acc);
+    return best;
+}
+
 int main(void) {
     char line[128];
     long number;
@@ -82,6 +125,8 @@ int main(void) {
             printf("%.6g\n", peak((int)number));
         else if (sscanf(line, "read %ld", &number) == 1)
             printf("%.6g\n", read_rate((size_t)number));
+        else if (sscanf(line, "tile %ld", &number) == 1)
+            printf("%.6g\n", tile_rate(number));
         else
             return fprintf(stderr, "no such command: %s", line), 1;
         fflush(stdout);

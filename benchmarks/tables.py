@@ -4,6 +4,7 @@ from cells import iaf, maf
 from programs import AVX2, FLOWRT, ONNX_SSE, PEERS, SSE2
 
 READ_SIZES = [2**power for power in range(14, 28)]
+TILE_TERMS = (8, 16, 32, 96)
 LEVELS = {3: "AVX-512", 2: "AVX2", 1: "SSE2, a multiplication and an addition"}
 
 
@@ -110,4 +111,12 @@ def cold(measured):
 def machine(rates):
     peaks = [[what, f"{2e-9 * rates[f'peak {level}']:.0f}"] for level, what in LEVELS.items()]
     reads = [[f"{size >> 10} kB", f"{1e-9 * rates[f'read {size}']:.0f}"] for size in READ_SIZES]
-    return table(["multiply-add peak", "GFLOP/s"], peaks) + "\n\n" + table(["reading again and again", "GB/s"], reads)
+    peak, rate = rates["peak 3"], {terms: rates[f"tile {terms}"] for terms in TILE_TERMS}
+    tiles = [[terms, f"{2e-9 * rate[terms]:.0f}", percent(rate[terms] / peak)] for terms in TILE_TERMS if peak]
+    return "\n\n".join(
+        [
+            table(["multiply-add peak", "GFLOP/s"], peaks),
+            table(["AVX-512: the inner loop of a tile alone, so many terms at a time", "GFLOP/s", "of the peak"], tiles),
+            table(["reading again and again", "GB/s"], reads),
+        ]
+    )

@@ -43,22 +43,27 @@ struct Transform {
         continue
       }
       let p = parameters + (rank &- passthrough) &* parameterCount &* rows
+      if case .affine(let affine) = transformer {
+        // log s takes the place of the raw scale.
+        let logS = p + rows
+        affine.apply(p, logS, known, unknown, logS, count: rows, fromRead: fromRead)
+        for row in stride(from: 0, to: rows, by: 16) { add(logS.lanes(row), to: sums, row) }
+        continue
+      }
       for row in stride(from: 0, to: rows, by: 16) {
-        let value: Lanes
-        let logS: Lanes
-        switch transformer {
-        case .affine(let affine):
-          (value, logS) = affine.apply(p.lanes(row), p.lanes(rows &+ row), known.lanes(row), fromRead: fromRead)
-        case .additive:
+        if case .additive = transformer {
           unknown.store(additive(p.lanes(row), known.lanes(row), fromRead), row)
           continue
-        default:
-          (value, logS) = applyColumns(p + row, stride: rows, known.lanes(row), rank, row, 1, fromRead: fromRead)
         }
+        let (value, logS) = applyColumns(p + row, stride: rows, known.lanes(row), rank, row, 1, fromRead: fromRead)
         unknown.store(value, row)
-        sums.addInline(addsLogScale ? logS : -logS, first: row)
+        add(logS, to: sums, row)
       }
     }
+  }
+
+  @inline(__always) private func add(_ logS: Lanes, to sums: LogSum, _ row: Int) {
+    sums.addInline(addsLogScale ? logS : -logS, first: row)
   }
 
   private func runRow(_ first: Int, _ end: Int, fromRead: Bool) {
@@ -70,17 +75,21 @@ struct Transform {
     }
     // A vector may reach past the last rank: into ranks that are written later, or into padding.
     while rank < end {
-      let value: Lanes
-      let logS: Lanes
       let p = parameters + (rank &- passthrough) &* parameterCount
+      var value = Lanes()
+      var logS = Lanes()
       switch transformer {
       case .affine(let affine):
         let (low, high) = (p.lanes(0), p.lanes(16))
-        let t = Lanes(lowHalf: low.evenHalf, highHalf: high.evenHalf)
-        let a = Lanes(lowHalf: low.oddHalf, highHalf: high.oddHalf)
-        (value, logS) = affine.apply(t, a, known.lanes(rank), fromRead: fromRead)
+        columns.store(Lanes(lowHalf: low.evenHalf, highHalf: high.evenHalf), 0)
+        columns.store(Lanes(lowHalf: low.oddHalf, highHalf: high.oddHalf), 16)
+        let logColumn = columns + 16
+        affine.apply(columns, logColumn, known + rank, unknown + rank, logColumn, count: 16, fromRead: fromRead)
+        logScale.store(addsLogScale ? logColumn.lanes(0) : -logColumn.lanes(0), rank)
+        rank &+= 16
+        continue
       case .additive:
-        (value, logS) = (additive(p.lanes(0), known.lanes(rank), fromRead), Lanes())
+        value = additive(p.lanes(0), known.lanes(rank), fromRead)
       default:
         makeColumns(p, end &- rank)
         (value, logS) = applyColumns(

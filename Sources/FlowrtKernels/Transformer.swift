@@ -80,14 +80,26 @@ struct Affine {
     }
   }
 
-  /// The unknown side from the known one, and log s = log|dq/dr|. `fromRead`: r is known.
-  @inline(never) func apply(_ t: Lanes, _ a: Lanes, _ known: Lanes, fromRead: Bool) -> (value: Lanes, logS: Lanes) {
-    let (s, logS) =
-      scaleFunction == .exp ? (inlinedExp(a), a) : scaleFunction == .softplus ? softplusScale(a) : scale(a)
-    switch form {
-    case .scaleThenShift: return (fromRead ? fma(s, known, t) : (known - t) / s, logS)
-    case .shiftThenScale: return (fromRead ? s * (known - t) : known / s + t, logS)
-    case .gated: return (fromRead ? fma(s, known - t, t) : (known - t) / s + t, logS)
+  /// The unknown side from the known one, and log s = log|dq/dr|, of `count` values, a multiple of 16. `fromRead`: r is known. (By
+  /// address: a function that takes a vector would get it in four pieces.)
+  @inline(never) func apply(
+    _ t: UnsafePointer<Float>, _ a: UnsafePointer<Float>, _ known: UnsafePointer<Float>,
+    _ unknown: UnsafeMutablePointer<Float>, _ logScale: UnsafeMutablePointer<Float>, count: Int, fromRead: Bool
+  ) {
+    var i = 0
+    while i < count {
+      let (t, a, known) = (t.lanes(i), a.lanes(i), known.lanes(i))
+      let (s, logS) =
+        scaleFunction == .exp ? (inlinedExp(a), a) : scaleFunction == .softplus ? softplusScale(a) : scale(a)
+      let value: Lanes
+      switch form {
+      case .scaleThenShift: value = fromRead ? fma(s, known, t) : (known - t) / s
+      case .shiftThenScale: value = fromRead ? s * (known - t) : known / s + t
+      case .gated: value = fromRead ? fma(s, known - t, t) : (known - t) / s + t
+      }
+      unknown.store(value, i)
+      logScale.store(logS, i)
+      i &+= 16
     }
   }
 }

@@ -222,7 +222,7 @@ _FLOW = [
         ("soft clip with the wrong limit", "magnitude(a) / p0", "magnitude(a) * p0"),
         ("tanh scale without its factor", "let c = p0 * tanh(a)", "let c = tanh(a)"),
         ("atan scale without its factor", "let c = p0 * atan(a)", "let c = atan(a)"),
-        ("form 0 back: the shift's sign", "fma(s, known, t) : (known - t) / s, logS)", "fma(s, known, t) : (known + t) / s, logS)"),
+        ("form 0 back: the shift's sign", "fma(s, known, t) : (known - t) / s\n", "fma(s, known, t) : (known + t) / s\n"),
         ("form 1: the shift is not scaled", "s * (known - t) : known / s + t", "s * known - t : (known + t) / s"),
         ("form 2 is form 0", "fma(s, known - t, t) : (known - t) / s + t", "fma(s, known, t) : (known - t) / s"),
     ),

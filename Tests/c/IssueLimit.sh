@@ -46,7 +46,7 @@ done
 
 # A multiply-add of four floats by a vector or by a lane; loads, and what fills a register with the pair loaded; pointers and
 # counters; prefetch.
-allowed='loop:|mov	x[0-9]+, x[0-9]+|fmla	v[0-9]+\.4s, v[0-9]+\.4s, v[0-9]+\.(4s|s\[[0-3]\])|(ldr|ldp|ldur)	[qs].*|ld1r?	.*|dup	v[0-9]+\.2d, v[0-9]+\.d\[0\]|prfm	.*|(add|sub|subs|cmp)	[xw].*|b\.[a-z]* loop|cbn?z loop'
+allowed='loop:|mov	x[0-9]+, x[0-9]+|fmla	v[0-9]+\.4s, v[0-9]+\.4s, v[0-9]+\.(4s|s\[[0-3]\])|(ldr|ldp|ldur)	[qds].*|ld1r?	.*|dup	v[0-9]+\.2d, v[0-9]+\.d\[0\]|prfm	.*|(add|sub|subs|cmp)	[xw].*|b\.[a-z]* loop|cbn?z loop'
 bad=0
 for loop; do
     if grep -vxE "$allowed" "$loop"; then

@@ -52,7 +52,7 @@ def live(model, dtype) -> Evaluation:
     with _precision(dtype):
         bijections, base = [_copied(part, dtype) for part in bijections], _copied(base, dtype)
 
-    def run(parts, method: str, values, context):
+    def compiled(parts, method: str):
         def one(row, condition):
             log_det = 0.0
             for part in parts:
@@ -60,10 +60,15 @@ def live(model, dtype) -> Evaluation:
                 log_det = log_det + slope
             return row, log_det
 
-        with _precision(dtype):
-            values = jnp.asarray(values, dtype=dtype)
-            context = None if context is None else jnp.asarray(context, dtype=dtype)
-            return [np.asarray(part) for part in jax.jit(jax.vmap(one))(values, context)]
+        rows = jax.jit(jax.vmap(one))
+
+        def run(values, context):
+            with _precision(dtype):
+                values = jnp.asarray(values, dtype=dtype)
+                context = None if context is None else jnp.asarray(context, dtype=dtype)
+                return [np.asarray(part) for part in rows(values, context)]
+
+        return run
 
     def base_log_prob(z):
         if base is None:
@@ -72,8 +77,8 @@ def live(model, dtype) -> Evaluation:
             return np.asarray(base.log_prob(jnp.asarray(z, dtype=dtype)))
 
     return Evaluation(
-        forward=lambda x, c: run(bijections, "inverse_and_log_det", x, c),
-        inverse=lambda z, c: run(bijections[::-1], "transform_and_log_det", z, c),
+        forward=compiled(bijections, "inverse_and_log_det"),
+        inverse=compiled(bijections[::-1], "transform_and_log_det"),
         base_log_prob=base_log_prob,
     )
 

@@ -84,7 +84,7 @@ struct Noise {
   @inline(never) private func draw(
     _ low: Words, _ high: Words, _ block: Words, _ law: Law
   ) -> InlineArray<4, Lanes> {
-    let w = philox((low, high, block, Words()), key: key)
+    let w = inlinedPhilox((low, high, block, Words()), key: key)
     if law == .uniform { return [uniform(w.0), uniform(w.1), uniform(w.2), uniform(w.3)] }
     let a = boxMuller(w.0, w.1)
     let b = boxMuller(w.2, w.3)

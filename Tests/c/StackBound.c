@@ -3,8 +3,10 @@
 #include "support/call.h"
 #include <pthread.h>
 
-#ifdef __riscv /* has no vector registers: what other CPUs keep in them is on the stack */
+#if defined __riscv /* no vector registers: what other CPUs keep in them is on the stack */
 #define VERB_KIB 12
+#elif defined __arm__ /* half as many as others */
+#define VERB_KIB 10
 #else
 #define VERB_KIB 8
 #endif

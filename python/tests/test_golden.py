@@ -15,7 +15,7 @@ SAMPLE = {"seed": 7, "stream": 3, "index": 5}
 def test_there_are_golden_files_of_every_framework():
     frameworks = {"flowjax", "glasflow", "nflows", "normflows", "pyro", "sbi", "tfp", "zuko"}
     assert {name.split("_")[0] for name in NAMES} == frameworks
-    assert len(NAMES) >= 195
+    assert len(NAMES) >= 225
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -144,8 +144,9 @@ size_t flowrt_workspace_size(const flowrt_model *model, size_t count);
  *   context       NULL with context_rows 0 if the model takes none; else context_rows x context_dim floats with
  *                 context_rows 1 (one context for all rows: its part of the network is computed once) or count
  *   workspace     FLOWRT_ALIGNMENT-aligned, workspace_size bytes, used by this call alone
- *   aliasing      an output array may be the very same array as the input of the same shape; any other overlap between
- *                 arrays, workspace and model is refused with FLOWRT_ERR_ARGUMENT
+ *   aliasing      an output array may be the very same array as the input of the same shape; any other overlap of what is
+ *                 written (outputs, workspace, *rng) with arrays, the flowrt_model or its bytes is refused with
+ *                 FLOWRT_ERR_ARGUMENT
  *   on failure    outputs are untouched, except for FLOWRT_ERR_NONFINITE, where all of them were written; a row with a
  *                 NaN or an infinity never changes another row
  */

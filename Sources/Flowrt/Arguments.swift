@@ -28,7 +28,7 @@ struct Arguments {
   let logOutput: UnsafeMutablePointer<Float>?
   let workspace: UnsafeMutableRawPointer?
   let workspaceSize: Int
-  var rng: flowrt_rng? = nil
+  var rng: UnsafeMutablePointer<flowrt_rng>? = nil
 
   /// Checks everything and runs the call on a kernel level.
   func run(_ model: UnsafePointer<flowrt_model>?, hasRequiredPointers: Bool) -> flowrt_status {
@@ -36,54 +36,61 @@ struct Arguments {
     guard let view = openView(model) else { return FLOWRT_ERR_MODEL }
     if count == 0 { return FLOWRT_OK }
     guard hasRequiredPointers, let workspace else { return FLOWRT_ERR_ARGUMENT }
-    let status = check(view.pointee, workspace)
+    let status = check(view, workspace)
     if status != FLOWRT_OK { return status }
     return flowrt_status(rawValue: dispatch(view, workspace))
   }
 
-  private func check(_ view: flowrt_view, _ workspace: UnsafeMutableRawPointer) -> flowrt_status {
+  private func check(
+    _ view: UnsafePointer<flowrt_view>, _ workspace: UnsafeMutableRawPointer
+  ) -> flowrt_status {
     let rows = UInt64(UInt(bitPattern: count))
     let contexts = UInt64(UInt(bitPattern: contextRows))
-    if view.context_dim == 0 {
+    if view.pointee.context_dim == 0 {
       if contexts != 0 || context != nil { return FLOWRT_ERR_ARGUMENT }
     } else if context == nil || (contexts != 1 && contexts != rows) {
       return FLOWRT_ERR_ARGUMENT
     }
     // Arrays that do not fit the address space cannot exist.
     let largest = UInt64(Int.max) / 4
-    let width = UInt64(max(view.dim, view.context_dim))
-    let (floats, overflow) = rows.multipliedReportingOverflow(by: width)
-    if overflow || floats > largest || workspaceSize < 0 { return FLOWRT_ERR_ARGUMENT }
+    if rows > largest / UInt64(view.pointee.dim) || workspaceSize < 0 { return FLOWRT_ERR_ARGUMENT }
+    if contexts > 1 && contexts > largest / UInt64(view.pointee.context_dim) { return FLOWRT_ERR_ARGUMENT }
 
     let pointers: InlineArray<4, UInt> = [
       UInt(bitPattern: input), UInt(bitPattern: context), UInt(bitPattern: output), UInt(bitPattern: logOutput),
     ]
     for i in 0..<4 where pointers[unchecked: i] & 3 != 0 { return FLOWRT_ERR_ALIGNMENT }
     if UInt(bitPattern: workspace) & 63 != 0 { return FLOWRT_ERR_ALIGNMENT }
-    if UInt64(UInt(bitPattern: workspaceSize)) < WorkspaceLayout(view, rows: 1).size { return FLOWRT_ERR_WORKSPACE }
+    if UInt64(UInt(bitPattern: workspaceSize)) < WorkspaceLayout(view.pointee, rows: 1).size {
+      return FLOWRT_ERR_WORKSPACE
+    }
     return hasOverlap(view, workspace, rows, contexts) ? FLOWRT_ERR_ARGUMENT : FLOWRT_OK
   }
 
-  /// Outputs and workspace must be apart from everything, but an output may be the input itself.
+  /// What is written must be apart from everything, but an output may be the input itself.
   private func hasOverlap(
-    _ view: flowrt_view, _ workspace: UnsafeMutableRawPointer, _ rows: UInt64, _ contexts: UInt64
+    _ view: UnsafePointer<flowrt_view>, _ workspace: UnsafeMutableRawPointer, _ rows: UInt64, _ contexts: UInt64
   ) -> Bool {
-    let rowBytes = 4 &* UInt64(view.dim)
-    let model = Region(UnsafeRawPointer(bitPattern: UInt(truncatingIfNeeded: view.data)), view.data_size)
+    let rowBytes = 4 &* UInt64(view.pointee.dim)
+    let model = Region(view, UInt64(MemoryLayout<flowrt_model>.size))
+    let data = Region(UnsafeRawPointer(bitPattern: UInt(truncatingIfNeeded: view.pointee.data)), view.pointee.data_size)
     let input = Region(input, rows &* rowBytes)
-    let context = Region(context, contexts &* 4 &* UInt64(view.context_dim))
+    let context = Region(context, contexts &* 4 &* UInt64(view.pointee.context_dim))
     let output = Region(output, rows &* rowBytes)
     let logOutput = Region(logOutput, rows &* 4)
+    let rng = Region(rng, UInt64(MemoryLayout<flowrt_rng>.size))
     let scratch = Region(workspace, UInt64(UInt(bitPattern: workspaceSize)))
 
-    func touches(_ region: Region) -> Bool { region.overlaps(model) || region.overlaps(context) }
+    func touches(_ region: Region) -> Bool {
+      region.overlaps(model) || region.overlaps(data) || region.overlaps(context)
+    }
     // A single output value for each row of one float has the shape of the input.
-    let logOutputIsInput = view.dim == 1 && logOutput.equals(input) && self.output == nil
-    return touches(output) || touches(logOutput) || touches(scratch)
-      || scratch.overlaps(input) || scratch.overlaps(output) || scratch.overlaps(logOutput)
+    let logOutputIsInput = view.pointee.dim == 1 && logOutput.equals(input) && self.output == nil
+    return touches(output) || touches(logOutput) || touches(rng) || touches(scratch)
+      || scratch.overlaps(input) || scratch.overlaps(output) || scratch.overlaps(logOutput) || scratch.overlaps(rng)
       || (output.overlaps(input) && !output.equals(input))
       || (logOutput.overlaps(input) && !logOutputIsInput)
-      || logOutput.overlaps(output)
+      || logOutput.overlaps(output) || rng.overlaps(output) || rng.overlaps(logOutput)
   }
 
   private func dispatch(_ view: UnsafePointer<flowrt_view>, _ workspace: UnsafeMutableRawPointer) -> Int32 {
@@ -100,7 +107,7 @@ struct Arguments {
       tile_rows: UInt32(truncatingIfNeeded: rows),
       count: UInt64(UInt(bitPattern: count)), input: input,
       context: context, context_rows: UInt64(UInt(bitPattern: contextRows)), output: output, log_output: logOutput,
-      seed: rng?.seed ?? 0, stream: rng?.stream ?? 0, index: rng?.index ?? 0,
+      seed: rng?.pointee.seed ?? 0, stream: rng?.pointee.stream ?? 0, index: rng?.pointee.index ?? 0,
       steps: part(layout.steps), layers: part(layout.layers), tables: part(layout.tables), panels: part(layout.panels),
       prologue: part(layout.prologue), context_tile: part(layout.contextTile), encoder: part(layout.encoder),
       state: part(layout.state),

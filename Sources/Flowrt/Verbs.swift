@@ -52,7 +52,7 @@ public func flowrt_sample(
   let rngPointer: UnsafeMutablePointer<flowrt_rng>? = rng
   let status = Arguments(
     verb: FLOWRT_VERB_SAMPLE, count: count, context: context, contextRows: context_rows, output: x,
-    logOutput: log_prob, workspace: workspace, workspaceSize: workspace_size, rng: rngPointer?.pointee
+    logOutput: log_prob, workspace: workspace, workspaceSize: workspace_size, rng: rngPointer
   ).run(model, hasRequiredPointers: rngPointer != nil && x != nil)
   if let rngPointer, status == FLOWRT_OK || status == FLOWRT_ERR_NONFINITE {
     rngPointer.pointee.index &+= UInt64(UInt(bitPattern: count))

@@ -12,12 +12,12 @@ let logNormalizer: Double = -0.918_938_533_204_672_7
 
 /// log of a sum of exponentials whose terms come one by one, scaled by the largest so far.
 struct LogSumExp {
-  private var largest = Lanes(repeating: -.infinity)
+  private var largest = Lanes(repeating: -.greatestFiniteMagnitude)
   private var sum = Lanes()
 
   /// One exponential a term: of the larger and the smaller, one is e^0.
   @inline(__always) mutating func add(_ term: Lanes) {
-    // The first term replaces -infinity, whose sum is 0; e^-infinity is 0 too.
+    // The first term replaces the smallest float, whose sum is 0. A term of -infinity, a density that underflows, adds nothing.
     let e = exp(-magnitude(term - largest))
     sum = flowrt_v_if_less(largest, term, fma(sum, e, 1), sum + e)
     largest = flowrt_v_max(largest, term)

@@ -1,11 +1,12 @@
 /* The arrays of a call may lie in any way that the header allows, and in no other: every pair of them is moved past each
- * other, float by float. Model, context, outputs and workspace are apart; an output may be the input itself, and where a
+ * other, float by float. Model and its bytes, context, outputs, generator and workspace are apart; an output may be the input itself, and where a
  * row is one float, so may log_prob. */
 #include "support/call.h"
 
 enum { ROWS = 3 };
-enum { MODEL, INPUT, CONTEXT_ARRAY, OUTPUT, LOG_OUTPUT, WORKSPACE, ARRAYS };
-static const char *const names[ARRAYS] = {"model", "input", "context", "output", "log output", "workspace"};
+enum { BYTES, MODEL, INPUT, CONTEXT_ARRAY, OUTPUT, LOG_OUTPUT, RNG, WORKSPACE, ARRAYS };
+static const char *const names[ARRAYS] = {"model's bytes", "model",  "input",     "context",
+                                         "output",         "log output", "generator", "workspace"};
 
 typedef struct layout {
     size_t size[ARRAYS];    /* bytes; 0 if the call does not have it */
@@ -26,8 +27,8 @@ static int is_allowed(const layout *l, int a, int b, uint32_t dim) {
     return a < OUTPUT && b < OUTPUT; /* what is only read */
 }
 
-static flowrt_status run(const flowrt_model *model, enum verb verb, const layout *l, size_t context_rows) {
-    call c = {.model = model,
+static flowrt_status run(enum verb verb, const layout *l, size_t context_rows) {
+    call c = {.model = (const flowrt_model *)(void *)l->at[MODEL],
               .verb = verb,
               .count = ROWS,
               .input = (float *)(void *)l->at[INPUT],
@@ -36,31 +37,33 @@ static flowrt_status run(const flowrt_model *model, enum verb verb, const layout
               .output = l->size[OUTPUT] ? (float *)(void *)l->at[OUTPUT] : NULL,
               .log_output = l->size[LOG_OUTPUT] ? (float *)(void *)l->at[LOG_OUTPUT] : NULL,
               .workspace = l->at[WORKSPACE],
-              .workspace_size = l->size[WORKSPACE],
-              .rng = {1, 2, 3}};
-    return call_run(&c);
+              .workspace_size = l->size[WORKSPACE]};
+    if (verb != SAMPLE) return call_run(&c);
+    flowrt_rng *rng = (flowrt_rng *)(void *)l->at[RNG];
+    return flowrt_sample(c.model, c.count, rng, c.context, c.context_rows, c.output, c.log_output, c.workspace, c.workspace_size);
 }
 
 /* Moves array b past array a, which stays. */
 static size_t check_pair(const char *name, flow_file file, const flowrt_model *model, enum verb verb, layout l, int a, int b,
                          size_t context_rows, unsigned char *arena) {
     const flowrt_model_info info = info_of(model);
-    const size_t step = b == WORKSPACE ? FLOWRT_ALIGNMENT : sizeof(float);
+    const size_t step = b == WORKSPACE ? FLOWRT_ALIGNMENT : b == RNG ? _Alignof(flowrt_rng) : sizeof(float);
     size_t tried = 0;
     unsigned char *first = l.at[a] - (l.size[b] + step) / FLOWRT_ALIGNMENT * FLOWRT_ALIGNMENT - FLOWRT_ALIGNMENT;
     for (unsigned char *at = first; at <= l.at[a] + l.size[a] + FLOWRT_ALIGNMENT; at += step) {
         l.at[b] = at;
         CHECK(at >= arena, "no room to move the %s", names[b]);
         const int allowed = is_allowed(&l, a, b, info.dim);
-        if (!allowed || b != WORKSPACE || a != MODEL) { /* an allowed call may write there: the model must stay as it is */
-            const flowrt_status status = run(model, verb, &l, context_rows);
+        if (!allowed || b != WORKSPACE || a != BYTES) { /* an allowed call may write there: the bytes must stay as they are */
+            const flowrt_status status = run(verb, &l, context_rows);
             const int expected = allowed ? FLOWRT_OK : FLOWRT_ERR_ARGUMENT;
             CHECK(status == expected || (allowed && status == FLOWRT_ERR_NONFINITE),
                   "%s, %s: %s %td bytes from the %s: expected %s, found %s", name, verb_names[verb], names[b],
                   at - l.at[a], names[a], status_name(expected), status_name(status));
             tried++;
         }
-        CHECK(memcmp(l.at[MODEL], file.bytes, file.size) == 0, "%s: the model was changed", name);
+        CHECK(memcmp(l.at[BYTES], file.bytes, file.size) == 0, "%s: the model's bytes were changed", name);
+        CHECK(memcmp(l.at[MODEL], model, sizeof *model) == 0, "%s: the model was changed", name);
     }
     return tried;
 }
@@ -70,11 +73,13 @@ static size_t check_verb(const flow_spec *spec, enum verb verb, int has_output, 
     flowrt_model probe;
     CHECK_STATUS(FLOWRT_OK, flowrt_model_open(&probe, file.bytes, file.size, 0, NULL));
     const size_t row = spec->dim * sizeof(float), room = 1 << 17;
-    layout l = {.size = {[MODEL] = file.size,
+    layout l = {.size = {[BYTES] = file.size,
+                         [MODEL] = sizeof(flowrt_model),
                          [INPUT] = verb == SAMPLE ? 0 : ROWS * row,
                          [CONTEXT_ARRAY] = context_rows * spec->context_dim * sizeof(float),
                          [OUTPUT] = has_output ? ROWS * row : 0,
                          [LOG_OUTPUT] = has_log_output ? ROWS * sizeof(float) : 0,
+                         [RNG] = verb == SAMPLE ? sizeof(flowrt_rng) : 0,
                          [WORKSPACE] = flowrt_workspace_size(&probe, 1)}};
     unsigned char *arena = must_allocate(ARRAYS * room);
     memset(arena, 0, ARRAYS * room);
@@ -82,13 +87,14 @@ static size_t check_verb(const flow_spec *spec, enum verb verb, int has_output, 
         CHECK(l.size[i] < room / 2 - 2 * FLOWRT_ALIGNMENT, "%s: %zu bytes of %s", spec->name, l.size[i], names[i]);
         l.at[i] = arena + (size_t)i * room + room / 2;
     }
-    memcpy(l.at[MODEL], file.bytes, file.size);
+    memcpy(l.at[BYTES], file.bytes, file.size);
     flowrt_model model;
-    CHECK_STATUS(FLOWRT_OK, flowrt_model_open(&model, l.at[MODEL], file.size, 0, NULL));
+    CHECK_STATUS(FLOWRT_OK, flowrt_model_open(&model, l.at[BYTES], file.size, 0, NULL));
+    memcpy(l.at[MODEL], &model, sizeof model);
     size_t tried = 0;
     for (int a = 0; a < ARRAYS; a++)
         for (int b = INPUT; b < ARRAYS; b++)
-            if (a != b && l.size[a] && l.size[b] && !(a == MODEL && b < OUTPUT))
+            if (a != b && l.size[a] && l.size[b] && !(a <= MODEL && b < OUTPUT))
                 tried += check_pair(spec->name, file, &model, verb, l, a, b, context_rows, arena);
     free(arena);
     flow_free(file);

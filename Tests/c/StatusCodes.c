@@ -403,8 +403,31 @@ static void check_model_overlap(flow_file file) {
     call_free(c);
 }
 
+/* Rows whose arrays fit the address space, and one more; a shared context is one row of its array. That there is no such memory is
+ * not looked at: no workspace is found out first. */
+static void check_most_rows(void) {
+    const flow_file file = flow_build(flow_case("one-coordinate-context"), 1); /* one coordinate, two of context */
+    flowrt_model model;
+    CHECK_STATUS(FLOWRT_OK, flowrt_model_open(&model, file.bytes, file.size, 0, NULL));
+    for (enum verb verb = 0; verb < VERB_COUNT; verb++) {
+        call c = call_new(&model, verb, 1, 1);
+        c.workspace_size = 0;
+        c.count = (size_t)PTRDIFF_MAX / sizeof(float);
+        expect(FLOWRT_ERR_WORKSPACE, call_run(&c), "as many rows as there can be");
+        c.count++;
+        expect(FLOWRT_ERR_ARGUMENT, call_run(&c), "one row more");
+        c.count = c.context_rows = (size_t)PTRDIFF_MAX / sizeof(float) / 2;
+        expect(FLOWRT_ERR_WORKSPACE, call_run(&c), "as many contexts as there can be");
+        c.count = ++c.context_rows;
+        expect(FLOWRT_ERR_ARGUMENT, call_run(&c), "one context more");
+        call_free(c);
+    }
+    flow_free(file);
+}
+
 int main(void) {
     check_messages();
+    check_most_rows();
     check_version();
     const flow_file file = flow_build(flow_case("mixed-directions"), 1), plain = flow_build(flow_case("wide"), 1);
     check_edits(file);

@@ -250,6 +250,7 @@ _FLOW = [
     *in_file(
         "FlowrtKernels/Mixture.swift",
         ("the normalising constant", "-0.918_938_533", "-0.919_938_533"),
+        ("terms that underflow make a NaN", "Lanes(repeating: -.greatestFiniteMagnitude)", "Lanes(repeating: -.infinity)"),
         ("the smaller term is scaled, too", "fma(sum, e, 1), sum + e)", "fma(sum, e, 1), fma(sum, e, 1))"),
         ("the largest term is forgotten", "{ largest + log(sum) }", "{ log(sum) }"),
         ("weights are not normalised", "joint.total - weights.total + Float", "joint.total + Float"),

@@ -190,6 +190,22 @@ def test_wrong_arguments_are_named(model):
         plain.log_prob(np.zeros((2, 3)), np.zeros((2, 2)))
 
 
+@pytest.mark.parametrize("name", ["n", "seed", "stream", "index"])
+@pytest.mark.parametrize("value", [-1, -(2**64), 2**64, 2**64 + 1])
+def test_numbers_of_a_draw_are_not_reduced(model, name, value):
+    with pytest.raises(LibraryError, match=rf"^{name} must be 0 \.\. 2\^64 - 1, not {value}$") as caught:
+        model.sample(**{"n": 1, "context": [0, 0], name: value})
+    assert caught.value.status == Status.ARGUMENT
+
+
+def test_numbers_of_a_draw_are_whole(model):
+    with pytest.raises(TypeError):
+        model.sample(1, [0, 0], seed=1.0)
+    of_numpy, _ = model.sample(np.int64(2), [0, 0], seed=np.uint64(2**64 - 1), stream=np.int32(3), index=np.uint8(4))
+    plain, _ = model.sample(2, [0, 0], seed=2**64 - 1, stream=3, index=4)
+    np.testing.assert_array_equal(of_numpy, plain)
+
+
 def test_a_nonfinite_row_warns_and_leaves_the_others_alone(model):
     x = np.ones((5, 3), dtype=np.float32)
     clean = model.log_prob(x, [0, 0])
@@ -198,6 +214,15 @@ def test_a_nonfinite_row_warns_and_leaves_the_others_alone(model):
         spoilt = model.log_prob(x, [0, 0])
     assert np.isnan(spoilt[2])
     np.testing.assert_array_equal(np.delete(spoilt, 2), np.delete(clean, 2))
+
+
+@pytest.mark.parametrize("verb", ["forward", "inverse", "log_prob", "sample"])
+def test_a_warning_names_the_line_that_calls(verb):
+    base = ir.ConditionalNormal([ir.Layer(np.zeros(2), context_weight=np.ones((2, 1)))])
+    function = getattr(Model(encode(flowrt.compile(ir.Flow(1, 1, [], base)))), verb)
+    with pytest.warns(flowrt.NonfiniteWarning) as caught:
+        function(1, context=[np.nan])
+    assert caught[0].filename == __file__
 
 
 def test_threads_share_a_model(model):
@@ -225,6 +250,25 @@ def test_a_missing_library_is_one_clear_error(monkeypatch):
     library.load.cache_clear()
     try:
         with pytest.raises(LibraryError, match="set FLOWRT_LIBRARY"):
+            library.load()
+    finally:
+        library.load.cache_clear()
+
+
+def test_the_library_that_the_environment_names_comes_before_the_bundled_one(tmp_path, monkeypatch):
+    from flowrt import library
+
+    path = library.load()._name
+    bundled = tmp_path / "libflowrt.so"
+    bundled.write_text("no library")
+    monkeypatch.setattr(library, "__file__", str(tmp_path / "library.py"))
+    try:
+        monkeypatch.setenv("FLOWRT_LIBRARY", path)
+        library.load.cache_clear()
+        assert library.load()._name == path
+        monkeypatch.delenv("FLOWRT_LIBRARY")
+        library.load.cache_clear()
+        with pytest.raises(LibraryError, match=str(bundled)):
             library.load()
     finally:
         library.load.cache_clear()
@@ -354,3 +398,23 @@ def test_a_point_outside_a_box_has_density_zero(count):
         assert log_prob[-1] == -np.inf
         np.testing.assert_allclose(log_prob[:-1], -np.log(2), rtol=1e-6)
     np.testing.assert_allclose(Model(data).log_prob([[0, -1], [0.5, 3]]), -np.log(2), rtol=1e-6)  # the bounds belong to it
+
+
+def mixture(std):
+    """Two normals of one coordinate, at 0."""
+    base = ir.NormalMixture(np.log([0.5, 0.5]), np.zeros((2, 1)), np.reshape(std, (2, 1)))
+    return steps_only(dim=1, base=base)
+
+
+@pytest.mark.parametrize("std", [(1e-4, 1e16), (1e16, 1e-4), (1e-20, 1.0), (1.0, 1e-20)])
+@pytest.mark.parametrize("count", [1, 5, 20])
+def test_a_component_whose_density_underflows_adds_nothing(std, count):
+    data = mixture(std)
+    x = np.full((count, 1), 1.0 if max(std) == 1 else 1e16, np.float32)
+    close(Model(data).log_prob(x), reference.log_prob(data, x))
+
+
+def test_far_from_every_component_the_density_is_zero():
+    with pytest.warns(flowrt.NonfiniteWarning):
+        log_p = Model(mixture((1.0, 2.0))).log_prob(np.full((3, 1), 1e30, np.float32))
+    np.testing.assert_array_equal(log_p, -np.inf)

@@ -1,7 +1,7 @@
 // swift-tools-version: 6.0
 //
-// SwiftPM builds the runtime as ordinary Swift, for its unit tests and for Swift programs. The library for C programs, without the
-// Swift runtime, is built by CMake (CMakeLists.txt) from the same sources.
+// SwiftPM builds the runtime as ordinary Swift, for its unit tests. The library for C programs, without the Swift runtime, is built by
+// CMake (CMakeLists.txt) from the same sources.
 
 import PackageDescription
 

@@ -65,7 +65,7 @@ typedef enum flowrt_status {
     FLOWRT_ERR_MALFORMED = -14, /* contradicts docs/FORMAT.md */
     FLOWRT_ERR_LIMIT = -15,     /* a size beyond what this library or this machine's size_t can hold */
     FLOWRT_ERR_CHECKSUM = -16,  /* FLOWRT_OPEN_VERIFY: the bytes changed since they were written */
-    FLOWRT_ERR_VALUE = -17,     /* FLOWRT_OPEN_VERIFY: a parameter is NaN or infinite, or padding is not zero */
+    FLOWRT_ERR_VALUE = -17,     /* FLOWRT_OPEN_VERIFY: a parameter is NaN, infinite or out of range, or padding is not zero */
     /* the numbers */
     FLOWRT_ERR_NONFINITE = -20  /* all outputs were written; at least one of them is NaN or infinite */
 } flowrt_status;
@@ -111,7 +111,8 @@ flowrt_status flowrt_model_open(flowrt_model *model, const void *data, size_t si
                                 flowrt_error_detail *detail);
 
 /* Facts of an open model. Set struct_size (or use FLOWRT_MODEL_INFO_INIT) before the call, so that programs compiled
- * against an older header keep working: only that many bytes are written. */
+ * against an older header keep working: only that many bytes are written. What a newer header has besides, an older library leaves
+ * as it was, zero after FLOWRT_MODEL_INFO_INIT. */
 typedef struct flowrt_model_info {
     uint32_t struct_size;     /* in: sizeof(flowrt_model_info) */
     uint32_t dim;             /* D: floats in a row of x and z */

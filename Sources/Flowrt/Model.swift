@@ -5,7 +5,7 @@ import FlowrtShim
 
 private let viewWords = 32
 
-/// Mixes all words of a view but the tag. Any change of a word changes the sum.
+/// Mixes all words of a view but the tag. Any change of a bit changes the sum, and so, but for its last bit, the tag.
 private func tag(_ view: UnsafePointer<flowrt_view>) -> UInt64 {
   let words = UnsafeRawPointer(view).assumingMemoryBound(to: UInt64.self)
   var sum: UInt64 = 0x666C_6F77_7274_0001

@@ -42,8 +42,8 @@ private enum PairTile<let P: Int> {
   }
 }
 
-/// What accumulateTile does, where each of eight rows stands twice in a tile of 16. Returns the unit up to which it has come: `end`,
-/// or the one before if that has no partner.
+/// What accumulateTile does, where each of eight rows stands twice in a tile of 16. Returns the unit up to which it has
+/// come: `end`, or the one before if that has no partner.
 func accumulatePairs(
   _ acc: UnsafeMutablePointer<Float>, _ weights: UnsafePointer<Float>, _ source: UnsafePointer<Float>, first: Int,
   end: Int, count: Int

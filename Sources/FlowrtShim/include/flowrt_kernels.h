@@ -10,13 +10,13 @@
 /* What flowrt_model holds: the facts that flowrt_model_open proved about the bytes. Trusted; the header of the file is
  * not read again. Sizes in floats unless named otherwise. */
 typedef struct flowrt_view {
-    uint64_t tag;              /* FLOWRT_VIEW_TAG mixed with the other words; tells an open model from any other bytes */
+    uint64_t tag;              /* a sum of the other words: tells an open model from any other bytes */
     uint64_t data;             /* address of the model's bytes */
     uint64_t data_size;        /* bytes */
     uint64_t metadata_size;    /* bytes */
     uint64_t parameter_count;
     uint64_t panel_count;      /* weight panels of all layers: entries of the plan's offset tables */
-    uint64_t stage_count;      /* stages of all autoregressive steps */
+    uint64_t stage_count;      /* stages of all autoregressive steps and of the base */
     uint64_t prologue_size;    /* values that depend on the context alone, over all layers */
     uint64_t activations_size; /* units of all layers of the largest conditioner, each layer padded to 16 */
     uint64_t encoder_size;     /* units of all layers of the context encoder, each layer padded to 16; 0 without one */
@@ -51,7 +51,7 @@ typedef struct flowrt_layer_plan {
     const uint32_t *panel_start; /* first line of each panel in weights */
     const float *scale[3];       /* of the added layers; NULL for 1 */
     uint32_t width, panels;
-    uint32_t values; /* offset of its values in the activations; of a context-only layer's in the prologue */
+    uint32_t values; /* offset of its values in the activations (a context-only layer's may be at start) */
     int32_t source;  /* a layer of the same step, FLOWRT_NO_LAYER or FLOWRT_READ_SIDE */
     int32_t gate, add[3];
     int32_t context_source; /* the layer that context_weights multiply; FLOWRT_NO_LAYER: the context */
@@ -110,7 +110,7 @@ typedef struct flowrt_call {
 
     flowrt_step_plan *steps;   /* one for each step, one for the base, one for the encoder */
     flowrt_layer_plan *layers; /* one for each layer */
-    uint32_t *tables;   /* two for each autoregressive step, of its stages: see Plan.swift */
+    uint32_t *tables;   /* two for each stage: see Plan.swift */
     uint32_t *panels;   /* start of every weight panel, in lines of 16 floats, relative to its layer's weights */
     float *prologue;    /* prologue_size */
     float *context_tile; /* context_dim x tile_rows */

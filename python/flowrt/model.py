@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import operator
 import os
 import warnings
 from typing import Union
@@ -76,8 +77,10 @@ class Model:
     def sample(self, n: int, context=None, seed: int = 0, stream: int = 0, index: int = 0):
         """Draws index .. index + n - 1 of (seed, stream): x (n, D) and log p(x | context) (n,).
 
-        A draw is a pure function of the three numbers and its context, however the draws are split into calls.
+        A draw is a pure function of the three numbers, each 0 .. 2^64 - 1, and its context, however the draws are split
+        into calls.
         """
+        n, seed, stream, index = map(_whole, (n, seed, stream, index), ("n", "seed", "stream", "index"))
         context, context_rows = self._context(context, n)
         x, log_prob = np.empty((n, self.dim), dtype=np.float32), np.empty(n, dtype=np.float32)
         rng = Rng(seed, stream, index)
@@ -95,17 +98,20 @@ class Model:
         context, context_rows = self._context(context, len(values))
         result, log_det = np.empty_like(values), np.empty(len(values), dtype=np.float32)
         arguments = _pointer(values), _pointer(context), context_rows, _pointer(result), _pointer(log_det)
-        self._call(function, len(values), *arguments)
+        self._call(function, len(values), *arguments, stacklevel=4)
         return result, log_det
 
-    def _call(self, function, count, *arguments) -> None:
+    def _call(self, function, count, *arguments, stacklevel: int = 3) -> None:
+        """`stacklevel` leads from here to the caller of the public method, whom a warning is for."""
         workspace = aligned(self.workspace_size(count))
-        self._check(function(self._model, count, *arguments, workspace.ctypes.data, len(workspace)))
+        status = function(self._model, count, *arguments, workspace.ctypes.data, len(workspace))
+        if status == Status.NONFINITE:
+            warnings.warn(self._message(status), NonfiniteWarning, stacklevel=stacklevel)
+        else:
+            self._check(status)
 
     def _check(self, status: int) -> None:
-        if status == Status.NONFINITE:
-            warnings.warn(self._message(status), NonfiniteWarning, stacklevel=5)
-        elif status != Status.OK:
+        if status != Status.OK:
             raise LibraryError(self._message(status), status)
 
     def _message(self, status: int) -> str:
@@ -129,6 +135,14 @@ class Model:
         if len(rows) not in (1, count):
             raise LibraryError(f"context has {len(rows)} rows, not 1 or {count}", Status.ARGUMENT)
         return rows, len(rows)
+
+
+def _whole(value, name: str) -> int:
+    """`value` as a C uint64_t: ctypes alone would reduce it modulo 2^64."""
+    value = operator.index(value)
+    if not 0 <= value < 1 << 64:
+        raise LibraryError(f"{name} must be 0 .. 2^64 - 1, not {value}", Status.ARGUMENT)
+    return value
 
 
 def _pointer(values):

@@ -73,13 +73,13 @@ _PROTOTYPES = {
 
 @lru_cache(maxsize=None)
 def load() -> ctypes.CDLL:
-    """libflowrt: inside the package, else at `$FLOWRT_LIBRARY`, else where the loader finds it.
+    """libflowrt: at `$FLOWRT_LIBRARY`, else inside the package, else where the loader finds it.
 
     Raises `LibraryError` that says where it was looked for.
     """
     bundled = Path(__file__).with_name("libflowrt.so")
-    named = os.environ.get("FLOWRT_LIBRARY")
-    path = str(bundled) if bundled.exists() else named or ctypes.util.find_library("flowrt") or "libflowrt.so.0"
+    path = os.environ.get("FLOWRT_LIBRARY") or (str(bundled) if bundled.exists() else None)
+    path = path or ctypes.util.find_library("flowrt") or "libflowrt.so.0"
     try:
         library = ctypes.CDLL(path)
         for name, (result, arguments) in _PROTOTYPES.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import warnings
 
 import numpy as np
 
@@ -11,21 +12,29 @@ from . import info, verify
 from .c_array import c_array
 from .errors import Error
 from .format import read
-from .model import Model
+from .model import Model, NonfiniteWarning
 
 
 def main(arguments=None) -> int:
-    """Runs one command: 0 on success, 1 with a line on stderr for bad data, 2 for a wrong command line."""
+    """Runs one command: 0 on success, 2 for a wrong command line.
+
+    1 with a line on stderr for bad data, and for results that are NaN or infinite, after all of them were written.
+    """
     options = _parser().parse_args(arguments)
-    try:
-        options.run(options)
-        sys.stdout.flush()
-    except BrokenPipeError:  # the reader of a pipe has seen enough
-        sys.stderr.close()
-    except (Error, OSError, ValueError) as error:
-        print(f"flowrt: {error}", file=sys.stderr)
-        return 1
-    return 0
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", NonfiniteWarning)
+        try:
+            options.run(options)
+            sys.stdout.flush()
+        except BrokenPipeError:  # the reader of a pipe has seen enough
+            sys.stderr.close()
+            return 0
+        except (Error, OSError, ValueError, MemoryError) as error:
+            print(f"flowrt: {error}", file=sys.stderr)
+            return 1
+    for message in dict.fromkeys(str(warning.message) for warning in caught):
+        print(f"flowrt: {message}", file=sys.stderr)
+    return int(any(issubclass(warning.category, NonfiniteWarning) for warning in caught))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -62,7 +71,9 @@ def _info(options) -> None:
 def _verify(options) -> None:
     with open(options.file, "rb") as stream:
         data = stream.read()
-    verify.check(data).report()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NonfiniteWarning)  # rows without an answer are compared, too
+        verify.check(data).report()
 
 
 def _log_prob(options) -> None:
@@ -87,15 +98,16 @@ def _c_array(options) -> None:
 
 
 def _load(path) -> np.ndarray | None:
-    """The rows of a CSV file without a header."""
+    """The rows of a CSV file without a header, - for standard input."""
     if path is None:
         return None
+    source, name = (sys.stdin, "standard input") if path == "-" else (path, path)
     try:
-        rows = np.loadtxt(sys.stdin if path == "-" else path, delimiter=",", ndmin=2, dtype=np.float32)
+        rows = np.loadtxt(source, delimiter=",", ndmin=2, dtype=np.float32)
     except ValueError as error:
-        raise Error(f"{path}: {error}") from None
+        raise Error(f"{name}: {error}") from None
     if rows.size == 0:
-        raise Error(f"{path}: there are no rows")
+        raise Error(f"{name}: there are no rows")
     return rows
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import subprocess
@@ -17,6 +18,7 @@ from flowrt import ir
 from flowrt.__main__ import main
 from flowrt.c_array import c_array
 from flowrt.format import encode
+from flowrt.format.codes import Function
 
 PACKAGE = Path(flowrt.__file__).parents[1]
 
@@ -77,6 +79,14 @@ def test_verify_refuses_a_library_that_is_off(flow, capsys, monkeypatch):
     assert "worst difference" in captured.out
 
 
+def test_verify_compares_rows_without_an_answer(tmp_path, capsys):
+    path = tmp_path / "far.flw"  # log(x - 1e30)
+    step = ir.Elementwise([Function.LOG_ABOVE], [1e30], [0])
+    path.write_bytes(encode(flowrt.compile(ir.Flow(1, 0, [step]))))
+    assert main(["verify", str(path)]) == 0
+    assert capsys.readouterr().err == ""
+
+
 def test_log_prob(flow, context, tmp_path, capsys):
     rows = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)
     data = tmp_path / "x.csv"
@@ -119,6 +129,40 @@ def test_errors_are_one_line(flow, context, tmp_path, capsys):
     assert "needs a context of 2" in failing(["sample", flow], capsys)
     assert "missing" in failing(["log-prob", flow, missing, "--context", context], capsys)
     assert "not a C identifier" in failing(["c-array", flow, "--name", "3d"], capsys)
+    assert "allocate" in failing(["sample", flow, "--context", context, "-n", str(10**15)], capsys)
+
+
+@pytest.mark.parametrize("text, reason", [("", "there are no rows"), ("one,two,three\n", "could not convert")])
+def test_errors_of_standard_input_name_it(flow, context, text, reason, capsys, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO(text))
+    line = failing(["log-prob", flow, "-", "--context", context], capsys)
+    assert line.startswith(f"flowrt: standard input: {reason}")
+
+
+def test_a_nonfinite_result_is_one_line_and_a_failure(tmp_path, capsys):
+    path, rows, context, spoilt = (tmp_path / name for name in ("flow.flw", "x.csv", "context.csv", "spoilt.csv"))
+    base = ir.ConditionalNormal([ir.Layer(np.zeros(2), context_weight=np.ones((2, 1)))])
+    path.write_bytes(encode(flowrt.compile(ir.Flow(1, 1, [], base))))
+    rows.write_text("1\nnan\n4\n")
+    context.write_text("0.5\n")
+    spoilt.write_text("nan\n")
+    line = "flowrt: at least one output is NaN or infinite\n"
+    assert main(["log-prob", str(path), str(rows), "--context", str(context)]) == 1
+    captured = capsys.readouterr()
+    np.testing.assert_array_equal(np.isnan(np.array(captured.out.split(), dtype=float)), [False, True, False])
+    assert captured.err == line
+    assert main(["sample", str(path), "--context", str(spoilt), "-n", "2"]) == 1
+    captured = capsys.readouterr()
+    assert captured.out == "nan\nnan\n" and captured.err == line
+
+
+def test_an_infinite_log_prob_is_an_answer(tmp_path, capsys):
+    path, rows = tmp_path / "box.flw", tmp_path / "x.csv"
+    path.write_bytes(encode(flowrt.compile(ir.Flow(1, 0, [], ir.BoxUniform(np.zeros(1), np.ones(1))))))
+    rows.write_text("2\n0.5\n")
+    assert main(["log-prob", str(path), str(rows)]) == 0
+    captured = capsys.readouterr()
+    assert captured.out == "-inf\n0\n" and captured.err == ""
 
 
 @pytest.mark.parametrize("arguments", [[], ["fly"], ["sample", "x", "-n", "-1"], ["sample", "x", "--seed", "many"]])

@@ -99,16 +99,32 @@ static inline void *read_file(const char *path, size_t *size)
     FILE *file = fopen(path, "rb");
     long end = -1;
     if (file == NULL || (getc(file) == EOF && ferror(file)) /* a directory */ || fseek(file, 0, SEEK_END) != 0 ||
-        (end = ftell(file)) < 0 || fseek(file, 0, SEEK_SET) != 0) {
-        perror(path);
-        exit(EXIT_FAILURE);
-    }
+        (end = ftell(file)) < 0 || fseek(file, 0, SEEK_SET) != 0)
+        fail("%s: %s", path, strerror(errno));
     void *bytes = aligned_new((size_t)end);
     if (fread(bytes, 1, (size_t)end, file) != (size_t)end)
         fail("%s: cannot read %ld bytes", path, end);
     fclose(file);
     *size = (size_t)end;
     return bytes;
+}
+
+/* Says where and why a file was refused. `expected` is 0 where no number tells it, and so is `found` if that says
+ * nothing either. */
+#if defined(__GNUC__)
+__attribute__((noreturn))
+#endif
+static inline void refuse(const char *path, flowrt_status status, const flowrt_error_detail *detail)
+{
+    char record[32] = "", found[32] = "", expected[32] = "";
+    if (detail->record >= 0)
+        snprintf(record, sizeof record, "record %ld, ", (long)detail->record);
+    if (detail->found != detail->expected)
+        snprintf(found, sizeof found, ", found %llu", (unsigned long long)detail->found);
+    if (detail->found != detail->expected && detail->expected != 0)
+        snprintf(expected, sizeof expected, ", expected %llu", (unsigned long long)detail->expected);
+    fail("%s: %s (%sbyte %llu%s%s)", path, flowrt_status_message(status), record, (unsigned long long)detail->offset,
+         found, expected);
 }
 
 static inline struct flow flow_open(const char *path)
@@ -119,8 +135,7 @@ static inline struct flow flow_open(const char *path)
     flow.bytes = read_file(path, &size);
     flowrt_status status = flowrt_model_open(&flow.model, flow.bytes, size, FLOWRT_OPEN_VERIFY, &detail);
     if (status != FLOWRT_OK)
-        fail("%s: %s (at byte %llu: expected %llu, found %llu)", path, flowrt_status_message(status),
-             (unsigned long long)detail.offset, (unsigned long long)detail.expected, (unsigned long long)detail.found);
+        refuse(path, status, &detail);
     check(flowrt_model_get_info(&flow.model, &flow.info));
     flow.workspace_size = flowrt_workspace_size(&flow.model, SIZE_MAX);
     flow.workspace = aligned_new(flow.workspace_size);
@@ -147,10 +162,8 @@ static inline struct csv csv_open(const char *path)
     if (path == NULL || strcmp(path, "-") == 0)
         return (struct csv){stdin, "standard input", 0};
     struct csv csv = {fopen(path, "r"), path, 0};
-    if (csv.file == NULL) {
-        perror(path);
-        exit(EXIT_FAILURE);
-    }
+    if (csv.file == NULL)
+        fail("%s: %s", path, strerror(errno));
     return csv;
 }
 
@@ -160,20 +173,22 @@ static inline void csv_close(struct csv *csv)
         fclose(csv->file);
 }
 
-/* Reads one field, up to its comma (returned), the end of its line ('\n') or of the file (EOF). */
+/* Reads a field, at most 63 characters up to its comma (returned), the end of its line ('\n') or of the file (EOF). */
 static inline int csv_field(struct csv *csv, unsigned long column, float *value)
 {
     char text[64], *end = text;
     size_t length = 0;
     int c;
-    while ((c = getc(csv->file)) != ',' && c != '\n' && c != EOF)
-        if (length < sizeof text - 1)
-            text[length++] = (char)c;
+    while ((c = getc(csv->file)) != ',' && c != '\n' && c != EOF) {
+        if (length == sizeof text - 1)
+            fail("%s:%lu: column %lu: more than %lu characters", csv->name, csv->line, column, (unsigned long)length);
+        text[length++] = (char)c;
+    }
     while (length > 0 && (text[length - 1] == ' ' || text[length - 1] == '\r'))
         length--;
     text[length] = '\0';
     *value = strtof(text, &end);
-    if (length == 0 || *end != '\0' || !isfinite(*value))
+    if (length == 0 || end != text + length || !isfinite(*value))
         fail("%s:%lu: column %lu: '%s' is not a finite number", csv->name, csv->line, column, text);
     return c;
 }

@@ -64,10 +64,8 @@ static void write_png(const char *path, const unsigned char *grey, unsigned widt
 
     unsigned char *zlib = malloc(2 + (size_t)height * (5 + line) + 4), *to = zlib;
     FILE *file = fopen(path, "wb");
-    if (file == NULL || zlib == NULL) {
-        perror(path);
-        exit(EXIT_FAILURE);
-    }
+    if (file == NULL || zlib == NULL)
+        fail("%s: %s", path, strerror(errno));
     unsigned long low = 1, high = 0; /* Adler-32 of the bytes inside the blocks */
     *to++ = 0x78;
     *to++ = 0x01;

@@ -1,6 +1,6 @@
 /* parallel: one batch on several threads, and the same bits as on one.
  *
- *   cc parallel.c -lflowrt -lm -pthread -o parallel
+ *   cc parallel.c -lflowrt -pthread -o parallel
  *   ./parallel model.flw                 100000 draws and their log p, on 2 threads
  *   ./parallel model.flw 1000000 8       on 8 threads
  *

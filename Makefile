@@ -8,6 +8,7 @@
 #   make bench      measure beside other runtimes, which it installs in build/bench; BENCH=--quick for a short run
 #   make clean
 
+MAKEFLAGS += --no-print-directory
 BUILD ?= build
 CMAKE_OPTIONS ?=
 PREFIX ?= /usr/local

@@ -142,6 +142,15 @@ static void check_structures(void) {
     expect_refusal(FLOWRT_ERR_MALFORMED, wrong, 0, 1, 64 * 2, 2, "an encoder behind a step");
     flow_free(wrong);
 
+    /* Metadata that begins one byte before the end of the records, and before the file. */
+    wrong = flow_build(flow_case("no-steps"), 1);
+    const uint64_t metadata[] = {wrong.size - 64 * 2 + 1, wrong.size, wrong.size + 1};
+    for (size_t i = 0; i < sizeof metadata / sizeof *metadata; i++) {
+        memcpy(wrong.bytes + 40, &metadata[i], sizeof *metadata);
+        expect_refusal(FLOWRT_ERR_MALFORMED, wrong, 0, -1, 40, 8, "metadata over the records");
+    }
+    flow_free(wrong);
+
     /* A second base behind the first. */
     wrong = flow_build(flow_case("no-steps"), 1);
     flow_file longer = {must_allocate(wrong.size + 64), wrong.size + 64};

@@ -11,7 +11,7 @@ LD_BIND_NOW=1 valgrind --tool=callgrind --instr-atstart=no --callgrind-out-file=
 echo "# Where the instructions go"
 echo
 echo "MAFs at the AVX2 level, counted by callgrind: \`benchmarks/profile.sh build\`. Network: the plan of panels, starting values,"
-echo "triangles by degree, the calls of tiles and columns. A tile has at least 16 rows, so that 8 rows cost what 16 do."
+echo "triangles by degree, the calls of tiles and columns."
 echo
 echo "| flow, job, rows | instructions a row | tiles, columns | activations | transformer | network | sweep, plan, rest |"
 echo "|---|---|---|---|---|---|---|"
@@ -22,7 +22,7 @@ find "$work" -name 'dump.*' | sort -t. -k3n | while read -r dump; do
         /PROGRAM TOTALS/ { gsub(",", "", $1); total = $1; next }
         /^ *[0-9,]+ \(/ && total {
             gsub(",", "", $1)
-            part = /4Tile|7Columns/ ? 1 : /Elementwise/ ? 2 : /6Affine|9Transform/ ? 3 : /11Conditioner|11finishLayer/ ? 4 : 5
+            part = /4Tile|8PairTile|7Columns/ ? 1 : /Elementwise/ ? 2 : /6Affine|9Transform/ ? 3 : /11Conditioner|11finishLayer|10accumulate|14accumulate|15accumulate/ ? 4 : 5
             count[part] += $1
         }
         END {

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from golden_files import FOLDER
 from random_flows import flow as random_flow
 
 import flowrt
@@ -65,6 +66,10 @@ def test_info_of_everything(seed, tmp_path, capsys):
 def test_verify(flow, capsys):
     assert main(["verify", flow]) == 0
     assert "log_prob" in capsys.readouterr().out
+
+
+def test_verify_does_not_blame_a_flow_that_magnifies_rounding():
+    assert main(["verify", str(FOLDER / "pyro_conditional_skip.flw")]) == 0
 
 
 def test_verify_refuses_a_library_that_is_off(flow, capsys, monkeypatch):

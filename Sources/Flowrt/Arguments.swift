@@ -52,9 +52,13 @@ struct Arguments {
       return FLOWRT_ERR_ARGUMENT
     }
     // Arrays that do not fit the address space cannot exist.
-    let largest = UInt64(Int.max) / 4
-    if rows > largest / UInt64(view.pointee.dim) || workspaceSize < 0 { return FLOWRT_ERR_ARGUMENT }
-    if contexts > 1 && contexts > largest / UInt64(view.pointee.context_dim) { return FLOWRT_ERR_ARGUMENT }
+    func exists(_ rows: UInt64, _ width: UInt32) -> Bool {
+      let (floats, overflow) = rows.multipliedReportingOverflow(by: UInt64(width))
+      return !overflow && floats <= UInt64(Int.max) / 4
+    }
+    if !exists(rows, view.pointee.dim) || !exists(contexts, view.pointee.context_dim) || workspaceSize < 0 {
+      return FLOWRT_ERR_ARGUMENT
+    }
 
     let pointers: InlineArray<4, UInt> = [
       UInt(bitPattern: input), UInt(bitPattern: context), UInt(bitPattern: output), UInt(bitPattern: logOutput),

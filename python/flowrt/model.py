@@ -37,15 +37,17 @@ class Model:
         else:
             with open(os.fspath(source), "rb") as stream:
                 data = stream.read()
-        self._data = aligned(len(data))
-        self._data[:] = np.frombuffer(data, dtype=np.uint8)
+        self._data = aligned(max(len(data), 1))  # an empty array has no address of its own
+        self._data[: len(data)] = np.frombuffer(data, dtype=np.uint8)
         self._model = ModelStruct()
         detail = ErrorDetail()
         flags = (OPEN_VERIFY if verify else 0) | (level & 0xFF) << 8
         status = self._library.flowrt_model_open(self._model, self._data.ctypes.data, len(data), flags, detail)
         if status != Status.OK:
             place = "the header" if detail.record < 0 else f"record {detail.record}"
-            where = f"in {place}, byte {detail.offset}: found {detail.found}, expected {detail.expected}"
+            where = f"in {place}, byte {detail.offset}"
+            if detail.found != detail.expected:  # else no number tells it
+                where += f": found {detail.found}" + (f", expected {detail.expected}" if detail.expected else "")
             raise LibraryError(f"{self._message(status)} ({where})", status)
         info = ModelInfo(struct_size=ctypes.sizeof(ModelInfo))
         self._check(self._library.flowrt_model_get_info(self._model, info))

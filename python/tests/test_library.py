@@ -152,6 +152,23 @@ def test_a_damaged_file_is_refused_with_its_place():
     assert caught.value.status == Status.CHECKSUM
 
 
+def test_an_empty_file_is_too_short_and_nothing_else():
+    with pytest.raises(LibraryError, match="in the header, byte 0") as caught:
+        Model(b"")
+    assert caught.value.status == Status.TRUNCATED
+
+
+def test_numbers_are_told_where_they_tell_something():
+    data = encode(flowrt.compile(random_flow(5, 3, 0)))
+    with pytest.raises(LibraryError, match=f"found {len(data) - 1}, expected {len(data)}"):
+        Model(data[:-1])
+    wrong = bytearray(data)
+    wrong[64] = 99  # a kind of record for which no number is expected
+    with pytest.raises(LibraryError) as caught:
+        Model(bytes(wrong), verify=False)
+    assert "found 99" in str(caught.value) and "expected" not in str(caught.value)
+
+
 def test_every_level_of_the_cpu_can_be_asked_for():
     data = encode(flowrt.compile(random_flow(5, 3, 0)))
     assert Model(data, level=1).cpu_level == 1

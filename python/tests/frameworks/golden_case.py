@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from generate import make
-from golden_files import FOLDER
+from golden_files import FOLDER, NAMES
+from live import agree_in_c
 
 from flowrt.format import encode, read
 
 HEADER = 24
 ERRORS = 3  # the framework's own in float32, which depend on the processor
+
+
+class GoldenCase:
+    """The tests of a case `name`. A subclass, parametrised by the names, has the `random_model` of its framework."""
+
+    def test_its_files_are_what_the_framework_gives(self, name):
+        assert name in NAMES
+        made_again(name, partial(self.random_model, name))
+
+    def test_other_weights_and_rows_give_what_the_framework_gives(self, name):
+        agree_in_c(self.random_model(name, seed=1, gain=0.5))
+
+
+def of_framework(name: str) -> set:
+    """The cases that have files."""
+    return {case for case in NAMES if case.startswith(f"{name}_")}
 
 
 def made_again(name: str, random_model) -> None:

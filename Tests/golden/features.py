@@ -35,7 +35,7 @@ def _has_squares(file) -> bool:
 
 
 def _in_circles(file) -> bool:
-    forms = [step.form for step in _transformers(file, Transformer.RATIONAL_QUADRATIC)]
+    forms = [step.form for step in _transformers(file, Transformer.SPLINE)]
     sines = any(layer.activation == Activation.SINE for layer in _layers(file))
     return sines or any(form >> 4 & 3 == 2 or form & SplineForm.HALF_TURN for form in forms)
 
@@ -47,7 +47,7 @@ FEATURES = {
     "affine": lambda f: any(s.form != Form.GATED for s in _transformers(f, Transformer.AFFINE)),
     "affine, gated": lambda f: any(s.form == Form.GATED for s in _transformers(f, Transformer.AFFINE)),
     "additive": lambda f: bool(_transformers(f, Transformer.ADDITIVE)),
-    "rational-quadratic spline": lambda f: bool(_transformers(f, Transformer.RATIONAL_QUADRATIC)),
+    "rational-quadratic spline": lambda f: bool(_transformers(f, Transformer.SPLINE)),
     "spline of angles": _in_circles,
     "residual network": lambda f: any(any(layer.add) for layer in _layers(f)),
     "context": lambda f: f.context_dim > 0,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .format import File
-from .format.codes import Activation, BaseKind, Form, Function, Kind, Reads, Scale, Transformer
+from .format.codes import Activation, BaseKind, Form, Function, Kind, Pieces, Reads, Scale, Transformer, pieces_of
 from .format.metadata import metadata_of
 from .format.write import encode
 
@@ -35,8 +35,8 @@ def _autoregressive(step) -> str:
     transformer = _name(Transformer(step.transformer))
     if step.transformer == Transformer.AFFINE:
         transformer += f" ({_name(Form(step.form))}, {_name(Scale(step.scale))})"
-    elif step.transformer == Transformer.RATIONAL_QUADRATIC:
-        transformer += f" ({step.bins} bins)"
+    elif step.transformer == Transformer.SPLINE:
+        transformer += f" ({step.bins} bins, {_name(Pieces(pieces_of(step.form)))})"
     coupling = f", {step.passthrough} of {len(step.data_index)} pass through" if step.passthrough else ""
     return (
         f"autoregressive, reads {_name(Reads(step.reads))}, {transformer}, {len(step.stage_end)} stages{coupling}, "

@@ -83,7 +83,7 @@ class Additive:
 
 @dataclass
 class Spline:
-    """Rational-quadratic spline; `form` (a sum of `SplineForm`) and `p` as in section 5.1 of docs/FORMAT.md.
+    """Monotone spline; `form` (a sum of `SplineForm`) and `p` as in section 5.1 of docs/FORMAT.md.
 
     `bounded` says that the framework has no answer outside of [p0, p1], where a file has the identity: rows that check
     a file stay inside.
@@ -93,7 +93,7 @@ class Spline:
     form: int
     p: tuple
     bounded: bool = False
-    kind = Transformer.RATIONAL_QUADRATIC
+    kind = Transformer.SPLINE
     scale = Scale.EXP
 
 

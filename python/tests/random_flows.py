@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from flowrt import ir
-from flowrt.format.codes import Activation, Form, Function, Reads, Scale
+from flowrt.format.codes import Activation, Form, Function, Pieces, Reads, Scale, parameters_per_rank
 
 SMOOTH = [Activation.TANH, Activation.SILU, Activation.GELU, Activation.SIGMOID, Activation.SOFTPLUS]
 ACTIVATIONS = [kind for kind in Activation if kind != Activation.LAYER_NORM]
@@ -95,7 +95,7 @@ def autoregressive(rng, dim, context_dim):
     transformer = transformer_of(rng)
     outputs = 2 if isinstance(transformer, ir.Affine) else 1
     if isinstance(transformer, ir.Spline):
-        outputs = 3 * transformer.bins + {0: -1, 1: 1, 2: 0}[transformer.form >> 4 & 3]
+        outputs = parameters_per_rank(transformer.kind, transformer.form, transformer.bins)
     layers = network(rng, dim, context_dim, outputs, rank)
     return ir.Autoregressive(layers, transformer, Reads(int(rng.integers(2))), transformed)
 
@@ -113,13 +113,27 @@ def transformer_of(rng):
     return ir.Affine(scale, SCALES[scale], form)
 
 
-def spline(rng):
+def spline(rng, pieces=None):
+    """A random spline, of any pieces if None."""
+    pieces = Pieces(int(rng.integers(5))) if pieces is None else pieces
     widths, derivatives, ends = int(rng.integers(2)), int(rng.integers(2)), int(rng.integers(3))
     turn = int(rng.integers(2)) << 6
     minima = (0.0625, 0.03125) if widths == 0 else (0.0, 0.0)
-    p = (-3.0, 2.5, *minima, 0.0625 if derivatives == 0 else 0.0, 4.0 if widths or derivatives else 0.0)
-    form = widths | derivatives << 2 | ends << 4 | turn
-    return ir.Spline(int(rng.integers(2, 6)), form, (*p, 1.0 if ends == 0 else 0.0))
+    least = 0.0625
+    if pieces in (Pieces.LINEAR, Pieces.CUBIC):
+        derivatives = ends = 0
+        least = 0.0
+    elif pieces == Pieces.QUADRATIC:
+        derivatives, ends = 0, ends % 2
+    if pieces == Pieces.LINEAR:
+        minima = (0.0, minima[1])
+    elif pieces == Pieces.QUADRATIC:
+        minima = (minima[0], 0.125)
+    has_ends = ends == 0 and pieces in (Pieces.RATIONAL_QUADRATIC, Pieces.LINEAR_RATIONAL)
+    p = (-3.0, 2.5, *minima, 0.0 if derivatives else least, 4.0 if widths or derivatives else 0.0)
+    p = (*p, 1.0 if has_ends else 0.0, 0.0625 if pieces == Pieces.LINEAR_RATIONAL else 0.0)
+    form = widths | derivatives << 2 | ends << 4 | turn | pieces << 7
+    return ir.Spline(int(rng.integers(2, 6)), form, p)
 
 
 def steps(rng, dim, context_dim):

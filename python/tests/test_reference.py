@@ -11,7 +11,7 @@ from random_flows import flow as random_flow
 
 import flowrt
 from flowrt import ir, reference
-from flowrt.format.codes import Activation, Function, Scale, SplineForm, parameters_per_rank
+from flowrt.format.codes import Activation, Function, Pieces, Scale, SplineForm, parameters_per_rank
 from flowrt.format.records import ElementwiseStep, File
 from flowrt.reference import functions, noise
 from flowrt.reference import spline as splines
@@ -239,11 +239,11 @@ def test_points_outside_have_no_density(function, a, b, outside):
     assert np.isnan(reference.log_prob(file, [[np.nan]]))[0]
 
 
-@given(seed=st.integers(0, 2**32))
-def test_splines(seed):
+@given(seed=st.integers(0, 2**32), pieces=st.sampled_from(Pieces))
+def test_splines(seed, pieces):
     """Increasing, through both ends of the interval, identity outside, and inverted exactly."""
     rng = np.random.default_rng(seed)
-    transformer = spline(rng)
+    transformer = spline(rng, pieces)
     transformer.form &= ~SplineForm.HALF_TURN
     count = parameters_per_rank(transformer.kind, transformer.form, transformer.bins)
     p = ir.parameters(transformer.p)
@@ -259,6 +259,19 @@ def test_splines(seed):
     np.testing.assert_allclose(back, r, atol=1e-8)
     inside = (r > p[0]) & (r < p[1])
     np.testing.assert_allclose(back_log_slope[inside], -log_slope[inside], atol=1e-5)
+
+
+@given(seed=st.integers(0, 2**32), pieces=st.sampled_from(Pieces))
+def test_slopes_of_splines_are_those_of_difference_quotients(seed, pieces):
+    rng = np.random.default_rng(seed)
+    transformer = spline(rng, pieces)
+    form, bins, p = transformer.form & ~SplineForm.HALF_TURN, transformer.bins, ir.parameters(transformer.p)
+    parameters = rng.normal(size=parameters_per_rank(transformer.kind, form, bins))
+    r, step = np.linspace(p[0] + 0.01, p[1] - 0.01, 301), 1e-6
+    values = [splines.forward(r + at, np.broadcast_to(parameters, (301, len(parameters))), form, bins, p) for at in (-step, 0, step)]
+    (low, _), (_, log_slope), (high, _) = values
+    wrong = np.abs((high - low) / (2 * step) - np.exp(log_slope)) > 1e-3 * np.exp(log_slope)
+    assert wrong.sum() <= 2 * bins  # points beside a knot, where the slope may jump
 
 
 def test_a_spline_with_a_half_turn_is_the_spline_of_the_turned_points():

@@ -10,7 +10,7 @@ import numpy as np
 from .. import ir
 from ..errors import ExportError
 from ..format.codes import Scale, SplineForm
-from ..reference.spline import knots
+from ..reference.spline import bins_of
 from . import scales
 from .activations import describe
 from .modules import array, names
@@ -68,8 +68,9 @@ def _spline(layer, bins: int, supported: str) -> ir.Spline:
     form = _SPLINE if shift is None else _SPLINE | SplineForm.HALF_TURN
     spline = ir.Spline(bins, form, (-bound, bound, 0.0, 0.0, 0.0, limit, 1.0), bounded=shift is not None)
     found = [array(part) for part in (univariate.horizontal, univariate.vertical, univariate.derivatives)]
-    expected = knots(raw, spline.form, bins, ir.parameters(spline.p))
-    if not all(np.allclose(a, b, rtol=1e-9, atol=1e-9) for a, b in zip(found, expected)):
+    expected = bins_of(raw, spline.form, bins, ir.parameters(spline.p))
+    ends = (expected.x, expected.y, np.append(expected.left, expected.right[..., -1:], axis=-1))
+    if not all(np.allclose(a, b, rtol=1e-9, atol=1e-9) for a, b in zip(found, ends)):
         raise ExportError(f"{name} has knots that are not those of MonotonicRQSTransform")
     if shift is not None and not np.isclose(shift.bound, bound):
         raise ExportError(f"{name} shifts the circle [-{shift.bound}, {shift.bound}] of a spline on {bound}")

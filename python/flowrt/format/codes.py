@@ -88,7 +88,7 @@ class Transformer(IntEnum):
 
     AFFINE = 1
     ADDITIVE = 2
-    RATIONAL_QUADRATIC = 3
+    SPLINE = 3
 
 
 class Form(IntEnum):
@@ -113,13 +113,44 @@ class Scale(IntEnum):
 
 
 class SplineForm(IntFlag):
-    """Form of a rational-quadratic spline (section 5.1); 0 is nflows with linear tails."""
+    """Form of a spline (section 5.1); 0 is the rational-quadratic one of nflows with linear tails."""
 
     SOFT_CLIPPED_BINS = 1
     SOFT_CLIPPED_DERIVATIVES = 1 << 2
     FREE_ENDS = 1 << 4
     CIRCULAR = 2 << 4
     HALF_TURN = 1 << 6
+    LINEAR = 1 << 7
+    QUADRATIC = 2 << 7
+    LINEAR_RATIONAL = 3 << 7
+    CUBIC = 4 << 7
+
+
+class Pieces(IntEnum):
+    """What a bin of a spline is made of (section 5.1)."""
+
+    RATIONAL_QUADRATIC = 0
+    LINEAR = 1
+    QUADRATIC = 2
+    LINEAR_RATIONAL = 3
+    CUBIC = 4
+
+
+def pieces_of(form: int) -> int:
+    """The `Pieces` of a spline's form."""
+    return form >> 7
+
+
+def spline_parameters(form: int, bins: int) -> tuple:
+    """How many widths, heights, derivatives and shares the parameters of a rank are (section 5.1)."""
+    derivatives = {0: bins - 1, 1: bins + 1, 2: bins}[form >> 4 & 3]
+    return {
+        Pieces.RATIONAL_QUADRATIC: (bins, bins, derivatives, 0),
+        Pieces.LINEAR: (0, bins, 0, 0),
+        Pieces.QUADRATIC: (bins, 0, derivatives, 0),
+        Pieces.LINEAR_RATIONAL: (bins, bins, derivatives, bins),
+        Pieces.CUBIC: (bins, bins, 2, 0),
+    }[Pieces(pieces_of(form))]
 
 
 def parameters_per_rank(transformer: int, form: int, bins: int) -> int:
@@ -128,5 +159,4 @@ def parameters_per_rank(transformer: int, form: int, bins: int) -> int:
         return 2
     if transformer == Transformer.ADDITIVE:
         return 1
-    derivatives = {0: bins - 1, 1: bins + 1, 2: bins}[form >> 4 & 3]
-    return 2 * bins + derivatives
+    return sum(spline_parameters(form, bins))

@@ -6,7 +6,7 @@ import math
 from typing import NamedTuple, Optional, Sequence
 
 from ..errors import Status
-from .codes import Activation, Form, Function, Scale, Transformer
+from .codes import Activation, Form, Function, Pieces, Scale, Transformer, pieces_of, spline_parameters
 from .layout import LAYER_REFERENCES
 from .records import Conditioner, references_context_alone
 
@@ -36,7 +36,7 @@ def check_transformer(transformer: int, form: int, scale: int, bins: int, p: Seq
         return unknown(14, "transformer", transformer)
     if not all(math.isfinite(value) for value in p):
         return Problem(24, "a parameter of the transformer is not finite")
-    if transformer == Transformer.RATIONAL_QUADRATIC:
+    if transformer == Transformer.SPLINE:
         return _check_spline(form, scale, bins, p)
     if bins:
         return Problem(20, f"{bins} bins in a transformer without bins")
@@ -73,26 +73,35 @@ def check_scale(scale: int, p: Sequence[float]) -> Optional[Problem]:
 
 
 def _check_spline(form: int, scale: int, bins: int, p: Sequence[float]) -> Optional[Problem]:
-    widths, derivatives, ends = form & 3, form >> 2 & 3, form >> 4 & 3
-    lower, upper, min_width, min_height, min_derivative, soft_clip, end_derivative, unused = p
-    if widths > 1 or derivatives > 1 or ends > 2 or form >> 7:
+    pieces, widths, derivatives, ends = pieces_of(form), form & 3, form >> 2 & 3, form >> 4 & 3
+    lower, upper, min_width, min_height, min_derivative, soft_clip, end_derivative, min_share = p
+    if pieces not in set(Pieces) or widths > 1 or derivatives > 1 or ends > 2:
         return unknown(16, "spline form", form)
-    if scale or is_set(unused):
+    quadratic = pieces == Pieces.QUADRATIC
+    if (quadratic and (derivatives or ends > 1)) or (pieces in (Pieces.LINEAR, Pieces.CUBIC) and form >> 2 & 15):
+        return unknown(16, "spline form", form)
+    if scale:
         return Problem(18, "unused fields of a spline are not zero")
     if bins < 2:
         return Problem(20, f"a spline of {bins} bins")
     if not lower < upper:
         return Problem(24, f"the interval [{lower}, {upper}] is empty")
-    if widths == 0 and not (0 <= min_width * bins < 1 and 0 <= min_height * bins < 1):
-        return Problem(32, "the minimal widths or heights do not leave room for the bins")
-    if widths == 1 and is_set(min_width, min_height):
-        return Problem(32, "unused minimal widths are not zero")
-    if min_derivative < 0 or (derivatives == 1 and is_set(min_derivative)):
+    has_widths, has_heights, has_derivatives, has_shares = (count > 0 for count in spline_parameters(form, bins))
+    has_derivatives &= pieces != Pieces.CUBIC
+    if not (0 <= min_width * bins < 1 if widths == 0 and has_widths else not is_set(min_width)):
+        return Problem(32, f"minimal width {min_width} is not allowed for {bins} bins")
+    shares = 1 if quadratic else bins  # it is a derivative, or a height
+    if not (0 <= min_height * shares < 1 if quadratic or (widths == 0 and has_heights) else not is_set(min_height)):
+        return Problem(36, f"minimal height {min_height} is not allowed for {bins} bins")
+    if not (min_derivative >= 0 if derivatives == 0 and has_derivatives else not is_set(min_derivative)):
         return Problem(40, f"minimal derivative {min_derivative} is not allowed")
     if not (soft_clip > 0 if widths == 1 or derivatives == 1 else not is_set(soft_clip)):
         return Problem(44, f"soft clip {soft_clip} is not allowed")
-    if not (end_derivative > 0 if ends == 0 else not is_set(end_derivative)):
+    fixed = ends == 0 and has_derivatives and not quadratic
+    if not (end_derivative > 0 if fixed else not is_set(end_derivative)):
         return Problem(48, f"end derivative {end_derivative} is not allowed")
+    if not (0 < min_share < 0.5 if has_shares else not is_set(min_share)):
+        return Problem(52, f"minimal share {min_share} is not allowed")
     return None
 
 

@@ -88,7 +88,7 @@ def _read_to_other(step, r, parameters):
     q, log_slope = r.copy(), np.zeros_like(r)
     n = step.passthrough
     r = r[:, n:]
-    if step.transformer == Transformer.RATIONAL_QUADRATIC:
+    if step.transformer == Transformer.SPLINE:
         q[:, n:], log_slope[:, n:] = spline.forward(r, parameters, step.form, step.bins, step.p)
         return q, log_slope
     t = parameters[..., 0]
@@ -112,7 +112,7 @@ def _other_to_read(step, q, parameters):
     r, log_slope = q.copy(), np.zeros_like(q)
     n = step.passthrough
     q = q[:, n:]
-    if step.transformer == Transformer.RATIONAL_QUADRATIC:
+    if step.transformer == Transformer.SPLINE:
         r[:, n:], log_slope[:, n:] = spline.inverse(q, parameters, step.form, step.bins, step.p)
         return r, log_slope
     t = parameters[..., 0]

@@ -75,7 +75,7 @@ def test_autoregressive(features, context, bins, bound, residual, batch_norm, in
     randomise(model, 0.5)
     (step,) = agree(model, rows=5).steps
     agree_in_c(model)
-    assert step.transformer == Transformer.RATIONAL_QUADRATIC and step.bins == bins and step.form == 0
+    assert step.transformer == Transformer.SPLINE and step.bins == bins and step.form == 0
     assert step.reads == (Reads.NOISE if inverse else Reads.DATA)
     expected = (-bound, bound, minima["min_bin_width"], minima["min_bin_height"], min_derivative, 0, 1, 0)
     assert step.p == pytest.approx(expected)
@@ -97,7 +97,7 @@ def test_couplings(mask, context, bins, unconditional, inverse, minima):
     randomise(model, 0.5)
     agree_in_c(model)
     couplings = [step for step in agree(model, rows=5).steps if step.passthrough == mask.count(-1)]
-    assert {step.transformer for step in couplings} == {Transformer.RATIONAL_QUADRATIC}
+    assert {step.transformer for step in couplings} == {Transformer.SPLINE}
 
 
 def test_widths_are_divided_where_the_network_tells_its_width():

@@ -31,7 +31,7 @@ def conditional(*layers, features=3, base=None):
 
 
 def splines(file):
-    return [step for step in file.steps if getattr(step, "transformer", 0) == Transformer.RATIONAL_QUADRATIC]
+    return [step for step in file.steps if getattr(step, "transformer", 0) == Transformer.SPLINE]
 
 
 @given(

@@ -108,7 +108,7 @@ def test_splines_and_mixtures(features, conditions, z_score_x, z_score_y, build,
     agree_in_c(model)
     assert file.context_dim == conditions and file.encoder is None
     kinds = {step.transformer for step in file.steps if hasattr(step, "transformer")}
-    assert kinds == (set() if build is build_made else {Transformer.RATIONAL_QUADRATIC})
+    assert kinds == (set() if build is build_made else {Transformer.SPLINE})
     assert file.base.base == (BaseKind.AUTOREGRESSIVE_MIXTURE if build is build_made else BaseKind.STANDARD_NORMAL)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from flowrt.format.codes import Activation, BaseKind, Form, Kind, Reads, SplineForm, Transformer
+from flowrt.format.codes import Activation, BaseKind, Form, Kind, Pieces, Reads, SplineForm, Transformer, pieces_of
 
 
 def _steps(file, kind: Kind) -> list:
@@ -17,6 +17,10 @@ def _autoregressive(file) -> list:
 
 def _transformers(file, kind: Transformer) -> list:
     return [step for step in _steps(file, Kind.AUTOREGRESSIVE) if step.transformer == kind]
+
+
+def _has_pieces(file, *kinds: Pieces) -> bool:
+    return any(pieces_of(step.form) in kinds for step in _transformers(file, Transformer.SPLINE))
 
 
 def _layers(file) -> list:
@@ -47,7 +51,11 @@ FEATURES = {
     "affine": lambda f: any(s.form != Form.GATED for s in _transformers(f, Transformer.AFFINE)),
     "affine, gated": lambda f: any(s.form == Form.GATED for s in _transformers(f, Transformer.AFFINE)),
     "additive": lambda f: bool(_transformers(f, Transformer.ADDITIVE)),
-    "rational-quadratic spline": lambda f: bool(_transformers(f, Transformer.SPLINE)),
+    "rational-quadratic spline": lambda f: _has_pieces(f, Pieces.RATIONAL_QUADRATIC),
+    "linear-rational spline": lambda f: _has_pieces(f, Pieces.LINEAR_RATIONAL),
+    "spline of linear, quadratic or cubic pieces": lambda f: _has_pieces(
+        f, Pieces.LINEAR, Pieces.QUADRATIC, Pieces.CUBIC
+    ),
     "spline of angles": _in_circles,
     "residual network": lambda f: any(any(layer.add) for layer in _layers(f)),
     "context": lambda f: f.context_dim > 0,
@@ -66,8 +74,6 @@ FEATURES = {
 }
 
 
-POLYNOMIAL_SPLINES = "spline of linear, quadratic or cubic pieces"
-LINEAR_RATIONAL = "linear-rational spline with a network"
 MONOTONE_NETWORKS = "monotone networks and polynomials, planar and radial maps"
 CONTINUOUS = "continuous and residual flows"
 OTHER_FUNCTIONS = "elementwise functions that docs/FORMAT.md has not"
@@ -79,8 +85,6 @@ EMBEDDINGS = "embedding net of convolutions"
 MIXTURES_OF_CONTEXT = "base: mixture of normals of the context"
 OTHER_BASES = "base: other densities"
 REFUSED_FEATURES = [
-    POLYNOMIAL_SPLINES,
-    LINEAR_RATIONAL,
     MONOTONE_NETWORKS,
     CONTINUOUS,
     OTHER_FUNCTIONS,

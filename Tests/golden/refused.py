@@ -13,20 +13,17 @@ from features import (
     CONTINUOUS,
     EMBEDDINGS,
     IMAGES,
-    LINEAR_RATIONAL,
     MATRICES_OF_CONTEXT,
     MIXTURES_OF_CONTEXT,
     MONOTONE_NETWORKS,
     OTHER_BASES,
     OTHER_FUNCTIONS,
-    POLYNOMIAL_SPLINES,
 )
 from glasflow import flows as gf
 from glasflow.distributions import ResampledGaussian
 from nflows import transforms as nt
 from nflows.distributions import StandardNormal
 from nflows.flows import Flow
-from nflows.nn.nets import ResidualNet
 from nflows.transforms import nonlinearities
 from pyro import distributions as pd
 from pyro.distributions import transforms as pt
@@ -37,10 +34,6 @@ from torch import nn
 
 def nflows_flow(layer):
     return Flow(layer, StandardNormal([4]))
-
-
-def nflows_coupling(kind):
-    return nflows_flow(kind(torch.tensor([1, -1, 1, -1]), lambda inputs, outputs: ResidualNet(inputs, outputs, 8)))
 
 
 def zuko_flow(transform):
@@ -67,20 +60,6 @@ def resampled():
 
 REFUSED = {
     "nflows": {
-        POLYNOMIAL_SPLINES: {
-            "MaskedPiecewiseLinearAutoregressiveTransform": lambda: nflows_flow(
-                nt.MaskedPiecewiseLinearAutoregressiveTransform(4, 4, 8)
-            ),
-            "MaskedPiecewiseQuadraticAutoregressiveTransform": lambda: nflows_flow(
-                nt.MaskedPiecewiseQuadraticAutoregressiveTransform(4, 8)
-            ),
-            "MaskedPiecewiseCubicAutoregressiveTransform": lambda: nflows_flow(
-                nt.MaskedPiecewiseCubicAutoregressiveTransform(4, 4, 8)
-            ),
-            "PiecewiseLinearCouplingTransform": partial(nflows_coupling, nt.PiecewiseLinearCouplingTransform),
-            "PiecewiseQuadraticCouplingTransform": partial(nflows_coupling, nt.PiecewiseQuadraticCouplingTransform),
-            "PiecewiseCubicCouplingTransform": partial(nflows_coupling, nt.PiecewiseCubicCouplingTransform),
-        },
         OTHER_FUNCTIONS: {
             "LogTanh": lambda: nflows_flow(nt.LogTanh()),
             "CauchyCDF": lambda: nflows_flow(nonlinearities.CauchyCDF()),
@@ -133,11 +112,6 @@ REFUSED = {
         },
     },
     "pyro": {
-        LINEAR_RATIONAL: {
-            'ConditionalSpline of order "linear"': lambda: [pt.conditional_spline(4, 2)],
-            'SplineAutoregressive of order "linear"': lambda: pyro_flow(pt.spline_autoregressive(4)),
-            'SplineCoupling of order "linear"': lambda: pyro_flow(pt.spline_coupling(4)),
-        },
         MONOTONE_NETWORKS: {
             "NeuralAutoregressive": lambda: pyro_flow(pt.neural_autoregressive(4)),
             "BlockAutoregressive": lambda: pyro_flow(pt.block_autoregressive(4)),
@@ -173,11 +147,6 @@ REFUSED = {
     "glasflow": {
         OTHER_BASES: {
             "ResampledGaussian": resampled,
-        },
-        POLYNOMIAL_SPLINES: {
-            "MaskedPiecewiseCubicAutoregressiveTransform": lambda: (
-                gf.MaskedPiecewiseCubicAutoregressiveAutoregressiveFlow(4, 1, n_neurons=8)
-            ),
         },
     },
 }

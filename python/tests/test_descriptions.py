@@ -10,7 +10,7 @@ import pytest
 
 import flowrt
 from flowrt import descriptions, reference
-from flowrt.format.codes import BaseKind, Function, Reads
+from flowrt.format.codes import BaseKind, Function, Reads, SplineForm
 
 D, H, C, K = 3, 8, 2, 4
 
@@ -167,6 +167,69 @@ def test_splines(generator):
     circular = {name: value for name, value in {**SPLINE, **soft}.items() if not name.startswith(("min", "end_"))}
     step = compiled(one_step(made(generator, 3 * K), circular)).steps[0]
     assert step.form == 1 | 1 << 2 | 2 << 4 and step.p[5] == pytest.approx(-np.log(1e-3))
+
+
+OTHER_SPLINES = {
+    "linear": {"min_height": 2e-3},
+    "quadratic": {"min_width": 1e-3, "min_height": 0.1, "min_derivative": 1e-2, "ends": "free"},
+    "cubic": {"min_width": 1e-3, "min_height": 2e-3},
+    "linear_rational": {
+        **{name: SPLINE[name] for name in ("min_width", "min_height", "derivatives", "min_derivative")},
+        **{"ends": "fixed", "end_derivative": 0.9, "min_share": 0.025},
+    },
+}
+
+
+def other_spline(pieces, **options):
+    common = {name: SPLINE[name] for name in ("kind", "bins", "lower", "upper", "widths", "rows")}
+    return {**common, "pieces": pieces, **OTHER_SPLINES[pieces], **options}
+
+
+@pytest.mark.parametrize(
+    "pieces, rows, form, p",
+    [
+        ("linear", K, SplineForm.LINEAR, (-2, 3, 0, 2e-3, 0, 0, 0, 0)),
+        ("quadratic", 2 * K + 1, SplineForm.QUADRATIC | SplineForm.FREE_ENDS, (-2, 3, 1e-3, 0.1, 1e-2, 0, 0, 0)),
+        ("cubic", 2 * K + 2, SplineForm.CUBIC, (-2, 3, 1e-3, 2e-3, 0, 0, 0, 0)),
+        ("linear_rational", 4 * K - 1, SplineForm.LINEAR_RATIONAL, (-2, 3, 1e-3, 2e-3, 1e-3, 0, 0.9, 0.025)),
+    ],
+)
+def test_splines_of_other_pieces(generator, pieces, rows, form, p):
+    """What each asks for, and which of its rows are widths and heights, which are divided."""
+    arrays = made(generator, rows)
+    file = compiled(one_step(arrays, other_spline(pieces)))
+    assert file.steps[0].form == form and file.steps[0].p == pytest.approx(p)
+    scaled = {**arrays, "w2": arrays["w2"].copy(), "b2": arrays["b2"].copy()}
+    for name in ("w2", "b2"):
+        scaled[name].reshape(D, rows, -1)[:, : {"linear": K, "quadratic": K}.get(pieces, 2 * K)] *= 4.0
+    divided = compiled(one_step(scaled, other_spline(pieces, divisor=4)))
+    x = generator.normal(size=(20, D))
+    for a, b in zip(reference.forward(divided, x), reference.forward(file, x)):
+        np.testing.assert_allclose(a, b, atol=1e-12)
+    for name in (*OTHER_SPLINES[pieces], "widths"):
+        with pytest.raises(flowrt.ExportError, match=rf"transformer: '{name}' is missing"):
+            descriptions.read(one_step(arrays, without(other_spline(pieces), name)))
+    with pytest.raises(flowrt.ExportError, match=r"transformer has no 'slopes'; its entries are kind, pieces, bins"):
+        descriptions.read(one_step(arrays, other_spline(pieces, slopes=1)))
+
+
+def test_soft_clipped_widths_of_other_pieces(generator):
+    """Have no minima, but the derivative of quadratic pieces has one still."""
+    soft = {"widths": "soft_clipped_softmax", "slope": 1e-2}
+    linear = without(other_spline("linear", **soft), "min_height")
+    step = compiled(one_step(made(generator, K), linear)).steps[0]
+    assert step.form == SplineForm.LINEAR | SplineForm.SOFT_CLIPPED_BINS and step.p[3] == 0
+    quadratic = without(other_spline("quadratic", **soft, ends="fixed"), "min_width")
+    step = compiled(one_step(made(generator, 2 * K - 1), quadratic)).steps[0]
+    assert step.form == SplineForm.QUADRATIC | SplineForm.SOFT_CLIPPED_BINS
+    assert step.p == pytest.approx((-2, 3, 0, 0.1, 1e-2, -np.log(1e-2), 0, 0))
+
+
+def test_pieces_that_have_no_circle_are_refused(generator):
+    with pytest.raises(flowrt.ExportError, match="'ends' is 'circular', not one of fixed, free"):
+        descriptions.read(one_step(made(generator, 2 * K), other_spline("quadratic", ends="circular")))
+    with pytest.raises(flowrt.ExportError, match="'pieces' is 'akima', not one of rational_quadratic, linear"):
+        descriptions.read(one_step(made(generator, K), {**SPLINE, "pieces": "akima"}))
 
 
 def test_steps_without_a_network(generator):

@@ -8,17 +8,15 @@ from .. import ir
 from ..format.codes import SplineForm
 
 
-def constant_spline(dim: int, lower: float, widths, heights, derivatives, end: float | None = None) -> tuple:
+def constant_spline(dim: int, lower: float, widths, heights, derivatives) -> tuple:
     """The transformer and the layer of a spline that depends on nothing, from `lower` on.
 
-    Widths and heights (D or 1, K) have one sum; derivatives are (D or 1, K - 1) with one value `end` at both ends, or
-    (D or 1, K + 1) without.
+    Widths and heights (D or 1, K) have one sum; derivatives are (D or 1, K - 1), and 1 at both ends.
     """
     size = widths.sum(axis=-1).flat[0]
     parts = (np.log(widths / size), np.log(heights / size), derivatives + np.log(-np.expm1(-derivatives)))
     raw = np.concatenate([np.broadcast_to(part, (dim, part.shape[-1])) for part in parts], axis=1)
-    form, ends = (SplineForm.FREE_ENDS, ()) if end is None else (0, (0.0, end))
-    spline = ir.Spline(widths.shape[-1], form, (lower, lower + size, 0.0, 0.0, 0.0, *ends))
+    spline = ir.Spline(widths.shape[-1], 0, (lower, lower + size, 0.0, 0.0, 0.0, 0.0, 1.0))
     return spline, ir.Layer(raw.reshape(-1))
 
 

@@ -103,8 +103,9 @@ def _dim(model, layers) -> int:
             return layer.autoregressive_net.initial_layer.weight.shape[1]
         if hasattr(layer, "_permutation"):
             return len(layer._permutation)
-        if hasattr(layer, "unnormalized_widths"):
-            return len(layer.unnormalized_widths)
+        for name in ("unnormalized_widths", "unnormalized_pdf"):
+            if hasattr(layer, name):
+                return len(getattr(layer, name))
         if names(layer) & (LINEAR | {"CouplingTransform"}):
             return layer.features
     if hasattr(_distribution(model), "_made"):

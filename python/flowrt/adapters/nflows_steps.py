@@ -16,6 +16,7 @@ from .live import Live
 from .modules import affine_map, array, inverted_if, names, refuse, reordered
 from .networks import linear_output
 from .nflows_bases import SUPPORTED as BASES
+from .nflows_inverses import solve_inverse
 from .nflows_networks import coupling_net, made
 from .subset import acting, reading
 
@@ -23,11 +24,11 @@ _PERMUTATIONS = {"Permutation", "RandomPermutation", "ReversePermutation"}
 LINEAR = {"LULinear", "QRLinear", "SVDLinear", "NaiveLinear", "HouseholderSequence"}
 _ELEMENTWISE = {"Tanh", "LeakyReLU", "Sigmoid", "Exp"}
 SUPPORTED = (
-    "MaskedAffineAutoregressiveTransform, MaskedPiecewiseRationalQuadraticAutoregressiveTransform, "
-    "AffineCouplingTransform, AdditiveCouplingTransform, PiecewiseRationalQuadraticCouplingTransform, "
-    "PiecewiseRationalQuadraticCDF, InverseTransform, CompositeTransform, permutations, LULinear, QRLinear, SVDLinear, "
-    "NaiveLinear, HouseholderSequence, BatchNorm, ActNorm, PointwiseAffineTransform, Sigmoid, Logit, Tanh, LeakyReLU, "
-    f"Exp and IdentityTransform, with {BASES} as base"
+    "MaskedAffineAutoregressiveTransform, AffineCouplingTransform, AdditiveCouplingTransform, "
+    "MaskedPiecewise...AutoregressiveTransform, Piecewise...CouplingTransform, Piecewise...CDF of Linear, Quadratic, "
+    "Cubic and RationalQuadratic pieces, InverseTransform, CompositeTransform, permutations, LULinear, QRLinear, "
+    "SVDLinear, NaiveLinear, HouseholderSequence, BatchNorm, ActNorm, PointwiseAffineTransform, Sigmoid, Logit, Tanh, "
+    f"LeakyReLU, Exp and IdentityTransform, with {BASES} as base"
 )
 
 
@@ -35,7 +36,8 @@ def copied(module, dtype):
     """A copy without the matrices that linear layers keep between calls.
 
     In the copy, free matrices do keep theirs: otherwise they are inverted by a function that torch no longer has.
-    Constants that nflows has in float32, whatever the type of a model, are made again.
+    Constants that nflows has in float32, whatever the type of a model, are made again, and inverses of splines that are
+    not those of its forward functions are solved.
     """
     import torch
 
@@ -50,6 +52,7 @@ def copied(module, dtype):
             part.log_negative_slope = torch.log(torch.tensor(part.negative_slope, dtype=dtype))
         if "Sigmoid" in names(part) and hasattr(part, "temperature"):
             part.temperature = part.temperature.to(dtype)
+        solve_inverse(part)
     return copy
 
 

@@ -48,7 +48,7 @@ def copied(layer, dtype):
 
 def _spline(layer, dim: int) -> tuple:
     """The transformer and the layer of its parameters. The end slopes are 1."""
-    return constant_spline(dim, float(array(layer.range_min)), *_bins(layer), end=1.0)
+    return constant_spline(dim, float(array(layer.range_min)), *_bins(layer))
 
 
 def _bins(layer) -> tuple:

@@ -49,7 +49,7 @@ def constant_steps(transform, dim: int, supported: str = SUPPORTED) -> list:
     if "MonotonicRQSTransform" in kinds:
         knots = (transform.horizontal, transform.vertical, transform.derivatives)
         x, y, derivatives = (array(part).reshape(-1, transform.bins + 1) for part in knots)
-        spline, raw = constant_spline(dim, x[0, 0], np.diff(x), np.diff(y), derivatives[:, 1:-1], end=1.0)
+        spline, raw = constant_spline(dim, x[0, 0], np.diff(x), np.diff(y), derivatives[:, 1:-1])
         return [ir.Autoregressive([raw], spline, name=name)]
     if "SigmoidTransform" in kinds:
         return [every(Function.SIGMOID, zeros, ones)]

@@ -16,6 +16,8 @@ _PARAMETERS = {
     Activation.LAYER_NORM: ("epsilon", "what is added to the variance"),
 }
 
+ROWS = "the order of the last layer's rows, slowest first, for example"
+
 
 def read_layers(parts: list) -> list:
     """`ir.Layer`s; the activation of the last one is the identity unless it says otherwise."""

@@ -6,8 +6,8 @@
     _transform._transforms.{i}._transform...           an InverseTransform
 
 The class of a layer follows from the names in it, residual or feed-forward blocks too, and from the number of outputs
-for each coordinate: 1 is additive, 2 is affine, 3 K - 1 is a rational-quadratic spline of K bins with linear tails. Not
-in a state dict: activation, scale function and its epsilon, bound and minima of splines.
+for each coordinate: 1 is additive, 2 is affine, more is a spline with linear tails, where its class has tails. Not in a
+state dict: activation, scale function and its epsilon; what the pieces of splines are, their bound and minima.
 """
 
 from __future__ import annotations
@@ -36,6 +36,14 @@ _SPLINE = {
     "min_bin_height": "the least height of a bin, 1e-3 unless it was changed",
     "min_derivative": "the least derivative at a knot, 1e-3 unless it was changed",
 }
+_MINIMA = ("min_bin_width", "min_bin_height")
+_PIECES = {  # classes, rows of a coordinate as a K + b, and what a state dict does not tell of a coupling
+    "rational_quadratic": ("PiecewiseRationalQuadratic", (3, -1), ("tail_bound", *_MINIMA, "min_derivative")),
+    "linear": ("PiecewiseLinear", (1, 0), ("tail_bound",)),
+    "quadratic": ("PiecewiseQuadratic", (2, -1), ("tail_bound", *_MINIMA)),
+    "cubic": ("PiecewiseCubic", (2, 2), ("tail_bound", *_MINIMA)),
+}
+_WITHOUT_OPTIONS = ("linear", "cubic")  # as masked layers
 _BATCH_NORM_EPSILON = (
     1e-5  # of nflows' BatchNorm, added to the variance and to the gain; no argument of Flow changes it
 )
@@ -77,21 +85,29 @@ class _Options:
 
         return self._once("scale", read)
 
-    def spline(self) -> dict:
-        """The bound of all splines, and the least widths, heights and derivatives."""
+    def pieces(self) -> tuple:
+        """What the splines are made of: its name, the name in the classes, rows of a coordinate, options."""
+        if "spline" not in self._fields:
+            return "rational_quadratic", *_PIECES["rational_quadratic"]
+        name = self._spline().choice("pieces", "what the splines are made of", list(_PIECES), "rational_quadratic")
+        return name, *_PIECES[name]
 
-        def read():
-            spline = self._fields.part("spline", f"a dictionary with {', '.join(_SPLINE)} of the splines")
-            values = {name: spline.number(name, what) for name, what in _SPLINE.items()}
-            spline.close()
-            return values
+    def spline(self, names: tuple) -> dict:
+        """These options of the splines: their bound, the least widths, heights and derivatives."""
+        return {name: self._spline().number(name, _SPLINE[name]) for name in names}
 
-        return self._once("spline", read)
+    def _spline(self) -> Fields:
+        what = f"a dictionary with {', '.join(_SPLINE)} of the splines"
+        return self._once("spline", lambda: self._fields.part("spline", what))
 
     def close(self) -> None:
         """Entries that no layer needs are allowed."""
         for name in ("activation", "scale", "epsilon", "spline"):
             self._fields.optional(name)
+        if "spline" in self._found:
+            for name in ("pieces", *_SPLINE):
+                self._found["spline"].optional(name)
+            self._found["spline"].close()
 
     def _once(self, name: str, read):
         if name not in self._found:
@@ -154,10 +170,10 @@ def _lu(path: str, node: Node) -> ir.Linear:
 def _masked(path: str, net: Node, options: _Options, reads: Reads, fields: Fields) -> ir.Autoregressive:
     dim = net.initial_layer.weight.shape[1]
     layers = made(_network(net, options.activation()))
-    each = _outputs(path, layers[-1], dim, False, fields)
+    each = _outputs(path, layers[-1], dim, False, options, fields)
     if each != 2:
-        network = _Network(autoregressive_net=None, **_spline(each, options))
-        return splines.autoregressive(network, layers, reads, dim)[0]
+        spline = _spline("Masked{}AutoregressiveTransform", each, options, autoregressive_net=None)
+        return splines.autoregressive(spline, layers, reads, dim)[0]
     rows = np.arange(2 * dim).reshape(dim, 2)[:, ::-1].reshape(-1)  # raw scale, shift becomes shift, raw scale
     return _affine(path, layers, rows, options, reads)
 
@@ -170,23 +186,24 @@ def _coupling(path: str, node: Node, options: _Options, reads: Reads, fields: Fi
         fields.refuse(f"{path}.transform_net in the state dict is not a ResidualNet, which is what is supported")
     network = _network(node.transform_net, options.activation())
     layers = reading(coupling_net(network, len(constant)), constant, dim)
-    each = _outputs(path, layers[-1], count, True, fields)
+    each = _outputs(path, layers[-1], count, True, options, fields)
     if each == 1:
         return ir.Autoregressive(layers, ir.Additive(), reads, transformed, path)
     if each == 2:
         rows = np.arange(2 * count).reshape(2, count).T.reshape(-1)
         return _affine(path, layers, rows, options, reads, transformed)
-    spline = _Network(transform_net=network, **_spline(each, options))
+    spline = _spline("{}CouplingTransform", each, options, transform_net=network)
     return splines.coupling(spline, layers, reads, transformed, dim)[0]
 
 
-def _outputs(path: str, output: ir.Layer, count: int, additive: bool, fields: Fields) -> int:
+def _outputs(path: str, output: ir.Layer, count: int, additive: bool, options: _Options, fields: Fields) -> int:
     """The number of parameters of each of `count` coordinates; 1 only where there are `additive` layers."""
     each, rest = divmod(output.width, count)
-    if rest or not (each % 3 == 2 or (each == 1 and additive)):
+    name, _, (per_bin, more), _ = options.pieces()
+    if rest or not (each == 2 or (each == 1 and additive) or (each - more) % per_bin == 0):
         fields.refuse(
             f"{path} in the state dict has {output.width / count:g} parameters for each feature; supported are affine "
-            "layers, additive couplings and rational-quadratic splines with linear tails"
+            f"layers, additive couplings and {name.replace('_', '-')} splines with linear tails"
         )
     return each
 
@@ -199,9 +216,12 @@ def _affine(path: str, layers: list, rows, options: _Options, reads: Reads, tran
     return ir.Autoregressive(layers, ir.Affine(kind, (epsilon,)), reads, transformed, path)
 
 
-def _spline(each: int, options: _Options) -> dict:
-    """What the adapter reads of a live spline transform."""
-    return {"num_bins": (each + 1) // 3, "tails": "linear", **options.spline()}
+def _spline(kind: str, each: int, options: _Options, **network) -> _Network:
+    """What the adapter reads of a live spline transform, by the name of its class."""
+    name, pieces, (per_bin, more), asked = options.pieces()
+    has_options = not (kind.startswith("Masked") and name in _WITHOUT_OPTIONS)
+    found = {"tails": "linear", **options.spline(asked)} if has_options else {}
+    return type(kind.format(pieces), (_Network,), {})(num_bins=(each - more) // per_bin, **found, **network)
 
 
 class _Network:

@@ -7,9 +7,10 @@ import math
 import numpy as np
 
 from .. import ir
-from ..format.codes import Form, Scale, parameters_per_rank
+from ..format.codes import Form, Scale
 from .fields import Fields
-from .networks import scale_rows, sort_rows
+from .networks import ROWS, scale_rows, sort_rows
+from .splines import read_spline
 
 _FORMS = {kind.name.lower(): kind for kind in Form}
 _SCALES = {kind.name.lower(): kind for kind in Scale}
@@ -24,10 +25,6 @@ _SCALE_PARAMETERS = {
     Scale.EXP_TANH: (("factor", "c of exp(c tanh(a))"),),
     Scale.EXP_ATAN: (("factor", "c of exp(c atan(a))"),),
 }
-_ROWS = "the order of the last layer's rows, slowest first, for example"
-_SPLINE_WIDTHS = {"softmax": 0, "soft_clipped_softmax": 1}
-_SPLINE_DERIVATIVES = {"softplus": 0, "exp_soft_clipped": 1}
-_SPLINE_ENDS = {"fixed": 0, "free": 1, "circular": 2}
 
 
 def read_transformer(fields: Fields, output: ir.Layer, coordinates: int):
@@ -40,7 +37,7 @@ def read_transformer(fields: Fields, output: ir.Layer, coordinates: int):
         scale_rows(output, slice(None), fields.number("gain", "", 1.0), 0.0)
         result = ir.Additive()
     else:
-        result = _spline(fields, output, coordinates)
+        result = read_spline(fields, output, coordinates)
     fields.close()
     return result
 
@@ -83,7 +80,7 @@ def read_mean_and_std(fields: Fields, output: ir.Layer, coordinates: int) -> Non
 
 def _sort(fields: Fields, output: ir.Layer, axes: dict, parameters: tuple) -> None:
     example = list(axes)
-    rows = fields.entry("rows", f"{_ROWS} {example} or {example[1:] + example[:1]}")
+    rows = fields.entry("rows", f"{ROWS} {example} or {example[1:] + example[:1]}")
     order = fields.entry("parameters", f"the order of the parameters, for example {list(parameters)}")
     if sorted(order) != sorted(parameters):
         fields.refuse(f"'parameters' is {order}, not an order of {', '.join(parameters)}")
@@ -96,35 +93,3 @@ def _sort(fields: Fields, output: ir.Layer, axes: dict, parameters: tuple) -> No
     for name in ("weight", "mask", "context_weight"):
         if getattr(output, name) is not None:
             setattr(output, name, getattr(output, name)[sort])
-
-
-def _spline(fields: Fields, output: ir.Layer, coordinates: int) -> ir.Spline:
-    bins = fields.whole("bins", "how many bins the spline has")
-    lower, upper = (fields.number(name, f"the {name} end of the interval of the spline") for name in ("lower", "upper"))
-    widths = fields.choice("widths", "how widths and heights are made positive", _SPLINE_WIDTHS)
-    derivatives = fields.choice("derivatives", "how derivatives are made positive", _SPLINE_DERIVATIVES)
-    ends = fields.choice("ends", "the derivatives at the ends of the interval", _SPLINE_ENDS)
-    min_width = min_height = min_derivative = clip = end = 0.0
-    if widths == 0:
-        min_width = fields.number("min_width", "the least width of a bin, a fraction of the interval")
-        min_height = fields.number("min_height", "the least height of a bin, a fraction of the interval")
-    if derivatives == 0:
-        min_derivative = fields.number("min_derivative", "the least derivative at a knot")
-    if widths or derivatives:
-        slope = fields.number("slope", "the least derivative of the soft clip")
-        if not 0 < slope < 1:
-            fields.refuse(f"'slope' is {slope}, not between 0 and 1")
-        clip = -math.log(slope)
-    if ends == 0:
-        end = fields.number("end_derivative", "the derivative at both ends, 1 for a smooth map")
-    form = widths | derivatives << 2 | ends << 4
-    count = parameters_per_rank(ir.Spline.kind, form, bins)
-    rows = fields.entry("rows", f"{_ROWS} ['coordinate', 'parameter'] or ['parameter', 'coordinate']")
-    sort_rows(output, {"coordinate": coordinates, "parameter": count}, list(rows), fields)
-    gain = np.where(np.arange(count) < 2 * bins, 1 / fields.number("divisor", "", 1.0), 1.0)
-    at = np.tile(gain, coordinates)
-    output.bias = output.bias * at
-    for name in ("weight", "context_weight"):
-        if getattr(output, name) is not None:
-            setattr(output, name, getattr(output, name) * at[:, None])
-    return ir.Spline(bins, form, (lower, upper, min_width, min_height, min_derivative, clip, end))

@@ -114,6 +114,24 @@ def test_autoregressive_splines():
     assert {step.p[1] for step in agree(randomised(model)).steps} == {4.0}
 
 
+PIECES = {
+    SplineForm.LINEAR: flows.MaskedPiecewiseLinearAutoregressiveFlow,
+    SplineForm.QUADRATIC | SplineForm.FREE_ENDS: flows.MaskedPiecewiseQuadraticAutoregressiveFlow,
+    SplineForm.CUBIC: flows.MaskedPiecewiseCubicAutoregressiveAutoregressiveFlow,
+}
+
+
+@pytest.mark.parametrize("form", PIECES)
+@pytest.mark.parametrize("context", [None, 2])
+def test_autoregressive_splines_of_other_pieces(form, context):
+    base = MultivariateUniform(low=torch.zeros(3), high=torch.ones(3))
+    model = randomised(PIECES[form](3, 2, context, n_neurons=9, num_bins=5, distribution=base))
+    file = agree(model)
+    agree_in_c(model)
+    assert {(step.form, step.bins, step.bounded) for step in file.steps} == {(form, 5, True)}
+    assert file.base.base == BaseKind.BOX_UNIFORM
+
+
 def test_a_uniform_latent_distribution():
     base = MultivariateUniform(low=torch.tensor([-3.0, -2.0]), high=torch.tensor([3.0, 2.0]))
     file = agree(randomised(flows.RealNVP(2, 2, n_neurons=8, distribution=base)))
@@ -128,8 +146,6 @@ def refused(model, text):
 def test_others_are_refused_by_name():
     base = ResampledGaussian([2], torch.nn.Sequential(torch.nn.Linear(2, 1), torch.nn.Sigmoid()), 100, 0.1)
     refused(flows.RealNVP(2, 2, n_neurons=8, distribution=base), "ResampledGaussian is not supported")
-    cubic = flows.MaskedPiecewiseCubicAutoregressiveAutoregressiveFlow(2, 1, n_neurons=8)
-    refused(cubic, "MaskedPiecewiseCubicAutoregressiveTransform is not supported")
     refused(flows.RealNVP(2, 1, n_neurons=8, scale_activation=lambda a: 1 + a * a), "has a scale function that is not")
 
 

@@ -12,7 +12,7 @@ from nflows import transforms as nt
 from nflows.distributions import ConditionalIndependentBernoulli, DiagonalNormal
 from nflows.flows import Flow, MaskedAutoregressiveFlow
 from nflows.transforms import nonlinearities
-from nflows_models import SCALES, affine, flow, refused, residual_net
+from nflows_models import SCALES, affine, flow, refused
 from torch import nn
 from torch_weights import randomise
 
@@ -180,14 +180,6 @@ def test_masks_that_are_not_autoregressive_are_refused():
 
 
 UNSUPPORTED = {
-    "MaskedPiecewiseLinearAutoregressiveTransform": lambda: nt.MaskedPiecewiseLinearAutoregressiveTransform(4, 3, 8),
-    "MaskedPiecewiseQuadraticAutoregressiveTransform": lambda: nt.MaskedPiecewiseQuadraticAutoregressiveTransform(
-        3, 8, tails="linear"
-    ),
-    "MaskedPiecewiseCubicAutoregressiveTransform": lambda: nt.MaskedPiecewiseCubicAutoregressiveTransform(4, 3, 8),
-    "PiecewiseCubicCouplingTransform": lambda: nt.PiecewiseCubicCouplingTransform(
-        torch.tensor([1, -1, 1]), residual_net(), tails="linear"
-    ),
     "OneByOneConvolution": lambda: nt.OneByOneConvolution(3),
     "LogTanh": lambda: nt.LogTanh(),
     "CauchyCDF": lambda: nonlinearities.CauchyCDF(),

@@ -15,24 +15,31 @@ from torch import nn
 from torch_weights import randomise
 
 import flowrt
-from flowrt.format.codes import BaseKind, Function, Reads
+from flowrt.format.codes import BaseKind, Function, Reads, SplineForm
 
-QUADRATIC = {"order": "quadratic"}
+FORMS = {"quadratic": 0, "linear": SplineForm.LINEAR_RATIONAL}
+ORDERS = list(FORMS)
 
 
 def normal(features):
     return pd.Normal(torch.zeros(features), torch.ones(features))
 
 
-def spline(features=3, bins=5, **options):
-    result = pt.Spline(features, bins, **{**QUADRATIC, **options})
+def sizes(bins, order, features=1):
+    return [features * count for count in (bins, bins, bins - 1, *([bins] if order == "linear" else []))]
+
+
+def spline(features=3, bins=5, order="quadratic", bound=3.0):
+    result = pt.Spline(features, bins, bound, order)
     randomise(result, 0.8)
     return result
 
 
-def autoregressive(features=3, context=0, bins=5, hidden=(12,), skip=False, activation=None, **options):
-    shape = {"param_dims": [bins, bins, bins - 1], "skip_connections": skip, "nonlinearity": activation or nn.Tanh()}
-    options = {"count_bins": bins, **QUADRATIC, **options}
+def autoregressive(
+    features=3, context=0, bins=5, hidden=(12,), skip=False, activation=None, order="quadratic", bound=3.0
+):
+    shape = {"skip_connections": skip, "nonlinearity": activation or nn.Tanh(), "param_dims": sizes(bins, order)}
+    options = {"count_bins": bins, "order": order, "bound": bound}
     hidden = [features + more for more in hidden]
     if context:
         network = ConditionalAutoRegressiveNN(features, context, hidden, **shape)
@@ -40,35 +47,26 @@ def autoregressive(features=3, context=0, bins=5, hidden=(12,), skip=False, acti
     return pt.SplineAutoregressive(features, AutoRegressiveNN(features, hidden, **shape), **options)
 
 
-def coupling(features=5, split=2, bins=4, hidden=(12,), identity=False, bound=3.0):
-    sizes = [(features - split) * count for count in (bins, bins, bins - 1)]
-    network = DenseNN(split, list(hidden), sizes, nonlinearity=nn.Tanh())
-    return pt.SplineCoupling(features, split, network, bins, bound, "quadratic", identity)
+def coupling(features=5, split=2, bins=4, hidden=(12,), identity=False, bound=3.0, order="quadratic"):
+    network = DenseNN(split, list(hidden), sizes(bins, order, features - split), nonlinearity=nn.Tanh())
+    return pt.SplineCoupling(features, split, network, bins, bound, order, identity)
 
 
-def conditional(features=3, context=2, bins=4, **options):
-    sizes = [features * count for count in (bins, bins, bins - 1)]
-    return pt.ConditionalSpline(DenseNN(context, [7], sizes), features, bins, **{**QUADRATIC, **options})
+def conditional(features=3, context=2, bins=4, order="quadratic"):
+    return pt.ConditionalSpline(DenseNN(context, [7], sizes(bins, order, features)), features, bins, order=order)
 
 
+@pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("inverse", [False, True])
-@pytest.mark.parametrize("features, bins, bound", [(1, 16, 3.0), (3, 2, 0.7), (64, 5, 2.0)])
-def test_elementwise_splines_of_linear_order(features, bins, bound, inverse):
-    """Pyro's default. Two Moebius maps in each bin are two bins of a rational-quadratic spline."""
-    layer = spline(features, bins, order="linear", bound=bound)
-    (step,) = agree([layer.inv if inverse else layer], rows=40, tolerance=1e-11).steps
-    assert step.bins == 2 * bins and step.reads == (Reads.DATA if inverse else Reads.NOISE)
-    agree_in_c([layer.inv if inverse else layer])
-
-
-@pytest.mark.parametrize("inverse", [False, True])
-@pytest.mark.parametrize("bound", [3.0, 0.7])
-@pytest.mark.parametrize("features", [1, 2, 5, 64])
-def test_elementwise_splines(features, bound, inverse):
-    layer = spline(features, bound=bound)
+@pytest.mark.parametrize("features, bins, bound", [(1, 16, 3.0), (2, 5, 3.0), (3, 2, 0.7), (64, 5, 2.0)])
+def test_elementwise_splines(features, bins, bound, inverse, order):
+    layer = spline(features, bins, order, bound)
     (step,) = agree([layer.inv if inverse else layer], rows=20).steps
-    assert step.p[:2] == (-bound, bound) and step.bins == 5 and step.p[6] == 1 - 1e-3
+    share = 0.025 if order == "linear" else 0
+    assert step.p == pytest.approx((-bound, bound, 1e-3, 1e-3, 1e-3, 0, 1 - 1e-3, share)) and step.bins == bins
+    assert step.form == FORMS[order]
     assert step.reads == (Reads.DATA if inverse else Reads.NOISE) and len(step.stage_end) == 1
+    agree_in_c([layer.inv if inverse else layer])
 
 
 @settings(max_examples=40)
@@ -81,15 +79,17 @@ def test_elementwise_splines(features, bound, inverse):
     inverse=st.booleans(),
     bound=st.sampled_from([3.0, 1.5]),
     activation=st.sampled_from([nn.ReLU(), nn.Tanh(), nn.ELU()]),
+    order=st.sampled_from(ORDERS),
 )
-def test_autoregressive_splines(features, context, bins, extra, skip, inverse, bound, activation):
+def test_autoregressive_splines(features, context, bins, extra, skip, inverse, bound, activation, order):
     torch.manual_seed(0)
-    layer = autoregressive(features, context, bins, extra, skip, activation, bound=bound)
+    layer = autoregressive(features, context, bins, extra, skip, activation, order, bound)
     kind = pd.ConditionalTransformedDistribution if context else pd.TransformedDistribution
     model = kind(normal(features), [layer.inv if inverse else layer, pt.Permute(torch.randperm(features))])
     randomise(model, 0.8)
     (step,) = agree(model, rows=3, tolerance=1e-11).steps
     assert (step.bins, step.p[1], step.reads) == (bins, bound, Reads.DATA if inverse else Reads.NOISE)
+    assert step.form == FORMS[order]
 
 
 @settings(max_examples=40)
@@ -100,39 +100,56 @@ def test_autoregressive_splines(features, context, bins, extra, skip, inverse, b
     hidden=st.lists(st.integers(1, 20), min_size=1, max_size=2),
     inverse=st.booleans(),
     identity=st.booleans(),
+    order=st.sampled_from(ORDERS),
 )
-def test_coupling_splines(features, share, bins, hidden, inverse, identity):
+def test_coupling_splines(features, share, bins, hidden, inverse, identity, order):
     torch.manual_seed(0)
     split = max(1, int(share * features))
-    layer = coupling(features, split, bins, hidden, identity)
+    layer = coupling(features, split, bins, hidden, identity, order=order)
     model = pd.TransformedDistribution(
         normal(features), [pt.Permute(torch.randperm(features)), layer.inv if inverse else layer]
     )
     randomise(model, 0.8)
     steps = agree(model, rows=5).steps
-    assert len(steps) == (1 if identity else 2)
+    assert [step.form for step in steps] == (1 if identity else 2) * [FORMS[order]]
 
 
+@pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("inverse", [False, True])
-def test_conditional_elementwise_splines(inverse):
-    layer = conditional()
+def test_conditional_elementwise_splines(inverse, order):
+    layer = conditional(order=order)
     model = pd.ConditionalTransformedDistribution(normal(3), [layer.inv if inverse else layer])
     randomise(model, 0.8)
     file = agree(model, rows=20)
     assert file.context_dim == 2 and len(file.steps[0].stage_end) == 1
 
 
-def test_in_c():
-    layers = [autoregressive().inv, pt.Permute(torch.randperm(3)), spline(), autoregressive()]
+@pytest.mark.parametrize("order", ORDERS)
+def test_in_c(order):
+    one = {"order": order}
+    layers = [autoregressive(**one).inv, pt.Permute(torch.randperm(3)), spline(**one), autoregressive(**one)]
     model = pd.TransformedDistribution(normal(3), layers)
     randomise(model, 0.8)
     agree_in_c(model)
-    agree_in_c([coupling().inv, coupling(split=3)])
-    agree_in_c(pd.ConditionalTransformedDistribution(normal(3), [conditional(), autoregressive(3, 2)]))
+    agree_in_c([coupling(**one).inv, coupling(split=3, **one)])
+    conditionals = [conditional(**one), autoregressive(3, 2, **one)]
+    agree_in_c(pd.ConditionalTransformedDistribution(normal(3), conditionals))
 
 
-def test_a_flow_that_was_just_used_can_be_saved(tmp_path):
-    model = pd.TransformedDistribution(normal(5), [coupling(), autoregressive(5), spline(5), coupling().inv])
+def test_what_pyro_makes_by_default():
+    """Splines of linear order, of eight bins."""
+    for layer in (pt.spline(3), pt.spline_autoregressive(3), pt.spline_coupling(4)):
+        steps = agree([layer], rows=20).steps
+        assert {(step.form, step.bins) for step in steps} == {(SplineForm.LINEAR_RATIONAL, 8)}
+    for layer in (pt.conditional_spline(3, 2), pt.conditional_spline_autoregressive(3, 2)):
+        assert agree(pd.ConditionalTransformedDistribution(normal(3), [layer]), rows=20).context_dim == 2
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_a_flow_that_was_just_used_can_be_saved(tmp_path, order):
+    one = {"order": order}
+    layers = [coupling(**one), autoregressive(5, **one), spline(5, **one), coupling(**one).inv]
+    model = pd.TransformedDistribution(normal(5), layers)
     (-model.log_prob(model.rsample([5])).mean()).backward()
     flowrt.save(tmp_path / "flow.flw", model)
     agree(model)
@@ -232,14 +249,6 @@ def refused(model, text):
         flowrt.save("never-written.flw", model)
 
 
-def test_splines_of_linear_order_with_a_network_are_refused():
-    text = 'of order "linear" is not supported; supported are order="quadratic", and both orders of a Spline whose'
-    refused([pt.conditional_spline(3, 2)], f"ConditionalSpline {text}")
-    linear = AutoRegressiveNN(3, [8], [4, 4, 3])
-    refused([pt.SplineAutoregressive(3, linear, 4)], f"SplineAutoregressive {text}")
-    refused([pt.spline_coupling(4)], f"SplineCoupling {text}")
-
-
 def test_other_networks_are_refused():
     refused([pt.spline_autoregressive(3, order="quadratic")], "AutoRegressiveNN is not supported")
     refused([pt.SplineCoupling(4, 2, nn.Linear(2, 22), 4, order="quadratic")], "Linear is not supported")
@@ -247,6 +256,10 @@ def test_other_networks_are_refused():
     refused([pt.SplineCoupling(4, 2, wrong, 4, order="quadratic")], r"has parameters \[8, 8, 8\], not \[8, 8, 6\]")
     more = AutoRegressiveNN(3, [8], [4, 4, 4])
     refused([pt.SplineAutoregressive(3, more, 4, order="quadratic")], "has 12 outputs for each feature, not 11")
+    few = "AutoRegressiveNN is not supported; .* widths, heights, derivatives and lambdas"
+    refused([pt.SplineAutoregressive(3, more, 4)], few)
+    cubic = pt.ConditionalSpline(DenseNN(2, [4], [8, 8, 8]), 2, 4, order="cubic")
+    refused([cubic], "ConditionalSpline of order 'cubic' is not supported; supported are linear and quadratic")
 
 
 def test_other_bases_are_refused():

@@ -19,6 +19,7 @@ from torch_weights import randomise
 import flowrt
 from flowrt import descriptions, reference
 from flowrt.adapters import choose
+from flowrt.format.codes import Pieces, pieces_of
 
 SBI_SPLINE = {"tail_bound": 3.0, "min_bin_width": 1e-3, "min_bin_height": 1e-3, "min_derivative": 1e-3}
 NFLOWS = {"layout": "nflows", "activation": "relu", "scale": "softplus", "epsilon": 1e-3}
@@ -111,6 +112,46 @@ def test_nflows_splines(make, inverse):
 def test_nflows_splines_with_context():
     layers = [spline(context_features=3), nt.ReversePermutation(4), spline_coupling(context=3)]
     assert same(nflows_flow(*layers), {**NFLOWS, "spline": SPLINE}).context_dim == 3
+
+
+def other_spline(pieces, masked, bins):
+    """A layer of such pieces with the options that it has, and these options."""
+    minima = {"min_bin_width": 0.02, "min_bin_height": 0.03}
+    options = {"tail_bound": 2.0, **({} if pieces == "Linear" else minima)}
+    if not masked:
+        kind = getattr(nt, f"Piecewise{pieces}CouplingTransform")
+        mask = torch.tensor([1, -1, 1, -1])
+        return kind(mask, lambda i, o: ResidualNet(i, o, 12), num_bins=bins, tails="linear", **options), options
+    options = {"tails": "linear", **options} if pieces == "Quadratic" else {}
+    kind = getattr(nt, f"MaskedPiecewise{pieces}AutoregressiveTransform")
+    layer = kind(features=4, hidden_features=12, num_bins=bins, **options)
+    return layer, {name: value for name, value in options.items() if name != "tails"}
+
+
+@pytest.mark.parametrize("pieces", ["Linear", "Quadratic", "Cubic"])
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("bins", [4, 5])
+def test_nflows_splines_of_other_pieces(pieces, masked, bins):
+    layer, options = other_spline(pieces, masked, bins)
+    spline = {"pieces": pieces.lower(), **options}
+    (step,) = same(nflows_flow(layer), {**NFLOWS, "spline": spline}).steps
+    assert (step.bins, pieces_of(step.form)) == (bins, Pieces[pieces.upper()])
+    state_dict = nflows_flow(layer).state_dict()
+    for name in options:
+        few = {key: value for key, value in spline.items() if key != name}
+        with pytest.raises(flowrt.ExportError, match=f"spline: '{name}' is missing"):
+            descriptions.read({**NFLOWS, "spline": few, "state_dict": state_dict})
+    with pytest.raises(flowrt.ExportError, match="spline has no 'min_width'; its entries are pieces"):
+        descriptions.read({**NFLOWS, "spline": {**spline, "min_width": 1}, "state_dict": state_dict})
+
+
+def test_rows_that_are_no_such_splines_are_refused():
+    layer, _ = other_spline("Quadratic", masked=True, bins=4)
+    description = {**NFLOWS, "spline": {**SPLINE, "pieces": "cubic"}, "state_dict": nflows_flow(layer).state_dict()}
+    with pytest.raises(flowrt.ExportError, match="has 7 parameters for each feature; supported are .* cubic splines"):
+        descriptions.read(description)
+    with pytest.raises(flowrt.ExportError, match="'pieces' is 'round', not one of rational_quadratic, linear, quad"):
+        descriptions.read({**description, "spline": {**SPLINE, "pieces": "round"}})
 
 
 def test_nflows_epsilon_scale_and_activation():

@@ -1,0 +1,69 @@
+"""The splines of a description (docs/FORMAT.md, section 5.1)."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from .. import ir
+from ..format.codes import Pieces, SplineForm, spline_parameters
+from .fields import Fields
+from .networks import ROWS, sort_rows
+
+_PIECES = {kind.name.lower(): kind for kind in Pieces}
+_RATIONAL = (Pieces.RATIONAL_QUADRATIC, Pieces.LINEAR_RATIONAL)
+_WIDTHS = {"softmax": 0, "soft_clipped_softmax": 1}
+_DERIVATIVES = {"softplus": 0, "exp_soft_clipped": SplineForm.SOFT_CLIPPED_DERIVATIVES}
+_ENDS = {"fixed": 0, "free": SplineForm.FREE_ENDS, "circular": SplineForm.CIRCULAR}
+_MINIMA = {
+    "min_width": "the least width of a bin, a fraction of the interval",
+    "min_height": "the least height of a bin, a fraction of the interval; of quadratic pieces, the least derivative",
+    "min_derivative": "what is added to the softplus of a derivative",
+}
+
+
+def read_spline(fields: Fields, output: ir.Layer, coordinates: int) -> ir.Spline:
+    """The spline; the rows of the output layer are sorted, and the divisor folded into them, in place."""
+    pieces = fields.choice("pieces", "what a bin of the spline is", _PIECES, "rational_quadratic")
+    bins = fields.whole("bins", "how many bins the spline has")
+    lower, upper = (fields.number(name, f"the {name} end of the interval of the spline") for name in ("lower", "upper"))
+    widths = fields.choice("widths", "how widths and heights are made positive", _WIDTHS)
+    derivatives = ends = 0
+    if pieces in _RATIONAL:
+        derivatives = fields.choice("derivatives", "how derivatives are made positive", _DERIVATIVES)
+    if pieces in (*_RATIONAL, Pieces.QUADRATIC):
+        choices = _ENDS if pieces in _RATIONAL else {name: _ENDS[name] for name in ("fixed", "free")}
+        ends = fields.choice("ends", "the derivatives at the ends of the interval", choices)
+    used = {
+        "min_width": widths == 0 and pieces != Pieces.LINEAR,
+        "min_height": widths == 0 or pieces == Pieces.QUADRATIC,
+        "min_derivative": derivatives == 0 and pieces in (*_RATIONAL, Pieces.QUADRATIC),
+    }
+    minima = [fields.number(name, what) if used[name] else 0.0 for name, what in _MINIMA.items()]
+    clip = end = share = 0.0
+    if widths or derivatives:
+        slope = fields.number("slope", "the least derivative of the soft clip")
+        if not 0 < slope < 1:
+            fields.refuse(f"'slope' is {slope}, not between 0 and 1")
+        clip = -math.log(slope)
+    if pieces in _RATIONAL and ends == 0:
+        end = fields.number("end_derivative", "the derivative at both ends, 1 for a smooth map")
+    if pieces == Pieces.LINEAR_RATIONAL:
+        share = fields.number("min_share", "the least share of a bin's width that either of its two maps has")
+    form = SplineForm(pieces << 7 | widths | derivatives | ends)
+    _sort_and_divide(fields, output, coordinates, spline_parameters(form, bins))
+    return ir.Spline(bins, form, (lower, upper, *minima, clip, end, share))
+
+
+def _sort_and_divide(fields: Fields, output: ir.Layer, coordinates: int, sizes: tuple) -> None:
+    """`sizes` are the numbers of widths, heights, derivatives and shares of a coordinate."""
+    count = sum(sizes)
+    rows = fields.entry("rows", f"{ROWS} ['coordinate', 'parameter'] or ['parameter', 'coordinate']")
+    sort_rows(output, {"coordinate": coordinates, "parameter": count}, list(rows), fields)
+    divided = np.arange(count) < sizes[0] + sizes[1]
+    gain = np.tile(np.where(divided, 1 / fields.number("divisor", "", 1.0), 1.0), coordinates)
+    output.bias = output.bias * gain
+    for name in ("weight", "context_weight"):
+        if getattr(output, name) is not None:
+            setattr(output, name, getattr(output, name) * gain[:, None])

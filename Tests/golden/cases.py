@@ -10,6 +10,7 @@ from nflows import transforms as nt
 from nflows.distributions import DiagonalNormal, StandardNormal
 from nflows.flows import Flow, MaskedAutoregressiveFlow, SimpleRealNVP
 from nflows.nn.nets import MLP, ResidualNet
+from polynomial_spline_cases import POLYNOMIAL_SPLINES
 from pyro import distributions as pd
 from pyro.distributions import transforms as pt
 from pyro.nn import AutoRegressiveNN, ConditionalAutoRegressiveNN, ConditionalDenseNN, DenseNN
@@ -349,7 +350,7 @@ PYRO = {
     "pyro_conditional_mixed": lambda: pyro_conditional_flow(iaf().inv, pt.BatchNorm(5), conditional_iaf().inv),
 }
 
-CASES = {**NFLOWS, **ZUKO, **PYRO, **PYRO_SPLINES, **WIDER}
+CASES = {**NFLOWS, **ZUKO, **PYRO, **PYRO_SPLINES, **POLYNOMIAL_SPLINES, **WIDER}
 
 
 def random_model(name: str, seed: int, gain: float):

@@ -9,7 +9,6 @@ from pyro.nn import AutoRegressiveNN, ConditionalAutoRegressiveNN, DenseNN
 from torch import nn
 
 FEATURES, BINS, BOUND = 4, 4, 5.0  # wide bins: narrow ones make float32 errors depend on the rows too much
-SIZES = [BINS, BINS, BINS - 1]
 constraints = torch.distributions.constraints
 
 
@@ -33,28 +32,32 @@ def affine():
     return pt.AffineAutoregressive(AutoRegressiveNN(FEATURES, [12]), -1.0, 1.0).inv
 
 
-def spline(**options):
-    network = AutoRegressiveNN(FEATURES, [12], param_dims=SIZES, nonlinearity=nn.Tanh(), **options)
-    return pt.SplineAutoregressive(FEATURES, network, BINS, BOUND, "quadratic")
+def sizes(order, features=1):
+    return [features * size for size in (BINS, BINS, BINS - 1, *([BINS] if order == "linear" else []))]
 
 
-def conditional_spline():
-    network = ConditionalAutoRegressiveNN(FEATURES, 3, [12], param_dims=SIZES, nonlinearity=nn.Tanh())
-    return pt.ConditionalSplineAutoregressive(FEATURES, network, count_bins=BINS, bound=BOUND, order="quadratic")
+def spline(order="quadratic", **options):
+    network = AutoRegressiveNN(FEATURES, [12], param_dims=sizes(order), nonlinearity=nn.Tanh(), **options)
+    return pt.SplineAutoregressive(FEATURES, network, BINS, BOUND, order)
 
 
-def coupling(split=2, identity=False):
-    network = DenseNN(split, [12], [(FEATURES - split) * size for size in SIZES], nn.Tanh())
-    return pt.SplineCoupling(FEATURES, split, network, BINS, BOUND, "quadratic", identity)
+def conditional_spline(order="quadratic"):
+    network = ConditionalAutoRegressiveNN(FEATURES, 3, [12], param_dims=sizes(order), nonlinearity=nn.Tanh())
+    return pt.ConditionalSplineAutoregressive(FEATURES, network, count_bins=BINS, bound=BOUND, order=order)
 
 
-def elementwise():
-    return pt.Spline(FEATURES, BINS, BOUND, "quadratic")
+def coupling(order="quadratic", split=2, identity=False):
+    network = DenseNN(split, [12], sizes(order, FEATURES - split), nn.Tanh())
+    return pt.SplineCoupling(FEATURES, split, network, BINS, BOUND, order, identity)
 
 
-def of_context():
-    network = DenseNN(2, [12], [FEATURES * size for size in SIZES], nn.Tanh())
-    return pt.ConditionalSpline(network, FEATURES, BINS, BOUND, "quadratic")
+def elementwise(order="quadratic"):
+    return pt.Spline(FEATURES, BINS, BOUND, order)
+
+
+def of_context(order="quadratic"):
+    network = DenseNN(2, [12], sizes(order, FEATURES), nn.Tanh())
+    return pt.ConditionalSpline(network, FEATURES, BINS, BOUND, order)
 
 
 def bounds():
@@ -85,10 +88,16 @@ PYRO = {
     "pyro_spline_coupling": lambda: flow(coupling(), permute(), affine()),
     "pyro_spline_coupling_identity": lambda: flow(permute(), coupling(identity=True)),
     "pyro_spline_elementwise": lambda: flow(elementwise(), affine(), elementwise().inv),
-    "pyro_spline_linear_order": lambda: flow(
-        pt.Spline(FEATURES, BINS, BOUND), affine(), pt.Spline(FEATURES, BINS, BOUND).inv
-    ),
     "pyro_spline_of_context": lambda: conditional_flow(of_context(), permute(), of_context().inv),
+    "pyro_linear_spline_autoregressive": lambda: flow(spline("linear").inv, permute()),
+    "pyro_linear_spline_iaf": lambda: flow(spline("linear", skip_connections=True), permute()),
+    "pyro_linear_spline_context": lambda: conditional_flow(conditional_spline("linear").inv, permute()),
+    "pyro_linear_spline_coupling": lambda: flow(coupling("linear"), permute(), affine()),
+    "pyro_linear_spline_coupling_identity": lambda: flow(permute(), coupling("linear", identity=True)),
+    "pyro_linear_spline_elementwise": lambda: flow(elementwise("linear"), affine(), elementwise("linear").inv),
+    "pyro_linear_spline_of_context": lambda: conditional_flow(
+        of_context("linear"), permute(), of_context("linear").inv
+    ),
     "pyro_bounds": lambda: flow(affine(), bounds()),
     "pyro_positive": lambda: flow(affine(), torch.distributions.transforms.ExpTransform()),
     "pyro_leaky_tanh": lambda: flow(pt.LeakyReLUTransform(), affine(), torch.distributions.transforms.TanhTransform()),

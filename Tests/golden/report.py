@@ -48,6 +48,10 @@ log p, divided by the largest value of that quantity if that is more than 1.
 * **framework**: the framework itself in float32.
 * **libflowrt**: the `.flw` file, evaluated by the library in float32.
 
+The inverses that nflows has of linear, quadratic and cubic splines are not those of its forward functions: off by 1e-6
+in the last bin of a linear one, by more, or not a number, where a piece is nearly straight. There, the forward function
+is solved by bisection instead.
+
 A dash in the last column: the library that wrote this page did not execute the file yet.
 """
 

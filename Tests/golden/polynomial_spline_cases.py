@@ -59,7 +59,7 @@ NFLOWS = {
         nt.InverseTransform(coupling("Quadratic", (-1, 1, -1, 1), context=3)),
     ),
     "nflows_cubic_spline": lambda: on_a_box(masked("Cubic"), nt.ReversePermutation(4), masked("Cubic", num_bins=3)),
-    "nflows_cubic_spline_iaf": lambda: on_a_box(nt.InverseTransform(masked("Cubic", context_features=3))),
+    "nflows_cubic_spline_iaf": lambda: on_a_box(nt.InverseTransform(masked("Cubic", num_bins=3, context_features=3))),
     "nflows_cubic_spline_coupling": lambda: flow(
         coupling("Cubic", context=3, apply_unconditional_transform=True, min_bin_width=0.02, min_bin_height=0.01),
         nt.InverseTransform(coupling("Cubic", (-1, 1, -1, 1), tail_bound=3.0, context=3)),

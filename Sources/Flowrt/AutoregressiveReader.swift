@@ -24,6 +24,9 @@ func readAutoregressive(
   _ = try blocks.permutation(dim)
   _ = try blocks.permutation(dim)
   let parameters = flowrt_transformer_parameters(step.transformer, step.form, step.bins)
+  if Int(step.transformer) == FLOWRT_TRANSFORMER_SPLINE {
+    view.columns = max(view.columns, parameters &+ UInt32(FLOWRT_SPLINE_COLUMNS))
+  }
   return try readStages(step, offset, header, first, parameters: parameters, &blocks, &view)
 }
 
@@ -57,7 +60,7 @@ func readStages(
   if !skipIsBoundary { throw blocks.refusal(FLOWRT_ERR_MALFORMED, offset: offset &+ 8, found: skip) }
 
   view.stage_count &+= stages
-  view.rank_parameters = max(view.rank_parameters, parameters)
+  view.columns = max(view.columns, parameters)
   let layers = LayerSequence(
     first: first, count: UInt64(step.layer_count), stages: stages, contextDim: UInt64(view.encoded_dim),
     inputs: Degrees(table: stageEnd, shift: -1),
@@ -118,10 +121,18 @@ private func readSpline(
   _ step: flowrt_step_record, _ raw: UnsafeRawPointer, _ offset: UInt64, _ blocks: Blocks
 ) throws(Refusal) {
   let bins = step.bins
+  let pieces = step.form >> 7
+  let (isLinear, isQuadratic, isLinearRational, isCubic) = (pieces == 1, pieces == 2, pieces == 3, pieces == 4)
   let clipsWidths = step.form & 3 == 1
   let hasExponentialDerivatives = (step.form >> 2) & 3 == 1
-  let hasFixedEnds = (step.form >> 4) & 3 == 0
-  if step.form & 2 != 0 || step.form & 8 != 0 || (step.form >> 4) & 3 == 3 || step.form >> 7 != 0 {
+  let ends = (step.form >> 4) & 3
+  // Linear and cubic pieces have no derivatives of their own, those of quadratic ones are made in one way.
+  let hasNoDerivatives = isLinear || isCubic
+  let isKnown =
+    pieces <= 4 && step.form & 2 == 0 && step.form & 8 == 0 && ends != 3
+    && !(hasNoDerivatives && (hasExponentialDerivatives || ends != 0))
+    && !(isQuadratic && (hasExponentialDerivatives || ends == 2))
+  if !isKnown {
     throw blocks.refusal(FLOWRT_ERR_FEATURE, offset: offset &+ 16, found: UInt64(step.form))
   }
   try requireZero(raw, offset, from: 18, to: 20, blocks)
@@ -145,10 +156,11 @@ private func readSpline(
   try require(p.0 < p.1, 1, p.1)
   // A difference of bounds that overflows has no bins.
   try require(p.1 - p.0 < .infinity, 1, p.1)
-  try require(!clipsWidths, p.2 >= 0 && p.2 * Float(bins) < 1, 2, p.2)
-  try require(!clipsWidths, p.3 >= 0 && p.3 * Float(bins) < 1, 3, p.3)
-  try require(!hasExponentialDerivatives, p.4 >= 0, 4, p.4)
+  try require(!clipsWidths && !isLinear, p.2 >= 0 && p.2 * Float(bins) < 1, 2, p.2)
+  try require(isQuadratic || !clipsWidths, p.3 >= 0 && p.3 * (isQuadratic ? 1 : Float(bins)) < 1, 3, p.3)
+  try require(!hasExponentialDerivatives && !hasNoDerivatives, p.4 >= 0, 4, p.4)
   try require(clipsWidths || hasExponentialDerivatives, p.5 > 0, 5, p.5)
-  try require(hasFixedEnds, p.6 > 0, 6, p.6)
-  try requireZero(raw, offset, from: 52, blocks)
+  try require(ends == 0 && !hasNoDerivatives && !isQuadratic, p.6 > 0, 6, p.6)
+  try require(isLinearRational, p.7 > 0 && p.7 < 0.5, 7, p.7)
+  try requireZero(raw, offset, from: 56, blocks)
 }

@@ -30,7 +30,7 @@ struct WorkspaceLayout {
     read = part(tile &* 4)
     other = part(row &* 4)
     logScale = part(row &* 4)
-    columns = part(16 &* UInt64(view.rank_parameters) &* 4)
+    columns = part(16 &* UInt64(view.columns) &* 4)
     logSum = part(3 &* rows &* 4)
     activations = part((view.activations_size &* rows &+ 32) &* 4)
     size = end

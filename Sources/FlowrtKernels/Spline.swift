@@ -1,183 +1,222 @@
-// The monotone rational-quadratic spline (Durkan, Bekasov, Murray, Papamakarios 2019, "Neural spline flows"; docs/FORMAT.md
-// section 5.1).
+// Monotone splines (docs/FORMAT.md section 5.1), first of all the rational-quadratic one (Durkan, Bekasov, Murray, Papamakarios
+// 2019, "Neural spline flows").
 //
-// K bins between `lower` and `upper`; bin j begins at the knot (x_j, y_j), is w_j wide and h_j high, and has the slopes d_j and
-// d_j+1 at its ends. With s = h / w, t = (r - x_j) / w and k = d_j + d_j+1 - 2 s, inside of a bin
+// K bins between `lower` and `upper`; bin j begins at the knot (x_j, y_j), is w_j wide and h_j high, and has the derivatives
+// d_j and d_j+1 at its ends. With s = h / w, t = (r - x_j) / w and k = d_j + d_j+1 - 2 s, inside of a bin
 //
 //     q     = y_j + h (s t^2 + d_j t (1 - t)) / (s + k t (1 - t))                                          (equation 4)
 //     dq/dr = s^2 (d_j+1 t^2 + 2 s t (1 - t) + d_j (1 - t)^2) / (s + k t (1 - t))^2                        (equation 5)
 //
 // and the inverse is the root t of a quadratic (equations 6 to 8). Outside of the bounds q = r.
 //
-// The knots are never stored, and have a second float for what they round off: one walk along the bins adds up both axes and keeps what belongs to the last knot that is not
-// beyond the known value. Cost: 2 K exponentials for the softmaxes, and some twenty operations a bin.
+// The pieces of other splines are special cases of this one, which differ in where w, h and the derivatives come from:
+// d_j = d_j+1 = s is linear, d_j + d_j+1 = 2 s quadratic, d_j d_j+1 = s^2 linear-rational. Those, and cubic pieces, which are
+// not, have their formulas in SplinePieces.swift.
+//
+// The knots are never stored, and have a second float for what they round off: one walk along the bins adds up both axes and
+// keeps what belongs to the last knot that is not beyond the known value. Cost: 2 K exponentials for the softmaxes, and some
+// twenty operations a bin. Values lie in columns of 16 floats, which are worked off register by register (Register.swift)
+// between the calls of functions.
 
 import FlowrtShim
 
 struct Spline {
-  private let bins: Int
-  private let lower, upper, minimumWidth, minimumHeight, minimumDerivative, clip, endDerivative: Float
+  let bins: Int
+  let lower, upper: Float
+  let minimumHeight, minimumDerivative, minimumShare: Float
+  private let minimumWidth, clip, endDerivative: Float
   private let clipsWidths, hasExponentialDerivatives: Bool
   /// Whether r is moved round by half the interval before all else.
   private let isTurned: Bool
-  private let ends: Ends
+  let ends: Ends
+  let pieces: Pieces
 
   /// The derivatives that a rank has: of the inner knots, of all, or of all with the last one the same as the first.
-  private enum Ends: UInt16 {
+  enum Ends: UInt16 {
     case fixed, free, circular
+  }
+
+  enum Pieces: UInt16 {
+    case rationalQuadratic, linear, quadratic, linearRational, cubic
   }
 
   init(_ record: flowrt_step_record) {
     bins = Int(record.bins)
     (lower, upper) = (record.p.0, record.p.1)
     (minimumWidth, minimumHeight) = (record.p.2, record.p.3)
-    (minimumDerivative, clip, endDerivative) = (record.p.4, record.p.5, record.p.6)
+    (minimumDerivative, clip, endDerivative, minimumShare) = (record.p.4, record.p.5, record.p.6, record.p.7)
     clipsWidths = record.form & 3 == 1
     hasExponentialDerivatives = (record.form >> 2) & 3 == 1
     ends = Ends(rawValue: (record.form >> 4) & 3).unsafelyUnwrapped
     isTurned = record.form & 64 != 0
+    pieces = Pieces(rawValue: record.form >> 7).unsafelyUnwrapped
   }
 
-  /// The unknown side from the known one, and log|dq/dr|. `fromRead`: r is known.
+  /// The unknown side from the known one, and log|dq/dr|, of up to 16 values. `fromRead`: r is known.
   ///
-  /// - p: the raw parameters, each 16 values, `stride` floats apart: K widths, K heights, the derivatives. Widths and heights are
-  ///   overwritten.
+  /// - p: the raw parameters, each 16 values, `stride` floats apart: widths, heights, derivatives, shares, as far as the pieces have
+  ///   them. They are overwritten.
+  /// - scratch: `FLOWRT_SPLINE_COLUMNS` columns.
   @inline(never) func apply(
-    _ p: UnsafeMutablePointer<Float>, stride: Int, _ known: Lanes, fromRead: Bool
-  ) -> (value: Lanes, logS: Lanes) {
-    let widths = p
-    let heights = p + bins &* stride
-    let derivatives = heights + bins &* stride
-    let widthScale = exponentials(widths, stride: stride, minimum: minimumWidth)
-    let heightScale = exponentials(heights, stride: stride, minimum: minimumHeight)
-    let range = upper - lower
+    _ p: UnsafeMutablePointer<Float>, stride: Int, _ known: UnsafeMutablePointer<Float>,
+    _ unknown: UnsafeMutablePointer<Float>, _ logS: UnsafeMutablePointer<Float>, count: Int,
+    scratch: UnsafeMutablePointer<Float>, fromRead: Bool
+  ) {
+    let raw = RawColumns(self, p, stride, end: scratch + 14 &* 16)
+    let column = BinColumns(scratch)
+    let (widthColumns, heightColumns) = (scratch + 10 &* 16, scratch + 12 &* 16)
+    let widthScale =
+      pieces == .linear
+      ? Scaling(constant: (upper - lower) / Float(bins), widthColumns)
+      : exponentials(raw.widths, stride, count, minimum: minimumWidth, widthColumns)
+    let heightScale =
+      pieces == .quadratic
+      ? densities(raw, count, widthScale, heightColumns)
+      : exponentials(raw.heights, stride, count, minimum: minimumHeight, heightColumns)
+
+    if pieces == .cubic {
+      makeSigmoid(raw.derivatives)
+      makeSigmoid(raw.derivatives + stride)
+    }
+
+    eachRegister(count) { at in
+      column.store(findBin(raw, widthScale, heightScale, inner(known.register(at), fromRead), fromRead, at), at)
+    }
+    if pieces == .rationalQuadratic || pieces == .linearRational {
+      makeDerivative(column.d0)
+      makeDerivative(column.d1)
+    }
+    if pieces == .linearRational { makeSigmoid(column.share) }
+
+    eachRegister(count) { at in
+      let value = known.register(at)
+      // On the bounds is inside; NaN is not, and comes back.
+      let bounded = atMost(upper, atLeast(lower, value))
+      @inline(__always) func ifInside(_ yes: Register, _ no: Register) -> Register {
+        flowrt_v_if_equal(bounded, value, yes, no)
+      }
+      let inner = inner(value, fromRead)
+      var bin = column.bin(at)
+      complete(&bin, raw, widthScale, heightScale, inner, fromRead, at)
+      let point = pieces == .cubic ? bin.cubic(inner, fromRead) : bin.rationalQuadratic(inner, fromRead)
+      var other = atMost(upper, atLeast(lower, point.value))
+      if isTurned && !fromRead { other = halfTurn(other) }
+      unknown.store(ifInside(other, value), at)
+      logS.store(ifInside(point.slope, Register(repeating: 1)), at)
+    }
+    logS.store(log(logS.lanes(0)), 0)
+  }
+
+  /// A known value, limited to the interval, as the bins have it.
+  @inline(__always) private func inner(_ known: Register, _ fromRead: Bool) -> Register {
     let bounded = atMost(upper, atLeast(lower, known))
-    let inner = isTurned && fromRead ? halfTurn(bounded) : bounded
-
-    // The bin that holds the known value: its corner, size, and the raw derivatives at its ends.
-    var (x0, y0, w, h) = (Lanes(), Lanes(), Lanes(), Lanes())
-    var (xLow, yLow) = (Lanes(), Lanes())
-    var (raw0, raw1) = (Lanes(), Lanes())
-    var number = Lanes()
-    var x = Sum(Lanes(repeating: lower))
-    var y = x
-    var left = rawDerivative(derivatives, stride: stride, knot: 0)
-    for bin in 0..<bins {
-      let width = widthScale.times(widths.lanes(bin &* stride), plus: range * minimumWidth)
-      let height = heightScale.times(heights.lanes(bin &* stride), plus: range * minimumHeight)
-      let right = rawDerivative(derivatives, stride: stride, knot: bin &+ 1)
-      let knot = fromRead ? x.high : y.high
-      @inline(__always) func pick(_ new: Lanes, _ old: Lanes) -> Lanes { flowrt_v_if_less(inner, knot, old, new) }
-      (x0, y0, w, h) = (pick(x.high, x0), pick(y.high, y0), pick(width, w), pick(height, h))
-      (xLow, yLow) = (pick(x.low, xLow), pick(y.low, yLow))
-      (raw0, raw1) = (pick(left, raw0), pick(right, raw1))
-      number = pick(Lanes(repeating: Float(bin)), number)
-      x.add(width)
-      y.add(height)
-      left = right
-    }
-    var (d0, d1) = (derivative(raw0), derivative(raw1))
-    if ends == .fixed {
-      let end = Lanes(repeating: endDerivative)
-      d0 = ifEqual(number, 0, end, d0)
-      d1 = ifEqual(number, Float(bins &- 1), end, d1)
-    }
-
-    let s = h / w
-    let k = fma(s, -2, d0 + d1)
-    var t = fromRead ? (inner - x0 - xLow) / w : root(inner - y0 - yLow, h: h, s: s, k: k, d0: d0)
-    t = atMost(1, atLeast(0, t))
-    let rest = 1 - t
-    let product = t * rest
-    let denominator = fma(k, product, s)
-    var value = fromRead ? fma(h, fma(s * t, t, d0 * product) / denominator, yLow) + y0 : fma(t, w, xLow) + x0
-    let ratio = s / denominator
-    let slope = ratio * ratio * fma(d1 * t, t, fma(s + s, product, d0 * rest * rest))
-
-    value = atMost(upper, atLeast(lower, value))
-    if isTurned && !fromRead { value = halfTurn(value) }
-    // On the bounds is inside; NaN is not, and comes back.
-    @inline(__always) func ifInside(_ yes: Lanes, _ no: Lanes) -> Lanes { flowrt_v_if_equal(bounded, known, yes, no) }
-    return (ifInside(value, known), ifInside(log(slope), Lanes()))
+    return isTurned && fromRead ? halfTurn(bounded) : bounded
   }
 
   /// Its own inverse, but for the point in the middle.
-  @inline(__always) private func halfTurn(_ r: Lanes) -> Lanes {
+  @inline(__always) private func halfTurn(_ r: Register) -> Register {
     let half = 0.5 * (upper - lower)
     return ifLess(r, lower + half, r + half, r - half)
   }
 
-  /// Turns the raw values of one axis into e^(u - max u). Returns what the softmax and the range still multiply by.
-  private func exponentials(_ p: UnsafeMutablePointer<Float>, stride: Int, minimum: Float) -> Quotient {
-    var largest = Lanes(repeating: -.infinity)
-    for bin in 0..<bins {
-      var u = p.lanes(bin &* stride)
-      if clipsWidths { u = u / (1 + magnitude(u + u) / clip) }
-      p.store(u, bin &* stride)
-      largest = flowrt_v_max(largest, u)
+  /// Turns the raw values of one axis into e^(u - max u). Returns what makes widths or heights of them.
+  @inline(never) private func exponentials(
+    _ p: UnsafeMutablePointer<Float>, _ stride: Int, _ count: Int, minimum: Float, _ column: UnsafeMutablePointer<Float>
+  ) -> Scaling {
+    eachRegister(count) { at in
+      var largest = Register(repeating: -.infinity)
+      for bin in 0..<bins {
+        var u = p.register(bin &* stride &+ at)
+        if clipsWidths { u = u / (1 + magnitude(u + u) / clip) }
+        p.store(u, bin &* stride &+ at)
+        largest = flowrt_v_max(largest, u)
+      }
+      column.store(largest, at)
     }
-    var sum = Sum(Lanes())
-    for bin in 0..<bins {
-      let e = exp(p.lanes(bin &* stride) - largest)
-      p.store(e, bin &* stride)
-      sum.add(e)
+    let largest = column.lanes(0)
+    for bin in 0..<bins { p.store(exp(p.lanes(bin &* stride) - largest), bin &* stride) }
+    let range = upper - lower
+    let scaling = Scaling(column, least: range * minimum)
+    eachRegister(count) { at in
+      var sum = Sum(Register())
+      for bin in 0..<bins { sum.add(p.register(bin &* stride &+ at)) }
+      scaling.set(range * (1 - minimum * Float(bins)), by: sum, at)
     }
-    return Quotient(Lanes(repeating: (upper - lower) * (1 - minimum * Float(bins))), by: sum)
+    return scaling
   }
 
-  /// The raw derivative of a knot; anything where it is fixed.
-  @inline(__always) private func rawDerivative(
-    _ derivatives: UnsafeMutablePointer<Float>, stride: Int, knot: Int
-  ) -> Lanes {
+  /// How many derivatives a rank has.
+  @inline(__always) var derivativeCount: Int {
     switch ends {
-    case .fixed: return knot == 0 || knot == bins ? Lanes() : derivatives.lanes((knot &- 1) &* stride)
-    case .free: return derivatives.lanes(knot &* stride)
-    case .circular: return derivatives.lanes(knot == bins ? 0 : knot &* stride)
+    case .fixed: return bins &- 1
+    case .free: return bins &+ 1
+    case .circular: return bins
     }
   }
 
-  @inline(never) private func derivative(_ raw: Lanes) -> Lanes {
-    hasExponentialDerivatives ? exp(raw / (1 + magnitude(raw) / clip)) : softplus(raw) + minimumDerivative
+  /// The bin that holds a known value, with raw derivatives and share.
+  @inline(__always) private func findBin(
+    _ raw: RawColumns, _ widthScale: Scaling, _ heightScale: Scaling, _ known: Register, _ fromRead: Bool, _ at: Int
+  ) -> Bin {
+    let end = pieces == .quadratic ? raw.end.register(at) : Register()
+    var bin = Bin()
+    var x = Sum(Register(repeating: lower))
+    var y = x
+    var left = ends == .fixed ? end : raw.derivative(ofKnot: 0, at)
+    for j in 0..<bins {
+      let right = ends == .fixed && j == bins &- 1 ? end : raw.derivative(ofKnot: j &+ 1, at)
+      let width = widthScale.of(raw.width(j, at), at)
+      let height =
+        pieces == .quadratic
+        ? width * heightScale.of(0.5 * (left + right), at) : heightScale.of(raw.height(j, at), at)
+      let knot = fromRead ? x.high : y.high
+      @inline(__always) func pick(_ new: Register, _ old: Register) -> Register {
+        flowrt_v_if_less(known, knot, old, new)
+      }
+      (bin.x, bin.y, bin.w, bin.h) = (pick(x.high, bin.x), pick(y.high, bin.y), pick(width, bin.w), pick(height, bin.h))
+      (bin.xLow, bin.yLow) = (pick(x.low, bin.xLow), pick(y.low, bin.yLow))
+      (bin.d0, bin.d1) = (pick(left, bin.d0), pick(right, bin.d1))
+      bin.number = pick(Register(repeating: Float(j)), bin.number)
+      if pieces == .linearRational { bin.share = pick(raw.share(j, at), bin.share) }
+      x.add(width)
+      y.add(height)
+      left = right
+    }
+    return bin
   }
 
-  /// t for u = q - y_j: the root of a t^2 + b t + c that lies in the bin, without cancellation.
-  @inline(__always) private func root(_ u: Lanes, h: Lanes, s: Lanes, k: Lanes, d0: Lanes) -> Lanes {
-    let a = fma(u, k, h * (s - d0))
-    let b = negatedFma(u, k, h * d0)
-    let c = -s * u
-    // b^2 - 4 a c with the rounding error of 4 a c (Kahan), and never negative.
-    let a4 = 4 * a
-    let product = a4 * c
-    let discriminant = fma(b, b, -product) + negatedFma(a4, c, product)
-    return (c + c) / (-b - flowrt_v_sqrt(atLeast(0, discriminant)))
-  }
-}
-
-/// A running sum and what it has rounded off (Knuth's two-sum). Knots are sums of widths, and an error of a knot is multiplied by
-/// the slope of the spline.
-private struct Sum {
-  private(set) var high: Lanes
-  private(set) var low = Lanes()
-
-  @inline(__always) init(_ start: Lanes) { high = start }
-
-  @inline(__always) mutating func add(_ term: Lanes) {
-    let total = high + term
-    let part = total - high
-    low = low + ((high - (total - part)) + (term - part))
-    high = total
-  }
-}
-
-/// a / b in two floats, for a b that is one.
-private struct Quotient {
-  private let high, low: Lanes
-
-  @inline(__always) init(_ a: Lanes, by b: Sum) {
-    high = a / b.high
-    low = negatedFma(high, b.low, negatedFma(high, b.high, a)) / b.high
+  /// The derivatives of a bin from raw ones that a function has been applied to, or from what the pieces have instead.
+  @inline(__always) private func complete(
+    _ bin: inout Bin, _ raw: RawColumns, _ widthScale: Scaling, _ heightScale: Scaling, _ known: Register,
+    _ fromRead: Bool, _ at: Int
+  ) {
+    switch pieces {
+    case .rationalQuadratic: setEnds(&bin)
+    case .linear: (bin.d0, bin.d1) = (bin.h / bin.w, bin.h / bin.w)
+    case .quadratic: (bin.d0, bin.d1) = (heightScale.of(bin.d0, at), heightScale.of(bin.d1, at))
+    case .linearRational:
+      setEnds(&bin)
+      bin.divide(minimumShare: minimumShare, known, fromRead)
+    case .cubic: setCubicDerivatives(&bin, raw, widthScale, heightScale, at)
+    }
   }
 
-  /// The quotient times e, plus c.
-  @inline(__always) func times(_ e: Lanes, plus c: Float) -> Lanes { fma(e, high, fma(e, low, c)) }
+  /// The derivatives at the ends of the interval, where they are fixed.
+  @inline(__always) private func setEnds(_ bin: inout Bin) {
+    if ends != .fixed { return }
+    let end = Register(repeating: endDerivative)
+    bin.d0 = ifEqual(bin.number, 0, end, bin.d0)
+    bin.d1 = ifEqual(bin.number, Float(bins &- 1), end, bin.d1)
+  }
+
+  /// A column of raw derivatives becomes one of derivatives.
+  @inline(never) func makeDerivative(_ column: UnsafeMutablePointer<Float>) {
+    let raw = column.lanes(0)
+    column.store(
+      hasExponentialDerivatives ? exp(raw / (1 + magnitude(raw) / clip)) : softplus(raw) + minimumDerivative, 0)
+  }
+
+  @inline(never) private func makeSigmoid(_ column: UnsafeMutablePointer<Float>) {
+    column.store(sigmoid(column.lanes(0)), 0)
+  }
 }

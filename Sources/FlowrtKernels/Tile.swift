@@ -23,11 +23,11 @@ import FlowrtShim
 #else
   typealias RowVector = SIMD8<Float>
   private let maximumUnits = 4
-#endif
 
-@inline(__always) private func fma(_ a: SIMD8<Float>, _ b: SIMD8<Float>, _ c: SIMD8<Float>) -> SIMD8<Float> {
-  flowrt_v8_fma(a, b, c)
-}
+  @inline(__always) private func fma(_ a: SIMD8<Float>, _ b: SIMD8<Float>, _ c: SIMD8<Float>) -> SIMD8<Float> {
+    flowrt_v_fma(a, b, c)
+  }
+#endif
 
 /// U units by B vectors of rows.
 private enum Tile<let U: Int, let B: Int> {

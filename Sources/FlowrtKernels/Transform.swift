@@ -55,9 +55,9 @@ struct Transform {
           unknown.store(additive(p.lanes(row), known.lanes(row), fromRead), row)
           continue
         }
-        let (value, logS) = applyColumns(p + row, stride: rows, known.lanes(row), rank, row, 1, fromRead: fromRead)
-        unknown.store(value, row)
-        add(logS, to: sums, row)
+        let logS = columns
+        applyColumns(p + row, stride: rows, known + row, unknown + row, logS, rank, row, 16, fromRead: fromRead)
+        add(logS.lanes(0), to: sums, row)
       }
     }
   }
@@ -76,8 +76,6 @@ struct Transform {
     // A vector may reach past the last rank: into ranks that are written later, or into padding.
     while rank < end {
       let p = parameters + (rank &- passthrough) &* parameterCount
-      var value = Lanes()
-      var logS = Lanes()
       switch transformer {
       case .affine(let affine):
         let (low, high) = (p.lanes(0), p.lanes(16))
@@ -85,42 +83,45 @@ struct Transform {
         columns.store(Lanes(lowHalf: low.oddHalf, highHalf: high.oddHalf), 16)
         let logColumn = columns + 16
         affine.apply(columns, logColumn, known + rank, unknown + rank, logColumn, count: 16, fromRead: fromRead)
-        logScale.store(addsLogScale ? logColumn.lanes(0) : -logColumn.lanes(0), rank)
-        rank &+= 16
-        continue
+        logScale.store(logColumn.lanes(0), rank)
       case .additive:
-        value = additive(p.lanes(0), known.lanes(rank), fromRead)
+        unknown.store(additive(p.lanes(0), known.lanes(rank), fromRead), rank)
+        logScale.store(Lanes(), rank)
       default:
         makeColumns(p, end &- rank)
-        (value, logS) = applyColumns(
-          columns, stride: 16, known.lanes(rank), rank, 0, min(16, end &- rank), fromRead: fromRead)
+        applyColumns(
+          columns, stride: 16, known + rank, unknown + rank, logScale + rank, rank, 0, min(16, end &- rank),
+          fromRead: fromRead)
       }
-      unknown.store(value, rank)
-      logScale.store(addsLogScale ? logS : -logS, rank)
+      if !addsLogScale { logScale.store(-logScale.lanes(rank), rank) }
       rank &+= 16
     }
   }
 
-  /// A transformer with many parameters, which lie `stride` floats apart: for one rank and the rows from `row` on, or for `ranks`
-  /// ranks of a single row.
+  /// A transformer with many parameters, which lie `stride` floats apart, of `count` values: of one rank and the rows from `row`
+  /// on, or of as many ranks of a single row.
   private func applyColumns(
-    _ p: UnsafeMutablePointer<Float>, stride: Int, _ known: Lanes, _ rank: Int, _ row: Int, _ ranks: Int, fromRead: Bool
-  ) -> (value: Lanes, logS: Lanes) {
+    _ p: UnsafeMutablePointer<Float>, stride: Int, _ known: UnsafeMutablePointer<Float>,
+    _ unknown: UnsafeMutablePointer<Float>, _ logS: UnsafeMutablePointer<Float>, _ rank: Int, _ row: Int, _ count: Int,
+    fromRead: Bool
+  ) {
     if case .spline(let spline) = transformer {
-      return spline.apply(p, stride: stride, known, fromRead: fromRead)
+      let scratch = columns + 16 &* (rows == 1 ? parameterCount : 1)
+      spline.apply(p, stride: stride, known, unknown, logS, count: count, scratch: scratch, fromRead: fromRead)
     }
     #if !FLOWRT_LEVEL_3 || SWIFT_PACKAGE  // else bases are evaluated by level 2
       if case .mixture(let mixture) = transformer {
+        let known = known.lanes(0)
         var z = known
         if let choices, !fromRead {
           let isRow = rows == 1
-          let choice = isRow ? choices.ofCoordinates(otherIndex + rank, ranks) : choices.ofRows(row, otherIndex[rank])
+          let choice = isRow ? choices.ofCoordinates(otherIndex + rank, count) : choices.ofRows(row, otherIndex[rank])
           z = mixture.draw(p, stride: stride, choice: choice, noise: known)
         }
-        return (z, mixture.logDensity(p, stride: stride, z))
+        unknown.store(z, 0)
+        logS.store(mixture.logDensity(p, stride: stride, z), 0)
       }
     #endif
-    return (known, Lanes())
   }
 
   @inline(__always) private func additive(_ t: Lanes, _ known: Lanes, _ fromRead: Bool) -> Lanes {

@@ -58,6 +58,9 @@ typedef struct flowrt_constant_record {
     uint8_t reserved[48];
 } flowrt_constant_record;
 
+/* What a spline needs for 16 values, besides their parameters: columns of 16 floats. */
+#define FLOWRT_SPLINE_COLUMNS 15
+
 /* Parameters of each rank: the factor between ranks and output rows (docs/FORMAT.md section 5). */
 static inline uint32_t flowrt_transformer_parameters(uint16_t transformer, uint16_t form, uint32_t bins) {
     switch (transformer) {
@@ -65,10 +68,14 @@ static inline uint32_t flowrt_transformer_parameters(uint16_t transformer, uint1
     case FLOWRT_TRANSFORMER_ADDITIVE: return 1;
     default: break;
     }
-    switch ((form >> 4) & 3) { /* which derivatives there are */
-    case 0: return 3 * bins - 1;
-    case 1: return 3 * bins + 1;
-    default: return 3 * bins;
+    const uint32_t ends = (form >> 4) & 3;
+    const uint32_t derivatives = ends == 0 ? bins - 1 : ends == 1 ? bins + 1 : bins;
+    switch (form >> 7) { /* the pieces of a spline: widths, heights, derivatives, shares */
+    case 0: return bins + bins + derivatives;
+    case 1: return bins;
+    case 2: return bins + derivatives;
+    case 3: return bins + bins + derivatives + bins;
+    default: return bins + bins + 2;
     }
 }
 

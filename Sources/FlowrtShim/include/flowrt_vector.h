@@ -1,7 +1,8 @@
 /* The vector operations that Swift's SIMD types do not reliably turn into single instructions. Always inlined, so
  * they take the target features of the kernel level that calls them.
  *
- * flowrt_v is 16 floats at every level: one AVX-512 register, two AVX registers, four of SSE or NEON. */
+ * flowrt_v is 16 floats at every level: one AVX-512 register, two AVX registers, four of SSE or NEON. flowrt_v8 and
+ * flowrt_v4 are the registers of levels that have smaller ones. */
 #ifndef FLOWRT_VECTOR_H
 #define FLOWRT_VECTOR_H
 
@@ -11,14 +12,10 @@
 
 typedef float flowrt_v __attribute__((ext_vector_type(16)));
 typedef float flowrt_v8 __attribute__((ext_vector_type(8)));
+typedef float flowrt_v4 __attribute__((ext_vector_type(4)));
 typedef int32_t flowrt_vi __attribute__((ext_vector_type(16)));
 typedef uint32_t flowrt_vu __attribute__((ext_vector_type(16)));
 typedef uint64_t flowrt_vu64 __attribute__((ext_vector_type(16)));
-
-/* 16 floats at any float's address. (Swift's loadUnaligned promises nothing about it: byte loads on riscv64.) */
-typedef float flowrt_v_anywhere __attribute__((ext_vector_type(16), aligned(4), may_alias));
-FLOWRT_INLINE flowrt_v flowrt_v_load(const float *p) { return *(const flowrt_v_anywhere *)p; }
-FLOWRT_INLINE void flowrt_v_store(float *p, flowrt_v a) { *(flowrt_v_anywhere *)p = a; }
 
 /* Asks for the cache line at p, which may lie anywhere: nothing is read. */
 FLOWRT_INLINE void flowrt_prefetch(const float *p) { __builtin_prefetch(p, 0, 3); }
@@ -33,13 +30,29 @@ FLOWRT_INLINE void flowrt_prefetch(const float *p) { __builtin_prefetch(p, 0, 3)
 /* Keeps the compiler from fusing what is written as two operations. */
 #pragma clang fp contract(off)
 
-FLOWRT_INLINE flowrt_v flowrt_v_fma(flowrt_v a, flowrt_v b, flowrt_v c) { return FLOWRT_MULTIPLY_ADD(a, b, c); }
-FLOWRT_INLINE flowrt_v flowrt_v_negated_fma(flowrt_v a, flowrt_v b, flowrt_v c) { return FLOWRT_MULTIPLY_ADD(-a, b, c); }
-FLOWRT_INLINE flowrt_v8 flowrt_v8_fma(flowrt_v8 a, flowrt_v8 b, flowrt_v8 c) { return FLOWRT_MULTIPLY_ADD(a, b, c); }
-
-/* The smaller (larger) of a and b; b where either is NaN. One instruction on x86. */
-FLOWRT_INLINE flowrt_v flowrt_v_min(flowrt_v a, flowrt_v b) { return a < b ? a : b; }
-FLOWRT_INLINE flowrt_v flowrt_v_max(flowrt_v a, flowrt_v b) { return a > b ? a : b; }
+/* What there is for vectors of any length:
+ *
+ * - load, store: at any float's address. (Swift's loadUnaligned promises nothing about it: byte loads on riscv64.)
+ * - fma, negated_fma: a * b + c and -a * b + c.
+ * - min, max: the smaller (larger) of a and b; b where either is NaN. One instruction on x86.
+ * - abs, sqrt: |a|, the IEEE square root.
+ * - if_less, if_equal: lane by lane, `yes` or `no`. Swift's masks, where several meet in an expression, are taken apart lane by lane. */
+#define FLOWRT_OVERLOADED static inline __attribute__((always_inline, overloadable))
+#define FLOWRT_VECTOR_FUNCTIONS(v, length)                                                                             \
+    typedef float v##_anywhere __attribute__((ext_vector_type(length), aligned(4), may_alias));                        \
+    FLOWRT_INLINE v v##_load(const float *p) { return *(const v##_anywhere *)p; }                                      \
+    FLOWRT_OVERLOADED void flowrt_v_store(float *p, v a) { *(v##_anywhere *)p = a; }                                   \
+    FLOWRT_OVERLOADED v flowrt_v_fma(v a, v b, v c) { return FLOWRT_MULTIPLY_ADD(a, b, c); }                           \
+    FLOWRT_OVERLOADED v flowrt_v_negated_fma(v a, v b, v c) { return FLOWRT_MULTIPLY_ADD(-a, b, c); }                  \
+    FLOWRT_OVERLOADED v flowrt_v_min(v a, v b) { return a < b ? a : b; }                                               \
+    FLOWRT_OVERLOADED v flowrt_v_max(v a, v b) { return a > b ? a : b; }                                               \
+    FLOWRT_OVERLOADED v flowrt_v_abs(v a) { return __builtin_elementwise_abs(a); }                                     \
+    FLOWRT_OVERLOADED v flowrt_v_sqrt(v a) { return __builtin_elementwise_sqrt(a); }                                   \
+    FLOWRT_OVERLOADED v flowrt_v_if_less(v a, v b, v yes, v no) { return a < b ? yes : no; }                           \
+    FLOWRT_OVERLOADED v flowrt_v_if_equal(v a, v b, v yes, v no) { return a == b ? yes : no; }
+FLOWRT_VECTOR_FUNCTIONS(flowrt_v, 16)
+FLOWRT_VECTOR_FUNCTIONS(flowrt_v8, 8)
+FLOWRT_VECTOR_FUNCTIONS(flowrt_v4, 4)
 
 /* Nearest float to each integer. */
 FLOWRT_INLINE flowrt_v flowrt_v_from_int(flowrt_vi a) { return __builtin_convertvector(a, flowrt_v); }
@@ -62,16 +75,10 @@ FLOWRT_INLINE flowrt_v flowrt_v_odd_twice(flowrt_v a) {
     return __builtin_shufflevector(a, a, 1, 1, 3, 3, 5, 5, 7, 7, 9, 9, 11, 11, 13, 13, 15, 15);
 }
 
-/* IEEE square root. */
-FLOWRT_INLINE flowrt_v flowrt_v_sqrt(flowrt_v a) { return __builtin_elementwise_sqrt(a); }
-
-/* |a|; |a| with the sign of b. */
-FLOWRT_INLINE flowrt_v flowrt_v_abs(flowrt_v a) { return __builtin_elementwise_abs(a); }
+/* |a| with the sign of b. */
 FLOWRT_INLINE flowrt_v flowrt_v_copysign(flowrt_v a, flowrt_v b) { return __builtin_elementwise_copysign(a, b); }
 
-/* Lane by lane, `yes` or `no`. Swift's masks, where several meet in an expression, are taken apart lane by lane. */
-FLOWRT_INLINE flowrt_v flowrt_v_if_less(flowrt_v a, flowrt_v b, flowrt_v yes, flowrt_v no) { return a < b ? yes : no; }
-FLOWRT_INLINE flowrt_v flowrt_v_if_equal(flowrt_v a, flowrt_v b, flowrt_v yes, flowrt_v no) { return a == b ? yes : no; }
+/* Lane by lane, `yes` or `no`. */
 FLOWRT_INLINE flowrt_v flowrt_v_if_between(flowrt_vi a, int32_t from, int32_t to, flowrt_v yes, flowrt_v no) {
     return ((a >= from) & (a < to)) ? yes : no;
 }

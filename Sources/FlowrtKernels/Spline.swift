@@ -62,17 +62,16 @@ struct Spline {
     _ unknown: UnsafeMutablePointer<Float>, _ logS: UnsafeMutablePointer<Float>, count: Int,
     scratch: UnsafeMutablePointer<Float>, fromRead: Bool
   ) {
-    let raw = RawColumns(self, p, stride, end: scratch + 14 &* 16)
-    let column = BinColumns(scratch)
-    let (widthColumns, heightColumns) = (scratch + 10 &* 16, scratch + 12 &* 16)
+    let column = SplineColumns(scratch)
+    let raw = RawColumns(self, p, stride, end: column.end)
     let widthScale =
       pieces == .linear
-      ? Scaling(constant: (upper - lower) / Float(bins), widthColumns)
-      : exponentials(raw.widths, stride, count, minimum: minimumWidth, widthColumns)
+      ? Scaling(constant: (upper - lower) / Float(bins), column.widthScale)
+      : exponentials(raw.widths, stride, count, minimum: minimumWidth, column.widthScale)
     let heightScale =
       pieces == .quadratic
-      ? densities(raw, count, widthScale, heightColumns)
-      : exponentials(raw.heights, stride, count, minimum: minimumHeight, heightColumns)
+      ? densities(raw, count, widthScale, column.heightScale)
+      : exponentials(raw.heights, stride, count, minimum: minimumHeight, column.heightScale)
 
     if pieces == .cubic {
       makeSigmoid(raw.derivatives)

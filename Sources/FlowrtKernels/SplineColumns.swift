@@ -81,8 +81,8 @@ struct Scaling {
   }
 }
 
-/// The ten columns of what there is of a bin.
-struct BinColumns {
+/// `FLOWRT_SPLINE_COLUMNS` columns: ten of a bin, two of each scaling, and the values at the ends of quadratic pieces.
+struct SplineColumns {
   private let base: UnsafeMutablePointer<Float>
 
   @inline(__always) init(_ base: UnsafeMutablePointer<Float>) { self.base = base }
@@ -90,6 +90,9 @@ struct BinColumns {
   @inline(__always) var d0: UnsafeMutablePointer<Float> { base + 6 &* 16 }
   @inline(__always) var d1: UnsafeMutablePointer<Float> { base + 7 &* 16 }
   @inline(__always) var share: UnsafeMutablePointer<Float> { base + 9 &* 16 }
+  @inline(__always) var widthScale: UnsafeMutablePointer<Float> { base + 10 &* 16 }
+  @inline(__always) var heightScale: UnsafeMutablePointer<Float> { base + 12 &* 16 }
+  @inline(__always) var end: UnsafeMutablePointer<Float> { base + 14 &* 16 }
 
   @inline(__always) func store(_ bin: Bin, _ at: Int) {
     @inline(__always) func put(_ column: Int, _ value: Register) { base.store(value, column &* 16 &+ at) }

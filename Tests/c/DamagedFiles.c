@@ -158,7 +158,7 @@ int main(int argc, char **argv) {
         "no-steps", "one-coordinate-context", "narrow-network", "context-only", "diagonal",      "permutation",
         "additive", "scale-exp-clamped",      "coupling",       "three-adds",   "residual-gated",
         "linear",   "normal-base-1",          "encoder-norm",   "context-layer", "spline-one-coordinate", "spline-exponential",
-        "elementwise", "uniform-base", "mixture-base-17", "conditional-base", "made-mog"};
+        "elementwise", "uniform-base", "mixture-base-17", "conditional-base", "made-mog", "spline-cubic-coupling"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         bench b = {.original = flow_build(flow_case(names[i]), 1), .stride = stride};
         b.file_area = guarded_map(b.original.size + FLOWRT_ALIGNMENT);

@@ -29,11 +29,14 @@ static int scale_parameters(uint16_t scale) {
 /* The f32 p of a spline that are used (section 5.1). */
 static uint64_t spline_parameters(uint16_t form) {
     const int clips_widths = (form & 3) == 1, exponential = (form >> 2 & 3) == 1, fixed_ends = (form >> 4 & 3) == 0;
+    const int pieces = form >> 7, has_derivatives = pieces != LINEAR_PIECES && pieces != CUBIC_PIECES;
     uint64_t used = bytes_of_record(24, 32);
-    if (!clips_widths) used |= bytes_of_record(32, 40);
-    if (!exponential) used |= bytes_of_record(40, 44);
+    if (!clips_widths && pieces != LINEAR_PIECES) used |= bytes_of_record(32, 36);
+    if (!clips_widths || pieces == QUADRATIC_PIECES) used |= bytes_of_record(36, 40);
+    if (!exponential && has_derivatives) used |= bytes_of_record(40, 44);
     if (clips_widths || exponential) used |= bytes_of_record(44, 48);
-    if (fixed_ends) used |= bytes_of_record(48, 52);
+    if (fixed_ends && has_derivatives && pieces != QUADRATIC_PIECES) used |= bytes_of_record(48, 52);
+    if (pieces == LINEAR_RATIONAL_PIECES) used |= bytes_of_record(52, 56);
     return used;
 }
 

@@ -58,10 +58,16 @@ static int is_output(const conditioner *c, uint32_t i) {
 
 /* Parameters of each rank (docs/FORMAT.md, sections 5 and 2.7). */
 static uint32_t outputs_per_rank(const step_spec *step) {
-    static const int derivatives[] = {-1, 1, 0};
-    if (is_mixture(step)) return 3 * step->bins;
-    if (step->transformer == SPLINE) return 3 * step->bins + (uint32_t)derivatives[step->form >> 4 & 3];
-    return step->transformer == AFFINE ? 2 : 1;
+    const uint32_t k = step->bins, derivatives = k + (step->form >> 4 & 3 ? 1 : -1u) - (step->form >> 5 & 1);
+    if (is_mixture(step)) return 3 * k;
+    if (step->transformer != SPLINE) return step->transformer == AFFINE ? 2 : 1;
+    switch (step->form >> 7) {
+    case LINEAR_PIECES: return k;
+    case QUADRATIC_PIECES: return k + derivatives;
+    case LINEAR_RATIONAL_PIECES: return 3 * k + derivatives;
+    case CUBIC_PIECES: return 2 * k + 2;
+    default: return 2 * k + derivatives;
+    }
 }
 
 /* Degree of unit u of layer i; outputs have the degree of their rank's stage. */

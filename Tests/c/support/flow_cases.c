@@ -143,6 +143,13 @@ const flow_spec flow_cases[] = {
                          IAF(.scale = SCALE_SIGMOID, .form = GATED, NET_2(24, ELU, CONTEXT)), { .kind = RECORD_BASE, .reads = CONDITIONAL_NORMAL, .layer_count = 1, .layers = { { .width = 18, .context = CONTEXT } } } } },
     { "made-mog", 6, 0, { { .kind = RECORD_BASE, .reads = AUTOREGRESSIVE_MIXTURE, .bins = 4, SOFTPLUS_SCALE, NET_2(33, TANH, NONE) } } },
     { "maf-mog", 21, 2, { MAF(SOFTPLUS_SCALE, NET_1(32, TANH, CONTEXT)), { .kind = RECORD_BASE, .reads = AUTOREGRESSIVE_MIXTURE, .bins = 3, .scale = SCALE_EXP, NET_1(40, RELU, CONTEXT) } } },
+
+    /* splines of other pieces */
+    { "spline-linear", 5, 0, { MAF_SPLINE(LINEAR_PIECES << 7, 6, {-3, 3, 0, 1e-2f}, NET_1(33, TANH, NONE)), IAF_SPLINE(LINEAR_PIECES << 7 | 64 | 1, 4, {-2, 4, 0, 0, 0, 4}, NET_1(20, TANH, NONE)) } },
+    { "spline-quadratic", 5, 2, { MAF_SPLINE(QUADRATIC_PIECES << 7, 5, {-3, 3, 1e-3f, 1e-2f, 1e-3f}, NET_2(33, TANH, CONTEXT)), IAF_SPLINE(QUADRATIC_PIECES << 7 | 16 | 1, 4, {-2, 4, 0, 1e-3f, 1e-2f, 4}, NET_1(20, TANH, NONE)) } },
+    { "spline-linear-rational", 5, 0, { MAF_SPLINE(LINEAR_RATIONAL_PIECES << 7, 5, {-3, 3, 1e-3f, 1e-3f, 1e-3f, 0, 0.999f, 0.025f}, NET_2(33, TANH, NONE)), IAF_SPLINE(LINEAR_RATIONAL_PIECES << 7 | 32 | 4, 4, {-2, 4, 1e-2f, 1e-2f, 0, 4, 0, 0.25f}, NET_1(20, TANH, NONE)) } },
+    { "spline-cubic", 19, 0, { MAF_SPLINE(CUBIC_PIECES << 7, 6, {-3, 3, 1e-3f, 1e-3f}, NET_2(40, TANH, NONE)), IAF_SPLINE(CUBIC_PIECES << 7 | 1, 2, {-2, 4, 0, 0, 0, 4}, NET_1(20, TANH, NONE)) } },
+    { "spline-cubic-coupling", 4, 1, { MAF_SPLINE(CUBIC_PIECES << 7, 3, {-3, 3, 1e-3f, 1e-3f}, .stages = 2, .passthrough = 2, NET_1(12, TANH, CONTEXT)) } },
 };
 /* clang-format on */
 

@@ -1,7 +1,7 @@
 """From a description (`ir.Flow`) to a file (`format.File`), in float64 and without loss.
 
 Permutations disappear into the index blocks of the autoregressive steps around them, runs of diagonal layers become one
-diagonal step, and x and z keep the coordinate order of the framework.
+diagonal step where that loses no digits, and x and z keep the coordinate order of the framework.
 """
 
 from __future__ import annotations
@@ -27,6 +27,11 @@ from .format.records import (
 )
 from .order import dependencies, prove
 from .version import __version__
+
+# How large a shift may become by the scale of a later diagonal step, unless scale and shift are exact in float32.
+# (v - mean) / std, multiplied out, takes a number as large as mean / std from one that is nearly the same: that many
+# roundings are lost of a result of about 1.
+_FOLDED_SHIFT = 4.0
 
 
 def compile(flow: ir.Flow) -> File:
@@ -111,13 +116,22 @@ class _Steps:
         self.where = np.arange(self.dim)
 
     def _diagonal(self, step: ir.Diagonal) -> None:
-        scale, shift = np.empty(self.dim), np.empty(self.dim)
-        scale[self.where], shift[self.where] = step.scale, step.shift
-        if np.any(scale == 0) or not np.all(np.isfinite([scale, shift])):
+        scale, shift, before = np.empty((3, self.dim))
+        scale[self.where], shift[self.where], before[self.where] = step.scale, step.shift, step.before
+        if np.any(scale == 0) or not np.all(np.isfinite([scale, shift, before])):
             raise ExportError(f"{step.name}: a scale is zero or a parameter is not finite")
+        self._scale_and_shift(np.ones(self.dim), before)
+        self._scale_and_shift(scale, shift)
+
+    def _scale_and_shift(self, scale: np.ndarray, shift: np.ndarray) -> None:
+        """w = scale * v + shift, as one step with a diagonal one before it if that does no harm."""
         if self.steps and isinstance(self.steps[-1], DiagonalStep):
-            previous = self.steps.pop()
-            scale, shift = scale * previous.scale, scale * previous.shift + shift
+            previous = self.steps[-1]
+            folded = scale * previous.shift
+            joined = np.array([scale * previous.scale, folded + shift])
+            if np.all(np.abs(folded) <= _FOLDED_SHIFT) or np.all(joined.astype(np.float32) == joined):
+                self.steps.pop()
+                scale, shift = joined
         if np.any(scale != 1) or np.any(shift != 0):
             self.steps.append(DiagonalStep(scale, shift))
 

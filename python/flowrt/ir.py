@@ -114,11 +114,21 @@ class Autoregressive:
 
 @dataclass
 class Diagonal:
-    """w = scale * v + shift."""
+    """w = scale * (v + before) + shift, in these steps where `before` is large: as for `Linear`."""
 
     scale: np.ndarray
     shift: np.ndarray
     name: str = "diagonal layer"
+    before: Optional[np.ndarray] = None  # zeros
+
+    def __post_init__(self):
+        if self.before is None:
+            self.before = np.zeros(np.shape(self.shift))
+
+    @property
+    def shift_alone(self) -> np.ndarray:
+        """The shift of the same map, multiplied out."""
+        return self.scale * self.before + self.shift
 
 
 @dataclass

@@ -23,7 +23,7 @@ def check(flow: ir.Flow) -> None:
             each = parameters_per_rank(step.transformer.kind, step.transformer.form, step.transformer.bins)
             _require(step.layers[-1].width, each * coordinates, f"{name}: outputs of the network")
         elif isinstance(step, ir.Diagonal):
-            _check_vectors(step, ("scale", "shift"), flow.dim, name)
+            _check_vectors(step, ("scale", "shift", "before"), flow.dim, name)
         elif isinstance(step, ir.Linear):
             _require(np.shape(step.matrix), (flow.dim, flow.dim), f"{name}: matrix")
             _check_vectors(step, ("shift", "before"), flow.dim, name)

@@ -170,6 +170,48 @@ def test_what_undoes_a_linear_layer_takes_its_shift_away_first(far):
     np.testing.assert_array_equal([again.shift, again.before], [shift, np.zeros(8)])
 
 
+@pytest.mark.parametrize("inverted", [False, True])
+@pytest.mark.parametrize("far", [0.0, 1e3])
+def test_what_undoes_a_diagonal_layer_takes_its_shift_away_first(far, inverted):
+    """With the exactness of (w - shift) / scale in float32; a step more is written only where that needs it."""
+    rng = np.random.default_rng(0)
+    scale, shift = (values.astype(np.float32) for values in (rng.uniform(0.1, 5, 8), far * rng.normal(size=8)))
+    layer = ir.Diagonal(scale.astype(np.float64), shift.astype(np.float64))
+    v = rng.normal(size=(50, 8)).astype(np.float32)
+    w = v * scale + shift
+    file = flowrt.compile(ir.Flow(8, 0, [layer if inverted else inverted_if(layer, True)]))
+    assert len(file.steps) == (2 if far and not inverted else 1)
+    model = flowrt.Model(encode(file))
+    to_v, to_w = (model.inverse, model.forward) if inverted else (model.forward, model.inverse)
+    (found_v, log_det_v), (found_w, log_det_w) = to_v(w), to_w(v)
+    exact_v, exact_w = (w.astype(np.float64) - shift) / scale, v.astype(np.float64) * scale + shift
+    assert np.max(np.abs(found_v - exact_v)) <= 2 * np.max(np.abs((w - shift) / scale - exact_v)) + 1e-7
+    assert np.max(np.abs(found_w - exact_w)) <= 2 * np.max(np.abs(w - exact_w)) + 1e-7
+    for log_det, sign in ((log_det_v, -1), (log_det_w, 1)):
+        np.testing.assert_allclose(log_det, sign * np.sum(np.log(layer.scale)), rtol=1e-6)
+
+
+def test_a_shift_and_a_later_scale_stay_apart_where_they_cost_digits():
+    """Standardisation in two layers; a shift that is small; numbers that float32 has."""
+    ones, zeros = np.ones(2), np.zeros(2)
+    exact = ir.Diagonal(-ones / 4, zeros)
+    shift, scale = ir.Diagonal(ones, np.array([-1000.0, 0.0])), ir.Diagonal(ones / 100, zeros)
+    near = ir.Diagonal(ones, np.array([-3.0, 0.0]))
+    for steps, count in (
+        ([shift, scale], 2),
+        ([scale, shift], 1),
+        ([near, scale], 1),
+        ([shift, near, scale], 2),
+        ([shift, exact], 1),
+    ):
+        file = flowrt.compile(ir.Flow(2, 0, steps))
+        assert len(file.steps) == count, steps
+    x = np.array([[1003.0, 1.0]])
+    z, log_det = reference.forward(flowrt.compile(ir.Flow(2, 0, [shift, near, scale])), x)
+    close(z, [[0.0, 0.01]])
+    close(log_det, [2 * np.log(0.01)])
+
+
 def test_an_identity_layer_disappears():
     assert flowrt.compile(ir.Flow(2, 0, [ir.Diagonal(np.ones(2), np.zeros(2))])).steps == []
 

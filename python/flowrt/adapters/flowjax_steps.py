@@ -10,7 +10,7 @@ from ..reference.functions import INVERSES
 from .flowjax_networks import network, network_of
 from .flowjax_splines import read_spline
 from .flowjax_transformers import transformer
-from .modules import array, inverted_if, names, refuse
+from .modules import array, diagonal, inverted_if, names, refuse
 
 _ELEMENTWISE = {  # the function from data to noise of a bijection from noise to data, and its constants
     "Exp": (Function.LOG_ABOVE, 0.0, 0.0),
@@ -51,9 +51,7 @@ def steps_of(layer, inverted: bool, dim: int) -> list:
     if not kinds & {"Affine", "Loc", "Scale"}:
         return refuse(layer, SUPPORTED)
     scale, shift = (array(getattr(layer, field, default)) for field, default in (("scale", 1.0), ("loc", 0.0)))
-    if not inverted:
-        scale, shift = 1 / scale, -shift / scale
-    return [ir.Diagonal(np.broadcast_to(scale, (dim,)), np.broadcast_to(shift, (dim,)), name)]
+    return [inverted_if(diagonal(dim, name, scale, shift), not inverted)]
 
 
 def _autoregressive(layer, inverted: bool, dim: int) -> ir.Autoregressive:

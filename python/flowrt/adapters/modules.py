@@ -50,6 +50,12 @@ def affine_map(function, dim: int) -> tuple:
     return columns.T, shift
 
 
+def diagonal(dim: int, name: str, scale=1.0, shift=0.0, before=0.0) -> Diagonal:
+    """w = scale * (v + before) + shift, of numbers or vectors."""
+    scale, shift, before = (np.broadcast_to(values, (dim,)) for values in (scale, shift, before))
+    return Diagonal(scale, shift, name, before)
+
+
 def inverted_if(step, inverted: bool):
     """A step that is no permutation, or the one that undoes it."""
     if not inverted:
@@ -59,7 +65,7 @@ def inverted_if(step, inverted: bool):
     if isinstance(step, Elementwise):
         return replace(step, function=np.array([INVERSES[Function(f)] for f in step.function]))
     if isinstance(step, Diagonal):
-        return replace(step, scale=1 / step.scale, shift=-step.shift / step.scale)
+        return replace(step, scale=1 / step.scale, shift=0 - step.before, before=0 - step.shift)
     return replace(step, matrix=np.linalg.inv(step.matrix), shift=0 - step.before, before=0 - step.shift)
 
 

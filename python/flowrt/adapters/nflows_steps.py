@@ -13,7 +13,7 @@ from ..errors import ExportError
 from ..format.codes import Function, Reads
 from . import scales, splines
 from .live import Live
-from .modules import affine_map, array, inverted_if, names, refuse, reordered
+from .modules import affine_map, array, diagonal, inverted_if, names, refuse, reordered
 from .networks import linear_output
 from .nflows_bases import SUPPORTED as BASES
 from .nflows_inverses import solve_inverse
@@ -90,17 +90,18 @@ def steps_of(layer, inverted: bool, dim: int) -> list:
         return [ir.Permutation(np.argsort(index) if inverted else index, name)]
     if kinds & LINEAR and "OneByOneConvolution" not in kinds:
         return [inverted_if(_linear(layer, dim), inverted)]
+    before = 0.0
     if "BatchNorm" in kinds:
         gain = np.logaddexp(0, array(layer.unconstrained_weight)) + layer.eps
         scale = gain / np.sqrt(array(layer.running_var) + layer.eps)
-        shift = array(layer.bias) - array(layer.running_mean) * scale
+        shift, before = array(layer.bias), 0 - array(layer.running_mean)
     elif "ActNorm" in kinds:
         scale, shift = np.exp(array(layer.log_scale)), array(layer.shift)
     elif "PointwiseAffineTransform" in kinds:
         scale, shift = array(layer._scale), array(layer._shift)
     else:
         return refuse(layer, SUPPORTED)
-    return [inverted_if(ir.Diagonal(np.broadcast_to(scale, (dim,)), np.broadcast_to(shift, (dim,)), name), inverted)]
+    return [inverted_if(diagonal(dim, name, scale, shift, before), inverted)]
 
 
 def _reads(inverted: bool) -> Reads:
@@ -123,7 +124,7 @@ def _elementwise(layer, dim: int) -> list:
         return [every(Function.LEAKY, float(layer.negative_slope) * ones)]
     sigmoid = every(Function.SIGMOID, zeros, ones)
     sigmoid.margin = 2 * float(layer.eps)  # the inverse is clamped within eps
-    return [ir.Diagonal(array(layer.temperature).reshape(-1) * ones, zeros, name), sigmoid]
+    return [diagonal(dim, name, array(layer.temperature).reshape(-1)), sigmoid]
 
 
 def _linear(layer, dim: int) -> ir.Linear:

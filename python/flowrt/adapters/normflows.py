@@ -15,7 +15,7 @@ from . import normflows_bases as bases
 from . import scales, splines
 from .constant_splines import half_turn
 from .live import Live
-from .modules import affine_map, array, context_size, inverted_if, names, refuse, reordered
+from .modules import affine_map, array, context_size, diagonal, inverted_if, names, refuse, reordered
 from .networks import linear_output
 from .nflows_networks import coupling_net, linear_made
 from .nflows_steps import steps_of
@@ -145,8 +145,7 @@ def _constant(layer, reverse: bool, dim: int) -> ir.Step:
     if "AffineConstFlow" in kinds:
         if "ActNorm" in kinds and not layer.data_dep_init_done:
             raise ExportError(f"{name} has seen no data yet: it takes its scale from the first batch")
-        scale, shift = (np.broadcast_to(v, (dim,)) for v in (np.exp(array(layer.s)[0]), array(layer.t)[0]))
-        return inverted_if(ir.Diagonal(scale, shift, name), not reverse)
+        return inverted_if(diagonal(dim, name, np.exp(array(layer.s)[0]), array(layer.t)[0]), not reverse)
     if kinds & _LINEAR:
         copy = Live.copy_of(layer, torch.float64)
         to_noise = copy.forward if reverse else copy.inverse
@@ -245,7 +244,7 @@ def _masked_affine(layer, reverse: bool, dim: int) -> ir.Step:
             _require_outputs(layers, dim, name)
     transformed = np.flatnonzero(mask == 0)
     if not len(transformed):
-        return ir.Diagonal(np.ones(dim), np.zeros(dim), name)
+        return diagonal(dim, name)
     layers = shift_and_scale(*networks, mask, transformed)
     return ir.Autoregressive(layers, ir.Affine(Scale.EXP), _reads(Reads.NOISE, reverse), transformed, name)
 

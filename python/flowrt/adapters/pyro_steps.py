@@ -13,7 +13,7 @@ import numpy as np
 from .. import ir
 from ..errors import ExportError
 from ..format.codes import Form, Function, Reads, Scale
-from .modules import affine_map, array, inverted_if, names, refuse
+from .modules import affine_map, array, diagonal, inverted_if, names, refuse
 from .pyro_networks import context_features, layers_of, require
 from .pyro_splines import SPLINES, spline_steps
 from .subset import reading
@@ -73,8 +73,8 @@ def _steps(transform, inverted: bool, dim: int) -> list:
         return refuse(transform, SUPPORTED)
     std = np.sqrt(array(transform.moving_variance) + transform.epsilon)
     scale = (np.maximum(array(transform.gamma), 0) + 1e-6) / std
-    shift = array(transform.beta) - array(transform.moving_mean) * scale
-    return [inverted_if(ir.Diagonal(scale, shift, name), inverted)]  # its inverse is the normalising direction
+    step = diagonal(dim, name, scale, array(transform.beta), 0 - array(transform.moving_mean))
+    return [inverted_if(step, inverted)]  # its inverse is the normalising direction
 
 
 def _affine_autoregressive(network, options, inverted: bool, dim: int, name: str) -> ir.Autoregressive:

@@ -24,18 +24,18 @@ def acting(step: ir.Step, coordinates: np.ndarray, dim: int) -> ir.Step:
         index = np.arange(dim)
         index[coordinates] = coordinates[step.index]
         return replace(step, index=index)
+    if isinstance(step, (ir.Linear, ir.Diagonal)):
+        shift, before = (_filled(np.zeros(dim), coordinates, values) for values in (step.shift, step.before))
     if isinstance(step, ir.Linear):
         matrix = np.eye(dim)
         matrix[np.ix_(coordinates, coordinates)] = step.matrix
-        shift, before = (_filled(np.zeros(dim), coordinates, values) for values in (step.shift, step.before))
         return replace(step, matrix=matrix, shift=shift, before=before)
     if isinstance(step, ir.Elementwise):
         zeros = np.zeros(dim)
         lower, upper = (_filled(zeros.copy(), coordinates, values) for values in (step.lower, step.upper))
         function = _filled(np.full(dim, int(Function.IDENTITY)), coordinates, step.function)
         return replace(step, function=function, lower=lower, upper=upper)
-    scale = _filled(np.ones(dim), coordinates, step.scale)
-    return replace(step, scale=scale, shift=_filled(np.zeros(dim), coordinates, step.shift))
+    return replace(step, scale=_filled(np.ones(dim), coordinates, step.scale), shift=shift, before=before)
 
 
 def _spread(layer: ir.Layer, coordinates: np.ndarray, dim: int) -> ir.Layer:

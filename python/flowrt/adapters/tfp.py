@@ -15,7 +15,7 @@ from ..format.codes import Form, Reads, Scale
 from . import tfp_bases, tfp_elementwise, tfp_linear
 from . import tfp_networks as networks
 from .evaluation import Evaluation, standard_normal_log_prob
-from .modules import array, inverted_if, names, refuse
+from .modules import array, diagonal, inverted_if, names, refuse
 from .tfp_networks import cast
 
 framework = "tfp"
@@ -151,14 +151,9 @@ def _step(layer, inverted: bool, dim: int) -> list:
     if "BatchNormalization" in kinds:
         norm = _built(layer.batchnorm, dim)
         scale = array(norm.gamma) / np.sqrt(array(norm.moving_variance) + norm.epsilon)
-        shift = (0.0 if norm.beta is None else array(norm.beta)) - array(norm.moving_mean) * scale
-        forward = False
-    else:
-        scale, shift = _affine(layer)
-        forward = True
-    if inverted != forward:
-        scale, shift = 1 / scale, -shift / scale
-    return [ir.Diagonal(np.broadcast_to(scale, (dim,)), np.broadcast_to(shift, (dim,)), name)]
+        shift = 0.0 if norm.beta is None else array(norm.beta)
+        return [inverted_if(diagonal(dim, name, scale, shift, 0 - array(norm.moving_mean)), inverted)]
+    return [inverted_if(diagonal(dim, name, *_affine(layer)), not inverted)]
 
 
 def _affine(layer) -> tuple:

@@ -7,7 +7,7 @@ import numpy as np
 from .. import ir
 from ..format.codes import Function
 from .constant_splines import constant_spline, half_turn
-from .modules import array, inverted_if, names, refuse
+from .modules import array, diagonal, inverted_if, names, refuse
 from .subset import acting
 
 SUPPORTED = (
@@ -40,10 +40,9 @@ def constant_steps(transform, dim: int, supported: str = SUPPORTED) -> list:
 
     if kinds & {"AffineTransform", "MonotonicAffineTransform"}:
         shift = transform.loc if "AffineTransform" in kinds else transform.shift
-        scale, shift = (np.broadcast_to(array(values), (dim,)) for values in (transform.scale, shift))
-        return [ir.Diagonal(scale, shift, name)]
+        return [diagonal(dim, name, array(transform.scale), array(shift))]
     if "AdditiveTransform" in kinds:
-        return [ir.Diagonal(ones, np.broadcast_to(array(transform.shift), (dim,)), name)]
+        return [diagonal(dim, name, shift=array(transform.shift))]
     if "CircularShiftTransform" in kinds:
         return [half_turn(float(transform.bound), np.arange(dim), dim, name)]
     if "MonotonicRQSTransform" in kinds:
@@ -61,8 +60,8 @@ def constant_steps(transform, dim: int, supported: str = SUPPORTED) -> list:
         return [every(Function.SOFTSIGN, np.broadcast_to(array(transform.bound), (dim,)))]
     if "CumulativeDistributionTransform" in kinds and "Normal" in names(transform.distribution):
         normal = transform.distribution
-        mean, std = (np.broadcast_to(array(values), (dim,)) for values in (normal.loc, normal.scale))
-        return [ir.Diagonal(1 / std, -mean / std, name), every(Function.NORMAL_CDF, zeros, ones)]
+        standardised = diagonal(dim, name, 1 / array(normal.scale), before=0 - array(normal.loc))
+        return [standardised, every(Function.NORMAL_CDF, zeros, ones)]
     return refuse(transform, supported)
 
 
@@ -85,10 +84,11 @@ def merged(steps: list) -> list:
         if isinstance(step, ir.Diagonal) and isinstance(before, ir.Elementwise):
             sigmoid = np.all(before.function == Function.SIGMOID) and np.all(step.scale > 0)
             if sigmoid and np.all(before.lower == 0) and np.all(before.upper == 1):
-                result[-1] = ir.Elementwise(before.function, step.shift, step.shift + step.scale, before.name)
+                lower = step.shift_alone
+                result[-1] = ir.Elementwise(before.function, lower, lower + step.scale, before.name)
                 continue
             if np.all(before.function == Function.EXP_ABOVE) and np.all(step.scale == 1):
-                result[-1] = ir.Elementwise(before.function, before.lower + step.shift, before.upper, before.name)
+                result[-1] = ir.Elementwise(before.function, before.lower + step.shift_alone, before.upper, before.name)
                 continue
         result.append(step)
     return result

@@ -110,7 +110,7 @@ def _batch_norm(fields: Fields, dim: int) -> ir.Diagonal:
     if np.any(variance + epsilon <= 0):
         fields.refuse("'variance' plus 'epsilon' is not positive")
     scale = (1.0 if gain is None else gain) / np.sqrt(variance + epsilon)
-    return ir.Diagonal(scale, (0.0 if shift is None else shift) - mean * scale, fields.place)
+    return ir.Diagonal(scale, np.zeros(dim) if shift is None else shift, fields.place, 0 - mean)
 
 
 def _permutation(fields: Fields, dim: int) -> ir.Permutation:

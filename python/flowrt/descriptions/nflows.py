@@ -16,7 +16,7 @@ import numpy as np
 
 from .. import ir
 from ..adapters import splines
-from ..adapters.modules import array, context_size, inverted_if, reordered
+from ..adapters.modules import array, context_size, diagonal, inverted_if, reordered
 from ..adapters.nflows_networks import coupling_net, made
 from ..adapters.standardisation import of_standardised_context
 from ..adapters.subset import reading
@@ -144,18 +144,18 @@ def _step(path: str, node: Node, options: _Options, fields: Fields):
         return ir.Permutation(np.argsort(index) if inverted else index, path)
     if "lower_entries" in held:
         return inverted_if(_lu(path, node), inverted)
+    before = 0.0
     if "_scale" in held:
         scale, shift = array(node._scale), array(node._shift)
     elif "unconstrained_weight" in held:
         gain = softplus(array(node.unconstrained_weight)) + _BATCH_NORM_EPSILON
         scale = gain / np.sqrt(array(node.running_var) + _BATCH_NORM_EPSILON)
-        shift = array(node.bias) - array(node.running_mean) * scale
+        shift, before = array(node.bias), 0 - array(node.running_mean)
     elif "log_scale" in held:
         scale, shift = np.exp(array(node.log_scale)), array(node.shift)
     else:
         return fields.refuse(f"{path} in the state dict, with {', '.join(sorted(held))}, is not supported")
-    size = max(scale.size, shift.size)
-    return inverted_if(ir.Diagonal(np.broadcast_to(scale, size), np.broadcast_to(shift, size), path), inverted)
+    return inverted_if(diagonal(max(scale.size, shift.size), path, scale, shift, before), inverted)
 
 
 def _lu(path: str, node: Node) -> ir.Linear:

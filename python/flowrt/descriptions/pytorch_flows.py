@@ -188,12 +188,12 @@ def _masked_linear(module: _Module, name: str, source) -> ir.Layer:
 
 def _batch_norm(module: _Module, options: _Options) -> ir.Diagonal:
     scale = np.exp(module.take("log_gamma")) / np.sqrt(module.take("running_var"))
-    return ir.Diagonal(scale, module.take("beta") - module.take("running_mean") * scale, module.name)
+    return ir.Diagonal(scale, module.take("beta"), module.name, 0 - module.take("running_mean"))
 
 
 def _act_norm(module: _Module, options: _Options) -> ir.Diagonal:
     scale = np.exp(module.take("weight"))
-    return ir.Diagonal(scale, -module.take("bias") * scale, module.name)
+    return ir.Diagonal(scale, np.zeros(len(scale)), module.name, 0 - module.take("bias"))
 
 
 def _matrix(module: _Module, options: _Options) -> ir.Linear:

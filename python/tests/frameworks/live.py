@@ -9,7 +9,7 @@ from flowrt import reference
 from flowrt.adapters import choose, dtypes
 from flowrt.format import encode
 from flowrt.rows import defined, encoded, random_rows
-from flowrt.verify import compare
+from flowrt.verify import compare, evaluate
 
 
 def agree(model, rows=7, seed=0, tolerance=1e-12):
@@ -43,3 +43,16 @@ def agree_in_c(model):
     live32, live64 = (adapter.live(model, dtype) for dtype in dtypes(adapter))
     comparison = compare(encode(exact), exact, live32, live64)
     assert "libflowrt was not compared" not in comparison.table and comparison.problem is None, comparison
+
+
+def as_exact_in_c(model):
+    """The error of libflowrt is at most twice that of the framework in float32, and two roundings of the values."""
+    adapter = choose(model)
+    exact = flowrt.compile(adapter.describe(model))
+    live32, live64 = (adapter.live(model, dtype) for dtype in dtypes(adapter))
+    rows = random_rows(exact, 64)
+    truth, own, ours = (evaluate(flow, rows) for flow in (live64, live32, flowrt.Model(encode(exact))))
+    for quantity, values in truth.items():
+        error, allowed = (np.max(np.abs(found[quantity] - values)) for found in (ours, own))
+        rounding = np.finfo(np.float32).eps * np.max(np.abs(values))
+        assert error <= 2 * allowed + 2 * rounding, f"{quantity} is off by {error:.2g}, the framework by {allowed:.2g}"

@@ -7,7 +7,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from live import agree, agree_in_c
+from live import agree, agree_in_c, as_exact_in_c
 from nflows import transforms as nt
 from nflows.distributions import ConditionalIndependentBernoulli, DiagonalNormal
 from nflows.flows import Flow, MaskedAutoregressiveFlow
@@ -92,6 +92,17 @@ def test_inverses_of_everything():
     randomise(model, 0.3)
     agree(model, tolerance=1e-11)
     agree(flow(nt.InverseTransform(nt.InverseTransform(affine()))))
+
+
+@pytest.mark.parametrize("inverse", [False, True])
+def test_far_means_cost_no_digits(inverse):
+    norm = nt.BatchNorm(3)
+    far = nt.PointwiseAffineTransform(torch.tensor([1000.0, -300.0, 7.0]), torch.tensor([3.0, 0.1, 20.0]))
+    for layer in (norm, far):
+        model = flow(nt.InverseTransform(layer) if inverse else layer, affine())
+        randomise(model, 0.3)
+        norm.running_mean.copy_(torch.tensor([500.0, -20.0, 0.5]))
+        as_exact_in_c(model)
 
 
 def test_diagonal_normal_base():

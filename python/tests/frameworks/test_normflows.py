@@ -221,8 +221,8 @@ def test_constant_affine_layers(options):
     layer = nf.flows.AffineConstFlow((3,), **options)
     nn.init.normal_(layer.s)
     nn.init.normal_(layer.t)
-    file = agree(flow(layer))
-    np.testing.assert_allclose(file.steps[0].scale, (-layer.s[0]).detach().double().exp(), rtol=1e-12)
+    scale = np.prod([step.scale for step in agree(flow(layer)).steps], axis=0)
+    np.testing.assert_allclose(scale, (-layer.s[0]).detach().double().exp(), rtol=1e-12)
 
 
 @pytest.mark.parametrize("features", [1, 2, 5])

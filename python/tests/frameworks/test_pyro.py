@@ -7,7 +7,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from live import agree, agree_in_c
+from live import agree, agree_in_c, as_exact_in_c
 from pyro import distributions as pd
 from pyro.distributions import transforms as pt
 from pyro.nn import AutoRegressiveNN, ConditionalAutoRegressiveNN, ConditionalDenseNN, DenseNN
@@ -124,8 +124,20 @@ def test_batch_norm(inverse):
     with torch.no_grad():
         norm.gamma[1] = -1.0  # Pyro takes max(gamma, 0) + 1e-6
     transform = norm.inv if inverse else norm
-    (step,) = agree([transform], tolerance=1e-11).steps
-    assert step.scale.min() < 1e-5 or step.scale.max() > 1e5
+    scale = np.prod([step.scale for step in agree([transform], tolerance=1e-11).steps], axis=0)
+    assert scale.min() < 1e-5 or scale.max() > 1e5
+
+
+@pytest.mark.parametrize("inverse", [False, True])
+def test_far_means_cost_no_digits(inverse):
+    """Data around 1000, or noise."""
+    far = torch.distributions.AffineTransform(torch.tensor([1000.0, -300.0, 7.0]), torch.tensor([3.0, 0.1, 20.0]))
+    norm = pt.BatchNorm(3)
+    randomise(norm, 1.0)
+    norm.moving_mean.copy_(torch.tensor([500.0, -20.0, 0.5]))
+    for transform in (far, norm):
+        layers = [affine().inv, transform.inv if inverse else transform]
+        as_exact_in_c(pd.TransformedDistribution(normal(3), layers))
 
 
 def test_ways_to_hand_a_flow_over():

@@ -203,7 +203,7 @@ def test_mafs(dim, context, activation, tanh):
     for _ in range(2):
         modules += [MADE(dim, max(16, dim), context, activation, tanh), BatchNormFlow(dim), Reverse()]
     file = agree(sequence(*modules), dim, context, activation=activation, pre_exp_tanh=tanh)
-    assert file.context_dim == context and len(file.steps) == 4
+    assert file.context_dim == context and [hasattr(step, "reads") for step in file.steps].count(True) == 2
 
 
 def test_the_other_modules():

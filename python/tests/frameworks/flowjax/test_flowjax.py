@@ -14,7 +14,7 @@ from flowjax.distributions import Laplace, Normal, StandardNormal, Transformed
 from flowjax.flows import coupling_flow, masked_autoregressive_flow, triangular_spline_flow
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from live import agree
+from live import agree, as_exact_in_c
 from paramax import Parameterize, WeightNormalization, non_trainable
 
 import flowrt
@@ -154,6 +154,12 @@ def test_layers_in_between(inverted):
     )
     file = agree(transformed(fb.Invert(chain) if inverted else chain))
     assert Kind.LINEAR in {step.kind for step in file.steps}
+
+
+@pytest.mark.parametrize("inverted", [False, True])
+def test_far_means_cost_no_digits(inverted):
+    far = fb.Affine(jnp.array([1000.0, -300.0, 7.0]), jnp.array([3.0, 0.1, 20.0]))
+    as_exact_in_c(transformed(fb.Chain([maf().bijection, fb.Invert(far) if inverted else far])))
 
 
 def test_weight_normalisation_and_frozen_parameters():

@@ -11,7 +11,7 @@ import tensorflow_probability as tfp
 import tf_keras
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from live import agree
+from live import agree, as_exact_in_c
 
 import flowrt
 from flowrt.adapters import choose
@@ -192,6 +192,16 @@ def test_diagonal_layers():
         agree(flow(bijector))
         agree(flow(tfb.Invert(bijector), maf()))
     agree(flow(tfb.Identity(), tfb.Permute([1, 2, 0])))
+
+
+def test_far_means_cost_no_digits():
+    """Whether it is one layer or two that standardises."""
+    shift, scale = tfb.Shift([1000.0, -300.0, 70.0]), tfb.Scale([0.7, 0.03, 1.3])
+    norm = tfb.BatchNormalization()
+    norm.batchnorm.build((None, 3))
+    norm.batchnorm.moving_mean.assign([500.0, -20.0, 0.5])
+    for layers in ((shift, scale, maf()), (maf(), tfb.Invert(scale), tfb.Invert(shift)), (norm, maf())):
+        as_exact_in_c(flow(*layers))
 
 
 def test_linear_layers():

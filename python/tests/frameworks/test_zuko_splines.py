@@ -126,6 +126,16 @@ def test_an_interval_is_one_step_with_its_bounds():
     np.testing.assert_allclose((step.lower, step.upper), (LOWER, UPPER))
 
 
+def test_a_sigmoid_or_exponential_before_what_undoes_an_affine_map_is_one_step():
+    t = torch.distributions.transforms
+    for first, scale, lower in ((t.SigmoidTransform(), 2.0, -0.15), (t.ExpTransform(), 1.0, -0.3)):
+        transform = t.IndependentTransform(t.ComposeTransform([first, t.AffineTransform(0.3, scale).inv]), 1)
+        flow = zuko.flows.MAF(3, transforms=1)
+        flow = zuko.lazy.Flow([constant(lambda transform=transform: transform), *flow.transform.transforms], flow.base)
+        step, _ = agree(flow).steps
+        np.testing.assert_allclose(step.lower, lower, rtol=1e-6)
+
+
 @pytest.mark.parametrize("covariance", ["diagonal", "spherical"])
 @pytest.mark.parametrize("tied", [False, True])
 def test_mixture_of_gaussians(covariance, tied):

@@ -90,41 +90,32 @@ struct Conditioner {
     layer.pointee.source == readSide ? read : values(layers + Int(layer.pointee.source))
   }
 
-  /// One row: the newly visible source units go to all unfinished panels at once, eight at a time.
+  /// One row: the newly visible source units go to all unfinished panels, a few of them at a time.
   private func advanceRow(_ layer: Layer, to g: Int) {
     let degreeEnd = layer.pointee.degree_end!
     let visibleEnd = layer.pointee.visible_end!
     let done = Int(layer.pointee.visible_units)
     if Int(visibleEnd[g]) <= done { return }
     let width = Int(layer.pointee.width)
-    let panels = Int(layer.pointee.panels)
     let target = values(layer)
     let source = UnsafePointer<Float>(sourceValues(layer))
-    let weights = layer.pointee.weights!
-    let starts = layer.pointee.panel_start!
     var degree = Int(layer.pointee.degree)
-    let first = Int(layer.pointee.final_units)
-    var panel = first / 16
-    while panel < panels {
-      let groupEnd = min(panel &+ 8, panels)
-      let unitEnd = min(groupEnd &* 16, width)
-      // A degree may go on from one group to the next.
-      var unit = max(first, panel &* 16)
-      var seen = done
-      // As far as the first unfinished unit sees, for all units of the group; then the next one; up to degree g.
-      while unit < unitEnd {
-        while degree < g && Int(degreeEnd[degree]) <= unit { degree &+= 1 }
-        let next = Int(visibleEnd[degree])
-        if next > seen {
-          let p = unit / 16
-          accumulateColumns(
-            target + p &* 16, weights, starts + p, source, panels: groupEnd &- p, from: seen, to: next, keep: unit & 15)
-          seen = next
-        }
-        if degree >= g { break }
-        unit = Int(degreeEnd[degree])
+    var unit = Int(layer.pointee.final_units)
+    while unit < width {
+      let panel = unit / 16
+      let (accumulators, starts) = (target + panel &* 16, layer.pointee.panel_start! + panel)
+      while degree < g && Int(degreeEnd[degree]) <= unit { degree &+= 1 }
+      if visibleEnd[degree] == visibleEnd[g] {
+        accumulateColumns(
+          accumulators, layer.pointee.weights, starts, source, panels: Int(layer.pointee.panels) &- panel, from: done,
+          to: Int(visibleEnd[g]), keep: unit & 15)
+        break
       }
-      panel = groupEnd
+      let end = min((panel &+ Triangles.panels) &* 16, width)
+      degree = Triangles.run(
+        accumulators, layer.pointee.weights, starts, source, from: done, units: unit, end, degreeEnd, visibleEnd,
+        degree, g)
+      unit = end
     }
     layer.pointee.degree = UInt32(truncatingIfNeeded: g)
     layer.pointee.visible_units = visibleEnd[g]

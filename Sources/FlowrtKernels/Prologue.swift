@@ -64,14 +64,3 @@ private func makePrologue(
     }
   }
 }
-
-/// acc[u] += sum over all k of w[k][u] * source[k], for panels that all have `lines` lines.
-func accumulateDense(
-  _ acc: UnsafeMutablePointer<Float>, _ weights: UnsafePointer<Float>, _ source: UnsafePointer<Float>, panels: Int,
-  lines: Int
-) {
-  for panel in 0..<panels {
-    var firstLine = UInt32(truncatingIfNeeded: panel &* lines)
-    accumulateColumns(acc + panel &* 16, weights, &firstLine, source, panels: 1, from: 0, to: lines, keep: 0)
-  }
-}

@@ -6,9 +6,9 @@ objdump=$1 shared=$2
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# The functions Tile.run, PairTile.run and Columns.run, under their mangled names.
+# The functions Tile.run, PairTile.run, Columns.run and Triangle.run, under their mangled names.
 "$objdump" -d --no-show-raw-insn "$shared" |
-    awk '/^[0-9a-f]+ <.*>:$/ { inside = /13FlowrtKernels(4Tile|8PairTile|7Columns).*3run_/; if (inside) print }
+    awk '/^[0-9a-f]+ <.*>:$/ { inside = /13FlowrtKernels(4Tile|8PairTile|7Columns|8Triangle).*3run_/; if (inside) print }
          inside && !/>:$/' >"$work/loops"
 functions=$(grep -c '>:$' "$work/loops" || :)
 case $("$objdump" -f "$shared") in

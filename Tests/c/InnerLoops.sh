@@ -6,10 +6,31 @@ objdump=$1 shared=$2
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# The functions Tile.run, PairTile.run, Columns.run and Triangle.run, under their mangled names.
+# The functions Tile.run, PairTile.run and Columns.run, and the innermost loops of Triangle.run, under their mangled names.
 "$objdump" -d --no-show-raw-insn "$shared" |
-    awk '/^[0-9a-f]+ <.*>:$/ { inside = /13FlowrtKernels(4Tile|8PairTile|7Columns|8Triangle).*3run_/; if (inside) print }
-         inside && !/>:$/' >"$work/loops"
+    awk '/^[0-9a-f]+ <.*>:$/ {
+             inside = /13FlowrtKernels(4Tile|8PairTile|7Columns).*3run_/
+             triangle = /13FlowrtKernels8Triangle.*3run_/ ? $2 : ""
+             lines = start = loops = 0
+             if (inside) print
+             next
+         }
+         inside
+         triangle && NF > 1 {
+             at[lines] = $1
+             text[lines] = $0
+             if ($2 ~ /^(j|b\.|cbn?z|tbn?z)/) {
+                 for (i = NF; i > 2 && $i !~ /^[0-9a-f]+$/; i--);
+                 for (from = lines; from >= start && at[from] != $i ":"; from--);
+                 if (from >= start && at[from] == $i ":") {
+                     found = ""
+                     for (k = from; k <= lines; k++) found = found "\n" text[k]
+                     if (found ~ /mul|fma|fmadd|fmla/) print ++loops, triangle found
+                     start = lines + 1
+                 }
+             }
+             lines++
+         }' >"$work/loops"
 functions=$(grep -c '>:$' "$work/loops" || :)
 case $("$objdump" -f "$shared") in
 *x86-64*)

@@ -8,15 +8,25 @@ Random weights, two hidden layers, relu. The best of seven calls counts, through
 from __future__ import annotations
 
 import time
+from functools import partial
 
 import numpy as np
 
 from flowrt import Model, compile, ir
 from flowrt.format import encode
-from flowrt.format.codes import Activation, Scale
+from flowrt.format.codes import Activation, Scale, SplineForm, parameters_per_rank
 
 RANDOM = np.random.default_rng(0)
-SPLINE = ir.Spline(8, 0, (-3.0, 3.0, 1e-3, 1e-3, 1e-3, 0.0, 1.0))  # nflows' defaults
+BINS = 8
+LEAST = 1e-3
+BOUNDS = (-3.0, 3.0)
+SPLINES = {  # with the constants of nflows and Pyro
+    "rational-quadratic": (0, (*BOUNDS, LEAST, LEAST, LEAST, 0.0, 1.0)),
+    "linear-rational": (SplineForm.LINEAR_RATIONAL, (*BOUNDS, LEAST, LEAST, LEAST, 0.0, 1.0 - LEAST, 0.025)),
+    "linear": (SplineForm.LINEAR, BOUNDS),
+    "quadratic": (SplineForm.QUADRATIC, (*BOUNDS, LEAST, LEAST, LEAST)),
+    "cubic": (SplineForm.CUBIC, (*BOUNDS, LEAST, LEAST)),
+}
 COMPONENTS = 10
 
 
@@ -39,8 +49,11 @@ def affine_steps(dim, hidden, count):
     return [ir.Autoregressive(network(dim, hidden, 2), ir.Affine(Scale.EXP)) for _ in range(count)]
 
 
-def spline_steps(dim, hidden, count):
-    return [ir.Autoregressive(network(dim, hidden, 23), SPLINE) for _ in range(count)]
+def spline_flow(dim, hidden, pieces):
+    form, p = SPLINES[pieces]
+    spline = ir.Spline(BINS, int(form), p)
+    outputs = parameters_per_rank(spline.kind, spline.form, BINS)
+    return ir.Flow(dim, 0, [ir.Autoregressive(network(dim, hidden, outputs), spline) for _ in range(3)])
 
 
 def mixture(dim, hidden):
@@ -48,8 +61,8 @@ def mixture(dim, hidden):
 
 
 FLOWS = {
-    "NSF, D = 8, H = 64, 3 steps, 8 bins": lambda: ir.Flow(8, 0, spline_steps(8, 64, 3)),
-    "NSF, D = 21, H = 256, 3 steps, 8 bins": lambda: ir.Flow(21, 0, spline_steps(21, 256, 3)),
+    **{f"NSF, D = 8, H = 64, 3 steps, {BINS} bins, {pieces}": partial(spline_flow, 8, 64, pieces) for pieces in SPLINES},
+    f"NSF, D = 21, H = 256, 3 steps, {BINS} bins, rational-quadratic": partial(spline_flow, 21, 256, "rational-quadratic"),
     "MADE-MoG, D = 21, H = 256, 10 components": lambda: ir.Flow(21, 0, [], mixture(21, 256)),
     "MAF-MoG, D = 21, H = 256, 5 steps, 10 components": lambda: ir.Flow(
         21, 0, affine_steps(21, 256, 5), mixture(21, 256)

@@ -24,16 +24,17 @@ enum Activation: UInt16 {
   }
 }
 
-/// Applies an activation to floats first ..< end; the other floats of the vectors that hold them stay as they are.
+/// Applies the activation of a code to floats first ..< end; the other floats of the vectors that hold them stay as they are.
 func activateInPlace(
-  _ values: UnsafeMutablePointer<Float>, _ first: Int, _ end: Int, _ activation: Activation, _ a: Float
+  _ values: UnsafeMutablePointer<Float>, _ first: Int, _ end: Int, _ code: UInt16, _ a: Float
 ) {
   // The most frequent ones in loops of their own.
-  switch activation {
-  case .identity, .layerNorm: return
-  case .relu: apply(Relu(), values, first, end)
-  case .tanh: apply(Tanh(), values, first, end)
-  default: apply(AnyActivation(activation: activation, a: a), values, first, end)
+  switch code {
+  case Activation.identity.rawValue, Activation.layerNorm.rawValue: return
+  case Activation.relu.rawValue: apply(Relu(), values, first, end)
+  case Activation.tanh.rawValue: apply(Tanh(), values, first, end)
+  default:
+    apply(AnyActivation(activation: Activation(rawValue: code).unsafelyUnwrapped, a: a), values, first, end)
   }
 }
 

@@ -129,7 +129,10 @@ struct Conditioner {
     let width = Int(layer.pointee.width)
     let hasSource = hasSource(layer)
     let target = values(layer)
-    if hasSource { pushBlocks(layer, Int(visibleEnd![g])) }
+    if hasSource {
+      let available = Int(visibleEnd![g])
+      if Int(layer.pointee.pushed_units) &+ blockUnits <= available { pushBlocks(layer, available) }
+    }
     var degree = Int(layer.pointee.degree)
     var seen = Int(layer.pointee.visible_units)
     var unit = Int(layer.pointee.final_units)
@@ -223,17 +226,11 @@ struct Conditioner {
   }
 
   /// Turns the accumulators of units first ..< end into values: added layers, activation, gate.
-  private func finish(_ layer: Layer, _ first: Int, _ end: Int) {
-    finishLayer(
-      layer, values: values(layer), rows: rows, first, end,
-      add0: operand(layer.pointee.add.0), add1: operand(layer.pointee.add.1), add2: operand(layer.pointee.add.2),
-      gate: operand(layer.pointee.gate))
-  }
-
-  @inline(__always) private func operand(_ index: Int32) -> Operand {
-    if index == noLayer { return Operand(values: nil, isShared: false) }
-    let layer = layers + Int(index)
-    return Operand(values: UnsafePointer(values(layer)), isShared: isInPrologue(layer) && rows > 1)
+  @inline(never) private func finish(_ layer: Layer, _ first: Int, _ end: Int) {
+    finishLayer(layer, values: values(layer), rows: rows, first, end) { index in
+      let other = layers + Int(index)
+      return Operand(values: UnsafePointer(values(other)), isShared: isInPrologue(other) && rows > 1)
+    }
   }
 }
 
@@ -248,20 +245,21 @@ struct Operand {
   }
 }
 
-/// value = gate * activation(acc + scale * added + ...), for units first ..< end; in place, one part after the other.
-func finishLayer(
+/// value = gate * activation(acc + scale * added + ...), for units first ..< end; in place, one part after the other. `operand`:
+/// an earlier layer by its number.
+@inline(__always) func finishLayer(
   _ layer: Layer, values: UnsafeMutablePointer<Float>, rows: Int, _ first: Int, _ end: Int,
-  add0: Operand, add1: Operand, add2: Operand, gate: Operand
+  operand: (_ number: Int32) -> Operand
 ) {
-  @inline(__always) func combine(_ operand: Operand, _ scale: UnsafePointer<Float>?, isGate: Bool) {
-    if operand.values != nil { operand.combine(into: values, rows: rows, first, end, scale: scale, isGate: isGate) }
+  @inline(__always) func combine(_ number: Int32, _ scale: UnsafePointer<Float>?, isGate: Bool) {
+    if number == noLayer { return }
+    operand(number).combine(into: values, rows: rows, first, end, scale: scale, isGate: isGate)
   }
-  combine(add0, layer.pointee.scale.0, isGate: false)
-  combine(add1, layer.pointee.scale.1, isGate: false)
-  combine(add2, layer.pointee.scale.2, isGate: false)
-  let activation = Activation(rawValue: layer.pointee.activation).unsafelyUnwrapped
-  activateInPlace(values, first &* rows, end &* rows, activation, layer.pointee.a)
-  combine(gate, nil, isGate: true)
+  combine(layer.pointee.add.0, layer.pointee.scale.0, isGate: false)
+  combine(layer.pointee.add.1, layer.pointee.scale.1, isGate: false)
+  combine(layer.pointee.add.2, layer.pointee.scale.2, isGate: false)
+  activateInPlace(values, first &* rows, end &* rows, layer.pointee.activation, layer.pointee.a)
+  combine(layer.pointee.gate, nil, isGate: true)
 }
 
 extension Operand {

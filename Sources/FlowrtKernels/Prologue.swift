@@ -53,13 +53,9 @@ private func makePrologue(
         lines: Int(source.pointee.width))
     }
     if isContextOnly {
-      @inline(__always) func operand(_ index: Int32) -> Operand {
-        Operand(values: index == noLayer ? nil : UnsafePointer(layers[Int(index)].start), isShared: false)
+      finishLayer(layer, values: target, rows: 1, 0, Int(layer.pointee.width)) { index in
+        Operand(values: UnsafePointer(layers[Int(index)].start), isShared: false)
       }
-      finishLayer(
-        layer, values: target, rows: 1, 0, Int(layer.pointee.width),
-        add0: operand(layer.pointee.add.0), add1: operand(layer.pointee.add.1), add2: operand(layer.pointee.add.2),
-        gate: operand(layer.pointee.gate))
       normalizeLayer(layer, values: target, rows: 1)
     }
   }

@@ -61,7 +61,8 @@ struct Bin {
         low = ifLess(error, 0, t, low)
         high = ifLess(error, 0, high, t)
         let middle = 0.5 * (low + high)
-        t = flowrt_v_if_less(step, low, middle, flowrt_v_if_less(high, step, middle, step))
+        // Not equal: outside, or NaN, where a slope of zero is met on the way or at the root.
+        t = flowrt_v_if_equal(flowrt_v_max(low, flowrt_v_min(high, step)), step, step, middle)
       }
     }
     let cubic = fma(fma(c, t, b), t, a) * t

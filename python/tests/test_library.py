@@ -14,7 +14,7 @@ import flowrt
 from flowrt import FormatError, LibraryError, Model, ir, reference
 from flowrt.errors import Status
 from flowrt.format import encode
-from flowrt.format.codes import Function
+from flowrt.format.codes import Function, SplineForm
 
 FLOWS = given(
     seed=st.integers(0, 2**32),
@@ -339,6 +339,19 @@ def test_a_spline_of_steep_bins_keeps_its_discriminant(level):
     x, log_det = Model(data, level=level).inverse(q)
     assert np.isfinite(x).all() and np.isfinite(log_det).all()
     assert (np.diff(x[:, 0]) >= -4e-3).all() and (np.abs(x) <= 1).all()
+
+
+@pytest.mark.parametrize("level", [1, 0])
+@pytest.mark.parametrize("ends", [(-200, 200), (200, -200), (14, 14), (-14, -14)])
+def test_a_cubic_spline_is_inverted_where_it_is_flat_and_where_it_is_steep(ends, level):
+    """Derivatives of zero, and of three times the slope of the piece, at the ends."""
+    spline = ir.Spline(3, SplineForm.CUBIC, (-1.0, 1.0, 1e-3, 1e-3))
+    data = steps_only(ir.Autoregressive([ir.Layer(np.array([0, 1, -1, 2, 0, 1, *ends], float))], spline), dim=1)
+    q = np.concatenate([np.linspace(-1, 1, 20001), 1 - np.geomspace(1e-7, 1, 500), np.geomspace(1e-7, 1, 500) - 1])
+    q = q.astype(np.float32)[:, None]
+    x, log_det = Model(data, level=level).inverse(q)
+    assert np.isfinite(log_det).all() and (np.abs(x) <= 1).all()
+    np.testing.assert_allclose(reference.forward(data, x)[0], q, atol=2e-6)
 
 
 CONSTANTS = {

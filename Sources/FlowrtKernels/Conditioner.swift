@@ -269,19 +269,29 @@ extension Operand {
     into target: UnsafeMutablePointer<Float>, rows: Int, _ first: Int, _ end: Int, scale: UnsafePointer<Float>?,
     isGate: Bool
   ) {
-    var unit = rows == 1 ? first & ~15 : first
-    while unit < end {
-      var factor = Lanes(repeating: 1)
-      if let scale { factor = rows == 1 ? scale.lanes(unit) : Lanes(repeating: scale[unit]) }
-      let shared = Lanes(repeating: values.unsafelyUnwrapped[isShared ? unit : 0])
-      for row in stride(from: 0, to: rows, by: 16) {
-        let index = unit &* rows &+ row
-        let value = target.lanes(index)
-        let operand = isShared ? shared : values.unsafelyUnwrapped.lanes(index)
-        let result = isGate ? operand * value : fma(factor, operand, value)
-        if rows == 1 { target.store(result, index, in: first, end) } else { target.store(result, index) }
+    let operand = values.unsafelyUnwrapped
+    @inline(__always) func result(_ value: Lanes, _ operand: Lanes, _ factor: Lanes) -> Lanes {
+      isGate ? operand * value : fma(factor, operand, value)
+    }
+    let one = Lanes(repeating: 1)
+    if rows == 1 {
+      var unit = first & ~15
+      while unit < end {
+        let value = result(target.lanes(unit), operand.lanes(unit), scale?.lanes(unit) ?? one)
+        target.store(value, unit, in: first, end)
+        unit &+= 16
       }
-      unit &+= rows == 1 ? 16 : 1
+      return
+    }
+    for unit in first..<end {
+      let factor = scale.map { Lanes(repeating: $0[unit]) } ?? one
+      let shared = Lanes(repeating: operand[isShared ? unit : 0])
+      var row = unit &* rows
+      let rowsEnd = row &+ rows
+      while row < rowsEnd {
+        target.store(result(target.lanes(row), isShared ? shared : operand.lanes(row), factor), row)
+        row &+= 16
+      }
     }
   }
 }

@@ -258,7 +258,7 @@ static const flow_spec small_flows[] = {
     { "splines of two", 2, 0, { SPLINE_STEP(READS_DATA, 0), SPLINE_STEP(READS_NOISE, 16) } },
     { "spline of three", 3, 0, { SPLINE_STEP(READS_DATA, 16), MAF } },
     { "linear spline of one", 1, 0, { { .kind = RECORD_AUTOREGRESSIVE, .transformer = SPLINE, .form = LINEAR_PIECES << 7, .bins = 5, .p = {-3, 3}, NETWORK(NONE) } } },
-    { "quadratic spline of two", 2, 0, { { .kind = RECORD_AUTOREGRESSIVE, .transformer = SPLINE, .form = QUADRATIC_PIECES << 7, .bins = 5, .p = {-3, 3, 1e-3f, 1e-3f, 1e-3f}, NETWORK(NONE) } } },
+    { "quadratic spline of two", 2, 0, { { .kind = RECORD_AUTOREGRESSIVE, .transformer = SPLINE, .form = QUADRATIC_PIECES << 7, .bins = 5, .p = {-3, 3, 1e-3f, 0.3f, 1e-3f}, NETWORK(NONE) } } },
     { "linear-rational spline of one", 1, 0, { { .kind = RECORD_AUTOREGRESSIVE, .transformer = SPLINE, .form = LINEAR_RATIONAL_PIECES << 7, .bins = 5, .p = {-3, 3, 1e-3f, 1e-3f, 1e-3f, 0, 1, 0.025f}, NETWORK(NONE) } } },
     { "cubic spline of two", 2, 0, { { .kind = RECORD_AUTOREGRESSIVE, .transformer = SPLINE, .form = CUBIC_PIECES << 7, .bins = 5, .p = {-3, 3, 1e-3f, 1e-3f}, NETWORK(NONE) } } },
 };

@@ -181,7 +181,7 @@ _NETWORK = [
         ("the scale of an added layer is ignored", "fma(factor, operand, value)", "value + operand"),
         ("gate and activation in the other order", "  combine(layer.pointee.add.2, layer.pointee.scale.2, isGate: false)\n", "  combine(layer.pointee.add.2, layer.pointee.scale.2, isGate: false)\n  combine(layer.pointee.gate, nil, isGate: true)\n"),
         ("a shared operand is read by rows", "isShared: isInPrologue(other) && rows > 1", "isShared: false"),
-        ("a vector of units writes beyond the final ones", "target.store(result, index, in: first, end)", "target.store(result, index)"),
+        ("a vector of units writes beyond the final ones", "target.store(value, unit, in: first, end)", "target.store(value, unit)"),
         ("what is in the prologue is computed again from 0", "layer.pointee.final_units = layer.pointee.width", "layer.pointee.final_units = 0"),
         ("a constant source is added twice", "layer.pointee.source != noLayer && !(layer.pointee.constant_source != 0 && contextTile == nil)", "layer.pointee.source != noLayer"),
         ("a panel's accumulators are not started", "if seen == 0 { start(layer, panel) }", "if seen == 0 && unit == 0 { start(layer, panel) }"),

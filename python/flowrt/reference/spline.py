@@ -61,7 +61,7 @@ def bins_of(parameters: np.ndarray, form: int, bins: int, p) -> Bins:
     left, right = derivatives()
     if pieces == Pieces.LINEAR_RATIONAL:
         share = min_share + (1 - 2 * min_share) * sigmoid(raw_shares)
-        return _from(lower, size, *divided(share, widths, heights, left, right))
+        return _from(lower, size, *_divided(share, widths, heights, left, right))
     return _from(lower, size, widths, heights, left, right)
 
 
@@ -97,7 +97,7 @@ def _cubic_derivatives(raw, slopes, widths):
     return d[..., :-1], d[..., 1:]
 
 
-def divided(share, widths, heights, left, right) -> tuple:
+def _divided(share, widths, heights, left, right) -> tuple:
     """Widths, heights, left and right derivatives of two pieces for each linear-rational bin (Dolatabadi et al. 2020).
 
     The first piece ends at `share` of the width. A rational-quadratic piece is a Moebius map if the product of its

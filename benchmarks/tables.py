@@ -116,7 +116,9 @@ def machine(rates):
     return "\n\n".join(
         [
             table(["multiply-add peak", "GFLOP/s"], peaks),
-            table(["AVX-512: the inner loop of a tile alone, so many terms at a time", "GFLOP/s", "of the peak"], tiles),
+            table(
+                ["AVX-512: the inner loop of a tile alone, so many terms at a time", "GFLOP/s", "of the peak"], tiles
+            ),
             table(["reading again and again", "GB/s"], reads),
         ]
     )

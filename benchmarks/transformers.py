@@ -61,8 +61,12 @@ def mixture(dim, hidden):
 
 
 FLOWS = {
-    **{f"NSF, D = 8, H = 64, 3 steps, {BINS} bins, {pieces}": partial(spline_flow, 8, 64, pieces) for pieces in SPLINES},
-    f"NSF, D = 21, H = 256, 3 steps, {BINS} bins, rational-quadratic": partial(spline_flow, 21, 256, "rational-quadratic"),
+    **{
+        f"NSF, D = 8, H = 64, 3 steps, {BINS} bins, {pieces}": partial(spline_flow, 8, 64, pieces) for pieces in SPLINES
+    },
+    f"NSF, D = 21, H = 256, 3 steps, {BINS} bins, rational-quadratic": partial(
+        spline_flow, 21, 256, "rational-quadratic"
+    ),
     "MADE-MoG, D = 21, H = 256, 10 components": lambda: ir.Flow(21, 0, [], mixture(21, 256)),
     "MAF-MoG, D = 21, H = 256, 5 steps, 10 components": lambda: ir.Flow(
         21, 0, affine_steps(21, 256, 5), mixture(21, 256)

@@ -325,7 +325,9 @@ def test_a_spline_on_its_knots_and_bounds_and_outside(ends, seed):
     assert (np.abs(z[~outside]) <= 2).all()
     back, back_log_det = model.inverse(z)
     np.testing.assert_allclose(back, x, atol=2e-5, rtol=1e-6)
-    on_a_bound = np.abs(np.abs(z[:, 0]) - 2) < 1e-6  # where one rounding decides on which side of the bound a point lies
+    on_a_bound = (
+        np.abs(np.abs(z[:, 0]) - 2) < 1e-6
+    )  # where one rounding decides on which side of the bound a point lies
     np.testing.assert_allclose((back_log_det + log_det)[~on_a_bound], 0, atol=1e-4)
 
 
@@ -427,7 +429,9 @@ def test_a_point_outside_a_box_has_density_zero(count):
         log_prob = Model(data).log_prob(x)
         assert log_prob[-1] == -np.inf
         np.testing.assert_allclose(log_prob[:-1], -np.log(2), rtol=1e-6)
-    np.testing.assert_allclose(Model(data).log_prob([[0, -1], [0.5, 3]]), -np.log(2), rtol=1e-6)  # the bounds belong to it
+    np.testing.assert_allclose(
+        Model(data).log_prob([[0, -1], [0.5, 3]]), -np.log(2), rtol=1e-6
+    )  # the bounds belong to it
 
 
 def mixture(std):

@@ -268,7 +268,10 @@ def test_slopes_of_splines_are_those_of_difference_quotients(seed, pieces):
     form, bins, p = transformer.form & ~SplineForm.HALF_TURN, transformer.bins, ir.parameters(transformer.p)
     parameters = rng.normal(size=parameters_per_rank(transformer.kind, form, bins))
     r, step = np.linspace(p[0] + 0.01, p[1] - 0.01, 301), 1e-6
-    values = [splines.forward(r + at, np.broadcast_to(parameters, (301, len(parameters))), form, bins, p) for at in (-step, 0, step)]
+    values = [
+        splines.forward(r + at, np.broadcast_to(parameters, (301, len(parameters))), form, bins, p)
+        for at in (-step, 0, step)
+    ]
     (low, _), (_, log_slope), (high, _) = values
     wrong = np.abs((high - low) / (2 * step) - np.exp(log_slope)) > 1e-3 * np.exp(log_slope)
     assert wrong.sum() <= 2 * bins  # points beside a knot, where the slope may jump

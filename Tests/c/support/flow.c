@@ -78,7 +78,8 @@ static uint32_t degree(const conditioner *c, uint32_t i, uint32_t u) {
         while (rank >= c->stage_end[stage]) stage++;
         return stage;
     }
-    return c->context_only[i] ? 0 : (uint32_t)((uint64_t)u * c->stage_count / c->width[i]);
+    const uint32_t g = (uint32_t)((uint64_t)u * c->stage_count / c->width[i]) + c->spec->layers[i].later;
+    return c->context_only[i] ? 0 : g < c->stage_count ? g : c->stage_count - 1;
 }
 
 /* Units of layer i with a degree of at most g. */

@@ -43,6 +43,7 @@ enum { MAX_LAYERS = 8, MAX_STEPS = 12 };
 typedef struct layer_spec {
     uint32_t width; /* 0 in the output layer: it follows from the step */
     uint16_t activation, source, context, gate, add[3], scaled;
+    uint16_t later; /* how many degrees its units have more than those of other layers */
     float a;
 } layer_spec;
 

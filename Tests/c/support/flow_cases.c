@@ -150,6 +150,11 @@ const flow_spec flow_cases[] = {
     { "spline-linear-rational", 5, 0, { MAF_SPLINE(LINEAR_RATIONAL_PIECES << 7, 5, {-3, 3, 1e-3f, 1e-3f, 1e-3f, 0, 0.999f, 0.025f}, NET_2(33, TANH, NONE)), IAF_SPLINE(LINEAR_RATIONAL_PIECES << 7 | 32 | 4, 4, {-2, 4, 1e-2f, 1e-2f, 0, 4, 0, 0.25f}, NET_1(20, TANH, NONE)) } },
     { "spline-cubic", 19, 0, { MAF_SPLINE(CUBIC_PIECES << 7, 6, {-3, 3, 1e-3f, 1e-3f}, NET_2(40, TANH, NONE)), IAF_SPLINE(CUBIC_PIECES << 7 | 1, 2, {-2, 4, 0, 0, 0, 4}, NET_1(20, TANH, NONE)) } },
     { "spline-cubic-coupling", 4, 1, { MAF_SPLINE(CUBIC_PIECES << 7, 3, {-3, 3, 1e-3f, 1e-3f}, .stages = 2, .passthrough = 2, NET_1(12, TANH, CONTEXT)) } },
+    /* units that are added and gate long after they are final */
+    { "late-adds", 9, 0, { MAF(SOFTPLUS_SCALE, .layer_count = 3, .layers = {
+        { .width = 40, .activation = TANH, .source = READ_SIDE },
+        { .width = 40, .activation = TANH, .source = LAYER(0), .add = { LAYER(0) }, .gate = LAYER(0), .later = 3 },
+        { .source = LAYER(1) } }) } },
 };
 /* clang-format on */
 

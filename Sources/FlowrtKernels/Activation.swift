@@ -1,5 +1,7 @@
 // The activations of docs/FORMAT.md section 4, on 16 values at a time.
 
+import FlowrtShim
+
 /// Codes of the file.
 enum Activation: UInt16 {
   case identity, relu, tanh, elu, leakyRelu, silu, gelu, geluTanh, sigmoid, softplus, softsign, layerNorm,
@@ -25,16 +27,22 @@ enum Activation: UInt16 {
 }
 
 /// Applies the activation of a code to floats first ..< end; the other floats of the vectors that hold them stay as they are.
+/// `lanesPerRow` 2: each value stands in two lanes, so that one vector does for two.
 func activateInPlace(
-  _ values: UnsafeMutablePointer<Float>, _ first: Int, _ end: Int, _ code: UInt16, _ a: Float
+  _ values: UnsafeMutablePointer<Float>, _ first: Int, _ end: Int, _ code: UInt16, _ a: Float, lanesPerRow: Int
 ) {
+  var first = first
   // The most frequent ones in loops of their own.
   switch code {
   case Activation.identity.rawValue, Activation.layerNorm.rawValue: return
-  case Activation.relu.rawValue: apply(Relu(), values, first, end)
-  case Activation.tanh.rawValue: apply(Tanh(), values, first, end)
+  case Activation.relu.rawValue: apply(Relu(), values, first, end)  // less work than pairing
+  case Activation.tanh.rawValue:
+    if lanesPerRow == 2 { first = applyToPairs(Tanh(), values, first, end) }
+    apply(Tanh(), values, first, end)
   default:
-    apply(AnyActivation(activation: Activation(rawValue: code).unsafelyUnwrapped, a: a), values, first, end)
+    let any = AnyActivation(activation: Activation(rawValue: code).unsafelyUnwrapped, a: a)
+    if lanesPerRow == 2 { first = applyToPairs(any, values, first, end) }
+    apply(any, values, first, end)
   }
 }
 
@@ -65,4 +73,18 @@ private struct AnyActivation: Elementwise {
     }
     index &+= 16
   }
+}
+
+/// To the even lanes of one vector and the odd ones of the next, at once. Returns where the last pair ends.
+@inline(never) private func applyToPairs<F: Elementwise>(
+  _ f: F, _ values: UnsafeMutablePointer<Float>, _ first: Int, _ end: Int
+) -> Int {
+  var index = first
+  while index &+ 32 <= end {
+    let v = f(flowrt_v_interleave(values.lanes(index), values.lanes(index &+ 16)))
+    values.store(flowrt_v_even_twice(v), index)
+    values.store(flowrt_v_odd_twice(v), index &+ 16)
+    index &+= 32
+  }
+  return index
 }

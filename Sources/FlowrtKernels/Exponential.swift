@@ -45,9 +45,11 @@ private let ln2Low: Float = -2.121_944_4e-4
 #if FLOWRT_LEVEL_2 || FLOWRT_LEVEL_3
   @inline(__always) func inlinedExp(_ x: Lanes) -> Lanes { expBody(x) }
   @inline(__always) func inlinedSoftplus(_ x: Lanes) -> Lanes { softplusBody(x) }
+  @inline(__always) func inlinedTanh(_ x: Lanes) -> Lanes { tanhBody(x) }
 #else
   @inline(__always) func inlinedExp(_ x: Lanes) -> Lanes { exp(x) }
   @inline(__always) func inlinedSoftplus(_ x: Lanes) -> Lanes { softplus(x) }
+  @inline(__always) func inlinedTanh(_ x: Lanes) -> Lanes { tanh(x) }
 #endif
 
 @inline(__always) private func expBody(_ x: Lanes) -> Lanes {
@@ -77,10 +79,9 @@ private let ln2Low: Float = -2.121_944_4e-4
 }
 
 /// tanh x.
-@inline(never) func tanh(_ x: Lanes) -> Lanes { inlinedTanh(x) }
+@inline(never) func tanh(_ x: Lanes) -> Lanes { tanhBody(x) }
 
-/// The same for where a call would be felt.
-@inline(__always) func inlinedTanh(_ x: Lanes) -> Lanes {
+@inline(__always) private func tanhBody(_ x: Lanes) -> Lanes {
   // From 9.02 on tanh rounds to 1.
   let y = atMost(18.04, magnitude(x + x))
   // One step of reduction suffices: what r loses for large n, the flat end of tanh forgives; for n = 0 it is exact.

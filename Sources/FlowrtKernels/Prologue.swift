@@ -53,7 +53,7 @@ private func makePrologue(
         lines: Int(source.pointee.width))
     }
     if isContextOnly {
-      finishLayer(layer, values: target, rows: 1, 0, Int(layer.pointee.width)) { index in
+      finishLayer(layer, values: target, rows: 1, lanesPerRow: 1, 0, Int(layer.pointee.width)) { index in
         Operand(values: UnsafePointer(layers[Int(index)].start), isShared: false)
       }
       normalizeLayer(layer, values: target, rows: 1)

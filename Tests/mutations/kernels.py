@@ -122,6 +122,8 @@ _NETWORK = [
         ("gelu, tanh: the constant", "0.797_884_56", "0.796_884_56"),
         ("softsign without its absolute value", "(1 + magnitude(v))", "(1 + v)"),
         ("a partial vector spoils its neighbours", "values.store(f(values.lanes(index)), index, in: first, end)", "values.store(f(values.lanes(index)), index)"),
+        ("a pair has the first unit's value twice", "values.store(flowrt_v_odd_twice(v), index &+ 16)", "values.store(flowrt_v_even_twice(v), index &+ 16)"),
+        ("a last unit is paired with what is behind it", "while index &+ 32 <= end {", "while index < end {"),
         ("sine is nothing", "case .sine: return sin(v)", "case .sine: return v"),
         ("sigmoid as the activation of the wrong code", "case .sigmoid: return sigmoid(v)", "case .sigmoid: return tanh(v)"),
     ),
@@ -194,7 +196,7 @@ _NETWORK = [
         ("the encoder's first layer is its output", "UnsafePointer(layers[count &- 1].start)", "UnsafePointer(layers[0].start)"),
         ("the steps take as much context as the caller gave", "contextDim = Int(view.encoded_dim)", "contextDim = Int(view.context_dim)"),
         ("no layer norm", "normalizeLayer(layer, values: target, rows: 1)", ""),
-        ("gates of context networks are ignored", "layer, values: target, rows: 1, 0, Int(layer.pointee.width)) { index in", "layer, values: target, rows: 1, 0, Int(layer.pointee.width)) { index in index == layer.pointee.gate ? Operand(values: target, isShared: false) :"),
+        ("gates of context networks are ignored", "layer, values: target, rows: 1, lanesPerRow: 1, 0, Int(layer.pointee.width)) { index in", "layer, values: target, rows: 1, lanesPerRow: 1, 0, Int(layer.pointee.width)) { index in index == layer.pointee.gate ? Operand(values: target, isShared: false) :"),
     ),
 ]
 

@@ -30,10 +30,12 @@ trap 'rm -rf "$work"' EXIT
             for (k = from; k >= 0 && k <= lines; k++) multiplications += text[k] ~ /^fmla/
             if (from >= start && at[from] == $i ":") {
                 file = sprintf("%s/%02d-%s-%d.s", work, ++loops, kernel, multiplications)
-                print "loop:" >file
-                for (k = from; k < lines; k++) print text[k] >file
-                print $2 " loop" >file
-                close(file)
+                if (multiplications) {
+                    print "loop:" >file
+                    for (k = from; k < lines; k++) print text[k] >file
+                    print $2 " loop" >file
+                    close(file)
+                }
                 start = lines + 1 # an outer loop is not looked at
             }
         }
@@ -46,7 +48,7 @@ done
 
 # A multiply-add of four floats by a vector or by a lane; loads, and what fills a register with the pair loaded; pointers and
 # counters; prefetch.
-allowed='loop:|mov	x[0-9]+, x[0-9]+|fmla	v[0-9]+\.4s, v[0-9]+\.4s, v[0-9]+\.(4s|s\[[0-3]\])|(ldr|ldp|ldur)	[qds].*|ld1r?	.*|dup	v[0-9]+\.2d, v[0-9]+\.d\[0\]|prfm	.*|(add|sub|subs|cmp)	[xw].*|b\.[a-z]* loop|cbn?z loop'
+allowed='loop:|mov	x[0-9]+, x[0-9]+|fmla	v[0-9]+\.4s, v[0-9]+\.4s, v[0-9]+\.(4s|s\[[0-3]\])|(ldr|ldp|ldur)	[qds].*|ld1r?	.*|dup	v[0-9]+\.2d, v[0-9]+\.d\[0\]|prfm	.*|(add|sub|subs|cmp|lsl)	[xw].*|b\.[a-z]* loop|cbn?z loop'
 bad=0
 for loop; do
     if grep -vxE "$allowed" "$loop"; then

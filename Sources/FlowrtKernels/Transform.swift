@@ -86,7 +86,6 @@ struct Transform {
         logScale.store(logColumn.lanes(0), rank)
       case .additive:
         unknown.store(additive(p.lanes(0), known.lanes(rank), fromRead), rank)
-        logScale.store(Lanes(), rank)
       default:
         makeColumns(p, end &- rank)
         applyColumns(

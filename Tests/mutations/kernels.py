@@ -205,7 +205,6 @@ _FLOW = [
         ("the first transformed rank of a tile is passed through", "if rank < passthrough {", "if rank <= passthrough {"),
         ("a tile's log s has the wrong sign", "sums.addInline(addsLogScale ? logS : -logS", "sums.addInline(addsLogScale ? -logS : logS"),
         ("a row's log s has the wrong sign", "if !addsLogScale { logScale.store(-logScale", "if addsLogScale { logScale.store(-logScale"),
-        ("a row's additive ranks keep an earlier log s", "logScale.store(Lanes(), rank)\n", ""),
         ("a tile's parameters start at rank 0", "let p = parameters + (rank &- passthrough) &* parameterCount &* rows", "let p = parameters + rank &* parameterCount &* rows"),
         ("the last log s of a row is left out", "for rank in first..<end { sum.add(logScale[rank]) }", "for rank in first..<(end &- 1) { sum.add(logScale[rank]) }"),
         ("known and unknown side swapped in a tile", "fromRead ? (r, q) : (q, r)", "fromRead ? (q, r) : (r, q)"),

@@ -121,15 +121,16 @@ private func readSpline(
   _ step: flowrt_step_record, _ raw: UnsafeRawPointer, _ offset: UInt64, _ blocks: Blocks
 ) throws(Refusal) {
   let bins = step.bins
-  let pieces = step.form >> 7
-  let (isLinear, isQuadratic, isLinearRational, isCubic) = (pieces == 1, pieces == 2, pieces == 3, pieces == 4)
+  let pieces = Int(step.form >> 7)
+  let (isLinear, isQuadratic) = (pieces == FLOWRT_PIECES_LINEAR, pieces == FLOWRT_PIECES_QUADRATIC)
+  let (isLinearRational, isCubic) = (pieces == FLOWRT_PIECES_LINEAR_RATIONAL, pieces == FLOWRT_PIECES_CUBIC)
   let clipsWidths = step.form & 3 == 1
   let hasExponentialDerivatives = (step.form >> 2) & 3 == 1
   let ends = (step.form >> 4) & 3
   // Linear and cubic pieces have no derivatives of their own, those of quadratic ones are made in one way.
   let hasNoDerivatives = isLinear || isCubic
   let isKnown =
-    pieces <= 4 && step.form & 2 == 0 && step.form & 8 == 0 && ends != 3
+    pieces <= FLOWRT_PIECES_CUBIC && step.form & 2 == 0 && step.form & 8 == 0 && ends != 3
     && !(hasNoDerivatives && (hasExponentialDerivatives || ends != 0))
     && !(isQuadratic && (hasExponentialDerivatives || ends == 2))
   if !isKnown {

@@ -32,6 +32,9 @@ trap 'rm -rf "$work"' EXIT
              lines++
          }' >"$work/loops"
 functions=$(grep -c '>:$' "$work/loops" || :)
+for kernel in 4Tile 8PairTile 7Columns 8Triangle; do
+    grep -q "$kernel.*>:\$" "$work/loops" || { echo "no loop of $kernel found in $shared"; exit 1; }
+done
 case $("$objdump" -f "$shared") in
 *x86-64*)
     packed='v?(fmadd[0-9]*|mul)ps'

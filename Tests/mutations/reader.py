@@ -56,7 +56,7 @@ READER = [
         ("too many bins", "if bins > maximumBins {", "if bins > maximumBins &* 2 {"),
         ("a spline of a single bin", "if bins < 2 {", "if bins < 1 {"),
         ("ends of a spline that nobody knows", "&& ends != 3\n", "\n"),
-        ("pieces of a spline that nobody knows", "pieces <= 4 && step.form & 2 == 0", "step.form & 2 == 0"),
+        ("pieces of a spline that nobody knows", "pieces <= FLOWRT_PIECES_CUBIC && step.form & 2 == 0", "step.form & 2 == 0"),
         ("derivatives of pieces that have none", "    && !(hasNoDerivatives && (hasExponentialDerivatives || ends != 0))\n", ""),
         ("quadratic pieces in a circle", "(hasExponentialDerivatives || ends == 2))", "hasExponentialDerivatives)"),
         ("a least height of quadratic pieces is a height's", "p.3 * (isQuadratic ? 1 : Float(bins)) < 1", "p.3 * Float(bins) < 1"),

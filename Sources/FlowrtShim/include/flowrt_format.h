@@ -58,6 +58,13 @@ typedef struct flowrt_constant_record {
     uint8_t reserved[48];
 } flowrt_constant_record;
 
+/* The pieces of a spline: its form from bit 7 on. */
+#define FLOWRT_PIECES_RATIONAL_QUADRATIC 0
+#define FLOWRT_PIECES_LINEAR 1
+#define FLOWRT_PIECES_QUADRATIC 2
+#define FLOWRT_PIECES_LINEAR_RATIONAL 3
+#define FLOWRT_PIECES_CUBIC 4
+
 /* What a spline needs for 16 values, besides their parameters: columns of 16 floats. */
 #define FLOWRT_SPLINE_COLUMNS 15
 
@@ -70,12 +77,12 @@ static inline uint32_t flowrt_transformer_parameters(uint16_t transformer, uint1
     }
     const uint32_t ends = (form >> 4) & 3;
     const uint32_t derivatives = ends == 0 ? bins - 1 : ends == 1 ? bins + 1 : bins;
-    switch (form >> 7) { /* the pieces of a spline: widths, heights, derivatives, shares */
-    case 0: return bins + bins + derivatives;
-    case 1: return bins;
-    case 2: return bins + derivatives;
-    case 3: return bins + bins + derivatives + bins;
-    default: return bins + bins + 2;
+    switch (form >> 7) { /* widths, heights, derivatives, shares */
+    case FLOWRT_PIECES_RATIONAL_QUADRATIC: return bins + bins + derivatives;
+    case FLOWRT_PIECES_LINEAR: return bins;
+    case FLOWRT_PIECES_QUADRATIC: return bins + derivatives;
+    case FLOWRT_PIECES_LINEAR_RATIONAL: return bins + bins + derivatives + bins;
+    default: return bins + bins + 2; /* cubic */
     }
 }
 

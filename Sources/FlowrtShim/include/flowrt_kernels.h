@@ -29,7 +29,7 @@ typedef struct flowrt_view {
     uint32_t layer_count;
     uint32_t format_version;
     uint32_t level;
-    uint32_t columns;   /* of 16 floats that a transformer needs, where most */
+    uint32_t columns; /* of 16 floats that a transformer needs, where most */
     uint32_t reserved[34];
 } flowrt_view;
 
@@ -120,7 +120,7 @@ typedef struct flowrt_call {
     float *other;       /* dim, by rank: the other side; for a single row */
     float *log_scale;   /* dim, by rank: terms of the log-determinant; for a single row */
     float *log_sum;     /* 3 x tile_rows: running log-determinant, its rounding error, points outside the support */
-    float *columns;     /* columns x 16: a single row's parameters of 16 ranks, then what a spline needs */
+    float *columns;     /* columns x 16: a single row's parameters of 16 ranks, or a tile's log s; then what a spline needs */
     float *activations; /* activations_size x tile_rows */
 } flowrt_call;
 

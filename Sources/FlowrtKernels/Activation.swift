@@ -2,7 +2,7 @@
 
 import FlowrtShim
 
-/// Codes of the file.
+/// Codes of the file. (Layer norm comes when all units are there: LayerNorm.swift.)
 enum Activation: UInt16 {
   case identity, relu, tanh, elu, leakyRelu, silu, gelu, geluTanh, sigmoid, softplus, softsign, layerNorm,
     sine
@@ -11,9 +11,8 @@ enum Activation: UInt16 {
 /// f(v). `a` is the layer's parameter (elu, leaky relu).
 @inline(never) func activate(_ v: Lanes, _ activation: Activation, _ a: Float) -> Lanes {
   switch activation {
-  case .identity, .layerNorm: return v  // LayerNorm.swift normalises when all units are there
-  case .relu: return atLeast(0, v)
-  case .tanh: return tanh(v)
+  // Not asked for here: activateInPlace leaves the first two alone, and has loops for the others.
+  case .identity, .layerNorm, .relu, .tanh: return v
   case .elu: return ifMore(v, 0, v, a * expm1OfNegative(atMost(0, v)))
   case .leakyRelu: return ifMore(v, 0, v, a * v)
   case .silu: return v * sigmoid(v)

@@ -13,27 +13,24 @@
 
 import FlowrtShim
 
-/// 1.5 * 2^23: adding it rounds a float of magnitude below 2^22 to an integer, in the last bits of the sum.
+/// 1.5 * 2^23. Adding it rounds a float of magnitude below 2^22 to an integer n, in the last bits of the sum; with an even bias
+/// added to it, these are n + bias. (An odd one would round what lies halfway to the other side.)
 private let roundingMagic: Float = 12_582_912
-private let roundingMagicBits: Int32 = 0x4B40_0000
 
 private let log2e: Float = 1.442_695_04
 /// ln 2 = high + low; n * high is exact for the n that occur.
 private let ln2High: Float = 0.693_359_375
 private let ln2Low: Float = -2.121_944_4e-4
 
-/// n as a float, and the bits that hold it: x = n ln 2 + r.
-@inline(__always) private func reduce(_ x: Lanes) -> (n: LaneBits, r: Lanes) {
-  let shifted = fma(x, log2e, roundingMagic)
-  let n = shifted - roundingMagic
-  let r = fma(n, -ln2Low, fma(n, -ln2High, x))
-  return (bits(shifted) &- roundingMagicBits, r)
+/// x = n ln 2 + r, and n + bias in the last bits of an integer.
+@inline(__always) private func reduce(_ x: Lanes, bias: Float) -> (biased: LaneBits, n: Lanes, r: Lanes) {
+  let shifted = fma(x, log2e, roundingMagic + bias)
+  let n = shifted - (roundingMagic + bias)
+  return (bits(shifted), n, fma(n, -ln2Low, fma(n, -ln2High, x)))
 }
 
-/// 2^n for n in -126 ... 127.
-@inline(__always) private func powerOfTwo(_ n: LaneBits) -> Lanes {
-  float((n &+ 127) &<< 23)
-}
+/// 2^n from the bits of n + 127, whatever stands above them.
+@inline(__always) private func powerOfTwo(_ biased: LaneBits) -> Lanes { float(biased &<< 23) }
 
 /// e^x. Overflows to infinity, underflows through the subnormals to zero.
 @inline(never) func exp(_ x: Lanes) -> Lanes { expBody(x) }
@@ -53,28 +50,32 @@ private let ln2Low: Float = -2.121_944_4e-4
 #endif
 
 @inline(__always) private func expBody(_ x: Lanes) -> Lanes {
-  let (n, r) = reduce(atLeast(-104, atMost(89, x)))
+  let (biased, n, r) = reduce(atLeast(-104, atMost(89, x)), bias: 254)
   var p = fma(r, 1.381_453_9e-3, 8.368_745e-3)
   p = fma(p, r, 4.166_839e-2)
   p = fma(p, r, 0.166_665_21)
   p = fma(p, r, 0.499_999_94)
   p = fma(p, r, 1)
   p = fma(p, r, 1)
-  // In two factors: 2^n itself is not a float for n = 128 nor below -126.
-  let half = n &>> 1
-  return p * powerOfTwo(half) * powerOfTwo(n &- half)
+  #if FLOWRT_LEVEL_3
+    return flowrt_v_scale(p, n)
+  #else
+    // In two factors: 2^n itself is not a float for n = 128 nor below -126.
+    let half = biased &>> 1
+    return p * powerOfTwo(half) * powerOfTwo(biased &- half)
+  #endif
 }
 
 /// e^x - 1 without cancellation, for x <= 0 (elu).
 @inline(__always) func expm1OfNegative(_ x: Lanes) -> Lanes {
-  let (n, r) = reduce(atLeast(-25, x))
+  let (n, _, r) = reduce(atLeast(-25, x), bias: 0)
   var q = fma(r, 1.991_422_9e-4, 1.394_105e-3)
   q = fma(q, r, 8.333_273e-3)
   q = fma(q, r, 4.166_635_5e-2)
   q = fma(q, r, 0.166_666_67)
   q = fma(q, r, 0.5)
   let p = fma(q * r, r, r)
-  let scale = powerOfTwo(n)
+  let scale = powerOfTwo(n &+ 127)
   return fma(scale, p, scale - 1)
 }
 
@@ -82,17 +83,19 @@ private let ln2Low: Float = -2.121_944_4e-4
 @inline(never) func tanh(_ x: Lanes) -> Lanes { tanhBody(x) }
 
 @inline(__always) private func tanhBody(_ x: Lanes) -> Lanes {
-  // From 9.02 on tanh rounds to 1.
-  let y = atMost(18.04, magnitude(x + x))
-  // One step of reduction suffices: what r loses for large n, the flat end of tanh forgives; for n = 0 it is exact.
-  let shifted = fma(y, log2e, roundingMagic)
-  let r = fma(shifted - roundingMagic, -0.693_147_2, y)
-  var q = fma(r, 1.394_649_7e-3, 8.366_611e-3)
-  q = fma(q, r, 4.166_628e-2)
-  q = fma(q, r, 0.166_665_43)
-  q = fma(q, r, 0.5)
-  let scale = float((bits(shifted) &<< 23) &+ 0x3F80_0000)
-  let expm1 = fma(scale, fma(r * r, q, r), scale - 1)
+  // 2|x| = n ln 2 + 2h, and expm1(2h) = 2 (h + 2 h^2 q(2h)). Powers of two are in the constants, where they cost nothing and round
+  // nothing. From 9.02 on tanh rounds to 1.
+  let y = atMost(9.02, magnitude(x))
+  // One step of reduction suffices: what h loses for large n, the flat end of tanh forgives; for n = 0 it is exact.
+  let magic = roundingMagic + 128
+  let shifted = fma(y, 2 * log2e, magic)
+  let h = fma(shifted - magic, -0.5 * 0.693_147_2, y)
+  var q = fma(h, 32 * 1.394_649_7e-3, 16 * 8.366_611e-3)
+  q = fma(q, h, 8 * 4.166_628e-2)
+  q = fma(q, h, 4 * 0.166_665_43)
+  q = fma(q, h, 2 * 0.5)
+  let twiceScale = powerOfTwo(bits(shifted))
+  let expm1 = fma(twiceScale, fma(h * h, q, h), fma(twiceScale, 0.5, -1))
   return copySign(overTwoMore(expm1), x)
 }
 

@@ -57,6 +57,13 @@ FLOWRT_VECTOR_FUNCTIONS(flowrt_v4, 4)
 /* Nearest float to each integer. */
 FLOWRT_INLINE flowrt_v flowrt_v_from_int(flowrt_vi a) { return __builtin_convertvector(a, flowrt_v); }
 
+#ifdef __AVX512F__
+/* a * 2^n for integers n, rounded once. */
+FLOWRT_INLINE flowrt_v flowrt_v_scale(flowrt_v a, flowrt_v n) {
+    return __builtin_ia32_scalefps512_mask(a, n, a, (uint16_t)-1, 4 /* as MXCSR rounds */);
+}
+#endif
+
 /* p[0], p[1], p[0], p[1], ...: one load that fills both halves of 128 bits and more. */
 typedef double flowrt_pair_anywhere __attribute__((aligned(4), may_alias));
 typedef double flowrt_pairs __attribute__((ext_vector_type(8)));

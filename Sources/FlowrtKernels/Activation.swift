@@ -37,6 +37,13 @@ func activateInPlace(
   case Activation.relu.rawValue: apply(Relu(), values, first, end)  // less work than pairing
   case Activation.tanh.rawValue:
     if lanesPerRow == 2 { first = applyToPairs(Tanh(), values, first, end) }
+    #if FLOWRT_LEVEL_3
+    if first & 15 == 0 {
+    while first &+ 16 * 4 <= end {
+      inlinedTanh(Abreast<4>(values + first)).store(values + first)
+      first &+= 16 * 4
+    } }
+    #endif
     apply(Tanh(), values, first, end)
   default:
     let any = AnyActivation(activation: Activation(rawValue: code).unsafelyUnwrapped, a: a)
@@ -52,7 +59,7 @@ private struct Relu: Elementwise {
   @inline(__always) func callAsFunction(_ v: Lanes) -> Lanes { atLeast(0, v) }
 }
 private struct Tanh: Elementwise {
-  @inline(__always) func callAsFunction(_ v: Lanes) -> Lanes { inlinedTanh(v) }
+  @inline(__always) func callAsFunction(_ v: Lanes) -> Lanes { inlinedTanh(Abreast<1>(v)).vectors[0] }
 }
 private struct AnyActivation: Elementwise {
   let activation: Activation

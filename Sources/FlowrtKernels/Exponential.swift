@@ -22,34 +22,39 @@ private let log2e: Float = 1.442_695_04
 private let ln2High: Float = 0.693_359_375
 private let ln2Low: Float = -2.121_944_4e-4
 
-/// x = n ln 2 + r, and n + bias in the last bits of an integer.
-@inline(__always) private func reduce(_ x: Lanes, bias: Float) -> (biased: LaneBits, n: Lanes, r: Lanes) {
-  let shifted = fma(x, log2e, roundingMagic + bias)
-  let n = shifted - (roundingMagic + bias)
-  return (bits(shifted), n, fma(n, -ln2Low, fma(n, -ln2High, x)))
+/// x = n ln 2 + r, and n + bias in the last bits of `biased`.
+@inline(__always) private func reduce<let N: Int>(_ x: Abreast<N>, bias: Float) -> (
+  biased: Abreast<N>, n: Abreast<N>, r: Abreast<N>
+) {
+  let biased = fma(x, log2e, roundingMagic + bias)
+  let n = biased - (roundingMagic + bias)
+  return (biased, n, fma(n, -ln2Low, fma(n, -ln2High, x)))
 }
 
 /// 2^n from the bits of n + 127, whatever stands above them.
 @inline(__always) private func powerOfTwo(_ biased: LaneBits) -> Lanes { float(biased &<< 23) }
 
 /// e^x. Overflows to infinity, underflows through the subnormals to zero.
-@inline(never) func exp(_ x: Lanes) -> Lanes { expBody(x) }
+@inline(never) func exp(_ x: Lanes) -> Lanes { expOf(Abreast<1>(x)).vectors[0] }
 
 /// log(1 + e^x).
-@inline(never) func softplus(_ x: Lanes) -> Lanes { softplusBody(x) }
+@inline(never) func softplus(_ x: Lanes) -> Lanes { softplusOf(Abreast<1>(x)).vectors[0] }
+
+/// tanh x.
+@inline(never) func tanh(_ x: Lanes) -> Lanes { tanhOf(Abreast<1>(x)).vectors[0] }
 
 // The same for where a call would be felt. (Not on narrow vectors: there the code would be.)
 #if FLOWRT_LEVEL_2 || FLOWRT_LEVEL_3
-  @inline(__always) func inlinedExp(_ x: Lanes) -> Lanes { expBody(x) }
-  @inline(__always) func inlinedSoftplus(_ x: Lanes) -> Lanes { softplusBody(x) }
-  @inline(__always) func inlinedTanh(_ x: Lanes) -> Lanes { tanhBody(x) }
+  @inline(__always) func inlinedExp<let N: Int>(_ x: Abreast<N>) -> Abreast<N> { expOf(x) }
+  @inline(__always) func inlinedSoftplus<let N: Int>(_ x: Abreast<N>) -> Abreast<N> { softplusOf(x) }
+  @inline(__always) func inlinedTanh<let N: Int>(_ x: Abreast<N>) -> Abreast<N> { tanhOf(x) }
 #else
-  @inline(__always) func inlinedExp(_ x: Lanes) -> Lanes { exp(x) }
-  @inline(__always) func inlinedSoftplus(_ x: Lanes) -> Lanes { softplus(x) }
-  @inline(__always) func inlinedTanh(_ x: Lanes) -> Lanes { tanh(x) }
+  @inline(__always) func inlinedExp<let N: Int>(_ x: Abreast<N>) -> Abreast<N> { x.map { exp($0) } }
+  @inline(__always) func inlinedSoftplus<let N: Int>(_ x: Abreast<N>) -> Abreast<N> { x.map { softplus($0) } }
+  @inline(__always) func inlinedTanh<let N: Int>(_ x: Abreast<N>) -> Abreast<N> { x.map { tanh($0) } }
 #endif
 
-@inline(__always) private func expBody(_ x: Lanes) -> Lanes {
+@inline(__always) private func expOf<let N: Int>(_ x: Abreast<N>) -> Abreast<N> {
   let (biased, n, r) = reduce(atLeast(-104, atMost(89, x)), bias: 254)
   var p = fma(r, 1.381_453_9e-3, 8.368_745e-3)
   p = fma(p, r, 4.166_839e-2)
@@ -58,31 +63,31 @@ private let ln2Low: Float = -2.121_944_4e-4
   p = fma(p, r, 1)
   p = fma(p, r, 1)
   #if FLOWRT_LEVEL_3
-    return flowrt_v_scale(p, n)
+    return p.with(n) { flowrt_v_scale($0, $1) }
   #else
     // In two factors: 2^n itself is not a float for n = 128 nor below -126.
-    let half = biased &>> 1
-    return p * powerOfTwo(half) * powerOfTwo(biased &- half)
+    return p.with(biased) { p, biased in
+      let half = bits(biased) &>> 1
+      return p * powerOfTwo(half) * powerOfTwo(bits(biased) &- half)
+    }
   #endif
 }
 
 /// e^x - 1 without cancellation, for x <= 0 (elu).
 @inline(__always) func expm1OfNegative(_ x: Lanes) -> Lanes {
-  let (n, _, r) = reduce(atLeast(-25, x), bias: 0)
+  let (biased, _, reduced) = reduce(Abreast<1>(atLeast(-25, x)), bias: 0)
+  let r = reduced.vectors[0]
   var q = fma(r, 1.991_422_9e-4, 1.394_105e-3)
   q = fma(q, r, 8.333_273e-3)
   q = fma(q, r, 4.166_635_5e-2)
   q = fma(q, r, 0.166_666_67)
   q = fma(q, r, 0.5)
   let p = fma(q * r, r, r)
-  let scale = powerOfTwo(n &+ 127)
+  let scale = powerOfTwo(bits(biased.vectors[0]) &+ 127)
   return fma(scale, p, scale - 1)
 }
 
-/// tanh x.
-@inline(never) func tanh(_ x: Lanes) -> Lanes { tanhBody(x) }
-
-@inline(__always) private func tanhBody(_ x: Lanes) -> Lanes {
+@inline(__always) private func tanhOf<let N: Int>(_ x: Abreast<N>) -> Abreast<N> {
   // 2|x| = n ln 2 + 2h, and expm1(2h) = 2 (h + 2 h^2 q(2h)). Powers of two are in the constants, where they cost nothing and round
   // nothing. From 9.02 on tanh rounds to 1.
   let y = atMost(9.02, magnitude(x))
@@ -94,27 +99,27 @@ private let ln2Low: Float = -2.121_944_4e-4
   q = fma(q, h, 8 * 4.166_628e-2)
   q = fma(q, h, 4 * 0.166_665_43)
   q = fma(q, h, 2 * 0.5)
-  let twiceScale = powerOfTwo(bits(shifted))
+  let twiceScale = shifted.map { powerOfTwo(bits($0)) }
   let expm1 = fma(twiceScale, fma(h * h, q, h), fma(twiceScale, 0.5, -1))
-  return copySign(overTwoMore(expm1), x)
+  return overTwoMore(expm1).with(x) { copySign($0, $1) }
 }
 
 /// p / (p + 2) for p >= 0. The reciprocal r of d = p + 2 is guessed from the exponent, off by at most 12 %; a step of Halley's
 /// iteration cubes that error, a step of Newton's squares it. The residual p - (p + 2) q, from the unrounded p + 2, corrects
 /// the quotient.
-@inline(__always) private func overTwoMore(_ p: Lanes) -> Lanes {
+@inline(__always) private func overTwoMore<let N: Int>(_ p: Abreast<N>) -> Abreast<N> {
   let d = p + 2
-  let guess = float(LaneBits(repeating: 0x7EF3_11C3) &- bits(d))
+  let guess = d.map { float(LaneBits(repeating: 0x7EF3_11C3) &- bits($0)) }
   let guessError = negatedFma(d, guess, 1)
   let r = fma(guess, fma(guessError, guessError, guessError), guess)
   let q = p * r
-  let residual = negatedFma(q, p, fma(q, Lanes(repeating: -2), p))
+  let residual = negatedFma(q, p, fma(q, Abreast(repeating: -2), p))
   return fma(residual, fma(r, negatedFma(d, r, 1), r), q)
 }
 
 /// 1 / (1 + e^-x).
 @inline(never) func sigmoid(_ x: Lanes) -> Lanes {
-  let e = inlinedExp(-magnitude(x))
+  let e = inlinedExp(Abreast<1>(-magnitude(x))).vectors[0]
   let d = 1 + e
   let q = ifLess(x, 0, e, Lanes(repeating: 1)) / d
   // What rounding 1 + e lost, divided by d: near enough, 1 / d = 1 - e / 2.
@@ -122,8 +127,8 @@ private let ln2Low: Float = -2.121_944_4e-4
   return negatedFma(q, lost, q)
 }
 
-@inline(__always) private func softplusBody(_ x: Lanes) -> Lanes {
-  atLeast(0, x) + log1pOfUnit(inlinedExp(-magnitude(x)))
+@inline(__always) private func softplusOf<let N: Int>(_ x: Abreast<N>) -> Abreast<N> {
+  atLeast(0, x) + log1pOfUnit(inlinedExp(x.map { -magnitude($0) }))
 }
 
 /// log sigmoid(x) = -softplus(-x).

@@ -13,10 +13,11 @@ private let ln2High: Float = 0.693_359_375
 private let ln2Low: Float = -2.121_944_4e-4
 
 /// log(2^k (1 + f)), f in [sqrt(1/2) - 1, sqrt(2) - 1]. `fused` false gives the same bits with and without FMA hardware.
-@inline(__always) private func logCore(_ f: Lanes, _ k: Lanes, fused: Bool) -> Lanes {
-  @inline(__always) func add(_ a: Lanes, _ b: Lanes, _ c: Lanes) -> Lanes { fused ? fma(a, b, c) : a * b + c }
-  @inline(__always) func add(_ a: Lanes, _ b: Lanes, _ c: Float) -> Lanes { add(a, b, Lanes(repeating: c)) }
-  var p = add(f, Lanes(repeating: 0.067_466_415), -0.116_756_57)
+@inline(__always) private func logCore<let N: Int>(_ f: Abreast<N>, _ k: Abreast<N>, fused: Bool) -> Abreast<N> {
+  typealias V = Abreast<N>
+  @inline(__always) func add(_ a: V, _ b: V, _ c: V) -> V { fused ? fma(a, b, c) : a * b + c }
+  @inline(__always) func add(_ a: V, _ b: V, _ c: Float) -> V { add(a, b, V(repeating: c)) }
+  var p = add(f, V(repeating: 0.067_466_415), -0.116_756_57)
   p = add(p, f, 0.118_881_65)
   p = add(p, f, -0.124_055_885)
   p = add(p, f, 0.142_195_52)
@@ -25,42 +26,43 @@ private let ln2Low: Float = -2.121_944_4e-4
   p = add(p, f, -0.250_000_1)
   p = add(p, f, 0.333_333_13)
   let f2 = f * f
-  var tail = add(k, Lanes(repeating: ln2Low), f2 * f * p)
-  tail = add(f2, Lanes(repeating: -0.5), tail)
-  return add(k, Lanes(repeating: ln2High), f + tail)
+  var tail = add(k, V(repeating: ln2Low), f2 * f * p)
+  tail = add(f2, V(repeating: -0.5), tail)
+  return add(k, V(repeating: ln2High), f + tail)
 }
 
-@inline(__always) private func log(_ x: Lanes, fused: Bool) -> Lanes {
+@inline(__always) private func log<let N: Int>(_ x: Abreast<N>, fused: Bool) -> Abreast<N> {
   // Subnormals have no exponent of their own: scale them up.
-  let scaled = ifLess(x, smallestNormal, x * 0x1p23, x)
-  let offset = bits(scaled) &- sqrtHalfBits
-  let k = offset &>> 23
-  let m = float((offset & 0x007F_FFFF) &+ sqrtHalfBits)
-  let kFloat = flowrt_v_from_int(k) + ifLess(x, smallestNormal, Lanes(repeating: -23), Lanes())
-  var y = logCore(m - 1, kFloat, fused: fused)
-  y = ifEqual(x, 0, Lanes(repeating: -.infinity), y)
-  y = ifLess(x, 0, Lanes(repeating: .nan), y)
-  // Infinity and NaN come back as they are.
-  return ifLess(x, .infinity, y, x)
+  let scaled = x.map { ifLess($0, smallestNormal, $0 * 0x1p23, $0) }
+  let k = x.with(scaled) { x, scaled in
+    flowrt_v_from_int((bits(scaled) &- sqrtHalfBits) &>> 23) + ifLess(x, smallestNormal, Lanes(repeating: -23), Lanes())
+  }
+  let m = scaled.map { float(((bits($0) &- sqrtHalfBits) & 0x007F_FFFF) &+ sqrtHalfBits) }
+  return x.with(logCore(m - 1, k, fused: fused)) { x, y in
+    var y = ifEqual(x, 0, Lanes(repeating: -.infinity), y)
+    y = ifLess(x, 0, Lanes(repeating: .nan), y)
+    // Infinity and NaN come back as they are.
+    return ifLess(x, .infinity, y, x)
+  }
 }
 
 /// ln x: -infinity at 0, NaN below.
-@inline(never) func log(_ x: Lanes) -> Lanes { log(x, fused: true) }
+@inline(never) func log(_ x: Lanes) -> Lanes { log(Abreast<1>(x), fused: true).vectors[0] }
 
 /// The same for where a call would be felt.
 #if FLOWRT_LEVEL_2 || FLOWRT_LEVEL_3
-  @inline(__always) func inlinedLog(_ x: Lanes) -> Lanes { log(x, fused: true) }
+  @inline(__always) func inlinedLog<let N: Int>(_ x: Abreast<N>) -> Abreast<N> { log(x, fused: true) }
 #else
-  @inline(__always) func inlinedLog(_ x: Lanes) -> Lanes { log(x) }
+  @inline(__always) func inlinedLog<let N: Int>(_ x: Abreast<N>) -> Abreast<N> { x.map { log($0) } }
 #endif
 
 /// ln x in separate multiplications and additions, for noise that has the same bits on every CPU.
-@inline(__always) func logUnfused(_ x: Lanes) -> Lanes { log(x, fused: false) }
+@inline(__always) func logUnfused(_ x: Lanes) -> Lanes { log(Abreast<1>(x), fused: false).vectors[0] }
 
 /// log(1 + e) for e in [0, 1], to full relative precision.
-@inline(__always) func log1pOfUnit(_ e: Lanes) -> Lanes {
+@inline(__always) func log1pOfUnit<let N: Int>(_ e: Abreast<N>) -> Abreast<N> {
   // 1 + e = 2^k (1 + f), without rounding 1 + e.
   let boundary: Float = 0.414_213_56
-  let f = ifMore(e, boundary, e * 0.5 - 0.5, e)
-  return logCore(f, ifMore(e, boundary, Lanes(repeating: 1), Lanes()), fused: true)
+  let f = e.map { ifMore($0, boundary, $0 * 0.5 - 0.5, $0) }
+  return logCore(f, e.map { ifMore($0, boundary, Lanes(repeating: 1), Lanes()) }, fused: true)
 }

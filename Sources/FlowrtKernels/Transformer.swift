@@ -47,11 +47,11 @@ struct Affine {
   }
 
   /// s = softplus(a) + p0, the most frequent one after exp.
-  @inline(__always) private func softplusScale(_ a: Lanes) -> (s: Lanes, logS: Lanes) {
+  @inline(__always) private func softplusScale<let N: Int>(_ a: Abreast<N>) -> (s: Abreast<N>, logS: Abreast<N>) {
     let s = inlinedSoftplus(a) + p0
     let logS = inlinedLog(s)
     // softplus(a) -> e^a, which may underflow; its logarithm does not.
-    return (s, p0 == 0 ? ifLess(a, -16, a, logS) : logS)
+    return (s, p0 == 0 ? a.with(logS) { a, logS in ifLess(a, -16, a, logS) } : logS)
   }
 
   /// s(a) and log s(a).
@@ -61,7 +61,9 @@ struct Affine {
     case .clampedExp:
       let c = atMost(p1, atLeast(p0, a))
       return (exp(c), c)
-    case .softplus: return softplusScale(a)
+    case .softplus:
+      let (s, logS) = softplusScale(Abreast<1>(a))
+      return (s.vectors[0], logS.vectors[0])
     case .clampedSoftplus:
       let s = atMost(p2, atLeast(p1, softplus(a) + p0))
       return (s, log(s))
@@ -86,20 +88,34 @@ struct Affine {
     _ t: UnsafePointer<Float>, _ a: UnsafePointer<Float>, _ known: UnsafePointer<Float>,
     _ unknown: UnsafeMutablePointer<Float>, _ logScale: UnsafeMutablePointer<Float>, count: Int, fromRead: Bool
   ) {
-    var i = 0
-    while i < count {
-      let (t, a, known) = (t.lanes(i), a.lanes(i), known.lanes(i))
-      let (s, logS) =
-        scaleFunction == .exp ? (inlinedExp(a), a) : scaleFunction == .softplus ? softplusScale(a) : scale(a)
-      let value: Lanes
-      switch form {
-      case .scaleThenShift: value = fromRead ? fma(s, known, t) : (known - t) / s
-      case .shiftThenScale: value = fromRead ? s * (known - t) : known / s + t
-      case .gated: value = fromRead ? fma(s, known - t, t) : (known - t) / s + t
+    #if FLOWRT_LEVEL_3
+      if count == 48 {
+        let (value, logS) = map(Abreast<3>(t), Abreast(a), Abreast(known), fromRead)
+        value.store(unknown)
+        logS.store(logScale)
+        return
       }
-      unknown.store(value, i)
-      logScale.store(logS, i)
-      i &+= 16
+    #endif
+    for i in stride(from: 0, to: count, by: laneCount) {
+      let (value, logS) = map(Abreast<1>(t + i), Abreast(a + i), Abreast(known + i), fromRead)
+      value.store(unknown + i)
+      logS.store(logScale + i)
+    }
+  }
+
+  @inline(__always) private func map<let N: Int>(
+    _ t: Abreast<N>, _ a: Abreast<N>, _ known: Abreast<N>, _ fromRead: Bool
+  ) -> (value: Abreast<N>, logS: Abreast<N>) {
+    var (s, logS) = (a, a)
+    switch scaleFunction {
+    case .exp: s = inlinedExp(a)
+    case .softplus: (s, logS) = softplusScale(a)
+    default: for i in 0..<N { (s.vectors[i], logS.vectors[i]) = scale(a.vectors[i]) }
+    }
+    switch form {
+    case .scaleThenShift: return (fromRead ? fma(s, known, t) : (known - t) / s, logS)
+    case .shiftThenScale: return (fromRead ? s * (known - t) : known / s + t, logS)
+    case .gated: return (fromRead ? fma(s, known - t, t) : (known - t) / s + t, logS)
     }
   }
 }

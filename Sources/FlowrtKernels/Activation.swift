@@ -13,7 +13,7 @@ enum Activation: UInt16 {
   switch activation {
   // Not asked for here: activateInPlace leaves the first two alone, and has loops for the others.
   case .identity, .layerNorm, .relu, .tanh: return v
-  case .elu: return ifMore(v, 0, v, a * expm1OfNegative(atMost(0, v)))
+  case .elu: return ifMore(v, 0, v, a * Lanes(expm1OfNegative(atMost(0, v).chunk)))
   case .leakyRelu: return ifMore(v, 0, v, a * v)
   case .silu: return v * sigmoid(v)
   case .gelu: return 0.5 * v * (1 + erf(v * 0.707_106_78))
@@ -38,11 +38,7 @@ func activateInPlace(
   case Activation.tanh.rawValue:
     if lanesPerRow == 2 { first = applyToPairs(Tanh(), values, first, end) }
     #if FLOWRT_LEVEL_3
-    if first & 15 == 0 {
-    while first &+ 16 * 4 <= end {
-      inlinedTanh(Abreast<4>(values + first)).store(values + first)
-      first &+= 16 * 4
-    } }
+      if first & 15 == 0 { first = tanhAbreast(values, first, end) }
     #endif
     apply(Tanh(), values, first, end)
   default:
@@ -59,13 +55,25 @@ private struct Relu: Elementwise {
   @inline(__always) func callAsFunction(_ v: Lanes) -> Lanes { atLeast(0, v) }
 }
 private struct Tanh: Elementwise {
-  @inline(__always) func callAsFunction(_ v: Lanes) -> Lanes { inlinedTanh(Abreast<1>(v)).vectors[0] }
+  @inline(__always) func callAsFunction(_ v: Lanes) -> Lanes { inlinedTanh(v) }
 }
 private struct AnyActivation: Elementwise {
   let activation: Activation
   let a: Float
   @inline(__always) func callAsFunction(_ v: Lanes) -> Lanes { activate(v, activation, a) }
 }
+
+#if FLOWRT_LEVEL_3
+  /// tanh of four registers at once. Returns where the last four end.
+  @inline(__always) private func tanhAbreast(_ values: UnsafeMutablePointer<Float>, _ first: Int, _ end: Int) -> Int {
+    var index = first
+    while index &+ 64 <= end {
+      tanh(Abreast<4>(values + index)).store(values + index)
+      index &+= 64
+    }
+    return index
+  }
+#endif
 
 @inline(never) private func apply<F: Elementwise>(
   _ f: F, _ values: UnsafeMutablePointer<Float>, _ first: Int, _ end: Int

@@ -118,10 +118,11 @@ struct Evaluation {
     if let output = call.pointee.output {
       let target = output + first &* dim
       for row in 0..<used {
-        for i in 0..<dim { target[row &* dim &+ i] = call.pointee.state[i &* rows &+ row &* lanesPerRow] }
-      }
-      for i in 0..<dim {
-        for lane in 0..<used &* lanesPerRow { nonfiniteBits |= nonfiniteBit(call.pointee.state[i &* rows &+ lane]) }
+        for i in 0..<dim {
+          let value = call.pointee.state[i &* rows &+ row &* lanesPerRow]
+          target[row &* dim &+ i] = value
+          nonfiniteBits |= nonfiniteBit(value)
+        }
       }
     }
     if let logOutput = call.pointee.log_output {

@@ -32,29 +32,24 @@ private let ln2Low: Float = -2.121_944_4e-4
 }
 
 /// 2^n from the bits of n + 127, whatever stands above them.
-@inline(__always) private func powerOfTwo(_ biased: LaneBits) -> Lanes { float(biased &<< 23) }
+@inline(__always) private func powerOfTwo(_ biased: RegisterBits) -> Register { float(biased &<< 23) }
 
 /// e^x. Overflows to infinity, underflows through the subnormals to zero.
-@inline(never) func exp(_ x: Lanes) -> Lanes { expOf(Abreast<1>(x)).vectors[0] }
-
-/// log(1 + e^x).
-@inline(never) func softplus(_ x: Lanes) -> Lanes { softplusOf(Abreast<1>(x)).vectors[0] }
+@inline(never) func exp(_ x: Lanes) -> Lanes { Lanes(exp(x.chunk)) }
 
 /// tanh x.
-@inline(never) func tanh(_ x: Lanes) -> Lanes { tanhOf(Abreast<1>(x)).vectors[0] }
+@inline(never) func tanh(_ x: Lanes) -> Lanes { Lanes(tanh(x.chunk)) }
 
-// The same for where a call would be felt. (Not on narrow vectors: there the code would be.)
+// The same where a call would be felt. (Not on narrow vectors: there the code would be.)
 #if FLOWRT_LEVEL_2 || FLOWRT_LEVEL_3
-  @inline(__always) func inlinedExp<let N: Int>(_ x: Abreast<N>) -> Abreast<N> { expOf(x) }
-  @inline(__always) func inlinedSoftplus<let N: Int>(_ x: Abreast<N>) -> Abreast<N> { softplusOf(x) }
-  @inline(__always) func inlinedTanh<let N: Int>(_ x: Abreast<N>) -> Abreast<N> { tanhOf(x) }
+  @inline(__always) func inlinedExp(_ x: Lanes) -> Lanes { Lanes(exp(x.chunk)) }
+  @inline(__always) func inlinedTanh(_ x: Lanes) -> Lanes { Lanes(tanh(x.chunk)) }
 #else
-  @inline(__always) func inlinedExp<let N: Int>(_ x: Abreast<N>) -> Abreast<N> { x.map { exp($0) } }
-  @inline(__always) func inlinedSoftplus<let N: Int>(_ x: Abreast<N>) -> Abreast<N> { x.map { softplus($0) } }
-  @inline(__always) func inlinedTanh<let N: Int>(_ x: Abreast<N>) -> Abreast<N> { x.map { tanh($0) } }
+  @inline(__always) func inlinedExp(_ x: Lanes) -> Lanes { exp(x) }
+  @inline(__always) func inlinedTanh(_ x: Lanes) -> Lanes { tanh(x) }
 #endif
 
-@inline(__always) private func expOf<let N: Int>(_ x: Abreast<N>) -> Abreast<N> {
+@inline(__always) func exp<let N: Int>(_ x: Abreast<N>) -> Abreast<N> {
   let (biased, n, r) = reduce(atLeast(-104, atMost(89, x)), bias: 254)
   var p = fma(r, 1.381_453_9e-3, 8.368_745e-3)
   p = fma(p, r, 4.166_839e-2)
@@ -74,20 +69,19 @@ private let ln2Low: Float = -2.121_944_4e-4
 }
 
 /// e^x - 1 without cancellation, for x <= 0 (elu).
-@inline(__always) func expm1OfNegative(_ x: Lanes) -> Lanes {
-  let (biased, _, reduced) = reduce(Abreast<1>(atLeast(-25, x)), bias: 0)
-  let r = reduced.vectors[0]
+@inline(__always) func expm1OfNegative<let N: Int>(_ x: Abreast<N>) -> Abreast<N> {
+  let (biased, _, r) = reduce(atLeast(-25, x), bias: 0)
   var q = fma(r, 1.991_422_9e-4, 1.394_105e-3)
   q = fma(q, r, 8.333_273e-3)
   q = fma(q, r, 4.166_635_5e-2)
   q = fma(q, r, 0.166_666_67)
   q = fma(q, r, 0.5)
   let p = fma(q * r, r, r)
-  let scale = powerOfTwo(bits(biased.vectors[0]) &+ 127)
+  let scale = biased.map { powerOfTwo(bits($0) &+ 127) }
   return fma(scale, p, scale - 1)
 }
 
-@inline(__always) private func tanhOf<let N: Int>(_ x: Abreast<N>) -> Abreast<N> {
+@inline(__always) func tanh<let N: Int>(_ x: Abreast<N>) -> Abreast<N> {
   // 2|x| = n ln 2 + 2h, and expm1(2h) = 2 (h + 2 h^2 q(2h)). Powers of two are in the constants, where they cost nothing and round
   // nothing. From 9.02 on tanh rounds to 1.
   let y = atMost(9.02, magnitude(x))
@@ -101,7 +95,7 @@ private let ln2Low: Float = -2.121_944_4e-4
   q = fma(q, h, 2 * 0.5)
   let twiceScale = shifted.map { powerOfTwo(bits($0)) }
   let expm1 = fma(twiceScale, fma(h * h, q, h), fma(twiceScale, 0.5, -1))
-  return overTwoMore(expm1).with(x) { copySign($0, $1) }
+  return copySign(overTwoMore(expm1), x)
 }
 
 /// p / (p + 2) for p >= 0. The reciprocal r of d = p + 2 is guessed from the exponent, off by at most 12 %; a step of Halley's
@@ -109,7 +103,7 @@ private let ln2Low: Float = -2.121_944_4e-4
 /// the quotient.
 @inline(__always) private func overTwoMore<let N: Int>(_ p: Abreast<N>) -> Abreast<N> {
   let d = p + 2
-  let guess = d.map { float(LaneBits(repeating: 0x7EF3_11C3) &- bits($0)) }
+  let guess = d.map { float(RegisterBits(repeating: 0x7EF3_11C3) &- bits($0)) }
   let guessError = negatedFma(d, guess, 1)
   let r = fma(guess, fma(guessError, guessError, guessError), guess)
   let q = p * r
@@ -119,7 +113,7 @@ private let ln2Low: Float = -2.121_944_4e-4
 
 /// 1 / (1 + e^-x).
 @inline(never) func sigmoid(_ x: Lanes) -> Lanes {
-  let e = inlinedExp(Abreast<1>(-magnitude(x))).vectors[0]
+  let e = inlinedExp(-magnitude(x))
   let d = 1 + e
   let q = ifLess(x, 0, e, Lanes(repeating: 1)) / d
   // What rounding 1 + e lost, divided by d: near enough, 1 / d = 1 - e / 2.
@@ -127,8 +121,11 @@ private let ln2Low: Float = -2.121_944_4e-4
   return negatedFma(q, lost, q)
 }
 
-@inline(__always) private func softplusOf<let N: Int>(_ x: Abreast<N>) -> Abreast<N> {
-  atLeast(0, x) + log1pOfUnit(inlinedExp(x.map { -magnitude($0) }))
+/// log(1 + e^x).
+@inline(never) func softplus(_ x: Lanes) -> Lanes { atLeast(0, x) + Lanes(log1pOfUnit(exp(-magnitude(x)).chunk)) }
+
+@inline(__always) func softplus<let N: Int>(_ x: Abreast<N>) -> Abreast<N> {
+  atLeast(0, x) + log1pOfUnit(exp(x.map { -magnitude($0) }))
 }
 
 /// log sigmoid(x) = -softplus(-x).

@@ -35,34 +35,30 @@ private let ln2Low: Float = -2.121_944_4e-4
   // Subnormals have no exponent of their own: scale them up.
   let scaled = x.map { ifLess($0, smallestNormal, $0 * 0x1p23, $0) }
   let k = x.with(scaled) { x, scaled in
-    flowrt_v_from_int((bits(scaled) &- sqrtHalfBits) &>> 23) + ifLess(x, smallestNormal, Lanes(repeating: -23), Lanes())
+    flowrt_v_from_int((bits(scaled) &- sqrtHalfBits) &>> 23) + ifLess(x, smallestNormal, Register(repeating: -23), Register())
   }
   let m = scaled.map { float(((bits($0) &- sqrtHalfBits) & 0x007F_FFFF) &+ sqrtHalfBits) }
   return x.with(logCore(m - 1, k, fused: fused)) { x, y in
-    var y = ifEqual(x, 0, Lanes(repeating: -.infinity), y)
-    y = ifLess(x, 0, Lanes(repeating: .nan), y)
+    var y = ifEqual(x, 0, Register(repeating: -.infinity), y)
+    y = ifLess(x, 0, Register(repeating: .nan), y)
     // Infinity and NaN come back as they are.
     return ifLess(x, .infinity, y, x)
   }
 }
 
 /// ln x: -infinity at 0, NaN below.
-@inline(never) func log(_ x: Lanes) -> Lanes { log(Abreast<1>(x), fused: true).vectors[0] }
+@inline(never) func log(_ x: Lanes) -> Lanes { Lanes(log(x.chunk, fused: true)) }
 
-/// The same for where a call would be felt.
-#if FLOWRT_LEVEL_2 || FLOWRT_LEVEL_3
-  @inline(__always) func inlinedLog<let N: Int>(_ x: Abreast<N>) -> Abreast<N> { log(x, fused: true) }
-#else
-  @inline(__always) func inlinedLog<let N: Int>(_ x: Abreast<N>) -> Abreast<N> { x.map { log($0) } }
-#endif
+/// The same where a call would be felt.
+@inline(__always) func log<let N: Int>(_ x: Abreast<N>) -> Abreast<N> { log(x, fused: true) }
 
 /// ln x in separate multiplications and additions, for noise that has the same bits on every CPU.
-@inline(__always) func logUnfused(_ x: Lanes) -> Lanes { log(Abreast<1>(x), fused: false).vectors[0] }
+@inline(__always) func logUnfused<let N: Int>(_ x: Abreast<N>) -> Abreast<N> { log(x, fused: false) }
 
 /// log(1 + e) for e in [0, 1], to full relative precision.
 @inline(__always) func log1pOfUnit<let N: Int>(_ e: Abreast<N>) -> Abreast<N> {
   // 1 + e = 2^k (1 + f), without rounding 1 + e.
   let boundary: Float = 0.414_213_56
   let f = e.map { ifMore($0, boundary, $0 * 0.5 - 0.5, $0) }
-  return logCore(f, e.map { ifMore($0, boundary, Lanes(repeating: 1), Lanes()) }, fused: true)
+  return logCore(f, e.map { ifMore($0, boundary, Register(repeating: 1), Register()) }, fused: true)
 }

@@ -86,29 +86,39 @@ struct Noise {
   ) -> InlineArray<4, Lanes> {
     let w = inlinedPhilox((low, high, block, Words()), key: key)
     if law == .uniform { return [uniform(w.0), uniform(w.1), uniform(w.2), uniform(w.3)] }
-    let a = boxMuller(w.0, w.1)
-    let b = boxMuller(w.2, w.3)
-    return [a.0, a.1, b.0, b.1]
+    var z: InlineArray<4, Lanes> = [asFloats(w.0), asFloats(w.1), asFloats(w.2), asFloats(w.3)]
+    withUnsafeMutablePointer(to: &z) {
+      $0.withMemoryRebound(to: Float.self, capacity: 64) { z in
+        for first in stride(from: 0, to: 64, by: 32) {
+          eachRegister(laneCount) { at in boxMuller(z + first + at) }
+        }
+      }
+    }
+    return z
   }
 }
 
+@inline(__always) private func asFloats(_ w: Words) -> Lanes { unsafeBitCast(w, to: Lanes.self) }
+
 /// U(w) = float(w >> 9) 2^-23 + 2^-24, in (0, 1): exact, so the same bits everywhere.
 @inline(__always) private func uniform(_ w: Words) -> Lanes {
-  flowrt_v_from_int((unsafeBitCast(w, to: LaneBits.self) &>> 9) & 0x007F_FFFF) * 0x1p-23 + 0x1p-24
+  flowrt_v_from_int((bits(asFloats(w)) &>> 9) & 0x007F_FFFF) * 0x1p-23 + 0x1p-24
 }
 
-/// Two normals from two words: R(a) cos(2 pi T(b)), R(a) sin(2 pi T(b)).
-@inline(never) private func boxMuller(_ a: Words, _ b: Words) -> (Lanes, Lanes) {
-  let half = (unsafeBitCast(a, to: LaneBits.self) &>> 1) & 0x7FFF_FFFF
-  let u = flowrt_v_from_int(half) * 0x1p-31 + 0x1p-32
-  let radius = flowrt_v_sqrt(-2 * logUnfused(u))
-  let turns = flowrt_v_from_int(unsafeBitCast(b, to: LaneBits.self)) * 0x1p-32
+/// Two normals from two words: R(a) cos(2 pi T(b)), R(a) sin(2 pi T(b)). A register of a is at p, of b 16 floats further on, and
+/// there are the normals afterwards.
+@inline(__always) private func boxMuller(_ p: UnsafeMutablePointer<Float>) {
+  let half = (bits(p.register(0)) &>> 1) & 0x7FFF_FFFF
+  let u = Abreast<1>(flowrt_v_from_int(half) * 0x1p-31 + 0x1p-32)
+  let radius = flowrt_v_sqrt(-2 * logUnfused(u).registers[0])
+  let turns = flowrt_v_from_int(bits(p.register(laneCount))) * 0x1p-32
   let (sine, cosine) = sinCosTurns(turns)
-  return (radius * cosine, radius * sine)
+  p.store(radius * cosine, 0)
+  p.store(radius * sine, laneCount)
 }
 
 /// sin and cos of 2 pi t, |t| <= 1/2: t = q / 4 + y with an integer q and |y| <= 1/8, polynomials in y^2.
-@inline(__always) func sinCosTurns(_ t: Lanes) -> (sine: Lanes, cosine: Lanes) {
+@inline(__always) func sinCosTurns(_ t: Register) -> (sine: Register, cosine: Register) {
   let shifted = t * 4 + 12_582_912
   let y = t - (shifted - 12_582_912) * 0.25
   let quadrant = bits(shifted)

@@ -6,10 +6,13 @@ import FlowrtShim
 
 #if FLOWRT_LEVEL_3
   typealias Register = Lanes
+  typealias RegisterBits = LaneBits
 #elseif FLOWRT_LEVEL_2
   typealias Register = SIMD8<Float>
+  typealias RegisterBits = SIMD8<Int32>
 #else
   typealias Register = SIMD4<Float>
+  typealias RegisterBits = SIMD4<Int32>
 #endif
 
 /// The first floats of the registers of a column that hold its first `count` values: 0, 4, 8, 12 at most, or 0, 8, or 0 alone.
@@ -25,6 +28,9 @@ import FlowrtShim
   #endif
 }
 
+extension UnsafePointer where Pointee == Float {
+  @inline(__always) func register(_ index: Int) -> Register { UnsafeMutablePointer(mutating: self).register(index) }
+}
 extension UnsafeMutablePointer where Pointee == Float {
   @inline(__always) func register(_ index: Int) -> Register {
     #if FLOWRT_LEVEL_3
@@ -61,6 +67,12 @@ extension UnsafeMutablePointer where Pointee == Float {
   @inline(__always) func ifEqual(_ a: Register, _ b: Float, _ yes: Register, _ no: Register) -> Register {
     flowrt_v_if_equal(a, Register(repeating: b), yes, no)
   }
+  @inline(__always) func negatedFma(_ a: Register, _ b: Register, _ c: Float) -> Register {
+    flowrt_v_negated_fma(a, b, Register(repeating: c))
+  }
+  @inline(__always) func ifMore(_ a: Register, _ b: Float, _ yes: Register, _ no: Register) -> Register {
+    flowrt_v_if_less(Register(repeating: b), a, yes, no)
+  }
   @inline(__always) func atMost(_ limit: Float, _ x: Register) -> Register {
     flowrt_v_min(Register(repeating: limit), x)
   }
@@ -68,4 +80,23 @@ extension UnsafeMutablePointer where Pointee == Float {
     flowrt_v_max(Register(repeating: limit), x)
   }
   @inline(__always) func magnitude(_ x: Register) -> Register { flowrt_v_abs(x) }
+  @inline(__always) func copySign(_ magnitude: Register, _ sign: Register) -> Register {
+    flowrt_v_copysign(magnitude, sign)
+  }
+
+  @inline(__always) func bits(_ x: Register) -> RegisterBits { unsafeBitCast(x, to: RegisterBits.self) }
+  @inline(__always) func float(_ x: RegisterBits) -> Register { unsafeBitCast(x, to: Register.self) }
+  @inline(__always) func &+ (_ a: RegisterBits, _ b: Int32) -> RegisterBits {
+    flowrt_vi_add(a, RegisterBits(repeating: b))
+  }
+  @inline(__always) func &- (_ a: RegisterBits, _ b: RegisterBits) -> RegisterBits { flowrt_vi_subtract(a, b) }
+  @inline(__always) func &- (_ a: RegisterBits, _ b: Int32) -> RegisterBits {
+    flowrt_vi_subtract(a, RegisterBits(repeating: b))
+  }
+  @inline(__always) func & (_ a: RegisterBits, _ b: Int32) -> RegisterBits {
+    flowrt_vi_and(a, RegisterBits(repeating: b))
+  }
+  @inline(__always) func ^ (_ a: RegisterBits, _ b: RegisterBits) -> RegisterBits { flowrt_vi_xor(a, b) }
+  @inline(__always) func &<< (_ a: RegisterBits, _ n: Int32) -> RegisterBits { flowrt_vi_shift_left(a, n) }
+  @inline(__always) func &>> (_ a: RegisterBits, _ n: Int32) -> RegisterBits { flowrt_vi_shift_right(a, n) }
 #endif

@@ -46,24 +46,16 @@ struct Affine {
     (p0, p1, p2) = (record.p.0, record.p.1, record.p.2)
   }
 
-  /// s = softplus(a) + p0, the most frequent one after exp.
-  @inline(__always) private func softplusScale<let N: Int>(_ a: Abreast<N>) -> (s: Abreast<N>, logS: Abreast<N>) {
-    let s = inlinedSoftplus(a) + p0
-    let logS = inlinedLog(s)
-    // softplus(a) -> e^a, which may underflow; its logarithm does not.
-    return (s, p0 == 0 ? a.with(logS) { a, logS in ifLess(a, -16, a, logS) } : logS)
-  }
-
   /// s(a) and log s(a).
   @inline(never) func scale(_ a: Lanes) -> (s: Lanes, logS: Lanes) {
     switch scaleFunction {
     case .exp: return (exp(a), a)
+    case .softplus:
+      let s = softplus(a) + p0
+      return (s, p0 == 0 ? ifLess(a, -16, a, log(s)) : log(s))
     case .clampedExp:
       let c = atMost(p1, atLeast(p0, a))
       return (exp(c), c)
-    case .softplus:
-      let (s, logS) = softplusScale(Abreast<1>(a))
-      return (s.vectors[0], logS.vectors[0])
     case .clampedSoftplus:
       let s = atMost(p2, atLeast(p1, softplus(a) + p0))
       return (s, log(s))
@@ -88,34 +80,49 @@ struct Affine {
     _ t: UnsafePointer<Float>, _ a: UnsafePointer<Float>, _ known: UnsafePointer<Float>,
     _ unknown: UnsafeMutablePointer<Float>, _ logScale: UnsafeMutablePointer<Float>, count: Int, fromRead: Bool
   ) {
-    #if FLOWRT_LEVEL_3
-      if count == 48 {
-        let (value, logS) = map(Abreast<3>(t), Abreast(a), Abreast(known), fromRead)
-        value.store(unknown)
-        logS.store(logScale)
+    // The most frequent ones without a call. (Not on narrow vectors: there the code would be felt.)
+    #if FLOWRT_LEVEL_2 || FLOWRT_LEVEL_3
+      if scaleFunction == .exp || scaleFunction == .softplus {
+        #if FLOWRT_LEVEL_3
+          if count == 48 { return apply(Abreast<3>(t), Abreast(a), Abreast(known), unknown, logScale, fromRead) }
+        #endif
+        for i in stride(from: 0, to: count, by: laneCount) {
+          apply(Chunk(t + i), Chunk(a + i), Chunk(known + i), unknown + i, logScale + i, fromRead)
+        }
         return
       }
     #endif
     for i in stride(from: 0, to: count, by: laneCount) {
-      let (value, logS) = map(Abreast<1>(t + i), Abreast(a + i), Abreast(known + i), fromRead)
-      value.store(unknown + i)
-      logS.store(logScale + i)
+      let (s, logS) = scale(a.lanes(i))
+      map(s: s.chunk, Chunk(t + i), Chunk(known + i), fromRead).store(unknown + i)
+      logScale.store(logS, i)
     }
   }
 
-  @inline(__always) private func map<let N: Int>(
-    _ t: Abreast<N>, _ a: Abreast<N>, _ known: Abreast<N>, _ fromRead: Bool
-  ) -> (value: Abreast<N>, logS: Abreast<N>) {
-    var (s, logS) = (a, a)
-    switch scaleFunction {
-    case .exp: s = inlinedExp(a)
-    case .softplus: (s, logS) = softplusScale(a)
-    default: for i in 0..<N { (s.vectors[i], logS.vectors[i]) = scale(a.vectors[i]) }
+  /// The same for exp and softplus.
+  @inline(__always) private func apply<let N: Int>(
+    _ t: Abreast<N>, _ a: Abreast<N>, _ known: Abreast<N>, _ unknown: UnsafeMutablePointer<Float>,
+    _ logScale: UnsafeMutablePointer<Float>, _ fromRead: Bool
+  ) {
+    let s = scaleFunction == .exp ? exp(a) : softplus(a) + p0
+    map(s: s, t, known, fromRead).store(unknown)
+    var logS = a
+    if scaleFunction == .softplus {
+      logS = log(s)
+      // softplus(a) -> e^a, which may underflow; its logarithm does not.
+      if p0 == 0 { logS = a.with(logS) { a, logS in ifLess(a, -16, a, logS) } }
     }
+    logS.store(logScale)
+  }
+
+  /// The unknown side.
+  @inline(__always) private func map<let N: Int>(
+    s: Abreast<N>, _ t: Abreast<N>, _ known: Abreast<N>, _ fromRead: Bool
+  ) -> Abreast<N> {
     switch form {
-    case .scaleThenShift: return (fromRead ? fma(s, known, t) : (known - t) / s, logS)
-    case .shiftThenScale: return (fromRead ? s * (known - t) : known / s + t, logS)
-    case .gated: return (fromRead ? fma(s, known - t, t) : (known - t) / s + t, logS)
+    case .scaleThenShift: return fromRead ? fma(s, known, t) : (known - t) / s
+    case .shiftThenScale: return fromRead ? s * (known - t) : known / s + t
+    case .gated: return fromRead ? fma(s, known - t, t) : (known - t) / s + t
     }
   }
 }

@@ -14,6 +14,8 @@ typedef float flowrt_v __attribute__((ext_vector_type(16)));
 typedef float flowrt_v8 __attribute__((ext_vector_type(8)));
 typedef float flowrt_v4 __attribute__((ext_vector_type(4)));
 typedef int32_t flowrt_vi __attribute__((ext_vector_type(16)));
+typedef int32_t flowrt_vi8 __attribute__((ext_vector_type(8)));
+typedef int32_t flowrt_vi4 __attribute__((ext_vector_type(4)));
 typedef uint32_t flowrt_vu __attribute__((ext_vector_type(16)));
 typedef uint64_t flowrt_vu64 __attribute__((ext_vector_type(16)));
 
@@ -30,16 +32,19 @@ FLOWRT_INLINE void flowrt_prefetch(const float *p) { __builtin_prefetch(p, 0, 3)
 /* Keeps the compiler from fusing what is written as two operations. */
 #pragma clang fp contract(off)
 
-/* What there is for vectors of any length:
+/* What there is for vectors of any length, v of floats and vi of integers:
  *
  * - load, store: at any float's address. (Swift's loadUnaligned promises nothing about it: byte loads on riscv64.)
  * - fma, negated_fma: a * b + c and -a * b + c.
  * - min, max: the smaller (larger) of a and b; b where either is NaN. One instruction on x86.
- * - abs, sqrt: |a|, the IEEE square root.
- * - if_less, if_equal: lane by lane, `yes` or `no`. Swift's masks, where several meet in an expression, are taken apart lane by lane. */
+ * - abs, sqrt, copysign: |a|, the IEEE square root, |a| with the sign of b.
+ * - if_less, if_equal, if_bit: lane by lane, `yes` or `no`. Swift's masks, where several meet in an expression, are taken apart lane by lane.
+ * - from_int: the nearest float to each integer.
+ * - flowrt_vi_...: Swift's own operators on integer vectors are loops that do not always become vector instructions. */
 #define FLOWRT_OVERLOADED static inline __attribute__((always_inline, overloadable))
-#define FLOWRT_VECTOR_FUNCTIONS(v, length)                                                                             \
+#define FLOWRT_VECTOR_FUNCTIONS(v, vi, length)                                                                         \
     typedef float v##_anywhere __attribute__((ext_vector_type(length), aligned(4), may_alias));                        \
+    typedef uint32_t vi##_words __attribute__((ext_vector_type(length)));                                              \
     FLOWRT_INLINE v v##_load(const float *p) { return *(const v##_anywhere *)p; }                                      \
     FLOWRT_OVERLOADED void flowrt_v_store(float *p, v a) { *(v##_anywhere *)p = a; }                                   \
     FLOWRT_OVERLOADED v flowrt_v_fma(v a, v b, v c) { return FLOWRT_MULTIPLY_ADD(a, b, c); }                           \
@@ -48,14 +53,20 @@ FLOWRT_INLINE void flowrt_prefetch(const float *p) { __builtin_prefetch(p, 0, 3)
     FLOWRT_OVERLOADED v flowrt_v_max(v a, v b) { return a > b ? a : b; }                                               \
     FLOWRT_OVERLOADED v flowrt_v_abs(v a) { return __builtin_elementwise_abs(a); }                                     \
     FLOWRT_OVERLOADED v flowrt_v_sqrt(v a) { return __builtin_elementwise_sqrt(a); }                                   \
+    FLOWRT_OVERLOADED v flowrt_v_copysign(v a, v b) { return __builtin_elementwise_copysign(a, b); }                   \
     FLOWRT_OVERLOADED v flowrt_v_if_less(v a, v b, v yes, v no) { return a < b ? yes : no; }                           \
-    FLOWRT_OVERLOADED v flowrt_v_if_equal(v a, v b, v yes, v no) { return a == b ? yes : no; }
-FLOWRT_VECTOR_FUNCTIONS(flowrt_v, 16)
-FLOWRT_VECTOR_FUNCTIONS(flowrt_v8, 8)
-FLOWRT_VECTOR_FUNCTIONS(flowrt_v4, 4)
-
-/* Nearest float to each integer. */
-FLOWRT_INLINE flowrt_v flowrt_v_from_int(flowrt_vi a) { return __builtin_convertvector(a, flowrt_v); }
+    FLOWRT_OVERLOADED v flowrt_v_if_equal(v a, v b, v yes, v no) { return a == b ? yes : no; }                         \
+    FLOWRT_OVERLOADED v flowrt_v_if_bit(vi a, int32_t bit, v yes, v no) { return (a & bit) != 0 ? yes : no; }          \
+    FLOWRT_OVERLOADED v flowrt_v_from_int(vi a) { return __builtin_convertvector(a, v); }                              \
+    FLOWRT_OVERLOADED vi flowrt_vi_add(vi a, vi b) { return (vi)((vi##_words)a + (vi##_words)b); }                     \
+    FLOWRT_OVERLOADED vi flowrt_vi_subtract(vi a, vi b) { return (vi)((vi##_words)a - (vi##_words)b); }                \
+    FLOWRT_OVERLOADED vi flowrt_vi_and(vi a, vi b) { return a & b; }                                                   \
+    FLOWRT_OVERLOADED vi flowrt_vi_xor(vi a, vi b) { return a ^ b; }                                                   \
+    FLOWRT_OVERLOADED vi flowrt_vi_shift_left(vi a, int32_t n) { return (vi)((vi##_words)a << (uint32_t)n); }          \
+    FLOWRT_OVERLOADED vi flowrt_vi_shift_right(vi a, int32_t n) { return a >> n; }
+FLOWRT_VECTOR_FUNCTIONS(flowrt_v, flowrt_vi, 16)
+FLOWRT_VECTOR_FUNCTIONS(flowrt_v8, flowrt_vi8, 8)
+FLOWRT_VECTOR_FUNCTIONS(flowrt_v4, flowrt_vi4, 4)
 
 #ifdef __AVX512F__
 /* a * 2^n for integers n, rounded once. */
@@ -82,22 +93,12 @@ FLOWRT_INLINE flowrt_v flowrt_v_odd_twice(flowrt_v a) {
     return __builtin_shufflevector(a, a, 1, 1, 3, 3, 5, 5, 7, 7, 9, 9, 11, 11, 13, 13, 15, 15);
 }
 
-/* |a| with the sign of b. */
-FLOWRT_INLINE flowrt_v flowrt_v_copysign(flowrt_v a, flowrt_v b) { return __builtin_elementwise_copysign(a, b); }
-
 /* Lane by lane, `yes` or `no`. */
 FLOWRT_INLINE flowrt_v flowrt_v_if_between(flowrt_vi a, int32_t from, int32_t to, flowrt_v yes, flowrt_v no) {
     return ((a >= from) & (a < to)) ? yes : no;
 }
-FLOWRT_INLINE flowrt_v flowrt_v_if_bit(flowrt_vi a, int32_t bit, flowrt_v yes, flowrt_v no) { return (a & bit) != 0 ? yes : no; }
 
-/* Bits of 16 integers. Swift's own operators on SIMD16<Int32> are loops that do not always become vector instructions. */
-FLOWRT_INLINE flowrt_vi flowrt_vi_add(flowrt_vi a, flowrt_vi b) { return (flowrt_vi)((flowrt_vu)a + (flowrt_vu)b); }
-FLOWRT_INLINE flowrt_vi flowrt_vi_subtract(flowrt_vi a, flowrt_vi b) { return (flowrt_vi)((flowrt_vu)a - (flowrt_vu)b); }
-FLOWRT_INLINE flowrt_vi flowrt_vi_and(flowrt_vi a, flowrt_vi b) { return a & b; }
-FLOWRT_INLINE flowrt_vi flowrt_vi_xor(flowrt_vi a, flowrt_vi b) { return a ^ b; }
-FLOWRT_INLINE flowrt_vi flowrt_vi_shift_left(flowrt_vi a, int32_t n) { return (flowrt_vi)((flowrt_vu)a << (uint32_t)n); }
-FLOWRT_INLINE flowrt_vi flowrt_vi_shift_right(flowrt_vi a, int32_t n) { return a >> n; }
+/* 16 words. */
 FLOWRT_INLINE flowrt_vu flowrt_vu_add(flowrt_vu a, flowrt_vu b) { return a + b; }
 FLOWRT_INLINE flowrt_vu flowrt_vu_xor(flowrt_vu a, flowrt_vu b) { return a ^ b; }
 FLOWRT_INLINE flowrt_vu flowrt_vu_multiply(flowrt_vu a, uint32_t b) { return a * b; }

@@ -77,7 +77,7 @@ struct Conditioner {
     } else if first < end {
       advanceTile(layer, to: g, end)
     }
-    if first < end { normalizeLayer(layer, values: values(layer), rows: rows) }
+    if first < end && layer.isNormalized { normalizeLayer(layer, values: values(layer), rows: rows) }
     layer.pointee.final_units = UInt32(truncatingIfNeeded: max(first, end))
   }
 

@@ -6,9 +6,12 @@
 
 import FlowrtShim
 
-/// Normalises the final values of a layer in place, if that is its activation.
+extension Layer {
+  @inline(__always) var isNormalized: Bool { pointee.activation == Activation.layerNorm.rawValue }
+}
+
+/// Normalises the final values of a layer in place.
 func normalizeLayer(_ layer: Layer, values: UnsafeMutablePointer<Float>, rows: Int) {
-  if layer.pointee.activation != Activation.layerNorm.rawValue { return }
   let width = Int(layer.pointee.width)
   let count = Float(width)
   for first in stride(from: 0, to: rows, by: 16) {

@@ -56,7 +56,7 @@ private func makePrologue(
       finishLayer(layer, values: target, rows: 1, lanesPerRow: 1, 0, Int(layer.pointee.width)) { index in
         Operand(values: UnsafePointer(layers[Int(index)].start), isShared: false)
       }
-      normalizeLayer(layer, values: target, rows: 1)
+      if layer.isNormalized { normalizeLayer(layer, values: target, rows: 1) }
     }
   }
 }

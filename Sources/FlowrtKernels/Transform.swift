@@ -74,25 +74,28 @@ struct Transform {
       rank &+= 1
     }
     // A vector may reach past the last rank: into ranks that are written later, or into padding.
-    while rank < end {
-      let p = parameters + (rank &- passthrough) &* parameterCount
-      switch transformer {
-      case .affine(let affine):
+    if case .affine(let affine) = transformer {
+      while rank < end {
+        let p = parameters + 2 &* (rank &- passthrough)
         let (low, high) = (p.lanes(0), p.lanes(16))
         columns.store(Lanes(lowHalf: low.evenHalf, highHalf: high.evenHalf), 0)
         columns.store(Lanes(lowHalf: low.oddHalf, highHalf: high.oddHalf), 16)
-        let logColumn = columns + 16
-        affine.apply(columns, logColumn, known + rank, unknown + rank, logColumn, count: 16, fromRead: fromRead)
-        logScale.store(logColumn.lanes(0), rank)
-      case .additive:
+        affine.apply(
+          columns, columns + 16, known + rank, unknown + rank, logScale + rank, count: 16, fromRead: fromRead)
+        rank &+= 16
+      }
+      return
+    }
+    while rank < end {
+      let p = parameters + (rank &- passthrough) &* parameterCount
+      if case .additive = transformer {
         unknown.store(additive(p.lanes(0), known.lanes(rank), fromRead), rank)
-      default:
+      } else {
         makeColumns(p, end &- rank)
         applyColumns(
           columns, stride: 16, known + rank, unknown + rank, logScale + rank, rank, 0, min(16, end &- rank),
           fromRead: fromRead)
       }
-      if !addsLogScale { logScale.store(-logScale.lanes(rank), rank) }
       rank &+= 16
     }
   }
@@ -140,7 +143,7 @@ struct Transform {
   func sumLogScales(_ first: Int, _ end: Int) {
     if case .additive = transformer { return }
     let sum = LogSum(logSum, rows: 1)
-    for rank in first..<end { sum.add(logScale[rank]) }
+    for rank in first..<end { sum.add(addsLogScale ? logScale[rank] : -logScale[rank]) }
   }
 }
 

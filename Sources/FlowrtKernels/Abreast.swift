@@ -68,7 +68,9 @@ struct Abreast<let N: Int> {
 }
 
 @inline(__always) func atMost<let N: Int>(_ limit: Float, _ x: Abreast<N>) -> Abreast<N> { x.map { atMost(limit, $0) } }
-@inline(__always) func atLeast<let N: Int>(_ limit: Float, _ x: Abreast<N>) -> Abreast<N> { x.map { atLeast(limit, $0) } }
+@inline(__always) func atLeast<let N: Int>(_ limit: Float, _ x: Abreast<N>) -> Abreast<N> {
+  x.map { atLeast(limit, $0) }
+}
 @inline(__always) func magnitude<let N: Int>(_ x: Abreast<N>) -> Abreast<N> { x.map { magnitude($0) } }
 @inline(__always) func copySign<let N: Int>(_ magnitude: Abreast<N>, _ sign: Abreast<N>) -> Abreast<N> {
   magnitude.with(sign) { copySign($0, $1) }

@@ -35,7 +35,8 @@ private let ln2Low: Float = -2.121_944_4e-4
   // Subnormals have no exponent of their own: scale them up.
   let scaled = x.map { ifLess($0, smallestNormal, $0 * 0x1p23, $0) }
   let k = x.with(scaled) { x, scaled in
-    flowrt_v_from_int((bits(scaled) &- sqrtHalfBits) &>> 23) + ifLess(x, smallestNormal, Register(repeating: -23), Register())
+    flowrt_v_from_int((bits(scaled) &- sqrtHalfBits) &>> 23)
+      + ifLess(x, smallestNormal, Register(repeating: -23), Register())
   }
   let m = scaled.map { float(((bits($0) &- sqrtHalfBits) & 0x007F_FFFF) &+ sqrtHalfBits) }
   return x.with(logCore(m - 1, k, fused: fused)) { x, y in

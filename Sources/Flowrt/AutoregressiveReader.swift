@@ -79,9 +79,11 @@ private func readTransformer(
   }
   switch Int(step.transformer) {
   case FLOWRT_TRANSFORMER_AFFINE:
-    if step.form > 2 { try refuse(FLOWRT_ERR_FEATURE, 16, UInt64(step.form)) }
+    if Int(step.form) >= FLOWRT_FORMS { try refuse(FLOWRT_ERR_FEATURE, 16, UInt64(step.form)) }
     try readScale(step, raw, offset, blocks)
-    if step.form == 2 && (step.scale != 4 || step.p.0 != 0) { try refuse(FLOWRT_ERR_MALFORMED, 16, 2) }
+    if Int(step.form) == FLOWRT_FORM_GATED && (Int(step.scale) != FLOWRT_SCALE_SIGMOID || step.p.0 != 0) {
+      try refuse(FLOWRT_ERR_MALFORMED, 16, UInt64(step.form))
+    }
   case FLOWRT_TRANSFORMER_ADDITIVE: try requireZero(raw, offset, from: 16, to: 20, blocks)
   case FLOWRT_TRANSFORMER_SPLINE: try readSpline(step, raw, offset, blocks)
   default: try refuse(FLOWRT_ERR_FEATURE, 14, UInt64(step.transformer))
@@ -96,18 +98,18 @@ private func readTransformer(
 func readScale(
   _ step: flowrt_step_record, _ raw: UnsafeRawPointer, _ offset: UInt64, _ blocks: Blocks
 ) throws(Refusal) {
-  if step.scale > 7 {
+  if Int(step.scale) >= FLOWRT_SCALES {
     throw blocks.refusal(FLOWRT_ERR_FEATURE, offset: offset &+ 18, found: UInt64(step.scale))
   }
   let (p0, p1, p2) = (step.p.0, step.p.1, step.p.2)
   let isFinite = p0 - p0 == 0 && p1 - p1 == 0 && p2 - p2 == 0
   var used: UInt64 = 1
   var isValid = true
-  switch step.scale {
-  case 0: used = 0
-  case 1: (used, isValid) = (2, p0 <= p1)
-  case 2, 4: isValid = p0 >= 0
-  case 3: (used, isValid) = (3, p0 >= 0 && p1 > 0 && p1 <= p2)
+  switch Int(step.scale) {
+  case FLOWRT_SCALE_EXP: used = 0
+  case FLOWRT_SCALE_CLAMPED_EXP: (used, isValid) = (2, p0 <= p1)
+  case FLOWRT_SCALE_SOFTPLUS, FLOWRT_SCALE_SIGMOID: isValid = p0 >= 0
+  case FLOWRT_SCALE_CLAMPED_SOFTPLUS: (used, isValid) = (3, p0 >= 0 && p1 > 0 && p1 <= p2)
   default: isValid = p0 > 0
   }
   if !isFinite || !isValid {

@@ -11,22 +11,22 @@ func readBase(
   let base = record.pointee
   let raw = UnsafeRawPointer(record)
   let dim = UInt64(header.dim)
-  switch base.reads {
-  case 0: try requireZero(raw, offset, from: 4, blocks)
-  case 1:
+  switch Int(base.reads) {
+  case FLOWRT_BASE_STANDARD_NORMAL: try requireZero(raw, offset, from: 4, blocks)
+  case FLOWRT_BASE_DIAGONAL_NORMAL:
     try requireZero(raw, offset, from: 4, blocks)
     _ = try blocks.floats(dim)
     _ = try blocks.positiveFloats(dim)
     view.parameter_count &+= 2 &* dim
-  case 2:
+  case FLOWRT_BASE_UNIFORM:
     try requireZero(raw, offset, from: 4, blocks)
     try readBox(dim, &blocks)
     view.parameter_count &+= 2 &* dim
-  case 3:
+  case FLOWRT_BASE_MIXTURE:
     try requireZero(raw, offset, from: 4, to: 20, blocks)
     try requireZero(raw, offset, from: 24, blocks)
     try readMixture(UInt64(try readComponents(base, offset, blocks)), dim, &blocks, &view)
-  case 4:
+  case FLOWRT_BASE_CONDITIONAL_NORMAL:
     try requireZero(raw, offset, from: 4, to: 12, blocks)
     try requireZero(raw, offset, from: 14, blocks)
     try readLayerCount(base.layer_count, offset, header, first, blocks)
@@ -35,7 +35,7 @@ func readBase(
       outputs: nil, outputWidth: 2 &* dim)
     view.activations_size = max(view.activations_size, try layers.read(&blocks, &view).size)
     return UInt32(base.layer_count)
-  case 5:
+  case FLOWRT_BASE_AUTOREGRESSIVE_MIXTURE:
     try requireZero(raw, offset, from: 8, to: 12, blocks)
     try requireZero(raw, offset, from: 14, to: 18, blocks)
     try readScale(base, raw, offset, blocks)

@@ -8,11 +8,14 @@ private enum Constants {
   case none, lower, positive, interval
 
   init?(function: UInt32) {
-    switch function {
-    case 0, 6, 7: self = .none
-    case 2, 3, 5: self = .lower
-    case 8, 9, 10, 11: self = .positive
-    case 1, 4, 12, 13: self = .interval
+    switch Int(function) {
+    case FLOWRT_FUNCTION_IDENTITY, FLOWRT_FUNCTION_ATANH, FLOWRT_FUNCTION_TANH: self = .none
+    case FLOWRT_FUNCTION_LOG_ABOVE, FLOWRT_FUNCTION_LOG_BELOW, FLOWRT_FUNCTION_EXP_ABOVE: self = .lower
+    case FLOWRT_FUNCTION_LEAKY, FLOWRT_FUNCTION_LEAKY_INVERSE, FLOWRT_FUNCTION_SOFTSIGN,
+      FLOWRT_FUNCTION_SOFTSIGN_INVERSE:
+      self = .positive
+    case FLOWRT_FUNCTION_LOGIT, FLOWRT_FUNCTION_SIGMOID, FLOWRT_FUNCTION_PROBIT, FLOWRT_FUNCTION_NORMAL_CDF:
+      self = .interval
     default: return nil
     }
   }

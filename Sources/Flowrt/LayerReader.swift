@@ -5,9 +5,6 @@ import FlowrtShim
 
 private let maximumLayers = 128
 private let maximumWidth: UInt64 = 1_048_576
-/// The activation that only layers that depend on the context alone may have, and the last one of all.
-private let layerNorm: UInt16 = 11
-private let sine: UInt16 = 12
 
 /// What later layers need to know of an earlier one.
 private struct LayerFacts {
@@ -162,7 +159,7 @@ private struct LayerReader {
     try readOperand(blocks, earlier, layer.add.1, fieldAt: 16, scaledBit: layer.scaled & 2, &facts)
     try readOperand(blocks, earlier, layer.add.2, fieldAt: 18, scaledBit: layer.scaled & 4, &facts)
     if outputs != nil { facts.isContextOnly = false }
-    if layer.activation == layerNorm && !facts.isContextOnly {
+    if activation == FLOWRT_ACTIVATION_LAYER_NORM && !facts.isContextOnly {
       throw refusal(blocks, FLOWRT_ERR_MALFORMED, 2, UInt64(layer.activation))
     }
     if facts.isContextOnly && facts.degrees.count(0) != width {
@@ -200,10 +197,14 @@ private struct LayerReader {
     blocks.refusal(status, offset: at &+ field, expected: expected, found: found)
   }
 
+  private var activation: Int { Int(layer.activation) }
+
   private func readActivation(_ blocks: Blocks) throws(Refusal) {
-    if layer.activation > sine { throw refusal(blocks, FLOWRT_ERR_FEATURE, 2, UInt64(layer.activation)) }
-    let takesParameter = layer.activation == 3 || layer.activation == 4 || layer.activation == layerNorm
-    if layer.activation == layerNorm && !(layer.a > 0) {
+    if activation >= FLOWRT_ACTIVATIONS { throw refusal(blocks, FLOWRT_ERR_FEATURE, 2, UInt64(layer.activation)) }
+    let takesParameter =
+      activation == FLOWRT_ACTIVATION_ELU || activation == FLOWRT_ACTIVATION_LEAKY_RELU
+      || activation == FLOWRT_ACTIVATION_LAYER_NORM
+    if activation == FLOWRT_ACTIVATION_LAYER_NORM && !(layer.a > 0) {
       throw refusal(blocks, FLOWRT_ERR_MALFORMED, 24, UInt64(layer.a.bitPattern))
     }
     if takesParameter ? layer.a - layer.a != 0 : layer.a.bitPattern != 0 {

@@ -10,9 +10,6 @@ import FlowrtShim
 struct Abreast<let N: Int> {
   var registers: InlineArray<N, Register>
 
-  /// How many floats these are.
-  @inline(__always) static var count: Int { N &* Register.scalarCount }
-
   @inline(__always) init(_ x: Register) { registers = InlineArray(repeating: x) }
   @inline(__always) init(repeating x: Float) { self.init(Register(repeating: x)) }
   /// The floats from p on.

@@ -111,10 +111,7 @@ class Bench:
     def rate_machine(self):
         commands = [f"peak {level}" for level in tables.LEVELS] + [f"tile {terms}" for terms in tables.TILE_TERMS]
         commands += [f"read {size}" for size in tables.READ_SIZES]
-        self.rates = {}
-        for command in commands:
-            answers = [(float(self.machine.ask(command)), float(self.machine.ask("clock"))) for _ in range(5)]
-            self.rates[command], self.rates[f"clock, {command}"] = map(max, zip(*answers))
+        self.rates = {command: max(float(self.machine.ask(command)) for _ in range(3)) for command in commands}
 
 
 def arguments():

@@ -3,7 +3,6 @@
  *   peak LEVEL    multiply-adds per second: 3 AVX-512, 2 AVX2, 1 SSE2 (a multiplication and an addition); 0 if it has none
  *   read BYTES    bytes per second, reading so many bytes again and again
  *   tile TERMS    multiply-adds per second of the inner loop of a tile alone, so many terms at a time; 0 without AVX-512
- *   clock         cycles per second, right after what was asked before
  */
 #define _GNU_SOURCE
 #include <stdio.h>
@@ -118,16 +117,6 @@ static double tile_rate(long terms) {
     return best;
 }
 
-/* Multiplications that wait for one another take three cycles each, on all x86-64 CPUs of the last fifteen years. */
-static double clock_rate(void) {
-    enum { TURNS = 4000 };
-    unsigned long product = 3;
-    const double start = processor_seconds();
-    for (int i = 0; i < TURNS; i++)
-        __asm__ volatile("imul %0, %0\n\timul %0, %0\n\timul %0, %0\n\timul %0, %0" : "+r"(product));
-    return 12.0 * TURNS / (processor_seconds() - start);
-}
-
 int main(void) {
     char line[128];
     long number;
@@ -138,8 +127,6 @@ int main(void) {
             printf("%.6g\n", read_rate((size_t)number));
         else if (sscanf(line, "tile %ld", &number) == 1)
             printf("%.6g\n", tile_rate(number));
-        else if (strcmp(line, "clock\n") == 0)
-            printf("%.6g\n", clock_rate());
         else
             return fprintf(stderr, "no such command: %s", line), 1;
         fflush(stdout);

@@ -289,6 +289,13 @@ extension Operand {
       let shared = Lanes(repeating: operand[isShared ? unit : 0])
       var row = unit &* rows
       let rowsEnd = row &+ rows
+      if isShared && !isGate {  // what a context that all rows share adds: the frequent one
+        while row < rowsEnd {
+          target.store(fma(factor, shared, target.lanes(row)), row)
+          row &+= 16
+        }
+        continue
+      }
       while row < rowsEnd {
         target.store(result(target.lanes(row), isShared ? shared : operand.lanes(row), factor), row)
         row &+= 16

@@ -8,7 +8,7 @@ private enum Constants {
   case none, lower, positive, interval
 
   init?(function: UInt32) {
-    switch Int(function) {
+    switch Int(truncatingIfNeeded: function) {
     case FLOWRT_FUNCTION_IDENTITY, FLOWRT_FUNCTION_ATANH, FLOWRT_FUNCTION_TANH: self = .none
     case FLOWRT_FUNCTION_LOG_ABOVE, FLOWRT_FUNCTION_LOG_BELOW, FLOWRT_FUNCTION_EXP_ABOVE: self = .lower
     case FLOWRT_FUNCTION_LEAKY, FLOWRT_FUNCTION_LEAKY_INVERSE, FLOWRT_FUNCTION_SOFTSIGN,

@@ -7,12 +7,17 @@ readelf=$1 nm=$2 shared=$3 static=$4
 failed=0
 fail() { echo "$1"; failed=1; }
 
-needed=$("$readelf" -dW "$shared" | grep -E 'NEEDED|RPATH|RUNPATH|TEXTREL|INIT|FINI' || true)
+# Each tool's output by itself: a tool that fails ends the test, instead of finding nothing.
+dynamic=$("$readelf" -dW "$shared")
+shared_symbols=$("$nm" -D --undefined-only "$shared")
+static_symbols=$("$nm" --undefined-only "$static")
+
+needed=$(echo "$dynamic" | grep -E 'NEEDED|RPATH|RUNPATH|TEXTREL|INIT|FINI' || true)
 test -z "$needed" || fail "dynamic section: $needed"
 
 # __aeabi_mem...: the names by which the ARM ABI knows the same three functions.
 allowed='^(memcpy|memmove|memset|__aeabi_mem(cpy|move|set|clr)[48]?)$'
-for symbols in "$("$nm" -D --undefined-only "$shared")" "$("$nm" --undefined-only "$static")"; do
+for symbols in "$shared_symbols" "$static_symbols"; do
     undefined=$(echo "$symbols" | awk '$1 == "U" || $1 == "w" { print $2 }' | grep -Ev "$allowed" || true)
     test -z "$undefined" || fail "undefined: $undefined"
 done

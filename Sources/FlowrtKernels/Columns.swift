@@ -8,12 +8,10 @@
 
 import FlowrtShim
 
-/// Panels side by side, at most: as many as the registers hold.
+/// Panels side by side: as many as the registers hold.
 #if FLOWRT_LEVEL_3 || FLOWRT_LEVEL_2 || arch(arm64)
-  private let maximumPanels = 4
   typealias Triangles = Triangle<4>
 #else
-  private let maximumPanels = 2
   typealias Triangles = Triangle<2>
 #endif
 
@@ -41,8 +39,8 @@ private enum Columns<let N: Int> {
   }
 }
 
-/// Adds source units `from ..< to` to `panels` panels of accumulators, of which the first `keep` lanes of the first panel are
-/// final and stay as they are.
+/// Adds source units `from ..< to` to `panels` panels of accumulators, as many as run side by side at most. The first `keep` lanes
+/// of the first panel are final and stay as they are.
 ///
 /// - panelStart: for each panel, its first line in `weights`.
 func accumulateColumns(
@@ -51,21 +49,15 @@ func accumulateColumns(
 ) {
   if from >= to { return }
   let kept = acc.lanes(0)
-  var first = 0
-  while first < panels {
-    let n = min(maximumPanels, panels &- first)
-    let a = acc + first &* 16
-    let start = panelStart + first
-    switch n {
-    case 1: Columns<1>.run(a, weights, start, source, from: from, to: to)
-    case 2: Columns<2>.run(a, weights, start, source, from: from, to: to)
-    #if FLOWRT_LEVEL_3 || FLOWRT_LEVEL_2 || arch(arm64)
-      case 3: Columns<3>.run(a, weights, start, source, from: from, to: to)
-      case 4: Columns<4>.run(a, weights, start, source, from: from, to: to)
-    #endif
+  switch panels {
+  case 1: Columns<1>.run(acc, weights, panelStart, source, from: from, to: to)
+  case 2: Columns<2>.run(acc, weights, panelStart, source, from: from, to: to)
+  #if FLOWRT_LEVEL_3 || FLOWRT_LEVEL_2 || arch(arm64)
+    case 3: Columns<3>.run(acc, weights, panelStart, source, from: from, to: to)
+    default: Columns<4>.run(acc, weights, panelStart, source, from: from, to: to)
+  #else
     default: break
-    }
-    first &+= n
+  #endif
   }
   if keep > 0 { acc.store(kept, 0, in: 0, keep) }
 }

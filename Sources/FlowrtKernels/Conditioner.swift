@@ -71,14 +71,15 @@ struct Conditioner {
   @inline(__always) func advance(_ layer: Layer, to g: Int) {
     let end = Int(layer.pointee.degree_end[g])
     let first = Int(layer.pointee.final_units)
+    if first >= end { return }
     if rows == 1 {
-      if hasSource(layer) { advanceRow(layer, to: g) }
-      if first < end { finish(layer, first, end) }
-    } else if first < end {
+      if hasSource(layer) { advanceRow(layer, to: g, end) }
+      finish(layer, first, end)
+    } else {
       advanceTile(layer, to: g, end)
     }
-    if first < end && layer.isNormalized { normalizeLayer(layer, values: values(layer), rows: rows) }
-    layer.pointee.final_units = UInt32(truncatingIfNeeded: max(first, end))
+    if layer.isNormalized { normalizeLayer(layer, values: values(layer), rows: rows) }
+    layer.pointee.final_units = UInt32(truncatingIfNeeded: end)
   }
 
   /// Whether the accumulators still have to be filled from a source: not if the prologue did it.
@@ -90,35 +91,37 @@ struct Conditioner {
     layer.pointee.source == readSide ? read : values(layers + Int(layer.pointee.source))
   }
 
-  /// One row: the newly visible source units go to all unfinished panels, a few of them at a time.
-  private func advanceRow(_ layer: Layer, to g: Int) {
+  /// One row. Neighbouring panels go together, as many as run side by side. When the first of them is due, they all take what is
+  /// visible by then, in long streams of weights; from then on what each stage adds, until they are finished.
+  private func advanceRow(_ layer: Layer, to g: Int, _ end: Int) {
     let degreeEnd = layer.pointee.degree_end!
     let visibleEnd = layer.pointee.visible_end!
-    let done = Int(layer.pointee.visible_units)
-    if Int(visibleEnd[g]) <= done { return }
     let width = Int(layer.pointee.width)
     let target = values(layer)
     let source = UnsafePointer<Float>(sourceValues(layer))
+    let available = Int(visibleEnd[g])
     var degree = Int(layer.pointee.degree)
+    var seen = Int(layer.pointee.visible_units)
     var unit = Int(layer.pointee.final_units)
-    while unit < width {
+    while unit < end {
       let panel = unit / 16
       let (accumulators, starts) = (target + panel &* 16, layer.pointee.panel_start! + panel)
-      while degree < g && Int(degreeEnd[degree]) <= unit { degree &+= 1 }
-      if visibleEnd[degree] == visibleEnd[g] {
+      let nextPanel = panel / Triangles.panels &* Triangles.panels &+ Triangles.panels
+      while Int(degreeEnd[degree]) <= unit { degree &+= 1 }
+      if Int(visibleEnd[degree]) == available {
         accumulateColumns(
-          accumulators, layer.pointee.weights, starts, source, panels: Int(layer.pointee.panels) &- panel, from: done,
-          to: Int(visibleEnd[g]), keep: unit & 15)
-        break
+          accumulators, layer.pointee.weights, starts, source,
+          panels: min(nextPanel, Int(layer.pointee.panels)) &- panel, from: seen, to: available, keep: unit & 15)
+      } else {
+        degree = Triangles.run(
+          accumulators, layer.pointee.weights, starts, source, from: seen, units: unit, min(nextPanel &* 16, width),
+          degreeEnd, visibleEnd, degree, g)
       }
-      let end = min((panel &+ Triangles.panels) &* 16, width)
-      degree = Triangles.run(
-        accumulators, layer.pointee.weights, starts, source, from: done, units: unit, end, degreeEnd, visibleEnd,
-        degree, g)
-      unit = end
+      unit = nextPanel &* 16
+      seen = unit <= end ? 0 : available
     }
-    layer.pointee.degree = UInt32(truncatingIfNeeded: g)
-    layer.pointee.visible_units = visibleEnd[g]
+    layer.pointee.degree = UInt32(truncatingIfNeeded: degree)
+    layer.pointee.visible_units = UInt32(truncatingIfNeeded: seen)
   }
 
   /// Many rows. Source units go in blocks that stay in the L1 cache to all panels whose every unit sees the whole block; what is

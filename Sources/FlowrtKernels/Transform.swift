@@ -133,8 +133,11 @@ struct Transform {
   /// columns[j][lane] = parameter j of the rank `lane` ranks after the one whose parameters are at p. Of `count` ranks the last
   /// one fills the lanes that are left.
   private func makeColumns(_ p: UnsafeMutablePointer<Float>, _ count: Int) {
-    for lane in 0..<16 {
-      let from = p + min(lane, count &- 1) &* parameterCount
+    let others = min(count, 16) &- 1
+    let last = p + others &* parameterCount
+    for j in 0..<parameterCount { columns.store(Lanes(repeating: last[j]), j &* 16) }
+    for lane in 0..<others {
+      let from = p + lane &* parameterCount
       for j in 0..<parameterCount { columns[j &* 16 &+ lane] = from[j] }
     }
   }

@@ -55,7 +55,7 @@ struct Spline {
   /// The unknown side from the known one, and log|dq/dr|, of up to 16 values. `fromRead`: r is known.
   ///
   /// - p: the raw parameters, each 16 values, `stride` floats apart: widths, heights, derivatives, shares, as far as the pieces have
-  ///   them. They are overwritten.
+  ///   them. They are overwritten. A stride of 1: those of a single value, side by side.
   /// - scratch: `FLOWRT_SPLINE_COLUMNS` columns.
   @inline(never) func apply(
     _ p: UnsafeMutablePointer<Float>, stride: Int, _ known: UnsafeMutablePointer<Float>,
@@ -73,19 +73,20 @@ struct Spline {
       ? densities(raw, count, widthScale, column.heightScale)
       : exponentials(raw.heights, stride, count, minimum: minimumHeight, column.heightScale)
 
-    if pieces == .cubic {
-      makeSigmoid(raw.derivatives)
-      makeSigmoid(raw.derivatives + stride)
-    }
-
     eachRegister(count) { at in
       column.store(findBin(raw, widthScale, heightScale, inner(known.register(at), fromRead), fromRead, at), at)
     }
-    if pieces == .rationalQuadratic || pieces == .linearRational {
-      makeDerivative(column.d0)
-      makeDerivative(column.d1)
+    switch pieces {
+    case .rationalQuadratic: inPlace(column.derivatives, 2, 16, .derivative)
+    case .linearRational:
+      inPlace(column.derivatives, 2, 16, .derivative)
+      inPlace(column.share, 1, 16, .sigmoid)
+    case .cubic:
+      column.derivatives.store(raw.derivatives.lanes(0), 0)
+      column.derivatives.store(raw.derivatives.lanes(stride), 16)
+      inPlace(column.derivatives, 2, 16, .sigmoid)
+    case .linear, .quadratic: break
     }
-    if pieces == .linearRational { makeSigmoid(column.share) }
 
     eachRegister(count) { at in
       let value = known.register(at)
@@ -122,18 +123,14 @@ struct Spline {
   @inline(never) private func exponentials(
     _ p: UnsafeMutablePointer<Float>, _ stride: Int, _ count: Int, minimum: Float, _ column: UnsafeMutablePointer<Float>
   ) -> Scaling {
+    if clipsWidths { inPlace(p, bins, stride, .clip) }
     eachRegister(count) { at in
       var largest = Register(repeating: -.infinity)
-      for bin in 0..<bins {
-        var u = p.register(bin &* stride &+ at)
-        if clipsWidths { u = u / (1 + magnitude(u + u) / clip) }
-        p.store(u, bin &* stride &+ at)
-        largest = flowrt_v_max(largest, u)
-      }
+      for bin in 0..<bins { largest = flowrt_v_max(largest, p.register(bin &* stride &+ at)) }
       column.store(largest, at)
     }
-    let largest = column.lanes(0)
-    for bin in 0..<bins { p.store(exp(p.lanes(bin &* stride) - largest), bin &* stride) }
+    if stride == 1 { column.store(Lanes(repeating: column[0]), 0) }
+    inPlace(p, bins, stride, .exponential(minus: column))
     let range = upper - lower
     let scaling = Scaling(column, least: range * minimum)
     eachRegister(count) { at in
@@ -208,14 +205,29 @@ struct Spline {
     bin.d1 = ifEqual(bin.number, Float(bins &- 1), end, bin.d1)
   }
 
-  /// A column of raw derivatives becomes one of derivatives.
-  @inline(never) func makeDerivative(_ column: UnsafeMutablePointer<Float>) {
-    let raw = column.lanes(0)
-    column.store(
-      hasExponentialDerivatives ? exp(raw / (1 + magnitude(raw) / clip)) : softplus(raw) + minimumDerivative, 0)
+  /// What becomes of raw parameters one by one.
+  enum Function {
+    case clip, derivative, sigmoid
+    case exponential(minus: UnsafeMutablePointer<Float>)
   }
 
-  @inline(never) private func makeSigmoid(_ column: UnsafeMutablePointer<Float>) {
-    column.store(sigmoid(column.lanes(0)), 0)
+  /// Applies a function to `count` parameters of 16 values, or of a single one.
+  @inline(never) func inPlace(
+    _ p: UnsafeMutablePointer<Float>, _ count: Int, _ stride: Int, _ function: Function
+  ) {
+    let end = count &* stride
+    var i = 0
+    while i < end {
+      var u = p.lanes(i)
+      switch function {
+      case .clip: u = u / (1 + magnitude(u + u) / clip)
+      case .derivative:
+        u = hasExponentialDerivatives ? exp(u / (1 + magnitude(u) / clip)) : softplus(u) + minimumDerivative
+      case .sigmoid: u = sigmoid(u)
+      case .exponential(let largest): u = exp(u - largest.lanes(0))
+      }
+      if i &+ 16 <= end { p.store(u, i) } else { p.store(u, i, in: 0, end) }
+      i &+= max(16, stride)
+    }
   }
 }

@@ -2,7 +2,7 @@
 
 import FlowrtShim
 
-/// The raw parameters, in columns `stride` floats apart: widths, heights, derivatives, shares, as far as the pieces have them.
+/// The raw parameters, in columns `stride` floats apart (a lone value's in single floats side by side): widths, heights, derivatives, shares, as far as the pieces have them.
 struct RawColumns {
   let widths, heights, derivatives, shares: UnsafeMutablePointer<Float>
   /// Of quadratic pieces without derivatives at the ends: the value there.
@@ -87,8 +87,8 @@ struct SplineColumns {
 
   @inline(__always) init(_ base: UnsafeMutablePointer<Float>) { self.base = base }
 
-  @inline(__always) var d0: UnsafeMutablePointer<Float> { base + 6 &* 16 }
-  @inline(__always) var d1: UnsafeMutablePointer<Float> { base + 7 &* 16 }
+  /// Of d0 and d1, neighbours.
+  @inline(__always) var derivatives: UnsafeMutablePointer<Float> { base + 6 &* 16 }
   @inline(__always) var share: UnsafeMutablePointer<Float> { base + 9 &* 16 }
   @inline(__always) var widthScale: UnsafeMutablePointer<Float> { base + 10 &* 16 }
   @inline(__always) var heightScale: UnsafeMutablePointer<Float> { base + 12 &* 16 }

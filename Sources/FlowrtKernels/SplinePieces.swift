@@ -99,7 +99,7 @@ extension Spline {
   @inline(never) func densities(
     _ raw: RawColumns, _ count: Int, _ widthScale: Scaling, _ columns: UnsafeMutablePointer<Float>
   ) -> Scaling {
-    for knot in 0..<derivativeCount { makeDerivative(raw.derivatives + knot &* raw.stride) }
+    inPlace(raw.derivatives, derivativeCount, raw.stride, .derivative)
     let range = upper - lower
     let scaling = Scaling(columns, least: minimumHeight)
     eachRegister(count) { at in
@@ -125,7 +125,8 @@ extension Spline {
     return scaling
   }
 
-  /// The derivatives of a cubic bin: between two bins as Steffen 1990 (equation 11) has them, at both ends of the interval given.
+  /// The derivatives of a cubic bin: between two bins as Steffen 1990 (equation 11) has them, at the ends of the interval three times
+  /// the slope and what `d0` and `d1` are before.
   @inline(__always) func setCubicDerivatives(
     _ bin: inout Bin, _ raw: RawColumns, _ widthScale: Scaling, _ heightScale: Scaling, _ at: Int
   ) {
@@ -141,7 +142,7 @@ extension Spline {
     @inline(__always) func between(_ w: Register, _ other: Register) -> Register {
       flowrt_v_min(2 * flowrt_v_min(s, other), fma(w, s, bin.w * other) / (w + bin.w))
     }
-    let (first, last) = (raw.derivatives.register(at), raw.derivatives.register(raw.stride &+ at))
+    let (first, last) = (bin.d0, bin.d1)
     bin.d0 = ifEqual(bin.number, 0, 3 * first * s, between(w0, s0))
     bin.d1 = ifEqual(bin.number, Float(bins &- 1), 3 * last * s, between(w1, s1))
   }

@@ -91,10 +91,11 @@ struct Transform {
       if case .additive = transformer {
         unknown.store(additive(p.lanes(0), known.lanes(rank), fromRead), rank)
       } else {
-        makeColumns(p, end &- rank)
+        let count = min(16, end &- rank)
+        if count > 1 { makeColumns(p, count) }
         applyColumns(
-          columns, stride: 16, known + rank, unknown + rank, logScale + rank, rank, 0, min(16, end &- rank),
-          fromRead: fromRead)
+          count > 1 ? columns : p, stride: count > 1 ? 16 : 1, known + rank, unknown + rank, logScale + rank, rank, 0,
+          count, fromRead: fromRead)
       }
       rank &+= 16
     }
@@ -133,10 +134,9 @@ struct Transform {
   /// columns[j][lane] = parameter j of the rank `lane` ranks after the one whose parameters are at p. Of `count` ranks the last
   /// one fills the lanes that are left.
   private func makeColumns(_ p: UnsafeMutablePointer<Float>, _ count: Int) {
-    let others = min(count, 16) &- 1
-    let last = p + others &* parameterCount
+    let last = p + (count &- 1) &* parameterCount
     for j in 0..<parameterCount { columns.store(Lanes(repeating: last[j]), j &* 16) }
-    for lane in 0..<others {
+    for lane in 0..<count &- 1 {
       let from = p + lane &* parameterCount
       for j in 0..<parameterCount { columns[j &* 16 &+ lane] = from[j] }
     }

@@ -71,6 +71,10 @@ private struct AnyActivation: Elementwise {
       tanh(Abreast<4>(values + index)).store(values + index)
       index &+= 64
     }
+    if index &+ 32 <= end {
+      tanh(Abreast<2>(values + index)).store(values + index)
+      index &+= 32
+    }
     return index
   }
 #endif

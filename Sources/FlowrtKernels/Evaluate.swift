@@ -10,6 +10,7 @@ struct Evaluation {
   private let dim: Int
   private let contextDim: Int
   private let isGenerative: Bool
+  private let noiseKey: Noise.Key
 
   /// From how many rows on a tile costs less than single rows. A single row is bound by the latency of its sums, and, if it
   /// waits for itself (from noise to data) or for weights from beyond the second-level cache, by that. A tile is bound by its
@@ -27,7 +28,9 @@ struct Evaluation {
     self.call = call
     dim = Int(call.pointee.view.pointee.dim)
     contextDim = Int(call.pointee.view.pointee.context_dim)
-    isGenerative = call.pointee.verb == FLOWRT_VERB_INVERSE || call.pointee.verb == FLOWRT_VERB_SAMPLE
+    let draws = call.pointee.verb == FLOWRT_VERB_SAMPLE
+    isGenerative = call.pointee.verb == FLOWRT_VERB_INVERSE || draws
+    noiseKey = draws ? Noise.key(seed: call.pointee.seed, stream: call.pointee.stream) : (0, 0)
   }
 
   func run() -> Int32 {
@@ -98,7 +101,7 @@ struct Evaluation {
     let base = Base(sweep)
     logSum.clear()
     if call.pointee.verb == FLOWRT_VERB_SAMPLE {
-      let noise = Noise(seed: call.pointee.seed, stream: call.pointee.stream, lanesPerRow: lanesPerRow)
+      let noise = Noise(key: noiseKey, lanesPerRow: lanesPerRow)
       let index = call.pointee.index &+ UInt64(truncatingIfNeeded: first)
       if rows == 1 {
         noise.fillRow(call.pointee.state, Base.law(call), dim: dim, index: index)

@@ -14,12 +14,19 @@ struct Noise {
     case uniform
   }
 
-  private let key: (UInt32, UInt32)
+  typealias Key = (UInt32, UInt32)
+
+  private let key: Key
   /// 0, 1, ... for the rows of a tile; 0, 0, 1, 1, ... where each takes two lanes.
   private let rowOfLane: Words
 
-  init(seed: UInt64, stream: UInt64, lanesPerRow: Int) {
+  init(key: Key, lanesPerRow: Int) {
+    self.key = key
     rowOfLane = lanesPerRow == 2 ? laneWords() &>> 1 : laneWords()
+  }
+
+  /// Of all rows of a call.
+  static func key(seed: UInt64, stream: UInt64) -> Key {
     let w = philox(
       (
         Words(repeating: UInt32(truncatingIfNeeded: stream)),
@@ -27,7 +34,7 @@ struct Noise {
         Words(repeating: 0x776f_6c66), Words(repeating: 0x0000_7472)
       ),
       key: (UInt32(truncatingIfNeeded: seed), UInt32(truncatingIfNeeded: seed &>> 32)))
-    key = (w.0[0], w.1[0])
+    return (w.0[0], w.1[0])
   }
 
   /// Draws index ..< index + rows into target[dim][rows]; rows is a multiple of 16.
@@ -36,8 +43,9 @@ struct Noise {
       let (low, high) = indices(index &+ UInt64(truncatingIfNeeded: first))
       var block = 0
       while block &* 4 < dim {
-        let z = draw(low, high, Words(repeating: UInt32(truncatingIfNeeded: block)), law)
-        for j in 0..<min(4, dim &- block &* 4) { target.store(z[j], (block &* 4 &+ j) &* rows &+ first) }
+        let used = min(4, dim &- block &* 4)
+        let z = draw(low, high, Words(repeating: UInt32(truncatingIfNeeded: block)), law, used: used)
+        for j in 0..<used { target.store(z[j], (block &* 4 &+ j) &* rows &+ first) }
         block &+= 1
       }
     }
@@ -49,7 +57,7 @@ struct Noise {
     let high = Words(repeating: UInt32(truncatingIfNeeded: index &>> 32))
     var first = 0
     while first &* 4 < dim {
-      let z = draw(low, high, flowrt_vu_add(Words(repeating: UInt32(truncatingIfNeeded: first)), laneWords()), law)
+      let z = draw(low, high, flowrt_vu_add(Words(repeating: UInt32(truncatingIfNeeded: first)), laneWords()), law, used: min(4, dim))
       for i in 0..<min(64, dim &- first &* 4) { target[first &* 4 &+ i] = z[i & 3][i &>> 2] }
       first &+= 16
     }
@@ -80,17 +88,17 @@ struct Noise {
     return (low, Words(repeating: high).replacing(with: Words(repeating: high &+ 1), where: wrapped))
   }
 
-  /// Coordinates 4 block ..< 4 block + 4 of 16 draws.
+  /// Coordinates 4 block ..< 4 block + 4 of 16 draws, of which the first `used` have to be right.
   @inline(never) private func draw(
-    _ low: Words, _ high: Words, _ block: Words, _ law: Law
+    _ low: Words, _ high: Words, _ block: Words, _ law: Law, used: Int
   ) -> InlineArray<4, Lanes> {
     let w = inlinedPhilox((low, high, block, Words()), key: key)
     if law == .uniform { return [uniform(w.0), uniform(w.1), uniform(w.2), uniform(w.3)] }
     var z: InlineArray<4, Lanes> = [asFloats(w.0), asFloats(w.1), asFloats(w.2), asFloats(w.3)]
     withUnsafeMutablePointer(to: &z) {
       $0.withMemoryRebound(to: Float.self, capacity: 64) { z in
-        for first in stride(from: 0, to: 64, by: 32) {
-          eachRegister(laneCount) { at in boxMuller(z + first + at) }
+        for pair in stride(from: 0, to: used, by: 2) {
+          eachRegister(laneCount) { at in boxMuller(z + pair &* laneCount + at) }
         }
       }
     }

@@ -182,7 +182,11 @@ struct Conditioner {
       }
       for p in panel..<Int(layer.pointee.panels) {
         if block == 0 { start(layer, p) }
-        accumulate(layer, target, p &* 16, min(p &* 16 &+ 16, width), from: block, to: block &+ blockUnits)
+        // Meanwhile the same lines of the next panel come into the cache.
+        let starts = layer.pointee.panel_start + p
+        let ahead = p &+ 1 < Int(layer.pointee.panels) ? Int(starts[1] &- starts[0]) &* 16 : linesAhead
+        accumulate(
+          layer, target, p &* 16, min(p &* 16 &+ 16, width), from: block, to: block &+ blockUnits, ahead: ahead)
       }
       block &+= blockUnits
     }
@@ -191,13 +195,15 @@ struct Conditioner {
 
   /// Adds source units from ..< to to the accumulators of units first ..< end of one panel.
   @inline(__always) private func accumulate(
-    _ layer: Layer, _ target: UnsafeMutablePointer<Float>, _ first: Int, _ end: Int, from: Int, to: Int
+    _ layer: Layer, _ target: UnsafeMutablePointer<Float>, _ first: Int, _ end: Int, from: Int, to: Int,
+    ahead: Int = linesAhead
   ) {
     let panel = first / 16
     let line: Int = Int(layer.pointee.panel_start[panel]) &+ from
     accumulateTile(
       target + panel &* 16 &* rows, layer.pointee.weights + line &* 16, sourceValues(layer) + from &* rows,
-      rows: rows, first: first & 15, end: end &- panel &* 16, count: to &- from, lanesPerRow: lanesPerRow)
+      rows: rows, first: first & 15, end: end &- panel &* 16, count: to &- from, lanesPerRow: lanesPerRow,
+      ahead: ahead)
   }
 
   /// Starts the accumulators of a panel: bias (or the prologue's bias and context), then the rows' own context.

@@ -57,7 +57,9 @@ struct Noise {
     let high = Words(repeating: UInt32(truncatingIfNeeded: index &>> 32))
     var first = 0
     while first &* 4 < dim {
-      let z = draw(low, high, flowrt_vu_add(Words(repeating: UInt32(truncatingIfNeeded: first)), laneWords()), law, used: min(4, dim))
+      let z = draw(
+        low, high, flowrt_vu_add(Words(repeating: UInt32(truncatingIfNeeded: first)), laneWords()), law,
+        used: min(4, dim))
       for i in 0..<min(64, dim &- first &* 4) { target[first &* 4 &+ i] = z[i & 3][i &>> 2] }
       first &+= 16
     }

@@ -35,7 +35,6 @@ private enum Tile<let U: Int, let B: Int> {
   @inline(__always) private static func addTerm(
     _ sums: inout InlineArray<U, InlineArray<B, RowVector>>, _ w: UnsafePointer<Float>, _ s: UnsafeRawPointer
   ) {
-    flowrt_prefetch(w + prefetchedLines &* 16)
     for u in 0..<U {
       let weight = RowVector(repeating: w[u])
       for b in 0..<B {
@@ -44,11 +43,11 @@ private enum Tile<let U: Int, let B: Int> {
     }
   }
 
-  /// `acc` and `source` have `rows` floats per unit; `weights` one line of 16 floats for each k.
+  /// `acc` and `source` have `rows` floats per unit; `weights` one line of 16 floats for each k. `ahead`: as in accumulateTile.
   @inline(never)
   static func run(
     _ acc: UnsafeMutablePointer<Float>, _ weights: UnsafePointer<Float>, _ source: UnsafePointer<Float>,
-    rows: Int, count: Int
+    rows: Int, count: Int, ahead: Int
   ) {
     let stride = rows &* 4
     let accBytes = UnsafeMutableRawPointer(acc)
@@ -59,6 +58,7 @@ private enum Tile<let U: Int, let B: Int> {
     var w = weights
     var s = UnsafeRawPointer(source)
     for _ in 0..<count {
+      flowrt_prefetch(w + ahead)
       addTerm(&sums, w, s)
       w += 16
       s += stride
@@ -71,28 +71,28 @@ private enum Tile<let U: Int, let B: Int> {
   }
 }
 
-/// How many lines of weights are asked for ahead of their use.
-let prefetchedLines = 8
+/// Floats from a line of weights to the one that is brought into the cache meanwhile, if it is of the same panel.
+let linesAhead: Int = 8 &* 16
 private let vectorBytes = 4 &* RowVector.scalarCount
 
 /// One tile of `units` <= maximumUnits by B vectors.
 @inline(__always) private func runTile<let B: Int>(
   _ shape: InlineArray<B, Int8>, _ units: Int,
   _ acc: UnsafeMutablePointer<Float>, _ weights: UnsafePointer<Float>, _ source: UnsafePointer<Float>,
-  _ rows: Int, _ count: Int
+  _ rows: Int, _ count: Int, _ ahead: Int
 ) {
   switch units {
-  case 1: Tile<1, B>.run(acc, weights, source, rows: rows, count: count)
-  case 2: Tile<2, B>.run(acc, weights, source, rows: rows, count: count)
-  case 3: Tile<3, B>.run(acc, weights, source, rows: rows, count: count)
-  case 4: Tile<4, B>.run(acc, weights, source, rows: rows, count: count)
+  case 1: Tile<1, B>.run(acc, weights, source, rows: rows, count: count, ahead: ahead)
+  case 2: Tile<2, B>.run(acc, weights, source, rows: rows, count: count, ahead: ahead)
+  case 3: Tile<3, B>.run(acc, weights, source, rows: rows, count: count, ahead: ahead)
+  case 4: Tile<4, B>.run(acc, weights, source, rows: rows, count: count, ahead: ahead)
   #if FLOWRT_LEVEL_3 || FLOWRT_LEVEL_2 || arch(arm64)
-    case 5: Tile<5, B>.run(acc, weights, source, rows: rows, count: count)
-    case 6: Tile<6, B>.run(acc, weights, source, rows: rows, count: count)
+    case 5: Tile<5, B>.run(acc, weights, source, rows: rows, count: count, ahead: ahead)
+    case 6: Tile<6, B>.run(acc, weights, source, rows: rows, count: count, ahead: ahead)
   #endif
   #if FLOWRT_LEVEL_3
-    case 7: Tile<7, B>.run(acc, weights, source, rows: rows, count: count)
-    default: Tile<8, B>.run(acc, weights, source, rows: rows, count: count)
+    case 7: Tile<7, B>.run(acc, weights, source, rows: rows, count: count, ahead: ahead)
+    default: Tile<8, B>.run(acc, weights, source, rows: rows, count: count, ahead: ahead)
   #else
     default: break
   #endif
@@ -103,12 +103,16 @@ private let vectorBytes = 4 &* RowVector.scalarCount
 ///
 /// - acc: rows floats for each unit of the panel; weights: a line of 16 for each k; source: rows floats for each k.
 /// - lanesPerRow: 2 if each row stands twice in a tile of 16, else 1.
+/// - ahead: floats from a line of weights to the one that is brought into the cache meanwhile.
 @inline(never) func accumulateTile(
   _ acc: UnsafeMutablePointer<Float>, _ weights: UnsafePointer<Float>, _ source: UnsafePointer<Float>,
-  rows: Int, first: Int, end: Int, count: Int, lanesPerRow: Int
+  rows: Int, first: Int, end: Int, count: Int, lanesPerRow: Int, ahead: Int = linesAhead
 ) {
   if count <= 0 { return }
-  var unit = lanesPerRow == 2 ? accumulatePairs(acc, weights, source, first: first, end: end, count: count) : first
+  var unit = first
+  if lanesPerRow == 2 {
+    unit = accumulatePairs(acc, weights, source, first: first, end: end, count: count, ahead: ahead)
+  }
   // Pieces of nearly equal height: 13 units are 7 + 6, not 8 + 5.
   var pieces = (end &- unit &+ maximumUnits &- 1) / maximumUnits
   while pieces > 0 {
@@ -117,14 +121,15 @@ private let vectorBytes = 4 &* RowVector.scalarCount
     #if FLOWRT_LEVEL_3
       if rows == 48 {
         runTile(
-          InlineArray<3, Int8>(repeating: 0), height, acc + unit &* rows, weights + unit, source, rows, count)
+          InlineArray<3, Int8>(repeating: 0), height, acc + unit &* rows, weights + unit, source, rows, count,
+          ahead)
         row = rows
       }
     #endif
     while row < rows {
       runTile(
         InlineArray<1, Int8>(repeating: 0), height, acc + (unit &* rows &+ row), weights + unit, source + row, rows,
-        count)
+        count, ahead)
       row &+= RowVector.scalarCount
     }
     unit &+= height

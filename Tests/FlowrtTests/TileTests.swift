@@ -41,7 +41,7 @@ private struct Values {
     }
   }
 
-  @Test(arguments: 1...11) func unitsInLanes(panels: Int) {
+  @Test(arguments: 1...Triangles.panels) func unitsInLanes(panels: Int) {
     var values = Values(UInt64(panels) + 100)
     let lines = 37
     let weights = values.array(panels * lines * 16)

@@ -43,7 +43,7 @@ private enum Columns<let N: Int> {
 /// of the first panel are final and stay as they are.
 ///
 /// - panelStart: for each panel, its first line in `weights`.
-func accumulateColumns(
+@inline(never) func accumulateColumns(
   _ acc: UnsafeMutablePointer<Float>, _ weights: UnsafePointer<Float>, _ panelStart: UnsafePointer<UInt32>,
   _ source: UnsafePointer<Float>, panels: Int, from: Int, to: Int, keep: Int
 ) {
@@ -136,8 +136,15 @@ func accumulateDense(
   _ acc: UnsafeMutablePointer<Float>, _ weights: UnsafePointer<Float>, _ source: UnsafePointer<Float>, panels: Int,
   lines: Int
 ) {
-  for panel in 0..<panels {
-    var firstLine = UInt32(truncatingIfNeeded: panel &* lines)
-    accumulateColumns(acc + panel &* 16, weights, &firstLine, source, panels: 1, from: 0, to: lines, keep: 0)
+  for first in stride(from: 0, to: panels, by: Triangles.panels) {
+    var starts = InlineArray<4, UInt32>(repeating: 0)
+    for i in 0..<4 { starts[i] = UInt32(truncatingIfNeeded: (first &+ i) &* lines) }
+    withUnsafePointer(to: &starts) { starts in
+      starts.withMemoryRebound(to: UInt32.self, capacity: 4) { starts in
+        accumulateColumns(
+          acc + first &* 16, weights, starts, source, panels: min(Triangles.panels, panels &- first), from: 0,
+          to: lines, keep: 0)
+      }
+    }
   }
 }

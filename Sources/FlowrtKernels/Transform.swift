@@ -32,7 +32,7 @@ struct Transform {
     if rows == 1 { runRow(first, end, fromRead: fromRead) } else { runTile(first, end, fromRead: fromRead) }
   }
 
-  private func runTile(_ first: Int, _ end: Int, fromRead: Bool) {
+  @inline(never) private func runTile(_ first: Int, _ end: Int, fromRead: Bool) {
     let sums = LogSum(logSum, rows: rows)
     for rank in first..<end {
       let r = read + rank &* rows
@@ -47,7 +47,7 @@ struct Transform {
         // log s takes the place of the raw scale.
         let logS = p + rows
         affine.apply(p, logS, known, unknown, logS, count: rows, fromRead: fromRead)
-        for row in stride(from: 0, to: rows, by: 16) { add(logS.lanes(row), to: sums, row) }
+        add(logS, to: sums, 0, rows)
         continue
       }
       for row in stride(from: 0, to: rows, by: 16) {
@@ -57,16 +57,20 @@ struct Transform {
         }
         let logS = columns
         applyColumns(p + row, stride: rows, known + row, unknown + row, logS, rank, row, 16, fromRead: fromRead)
-        add(logS.lanes(0), to: sums, row)
+        add(logS, to: sums, row, row &+ 16)
       }
     }
   }
 
-  @inline(__always) private func add(_ logS: Lanes, to sums: LogSum, _ row: Int) {
-    sums.addInline(addsLogScale ? logS : -logS, first: row)
+  /// Adds log s to the sums of rows first ..< end.
+  @inline(never) private func add(_ logS: UnsafePointer<Float>, to sums: LogSum, _ first: Int, _ end: Int) {
+    for row in stride(from: first, to: end, by: 16) {
+      let term = logS.lanes(row &- first)
+      sums.addInline(addsLogScale ? term : -term, first: row)
+    }
   }
 
-  private func runRow(_ first: Int, _ end: Int, fromRead: Bool) {
+  @inline(never) private func runRow(_ first: Int, _ end: Int, fromRead: Bool) {
     let (known, unknown) = fromRead ? (read, other) : (other, read)
     var rank = first
     while rank < min(end, passthrough) {

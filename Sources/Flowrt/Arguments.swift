@@ -107,7 +107,7 @@ struct Arguments {
       (workspace + Int(truncatingIfNeeded: offset)).assumingMemoryBound(to: T.self)
     }
     var call = flowrt_call(
-      view: view, run_step: stepFunction(view.pointee.level), verb: UInt32(truncatingIfNeeded: verb),
+      view: view, run_step: stepRunner(view.pointee.level), verb: UInt32(truncatingIfNeeded: verb),
       tile_rows: UInt32(truncatingIfNeeded: rows),
       count: UInt64(UInt(bitPattern: count)), input: input,
       context: context, context_rows: UInt64(UInt(bitPattern: contextRows)), output: output, log_output: logOutput,
@@ -123,13 +123,7 @@ struct Arguments {
     return flowrt_kernels_level1(&call)
   }
 
-  private func stepFunction(
-    _ level: UInt32
-  )
-    -> @convention(c) (
-      UnsafePointer<flowrt_call>?, UnsafePointer<flowrt_step_plan>?, Int, Int, UnsafePointer<Float>?, Bool
-    ) -> Void
-  {
+  private func stepRunner(_ level: UInt32) -> flowrt_step_runner {
     #if FLOWRT_LEVELS_3
       if level == 3 { return flowrt_step_level3 }
       if level == 2 { return flowrt_step_level2 }

@@ -144,6 +144,8 @@ _NETWORK = [
         ("a triangle goes on into final units", "Int32(truncatingIfNeeded: keep), kept, sums[first])", "0, kept, sums[first])"),
         ("a triangle of two panels takes one", "case 2 where P > 2: add(min(2, P),", "case 2 where P > 2: add(1,"),
         ("a triangle ends with the panels' first degree", "if degree >= g { break }", "break"),
+        ("dense panels all begin with the first one's weights", "(first &+ i) &* lines)", "i &* lines)"),
+        ("dense panels are taken once for all", "to: panels, by: Triangles.panels)", "to: panels, by: 16)"),
         ("the last panels of a triangle are the first", "let panel = max(0, i &- missing)", "let panel = max(0, i &- P)"),
     ),
     *in_file(

@@ -93,11 +93,12 @@ struct flowrt_call;
  * data to noise. */
 typedef void flowrt_step_function(const struct flowrt_call *call, const flowrt_step_plan *step, ptrdiff_t rows,
                                   ptrdiff_t lanes_per_row, const float *context_tile, bool forward);
+typedef flowrt_step_function *flowrt_step_runner;
 
 /* One evaluation: validated arguments and the workspace, carved into its parts (docs/SWEEP.md, "Workspace"). */
 typedef struct flowrt_call {
     const flowrt_view *view;
-    flowrt_step_function *run_step;
+    flowrt_step_runner run_step;
     uint32_t verb;
     uint32_t tile_rows; /* 1, 16, 32 or 48: the largest tile that the workspace can hold */
     uint64_t count;

@@ -49,8 +49,11 @@ private let ln2Low: Float = -2.121_944_4e-4
   @inline(__always) func inlinedTanh(_ x: Lanes) -> Lanes { tanh(x) }
 #endif
 
-@inline(__always) func exp<let N: Int>(_ x: Abreast<N>) -> Abreast<N> {
-  let (biased, n, r) = reduce(atLeast(-104, atMost(89, x)), bias: 254)
+@inline(__always) func exp<let N: Int>(_ x: Abreast<N>) -> Abreast<N> { expOfSmall(atMost(89, x)) }
+
+/// e^x for x <= 89.
+@inline(__always) private func expOfSmall<let N: Int>(_ x: Abreast<N>) -> Abreast<N> {
+  let (biased, n, r) = reduce(atLeast(-104, x), bias: 254)
   var p = fma(r, 1.381_453_9e-3, 8.368_745e-3)
   p = fma(p, r, 4.166_839e-2)
   p = fma(p, r, 0.166_665_21)
@@ -125,7 +128,7 @@ private let ln2Low: Float = -2.121_944_4e-4
 @inline(never) func softplus(_ x: Lanes) -> Lanes { atLeast(0, x) + Lanes(log1pOfUnit(exp(-magnitude(x)).chunk)) }
 
 @inline(__always) func softplus<let N: Int>(_ x: Abreast<N>) -> Abreast<N> {
-  atLeast(0, x) + log1pOfUnit(exp(x.map { -magnitude($0) }))
+  atLeast(0, x) + log1pOfUnit(expOfSmall(x.map { -magnitude($0) }))
 }
 
 /// log sigmoid(x) = -softplus(-x).

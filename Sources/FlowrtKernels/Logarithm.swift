@@ -6,7 +6,7 @@
 import FlowrtShim
 
 private let sqrtHalfBits: Int32 = 0x3F35_04F3
-private let smallestNormal: Float = 0x1p-126
+let smallestNormal: Float = 0x1p-126
 
 /// ln 2 = high + low; k * high is exact.
 private let ln2High: Float = 0.693_359_375
@@ -31,30 +31,29 @@ private let ln2Low: Float = -2.121_944_4e-4
   return add(k, V(repeating: ln2High), f + tail)
 }
 
-@inline(__always) private func log<let N: Int>(_ x: Abreast<N>, fused: Bool) -> Abreast<N> {
+/// ln(2^exponent x) of positive normal floats. Infinity and NaN become something finite. `fused`: as in logCore.
+@inline(__always) func logOfNormal<let N: Int>(_ x: Abreast<N>, plus exponent: Abreast<N>? = nil, fused: Bool = true)
+  -> Abreast<N>
+{
+  let k = x.map { flowrt_v_from_int((bits($0) &- sqrtHalfBits) &>> 23) }
+  let m = x.map { float(((bits($0) &- sqrtHalfBits) & 0x007F_FFFF) &+ sqrtHalfBits) }
+  return logCore(m - 1, exponent.map { k + $0 } ?? k, fused: fused)
+}
+
+/// ln x: -infinity at 0, NaN below.
+@inline(never) func log(_ lanes: Lanes) -> Lanes {
+  let x = lanes.chunk
   // Subnormals have no exponent of their own: scale them up.
   let scaled = x.map { ifLess($0, smallestNormal, $0 * 0x1p23, $0) }
-  let k = x.with(scaled) { x, scaled in
-    flowrt_v_from_int((bits(scaled) &- sqrtHalfBits) &>> 23)
-      + ifLess(x, smallestNormal, Register(repeating: -23), Register())
-  }
-  let m = scaled.map { float(((bits($0) &- sqrtHalfBits) & 0x007F_FFFF) &+ sqrtHalfBits) }
-  return x.with(logCore(m - 1, k, fused: fused)) { x, y in
+  let exponent = x.map { ifLess($0, smallestNormal, Register(repeating: -23), Register()) }
+  let y = x.with(logOfNormal(scaled, plus: exponent)) { x, y in
     var y = ifEqual(x, 0, Register(repeating: -.infinity), y)
     y = ifLess(x, 0, Register(repeating: .nan), y)
     // Infinity and NaN come back as they are.
     return ifLess(x, .infinity, y, x)
   }
+  return Lanes(y)
 }
-
-/// ln x: -infinity at 0, NaN below.
-@inline(never) func log(_ x: Lanes) -> Lanes { Lanes(log(x.chunk, fused: true)) }
-
-/// The same where a call would be felt.
-@inline(__always) func log<let N: Int>(_ x: Abreast<N>) -> Abreast<N> { log(x, fused: true) }
-
-/// ln x in separate multiplications and additions, for noise that has the same bits on every CPU.
-@inline(__always) func logUnfused<let N: Int>(_ x: Abreast<N>) -> Abreast<N> { log(x, fused: false) }
 
 /// log(1 + e) for e in [0, 1], to full relative precision.
 @inline(__always) func log1pOfUnit<let N: Int>(_ e: Abreast<N>) -> Abreast<N> {

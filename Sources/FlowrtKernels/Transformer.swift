@@ -82,7 +82,7 @@ struct Affine {
   ) {
     // The most frequent ones without a call. (Not on narrow vectors: there the code would be felt.)
     #if FLOWRT_LEVEL_2 || FLOWRT_LEVEL_3
-      if scaleFunction == .exp || scaleFunction == .softplus {
+      if scaleFunction == .exp || (scaleFunction == .softplus && (p0 == 0 || p0 >= smallestNormal)) {
         #if FLOWRT_LEVEL_3
           if count == 48 { return apply(Abreast<3>(t), Abreast(a), Abreast(known), unknown, logScale, fromRead) }
         #endif
@@ -108,7 +108,7 @@ struct Affine {
     map(s: s, t, known, fromRead).store(unknown)
     var logS = a
     if scaleFunction == .softplus {
-      logS = log(s)
+      logS = s.with(logOfNormal(s)) { s, logS in ifLess(s, .infinity, logS, s) }
       // softplus(a) -> e^a, which may underflow; its logarithm does not.
       if p0 == 0 { logS = a.with(logS) { a, logS in ifLess(a, -16, a, logS) } }
     }

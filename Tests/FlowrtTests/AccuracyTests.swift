@@ -10,14 +10,14 @@ import Testing
 
 /// The largest error of `f` over the inputs from `first` to `last` of either sign, in ULP of the exact result.
 private func worstError(
-  _ name: String, magnitudesUpTo last: Float = .infinity, signs: [UInt32] = [0, 0x8000_0000],
+  _ name: String, magnitudesFrom first: Float = 0, upTo last: Float = .infinity, signs: [UInt32] = [0, 0x8000_0000],
   _ f: (Lanes) -> Lanes, _ exact: (Double) -> Double
 ) -> Double {
   let step: UInt32 = ProcessInfo.processInfo.environment["FLOWRT_ALL_FLOATS"] == "1" ? 1 : 61
   var worst = 0.0
   var worstAt: Float = 0
   for sign in signs {
-    var next: UInt32 = 0
+    var next = first.bitPattern
     while next <= last.bitPattern {
       var x = Lanes()
       for lane in 0..<16 { x[lane] = Float(bitPattern: min(next &+ UInt32(lane) &* step, last.bitPattern) | sign) }
@@ -71,8 +71,12 @@ private func ulps(_ found: Float, _ exact: Double) -> Double {
   @Test func logarithm() {
     #expect(worstError("log", { log($0) }, { Foundation.log($0) }) <= 1)
   }
-  @Test func logarithmUnfused() {
-    #expect(worstError("log, unfused", { Lanes(logUnfused($0.chunk)) }, { Foundation.log($0) }) <= 2)
+  @Test(arguments: [true, false]) func logarithmOfNormals(fused: Bool) {
+    let error = worstError(
+      fused ? "log of normals" : "log of normals, unfused", magnitudesFrom: .leastNormalMagnitude,
+      upTo: .greatestFiniteMagnitude, signs: [0], { Lanes(logOfNormal($0.chunk, fused: fused)) },
+      { Foundation.log($0) })
+    #expect(error <= 1)
   }
   @Test func hyperbolicTangent() {
     #expect(worstError("tanh", { tanh($0) }, { Foundation.tanh($0) }) <= 2)
@@ -92,7 +96,7 @@ private func ulps(_ found: Float, _ exact: Double) -> Double {
   }
   /// Beyond 25,000 the reduction is no longer exact, and an activation there means nothing.
   @Test func sine() {
-    #expect(worstError("sin, |x| <= 25000", magnitudesUpTo: 25_000, { sin($0) }, { Foundation.sin($0) }) <= 2)
+    #expect(worstError("sin, |x| <= 25000", upTo: 25_000, { sin($0) }, { Foundation.sin($0) }) <= 2)
   }
   /// The quantile that Newton's iteration on erfc finds from a start of 4 digits.
   @Test func quantile() {
@@ -111,20 +115,20 @@ private func ulps(_ found: Float, _ exact: Double) -> Double {
       return p < 0.5 ? z : -z
     }
     let below = worstError(
-      "probit, p", magnitudesUpTo: 1, signs: [0], { probit($0, complement: 1 - $0) }, exact)
+      "probit, p", upTo: 1, signs: [0], { probit($0, complement: 1 - $0) }, exact)
     let above = worstError(
-      "probit, 1 - p <= 0.15", magnitudesUpTo: 0.15, signs: [0], { probit(1 - $0, complement: $0) }, { -exact($0) })
+      "probit, 1 - p <= 0.15", upTo: 0.15, signs: [0], { probit(1 - $0, complement: $0) }, { -exact($0) })
     #expect(Swift.max(below, above) <= 2)
   }
   /// The turns that Box-Muller uses; the error near a zero of the function counts against its largest value.
   @Test func sineAndCosine() {
     let sine = worstError(
-      "sin(2 pi t), |t| <= 1/2, absolute in 2^-24", magnitudesUpTo: 0.5,
+      "sin(2 pi t), |t| <= 1/2, absolute in 2^-24", upTo: 0.5,
       { eachRegister($0) { sinCosTurns($0).sine + 1.5 } },
       { Foundation.sin(2 * .pi * $0) + 1.5 })
     #expect(sine <= 2)
     let cosine = worstError(
-      "cos(2 pi t), |t| <= 1/2, absolute in 2^-24", magnitudesUpTo: 0.5,
+      "cos(2 pi t), |t| <= 1/2, absolute in 2^-24", upTo: 0.5,
       { eachRegister($0) { sinCosTurns($0).cosine + 1.5 } },
       { Foundation.cos(2 * .pi * $0) + 1.5 })
     #expect(cosine <= 2)

@@ -5,8 +5,8 @@ from mutation import in_file
 _FUNCTIONS = [
     *in_file(
         "FlowrtKernels/Exponential.swift",
-        ("exp underflows too early", "atLeast(-104, atMost(89, x))", "atLeast(-80, atMost(89, x))"),
-        ("exp overflows too late", "atLeast(-104, atMost(89, x))", "atLeast(-104, atMost(88, x))"),
+        ("exp underflows too early", "reduce(atLeast(-104, x)", "reduce(atLeast(-80, x)"),
+        ("exp overflows too late", "expOfSmall(atMost(89, x))", "expOfSmall(atMost(88, x))"),
         ("exp: a coefficient", "0.166_665_21", "0.166_765_21"),
         ("exp: 2^128 as one factor", "let half = bits(biased) &>> 1", "let half = bits(biased) &- 127"),
         ("the low part of ln 2 with the wrong sign", "ln2Low: Float = -2.121", "ln2Low: Float = 2.121"),
@@ -236,6 +236,7 @@ _FLOW = [
         ("no lower clamp of log s", "let c = atMost(p1, atLeast(p0, a))", "let c = atMost(p1, a)"),
         ("softplus without epsilon", "exp(a) : softplus(a) + p0", "exp(a) : softplus(a)"),
         ("softplus: log s underflows", "if p0 == 0 {", "if false {"),
+        ("softplus: log s of infinity is finite", "ifLess(s, .infinity, logS, s)", "logS"),
         ("clamped softplus without its upper clamp", "atMost(p2, atLeast(p1, softplus(a) + p0))", "atLeast(p1, softplus(a) + p0)"),
         ("clamped softplus without its lower clamp", "atMost(p2, atLeast(p1, softplus(a) + p0))", "atMost(p2, softplus(a) + p0)"),
         ("sigmoid without epsilon", "let s = sigmoid(a) + p0", "let s = sigmoid(a)"),

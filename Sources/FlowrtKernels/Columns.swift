@@ -51,12 +51,12 @@ private enum Columns<let N: Int> {
   let kept = acc.lanes(0)
   switch panels {
   case 1: Columns<1>.run(acc, weights, panelStart, source, from: from, to: to)
-  case 2: Columns<2>.run(acc, weights, panelStart, source, from: from, to: to)
   #if FLOWRT_LEVEL_3 || FLOWRT_LEVEL_2 || arch(arm64)
+    case 2: Columns<2>.run(acc, weights, panelStart, source, from: from, to: to)
     case 3: Columns<3>.run(acc, weights, panelStart, source, from: from, to: to)
     default: Columns<4>.run(acc, weights, panelStart, source, from: from, to: to)
   #else
-    default: break
+    default: Columns<2>.run(acc, weights, panelStart, source, from: from, to: to)
   #endif
   }
   if keep > 0 { acc.store(kept, 0, in: 0, keep) }

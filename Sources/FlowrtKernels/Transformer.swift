@@ -80,7 +80,8 @@ struct Affine {
     _ t: UnsafePointer<Float>, _ a: UnsafePointer<Float>, _ known: UnsafePointer<Float>,
     _ unknown: UnsafeMutablePointer<Float>, _ logScale: UnsafeMutablePointer<Float>, count: Int, fromRead: Bool
   ) {
-    // The most frequent ones without a call. (Not on narrow vectors: there the code would be felt.)
+    // The most frequent ones without a call. (Not on narrow vectors: there the code would be felt.) With such a p0, s is a normal
+    // number wherever its logarithm counts.
     #if FLOWRT_LEVEL_2 || FLOWRT_LEVEL_3
       if scaleFunction == .exp || (scaleFunction == .softplus && (p0 == 0 || p0 >= smallestNormal)) {
         #if FLOWRT_LEVEL_3

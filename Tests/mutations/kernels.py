@@ -236,6 +236,7 @@ _FLOW = [
         ("no lower clamp of log s", "let c = atMost(p1, atLeast(p0, a))", "let c = atMost(p1, a)"),
         ("softplus without epsilon", "exp(a) : softplus(a) + p0", "exp(a) : softplus(a)"),
         ("softplus: log s underflows", "if p0 == 0 {", "if false {"),
+        ("softplus: s is taken for normal beside a subnormal epsilon", "(p0 == 0 || p0 >= smallestNormal)", "true"),
         ("softplus: log s of infinity is finite", "ifLess(s, .infinity, logS, s)", "logS"),
         ("clamped softplus without its upper clamp", "atMost(p2, atLeast(p1, softplus(a) + p0))", "atLeast(p1, softplus(a) + p0)"),
         ("clamped softplus without its lower clamp", "atMost(p2, atLeast(p1, softplus(a) + p0))", "atMost(p2, softplus(a) + p0)"),

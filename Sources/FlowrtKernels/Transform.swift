@@ -81,9 +81,15 @@ struct Transform {
     if case .affine(let affine) = transformer {
       while rank < end {
         let p = parameters + 2 &* (rank &- passthrough)
-        let (low, high) = (p.lanes(0), p.lanes(16))
-        columns.store(Lanes(lowHalf: low.evenHalf, highHalf: high.evenHalf), 0)
-        columns.store(Lanes(lowHalf: low.oddHalf, highHalf: high.oddHalf), 16)
+        if end &- rank == 1 {
+          // A vector from here on may span two that were just stored, and would wait until both are in the cache.
+          columns.store(Lanes(repeating: p[0]), 0)
+          columns.store(Lanes(repeating: p[1]), 16)
+        } else {
+          let (low, high) = (p.lanes(0), p.lanes(16))
+          columns.store(Lanes(lowHalf: low.evenHalf, highHalf: high.evenHalf), 0)
+          columns.store(Lanes(lowHalf: low.oddHalf, highHalf: high.oddHalf), 16)
+        }
         affine.apply(
           columns, columns + 16, known + rank, unknown + rank, logScale + rank, count: 16, fromRead: fromRead)
         rank &+= 16

@@ -1,6 +1,6 @@
 # swiftc to one relocatable object, FLOWRT_OBJECT, in which only the functions of the API are global.
 #
-#   Sources/FlowrtKernels -> kernels-level1.o, -level2.o, -level3.o   flowrt_kernels_level<n>, flowrt_step_level<n>
+#   Sources/FlowrtKernels -> kernels-level1.o, -level2.o, -level3.o   flowrt_kernels_level<n>, flowrt_step_level<n>, flowrt_make_plan
 #   Sources/Flowrt        -> api.o                                    the flowrt_* functions of include/flowrt.h
 #   all of them           -> flowrt.o
 #

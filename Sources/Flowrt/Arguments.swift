@@ -117,6 +117,7 @@ struct Arguments {
       state: part(layout.state),
       read: part(layout.read), other: part(layout.other), log_scale: part(layout.logScale),
       log_sum: part(layout.logSum), columns: part(layout.columns), activations: part(layout.activations))
+    flowrt_make_plan(&call)
     #if FLOWRT_LEVELS_3
       if view.pointee.level > 1 { return flowrt_kernels_level2(&call) }
     #endif

@@ -22,7 +22,7 @@ private let blockUnits = 96
 
 /// Values and tile of one conditioner evaluation.
 struct Conditioner {
-  /// 1: one row, units in lanes. 16, 32, 48: rows in lanes.
+  /// 1: one row, units in lanes. 16, 32, 48, 64: rows in lanes.
   let rows: Int
   /// 2 if each row stands twice in a tile of 16, else 1.
   let lanesPerRow: Int

@@ -34,7 +34,6 @@ struct Evaluation {
   }
 
   func run() -> Int32 {
-    makePlan(call.pointee)
     Base(Sweep(call: call, rows: 1, lanesPerRow: 1, contextTile: nil)).prepare()
     let ownContexts = call.pointee.context_rows > 1
     if !ownContexts { makePrologue(call.pointee, call.pointee.context) }
@@ -43,8 +42,7 @@ struct Evaluation {
     var first = 0
     while first < count {
       let left = count &- first
-      let rows =
-        left < tileMinimum || call.pointee.tile_rows == 1 ? 1 : min(Int(call.pointee.tile_rows), (left &+ 15) & ~15)
+      let rows = nextTile(left)
       let lanesPerRow = rows > 1 && left <= 8 ? 2 : 1
       let used = min(rows, left)
       var contextTile: UnsafePointer<Float>? = nil
@@ -61,6 +59,14 @@ struct Evaluation {
       first &+= used
     }
     return finite ? ok : nonfinite
+  }
+
+  /// Rows of the next tile, of `left` that are not evaluated yet: 1, or a multiple of 16.
+  private func nextTile(_ left: Int) -> Int {
+    let most = Int(call.pointee.tile_rows)
+    if left < tileMinimum || most == 1 { return 1 }
+    // 48 fill the registers (Tile.swift). But 16 more in the last tile cost less than 16 in one of their own.
+    return min(most, left > Int(FLOWRT_TILE_ROWS) ? 48 : (left &+ 15) & ~15)
   }
 
   /// The context that the steps see, for the rows of the context tile: the encoder's outputs, or the tile itself.

@@ -25,12 +25,6 @@ private struct Blocks {
   @inline(__always) mutating func takeLines(_ lines: Int) -> UnsafePointer<Float> { take(lines &* 16) }
 }
 
-/// Fills call.steps, call.layers and call.panels.
-func makePlan(_ call: flowrt_call) {
-  var planner = Planner(call)
-  planner.run()
-}
-
 /// The walk, with one cursor for each thing that is laid out.
 private struct Planner {
   private let dim, recordCount: Int
@@ -234,3 +228,11 @@ private struct Planner {
     return isConstant(layer.pointee.gate) && isConstant(add.0) && isConstant(add.1) && isConstant(add.2)
   }
 }
+
+#if FLOWRT_LEVEL_1 || SWIFT_PACKAGE
+  @implementation @_cdecl("flowrt_make_plan")
+  public func flowrt_make_plan(_ call: UnsafePointer<flowrt_call>!) {
+    var planner = Planner(call.pointee)
+    planner.run()
+  }
+#endif

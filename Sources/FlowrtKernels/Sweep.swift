@@ -17,7 +17,7 @@ import FlowrtShim
 
 struct Sweep {
   let call: UnsafePointer<flowrt_call>
-  /// 1 for a single row, else the rows of the tile: 16, 32 or 48.
+  /// 1 for a single row, else the rows of the tile: 16, 32, 48 or 64.
   let rows: Int
   /// Lanes that a row takes: 2 where up to eight rows stand twice in a tile of 16, else 1.
   let lanesPerRow: Int

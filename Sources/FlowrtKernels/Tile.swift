@@ -119,11 +119,11 @@ private let vectorBytes = 4 &* RowVector.scalarCount
     let height = (end &- unit &+ pieces &- 1) / pieces
     var row = 0
     #if FLOWRT_LEVEL_3
-      if rows == 48 {
+      if rows >= 48 {
         runTile(
           InlineArray<3, Int8>(repeating: 0), height, acc + unit &* rows, weights + unit, source, rows, count,
           ahead)
-        row = rows
+        row = 48
       }
     #endif
     while row < rows {

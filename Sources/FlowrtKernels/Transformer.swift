@@ -84,11 +84,16 @@ struct Affine {
     // number wherever its logarithm counts.
     #if FLOWRT_LEVEL_2 || FLOWRT_LEVEL_3
       if scaleFunction == .exp || (scaleFunction == .softplus && (p0 == 0 || p0 >= smallestNormal)) {
+        var i = 0
         #if FLOWRT_LEVEL_3
-          if count == 48 { return apply(Abreast<3>(t), Abreast(a), Abreast(known), unknown, logScale, fromRead) }
+          if count >= 48 {
+            apply(Abreast<3>(t), Abreast(a), Abreast(known), unknown, logScale, fromRead)
+            i = 48
+          }
         #endif
-        for i in stride(from: 0, to: count, by: laneCount) {
+        while i < count {
           apply(Chunk(t + i), Chunk(a + i), Chunk(known + i), unknown + i, logScale + i, fromRead)
+          i &+= laneCount
         }
         return
       }

@@ -18,7 +18,7 @@ private struct Values {
 
 @Suite struct Tiles {
   /// Rows of a tile, and lanes that each of them takes.
-  @Test(arguments: [(16, 1), (32, 1), (48, 1), (16, 2)]) func rowsInLanes(rows: Int, lanesPerRow: Int) {
+  @Test(arguments: [(16, 1), (32, 1), (48, 1), (64, 1), (16, 2)]) func rowsInLanes(rows: Int, lanesPerRow: Int) {
     var values = Values(UInt64(rows + lanesPerRow))
     /// `count` vectors of `rows` lanes.
     func vectors(_ count: Int) -> [Float] {

@@ -17,7 +17,7 @@ compile() { # module, flags...
         -module-name "$module" "$@" -c "$source/Sources/$module/"*.swift -o "$work/$module.o"
 }
 compile FlowrtKernels -Ounchecked -D FLOWRT_LEVEL_1
-objcopy --keep-global-symbol=flowrt_kernels_level1 --keep-global-symbol=flowrt_step_level1 "$work/FlowrtKernels.o"
+objcopy --wildcard --keep-global-symbol='flowrt_*' "$work/FlowrtKernels.o"
 compile Flowrt -O -D FLOWRT_LEVELS_1
 "$clang" -g -O1 -fuse-ld=lld -fsanitize=address,fuzzer -D_GNU_SOURCE -I "$source/include" -I "$source/Tests/c" \
     "$source/Tests/c/Fuzz.c" "$source/Tests/c/FuzzMutator.c" "$source/Tests/c/support/flow.c" \

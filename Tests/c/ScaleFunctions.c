@@ -60,7 +60,7 @@ static void check_end(const flowrt_model *model, const char *what, double log_s,
 }
 
 static void check_bias(flow_file file, const char *what, uint16_t scale, uint16_t form, const float p[8], float a) {
-    static const size_t counts[] = {1, 5, 48};
+    static const size_t counts[] = {1, 5, 48, 64};
     const float bias[2] = {SHIFT, a};
     memcpy(file.bytes + BIAS, bias, sizeof bias);
     for (uint32_t level = 1; level <= HIGHEST_LEVEL; level++) {

@@ -16,7 +16,7 @@ compile() { # module, flags...
         { cat "$work/log"; exit 1; }
 }
 compile FlowrtKernels -Ounchecked -D FLOWRT_LEVEL_1
-objcopy --wildcard --keep-global-symbol='flowrt_*_level1' "$work/FlowrtKernels.o"
+objcopy --wildcard --keep-global-symbol='flowrt_*' "$work/FlowrtKernels.o"
 compile Flowrt -O -D FLOWRT_LEVELS_1
 # Swift's build of the sanitizer also watches libdispatch, and so needs it.
 libraries=$toolchain/lib/swift/linux

@@ -163,11 +163,11 @@ _NETWORK = [
         ("softplus by calls: log s underflows", "p0 == 0 ? ifLess(a, -16, a, log(s)) : log(s)", "log(s)"),
         level=1,
     ),
-    *in_file("FlowrtKernels/Transformer.swift", ("32 rows are transformed as 48", "if count == 48 {", "if count >= 32 {"), level=3),
+    *in_file("FlowrtKernels/Transformer.swift", ("32 rows are transformed as 48", "if count >= 48 {", "if count >= 32 {"), level=3),
     *in_file("FlowrtKernels/Exponential.swift", ("exp on AVX-512 without 2^n", "flowrt_v_scale($0, $1)", "flowrt_v_scale($0, $1 - $1)"), level=3),
     *in_file("FlowrtKernels/Activation.swift", ("tanh of four registers skips a fifth", "index &+= 64", "index &+= 80"), level=3),
     *in_file("FlowrtKernels/Abreast.swift", ("registers abreast are all the first", "p.register(i &* Register.scalarCount)", "p.register(0)")),
-    *in_file("FlowrtKernels/Tile.swift", ("32 rows are taken for 48", "if rows == 48 {", "if rows >= 32 {"), level=3),
+    *in_file("FlowrtKernels/Tile.swift", ("32 rows are taken for 48", "if rows >= 48 {", "if rows >= 32 {"), level=3),
     *in_file(
         "FlowrtKernels/PairTile.swift",
         ("the partner of an odd first unit is changed", "if first & 1 != 0 { acc.store(kept", "if first < 0 { acc.store(kept"),

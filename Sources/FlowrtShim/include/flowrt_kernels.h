@@ -35,8 +35,8 @@ typedef struct flowrt_view {
 
 _Static_assert(sizeof(flowrt_view) == 256, "flowrt_view must fill flowrt_model");
 
-/* Rows that share one tile, at most: three vectors of 16. */
-#define FLOWRT_TILE_ROWS 48
+/* Rows that share one tile, at most: four vectors of 16. */
+#define FLOWRT_TILE_ROWS 64
 
 /* Fewer rows than this are cheaper one by one, in every flow. */
 #define FLOWRT_TILE_MINIMUM 2
@@ -88,7 +88,7 @@ enum { FLOWRT_VERB_FORWARD, FLOWRT_VERB_INVERSE, FLOWRT_VERB_LOG_PROB, FLOWRT_VE
 struct flowrt_call;
 
 /* Takes the state through one step (or, for the encoder's record, the context tile through the encoder): the part of the
- * library that every CPU level has its own of. rows: 1, 16, 32 or 48; lanes_per_row: 2 if up to eight rows stand twice in a tile
+ * library that every CPU level has its own of. rows: 1, 16, 32, 48 or 64; lanes_per_row: 2 if up to eight rows stand twice in a tile
  * of 16, else 1; context_tile: the steps' context for the rows of a tile, NULL if what depends on it is in the prologue; forward:
  * data to noise. */
 typedef void flowrt_step_function(const struct flowrt_call *call, const flowrt_step_plan *step, ptrdiff_t rows,
@@ -100,7 +100,7 @@ typedef struct flowrt_call {
     const flowrt_view *view;
     flowrt_step_runner run_step;
     uint32_t verb;
-    uint32_t tile_rows; /* 1, 16, 32 or 48: the largest tile that the workspace can hold */
+    uint32_t tile_rows; /* 1, 16, 32, 48 or 64: the largest tile that the workspace can hold */
     uint64_t count;
     const float *input;   /* x or z; NULL for sample */
     const float *context; /* NULL if there is none */
@@ -125,7 +125,10 @@ typedef struct flowrt_call {
     float *activations; /* activations_size x tile_rows */
 } flowrt_call;
 
-/* Runs a call; returns FLOWRT_OK or FLOWRT_ERR_NONFINITE. Level 3 has none of its own: it differs from level 2 in its steps,
+/* Makes the plan of a call: fills `steps`, `layers`, `tables` and `panels`. The same for all levels, so there is one. */
+void flowrt_make_plan(const flowrt_call *call);
+
+/* Runs a call whose plan is made; returns FLOWRT_OK or FLOWRT_ERR_NONFINITE. Level 3 has none of its own: it differs from level 2 in its steps,
  * whose results have the same bits. */
 int32_t flowrt_kernels_level1(const flowrt_call *call);
 int32_t flowrt_kernels_level2(const flowrt_call *call);

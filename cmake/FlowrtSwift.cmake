@@ -1,6 +1,6 @@
 # swiftc to one relocatable object, FLOWRT_OBJECT, in which only the functions of the API are global.
 #
-#   Sources/FlowrtKernels -> kernels-level1.o, -level2.o, -level3.o   flowrt_kernels_level<n>, flowrt_step_level<n>, flowrt_make_plan
+#   Sources/FlowrtKernels -> kernels-level1.o, -level2.o, -level3.o   flowrt_make_plan, flowrt_evaluate, flowrt_step; _level<n> after it
 #   Sources/Flowrt        -> api.o                                    the flowrt_* functions of include/flowrt.h
 #   all of them           -> flowrt.o
 #
@@ -50,15 +50,17 @@ set(flowrt_recipe "${PROJECT_SOURCE_DIR}/cmake/FlowrtSwift.cmake" "${PROJECT_SOU
 set(flowrt_object_dir "${PROJECT_BINARY_DIR}/swift")
 file(MAKE_DIRECTORY "${flowrt_object_dir}")
 
-# flowrt_swift_object(<name> MODULE <module> FLAGS <flag>... KEEP <symbol>...)
-# adds ${flowrt_object_dir}/<name>.o, made of Sources/<module>/*.swift, in which only the KEEP symbols are global.
+# flowrt_swift_object(<name> MODULE <module> FLAGS <flag>... KEEP <symbol>... [SUFFIX <suffix>])
+# adds ${flowrt_object_dir}/<name>.o, made of Sources/<module>/*.swift, in which only the KEEP symbols are global, renamed to
+# <symbol><suffix>.
 function(flowrt_swift_object name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "MODULE" "FLAGS;KEEP")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "MODULE;SUFFIX" "FLAGS;KEEP")
   file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/Sources/${arg_MODULE}/*.swift")
   file(GLOB headers CONFIGURE_DEPENDS
        "${PROJECT_SOURCE_DIR}/include/*" "${PROJECT_SOURCE_DIR}/Sources/FlowrtShim/include/*")
   list(TRANSFORM arg_KEEP PREPEND "-Wl,-u," OUTPUT_VARIABLE roots)
-  list(TRANSFORM arg_KEEP PREPEND "--keep-global-symbol=" OUTPUT_VARIABLE globals)
+  list(TRANSFORM arg_KEEP REPLACE "(.+)" "--redefine-sym=\\1=\\1${arg_SUFFIX};--keep-global-symbol=\\1${arg_SUFFIX}"
+       OUTPUT_VARIABLE globals)
   set(stem "${flowrt_object_dir}/${name}")
   add_custom_command(
     OUTPUT "${stem}.o"
@@ -81,7 +83,11 @@ set(flowrt_kernel_flags -Ounchecked -Xllvm -vectorize-loops=false -Xllvm -unroll
 
 set(flowrt_objects "")
 foreach(level IN LISTS FLOWRT_LEVELS)
-  flowrt_swift_object(kernels-level${level} MODULE FlowrtKernels KEEP ${FLOWRT_LEVEL_${level}_ENTRIES}
+  set(suffix "")
+  if(level GREATER 1)
+    set(suffix SUFFIX _level${level})
+  endif()
+  flowrt_swift_object(kernels-level${level} MODULE FlowrtKernels KEEP ${FLOWRT_LEVEL_${level}_ENTRIES} ${suffix}
                       FLAGS ${flowrt_kernel_flags} -D FLOWRT_LEVEL_${level} ${FLOWRT_LEVEL_${level}_FLAGS})
   list(APPEND flowrt_objects "${flowrt_object_dir}/kernels-level${level}.o")
 endforeach()

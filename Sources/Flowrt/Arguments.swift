@@ -119,9 +119,9 @@ struct Arguments {
       log_sum: part(layout.logSum), columns: part(layout.columns), activations: part(layout.activations))
     flowrt_make_plan(&call)
     #if FLOWRT_LEVELS_3
-      if view.pointee.level > 1 { return flowrt_kernels_level2(&call) }
+      if view.pointee.level > 1 { return flowrt_evaluate_level2(&call) }
     #endif
-    return flowrt_kernels_level1(&call)
+    return flowrt_evaluate(&call)
   }
 
   private func stepRunner(_ level: UInt32) -> flowrt_step_runner {
@@ -129,6 +129,6 @@ struct Arguments {
       if level == 3 { return flowrt_step_level3 }
       if level == 2 { return flowrt_step_level2 }
     #endif
-    return flowrt_step_level1
+    return flowrt_step
   }
 }

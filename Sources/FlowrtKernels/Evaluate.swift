@@ -166,12 +166,5 @@ struct Evaluation {
   }
 }
 
-// Level 3 has its own steps, and shares this code with level 2. A package has one level, whatever its instructions; it is
-// called the first.
-#if FLOWRT_LEVEL_2 && !SWIFT_PACKAGE
-  @implementation @_cdecl("flowrt_kernels_level2")
-  public func flowrt_kernels_level2(_ call: UnsafePointer<flowrt_call>!) -> Int32 { Evaluation(call).run() }
-#elseif FLOWRT_LEVEL_1 || SWIFT_PACKAGE
-  @implementation @_cdecl("flowrt_kernels_level1")
-  public func flowrt_kernels_level1(_ call: UnsafePointer<flowrt_call>!) -> Int32 { Evaluation(call).run() }
-#endif
+@implementation @_cdecl("flowrt_evaluate")
+public func flowrt_evaluate(_ call: UnsafePointer<flowrt_call>!) -> Int32 { Evaluation(call).run() }

@@ -229,10 +229,8 @@ private struct Planner {
   }
 }
 
-#if FLOWRT_LEVEL_1 || SWIFT_PACKAGE
-  @implementation @_cdecl("flowrt_make_plan")
-  public func flowrt_make_plan(_ call: UnsafePointer<flowrt_call>!) {
-    var planner = Planner(call.pointee)
-    planner.run()
-  }
-#endif
+@implementation @_cdecl("flowrt_make_plan")
+public func flowrt_make_plan(_ call: UnsafePointer<flowrt_call>!) {
+  var planner = Planner(call.pointee)
+  planner.run()
+}

@@ -210,32 +210,10 @@ struct Sweep {
   }
 }
 
-// A package has one level, whatever its instructions; it is called the first.
-#if FLOWRT_LEVEL_3 && !SWIFT_PACKAGE
-  @implementation @_cdecl("flowrt_step_level3")
-  public func flowrt_step_level3(
-    _ call: UnsafePointer<flowrt_call>!, _ step: UnsafePointer<flowrt_step_plan>!, _ rows: Int,
-    _ lanesPerRow: Int, _ contextTile: UnsafePointer<Float>!, _ forward: Bool
-  ) {
-    Sweep(call: call, rows: rows, lanesPerRow: lanesPerRow, contextTile: contextTile).run(
-      step.pointee, forward: forward)
-  }
-#elseif FLOWRT_LEVEL_2 && !SWIFT_PACKAGE
-  @implementation @_cdecl("flowrt_step_level2")
-  public func flowrt_step_level2(
-    _ call: UnsafePointer<flowrt_call>!, _ step: UnsafePointer<flowrt_step_plan>!, _ rows: Int,
-    _ lanesPerRow: Int, _ contextTile: UnsafePointer<Float>!, _ forward: Bool
-  ) {
-    Sweep(call: call, rows: rows, lanesPerRow: lanesPerRow, contextTile: contextTile).run(
-      step.pointee, forward: forward)
-  }
-#else
-  @implementation @_cdecl("flowrt_step_level1")
-  public func flowrt_step_level1(
-    _ call: UnsafePointer<flowrt_call>!, _ step: UnsafePointer<flowrt_step_plan>!, _ rows: Int,
-    _ lanesPerRow: Int, _ contextTile: UnsafePointer<Float>!, _ forward: Bool
-  ) {
-    Sweep(call: call, rows: rows, lanesPerRow: lanesPerRow, contextTile: contextTile).run(
-      step.pointee, forward: forward)
-  }
-#endif
+@implementation @_cdecl("flowrt_step")
+public func flowrt_step(
+  _ call: UnsafePointer<flowrt_call>!, _ step: UnsafePointer<flowrt_step_plan>!, _ rows: Int, _ lanesPerRow: Int,
+  _ contextTile: UnsafePointer<Float>!, _ forward: Bool
+) {
+  Sweep(call: call, rows: rows, lanesPerRow: lanesPerRow, contextTile: contextTile).run(step.pointee, forward: forward)
+}

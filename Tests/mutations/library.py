@@ -71,7 +71,7 @@ class Library:
         self._compile("Flowrt", ["-Osize", "-D", "FLOWRT_LEVELS_1", *flags])
 
     def compile_kernels(self, level, flags=()):
-        """SWIFT_PACKAGE gives every level the name of the first one, so that the API part needs no other."""
+        """SWIFT_PACKAGE: a library of one level, which has the bases too, whatever its instructions."""
         level_flags = ["-Ounchecked", "-D", f"FLOWRT_LEVEL_{level}", "-D", "SWIFT_PACKAGE", "-Xcc", f"-march={MARCH[level]}"]
         self._compile("FlowrtKernels", [*level_flags, *flags])
 

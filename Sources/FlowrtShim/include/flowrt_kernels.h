@@ -125,14 +125,16 @@ typedef struct flowrt_call {
     float *activations; /* activations_size x tile_rows */
 } flowrt_call;
 
-/* Makes the plan of a call: fills `steps`, `layers`, `tables` and `panels`. The same for all levels, so there is one. */
+/* What is called of the kernels. The names are those of the baseline; of the higher levels, the build keeps only what differs, under
+ * the names below (cmake/FlowrtSwift.cmake). */
+
+/* Makes the plan of a call: fills `steps`, `layers`, `tables` and `panels`. */
 void flowrt_make_plan(const flowrt_call *call);
 
-/* Runs a call whose plan is made; returns FLOWRT_OK or FLOWRT_ERR_NONFINITE. Level 3 has none of its own: it differs from level 2 in its steps,
- * whose results have the same bits. */
-int32_t flowrt_kernels_level1(const flowrt_call *call);
-int32_t flowrt_kernels_level2(const flowrt_call *call);
+/* Runs a call whose plan is made; returns FLOWRT_OK or FLOWRT_ERR_NONFINITE. Level 3 shares that of level 2, and differs from it
+ * in its steps, whose results have the same bits. */
+int32_t flowrt_evaluate(const flowrt_call *call), flowrt_evaluate_level2(const flowrt_call *call);
 
-flowrt_step_function flowrt_step_level1, flowrt_step_level2, flowrt_step_level3;
+flowrt_step_function flowrt_step, flowrt_step_level2, flowrt_step_level3;
 
 #endif

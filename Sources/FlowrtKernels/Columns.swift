@@ -137,14 +137,11 @@ func accumulateDense(
   lines: Int
 ) {
   for first in stride(from: 0, to: panels, by: Triangles.panels) {
-    var starts = InlineArray<4, UInt32>(repeating: 0)
-    for i in 0..<4 { starts[i] = UInt32(truncatingIfNeeded: (first &+ i) &* lines) }
-    withUnsafePointer(to: &starts) { starts in
-      starts.withMemoryRebound(to: UInt32.self, capacity: 4) { starts in
-        accumulateColumns(
-          acc + first &* 16, weights, starts, source, panels: min(Triangles.panels, panels &- first), from: 0,
-          to: lines, keep: 0)
-      }
+    let starts = InlineArray<4, UInt32> { UInt32(truncatingIfNeeded: (first &+ $0) &* lines) }
+    starts.span.withUnsafeBufferPointer {
+      accumulateColumns(
+        acc + first &* 16, weights, $0.baseAddress.unsafelyUnwrapped, source,
+        panels: min(Triangles.panels, panels &- first), from: 0, to: lines, keep: 0)
     }
   }
 }

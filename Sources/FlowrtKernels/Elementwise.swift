@@ -53,7 +53,7 @@ enum ElementwiseFunction: UInt32 {
       return (self == .expAbove ? a + e : a - e, v)
     case .atanh:
       let ratio = (size + size) / (1 - size)
-      let w = 0.5 * ifMore(ratio, 1, log(1 + ratio), Lanes(log1pOfUnit(atMost(1, ratio).chunk)))
+      let w = 0.5 * ifMore(ratio, 1, log(1 + ratio), log1pOfUnit(atMost(1, ratio)))
       return (copySign(ifLess(size, 1, w, log(1 - size)), v), -(log(1 + v) + log(1 - v)))
     case .tanh:
       // log(1 - tanh^2 v) = 2 (log 2 - |v| - log(1 + e^-2|v|))

@@ -125,7 +125,7 @@ private let ln2Low: Float = -2.121_944_4e-4
 }
 
 /// log(1 + e^x).
-@inline(never) func softplus(_ x: Lanes) -> Lanes { atLeast(0, x) + Lanes(log1pOfUnit(exp(-magnitude(x)).chunk)) }
+@inline(never) func softplus(_ x: Lanes) -> Lanes { atLeast(0, x) + log1pOfUnit(exp(-magnitude(x))) }
 
 @inline(__always) func softplus<let N: Int>(_ x: Abreast<N>) -> Abreast<N> {
   atLeast(0, x) + log1pOfUnit(expOfSmall(x.map { -magnitude($0) }))

@@ -62,3 +62,5 @@ private let ln2Low: Float = -2.121_944_4e-4
   let f = e.map { ifMore($0, boundary, $0 * 0.5 - 0.5, $0) }
   return logCore(f, e.map { ifMore($0, boundary, Register(repeating: 1), Register()) }, fused: true)
 }
+
+@inline(never) func log1pOfUnit(_ e: Lanes) -> Lanes { Lanes(log1pOfUnit(e.chunk)) }

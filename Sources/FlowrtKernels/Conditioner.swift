@@ -139,13 +139,16 @@ struct Conditioner {
     var degree = Int(layer.pointee.degree)
     var seen = Int(layer.pointee.visible_units)
     var unit = Int(layer.pointee.final_units)
+    /// Whether the accumulators of the panel have nothing yet.
+    var isFresh = false
     while unit < end {
       let panel = unit / 16
       let panelEnd = min(panel &* 16 &+ 16, width)
       while Int(degreeEnd[degree]) <= unit { degree &+= 1 }
       if unit & 15 == 0 {
         seen = hasSource ? Int(visibleEnd![degree]) / blockUnits &* blockUnits : 0
-        if seen == 0 { start(layer, panel) }
+        isFresh = seen == 0
+        if isFresh && !hasSource { start(layer, panel) }
       }
       let first = unit
       while unit < panelEnd {
@@ -153,8 +156,9 @@ struct Conditioner {
         if degree > g { break }
         if hasSource {
           let next = Int(visibleEnd![degree])
-          accumulate(layer, target, unit, panelEnd, from: seen, to: next)
+          accumulate(layer, target, unit, panelEnd, from: seen, to: next, isFresh: isFresh)
           seen = next
+          isFresh = false
         }
         unit = min(Int(degreeEnd[degree]), panelEnd)
       }
@@ -181,33 +185,41 @@ struct Conditioner {
         panel &+= 1
       }
       for p in panel..<Int(layer.pointee.panels) {
-        if block == 0 { start(layer, p) }
         // Meanwhile the same lines of the next panel come into the cache.
         let starts = layer.pointee.panel_start + p
         let ahead = p &+ 1 < Int(layer.pointee.panels) ? Int(starts[1] &- starts[0]) &* 16 : linesAhead
         accumulate(
-          layer, target, p &* 16, min(p &* 16 &+ 16, width), from: block, to: block &+ blockUnits, ahead: ahead)
+          layer, target, p &* 16, min(p &* 16 &+ 16, width), from: block, to: block &+ blockUnits,
+          isFresh: block == 0, ahead: ahead)
       }
       block &+= blockUnits
     }
     layer.pointee.pushed_units = UInt32(truncatingIfNeeded: block)
   }
 
-  /// Adds source units from ..< to to the accumulators of units first ..< end of one panel.
+  /// Adds source units from ..< to to the accumulators of units first ..< end of one panel. `isFresh`: they have nothing yet.
   @inline(__always) private func accumulate(
     _ layer: Layer, _ target: UnsafeMutablePointer<Float>, _ first: Int, _ end: Int, from: Int, to: Int,
-    ahead: Int = linesAhead
+    isFresh: Bool, ahead: Int = linesAhead
   ) {
     let panel = first / 16
+    var bias: UnsafePointer<Float>? = nil
+    if isFresh {
+      if contextTile == nil && from < to {
+        bias = UnsafePointer(layer.pointee.start!) + panel &* 16
+      } else {
+        start(layer, panel)
+      }
+    }
     let line: Int = Int(layer.pointee.panel_start[panel]) &+ from
     accumulateTile(
       target + panel &* 16 &* rows, layer.pointee.weights + line &* 16, sourceValues(layer) + from &* rows,
       rows: rows, first: first & 15, end: end &- panel &* 16, count: to &- from, lanesPerRow: lanesPerRow,
-      ahead: ahead)
+      ahead: ahead, start: bias)
   }
 
   /// Starts the accumulators of a panel: bias (or the prologue's bias and context), then the rows' own context.
-  private func start(_ layer: Layer, _ panel: Int) {
+  @inline(never) private func start(_ layer: Layer, _ panel: Int) {
     let first = panel &* 16
     let end = min(first &+ 16, Int(layer.pointee.width))
     let target = values(layer)

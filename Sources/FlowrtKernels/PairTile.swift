@@ -23,10 +23,14 @@ private enum PairTile<let P: Int> {
   @inline(never)
   static func run(
     _ acc: UnsafeMutablePointer<Float>, _ weights: UnsafePointer<Float>, _ source: UnsafePointer<Float>, count: Int,
-    ahead: Int
+    ahead: Int, start: UnsafePointer<Float>?
   ) {
     var sums = InlineArray<P, Lanes>(repeating: Lanes())
-    for p in 0..<P { sums[p] = flowrt_v_interleave(acc.lanes(32 &* p), acc.lanes(32 &* p &+ 16)) }
+    if let start {
+      for p in 0..<P { sums[p] = flowrt_v_broadcast_pair(start + 2 &* p) }
+    } else {
+      for p in 0..<P { sums[p] = flowrt_v_interleave(acc.lanes(32 &* p), acc.lanes(32 &* p &+ 16)) }
+    }
     var w = weights
     var s = source
     for _ in 0..<count {
@@ -47,14 +51,14 @@ private enum PairTile<let P: Int> {
 /// come: `end`, or the one before if that has no partner.
 func accumulatePairs(
   _ acc: UnsafeMutablePointer<Float>, _ weights: UnsafePointer<Float>, _ source: UnsafePointer<Float>, first: Int,
-  end: Int, count: Int, ahead: Int
+  end: Int, count: Int, ahead: Int, start: UnsafePointer<Float>?
 ) -> Int {
   // The partner of an odd first unit stays as it is.
   let kept = acc.lanes((first & ~1) &* 16)
   var unit = first & ~1
   while unit &+ 1 < end {
     let pairs = min(maximumPairs, (end &- unit) / 2)
-    runPairs(pairs, acc + unit &* 16, weights + unit, source, count, ahead)
+    runPairs(pairs, acc + unit &* 16, weights + unit, source, count, ahead, start.map { $0 + unit })
     unit &+= 2 &* pairs
   }
   if first & 1 != 0 { acc.store(kept, (first &- 1) &* 16) }
@@ -63,20 +67,20 @@ func accumulatePairs(
 
 @inline(__always) private func runPairs(
   _ pairs: Int, _ acc: UnsafeMutablePointer<Float>, _ weights: UnsafePointer<Float>, _ source: UnsafePointer<Float>,
-  _ count: Int, _ ahead: Int
+  _ count: Int, _ ahead: Int, _ start: UnsafePointer<Float>?
 ) {
   switch pairs {
-  case 1: PairTile<1>.run(acc, weights, source, count: count, ahead: ahead)
-  case 2: PairTile<2>.run(acc, weights, source, count: count, ahead: ahead)
+  case 1: PairTile<1>.run(acc, weights, source, count: count, ahead: ahead, start: start)
+  case 2: PairTile<2>.run(acc, weights, source, count: count, ahead: ahead, start: start)
   #if FLOWRT_LEVEL_3 || FLOWRT_LEVEL_2 || arch(arm64)
-    case 3: PairTile<3>.run(acc, weights, source, count: count, ahead: ahead)
-    case 4: PairTile<4>.run(acc, weights, source, count: count, ahead: ahead)
+    case 3: PairTile<3>.run(acc, weights, source, count: count, ahead: ahead, start: start)
+    case 4: PairTile<4>.run(acc, weights, source, count: count, ahead: ahead, start: start)
   #endif
   #if FLOWRT_LEVEL_3
-    case 5: PairTile<5>.run(acc, weights, source, count: count, ahead: ahead)
-    case 6: PairTile<6>.run(acc, weights, source, count: count, ahead: ahead)
-    case 7: PairTile<7>.run(acc, weights, source, count: count, ahead: ahead)
-    default: PairTile<8>.run(acc, weights, source, count: count, ahead: ahead)
+    case 5: PairTile<5>.run(acc, weights, source, count: count, ahead: ahead, start: start)
+    case 6: PairTile<6>.run(acc, weights, source, count: count, ahead: ahead, start: start)
+    case 7: PairTile<7>.run(acc, weights, source, count: count, ahead: ahead, start: start)
+    default: PairTile<8>.run(acc, weights, source, count: count, ahead: ahead, start: start)
   #else
     default: break
   #endif

@@ -44,16 +44,23 @@ private enum Tile<let U: Int, let B: Int> {
   }
 
   /// `acc` and `source` have `rows` floats per unit; `weights` one line of 16 floats for each k. `ahead`: as in accumulateTile.
+  /// `start`: nil, or a float for each of the U units.
   @inline(never)
   static func run(
     _ acc: UnsafeMutablePointer<Float>, _ weights: UnsafePointer<Float>, _ source: UnsafePointer<Float>,
-    rows: Int, count: Int, ahead: Int
+    rows: Int, count: Int, ahead: Int, start: UnsafePointer<Float>?
   ) {
     let stride = rows &* 4
     let accBytes = UnsafeMutableRawPointer(acc)
     var sums = InlineArray<U, InlineArray<B, RowVector>>(repeating: .init(repeating: RowVector()))
-    for u in 0..<U {
-      for b in 0..<B { sums[u][b] = accBytes.load(fromByteOffset: u &* stride &+ b &* vectorBytes, as: RowVector.self) }
+    if let start {
+      for u in 0..<U { sums[u] = .init(repeating: RowVector(repeating: start[u])) }
+    } else {
+      for u in 0..<U {
+        for b in 0..<B {
+          sums[u][b] = accBytes.load(fromByteOffset: u &* stride &+ b &* vectorBytes, as: RowVector.self)
+        }
+      }
     }
     var w = weights
     var s = UnsafeRawPointer(source)
@@ -79,20 +86,20 @@ private let vectorBytes = 4 &* RowVector.scalarCount
 @inline(__always) private func runTile<let B: Int>(
   _ shape: InlineArray<B, Int8>, _ units: Int,
   _ acc: UnsafeMutablePointer<Float>, _ weights: UnsafePointer<Float>, _ source: UnsafePointer<Float>,
-  _ rows: Int, _ count: Int, _ ahead: Int
+  _ rows: Int, _ count: Int, _ ahead: Int, _ start: UnsafePointer<Float>?
 ) {
   switch units {
-  case 1: Tile<1, B>.run(acc, weights, source, rows: rows, count: count, ahead: ahead)
-  case 2: Tile<2, B>.run(acc, weights, source, rows: rows, count: count, ahead: ahead)
-  case 3: Tile<3, B>.run(acc, weights, source, rows: rows, count: count, ahead: ahead)
-  case 4: Tile<4, B>.run(acc, weights, source, rows: rows, count: count, ahead: ahead)
+  case 1: Tile<1, B>.run(acc, weights, source, rows: rows, count: count, ahead: ahead, start: start)
+  case 2: Tile<2, B>.run(acc, weights, source, rows: rows, count: count, ahead: ahead, start: start)
+  case 3: Tile<3, B>.run(acc, weights, source, rows: rows, count: count, ahead: ahead, start: start)
+  case 4: Tile<4, B>.run(acc, weights, source, rows: rows, count: count, ahead: ahead, start: start)
   #if FLOWRT_LEVEL_3 || FLOWRT_LEVEL_2 || arch(arm64)
-    case 5: Tile<5, B>.run(acc, weights, source, rows: rows, count: count, ahead: ahead)
-    case 6: Tile<6, B>.run(acc, weights, source, rows: rows, count: count, ahead: ahead)
+    case 5: Tile<5, B>.run(acc, weights, source, rows: rows, count: count, ahead: ahead, start: start)
+    case 6: Tile<6, B>.run(acc, weights, source, rows: rows, count: count, ahead: ahead, start: start)
   #endif
   #if FLOWRT_LEVEL_3
-    case 7: Tile<7, B>.run(acc, weights, source, rows: rows, count: count, ahead: ahead)
-    default: Tile<8, B>.run(acc, weights, source, rows: rows, count: count, ahead: ahead)
+    case 7: Tile<7, B>.run(acc, weights, source, rows: rows, count: count, ahead: ahead, start: start)
+    default: Tile<8, B>.run(acc, weights, source, rows: rows, count: count, ahead: ahead, start: start)
   #else
     default: break
   #endif
@@ -104,14 +111,16 @@ private let vectorBytes = 4 &* RowVector.scalarCount
 /// - acc: rows floats for each unit of the panel; weights: a line of 16 for each k; source: rows floats for each k.
 /// - lanesPerRow: 2 if each row stands twice in a tile of 16, else 1.
 /// - ahead: floats from a line of weights to the one that is brought into the cache meanwhile.
+/// - start: a float for each unit of the panel, from which the accumulators start; nil: they go on from what they hold.
 @inline(never) func accumulateTile(
   _ acc: UnsafeMutablePointer<Float>, _ weights: UnsafePointer<Float>, _ source: UnsafePointer<Float>,
-  rows: Int, first: Int, end: Int, count: Int, lanesPerRow: Int, ahead: Int = linesAhead
+  rows: Int, first: Int, end: Int, count: Int, lanesPerRow: Int, ahead: Int = linesAhead,
+  start: UnsafePointer<Float>? = nil
 ) {
   if count <= 0 { return }
   var unit = first
   if lanesPerRow == 2 {
-    unit = accumulatePairs(acc, weights, source, first: first, end: end, count: count, ahead: ahead)
+    unit = accumulatePairs(acc, weights, source, first: first, end: end, count: count, ahead: ahead, start: start)
   }
   // Pieces of nearly equal height: 13 units are 7 + 6, not 8 + 5.
   var pieces = (end &- unit &+ maximumUnits &- 1) / maximumUnits
@@ -122,14 +131,14 @@ private let vectorBytes = 4 &* RowVector.scalarCount
       if rows >= 48 {
         runTile(
           InlineArray<3, Int8>(repeating: 0), height, acc + unit &* rows, weights + unit, source, rows, count,
-          ahead)
+          ahead, start.map { $0 + unit })
         row = 48
       }
     #endif
     while row < rows {
       runTile(
         InlineArray<1, Int8>(repeating: 0), height, acc + (unit &* rows &+ row), weights + unit, source + row, rows,
-        count, ahead)
+        count, ahead, start.map { $0 + unit })
       row &+= RowVector.scalarCount
     }
     unit &+= height

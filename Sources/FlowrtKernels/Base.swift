@@ -213,7 +213,7 @@ struct Base {
   @inline(never) private func autoregressiveMixture(_ choices: Choices?) {
     sweep.solve(
       plan, .mixture(Mixture(plan.record.pointee)), readIndex: plan.data_index, otherIndex: plan.data_index,
-      readIsKnown: choices == nil, choices: choices)
+      fromRead: choices == nil, choices: choices)
   }
 
   // MARK: Values by coordinate, in both tile shapes

@@ -246,12 +246,24 @@ struct Conditioner {
     }
   }
 
-  /// Turns the accumulators of units first ..< end into values: added layers, activation, gate.
-  @inline(never) private func finish(_ layer: Layer, _ first: Int, _ end: Int) {
-    finishLayer(layer, values: values(layer), rows: rows, lanesPerRow: lanesPerRow, first, end) { index in
-      let other = layers + Int(index)
-      return Operand(values: UnsafePointer(values(other)), isShared: isInPrologue(other) && rows > 1)
+  /// value = gate * activation(acc + scale * added + ...), for units first ..< end; in place, one part after the other.
+  @inline(never) func finish(_ layer: Layer, _ first: Int, _ end: Int) {
+    let values = values(layer)
+    @inline(__always) func combine(_ number: Int32, _ scale: UnsafePointer<Float>?, isGate: Bool) {
+      if number == noLayer { return }
+      operand(number).combine(into: values, rows: rows, first, end, scale: scale, isGate: isGate)
     }
+    combine(layer.pointee.add.0, layer.pointee.scale.0, isGate: false)
+    combine(layer.pointee.add.1, layer.pointee.scale.1, isGate: false)
+    combine(layer.pointee.add.2, layer.pointee.scale.2, isGate: false)
+    activateInPlace(
+      values, first &* rows, end &* rows, layer.pointee.activation, layer.pointee.a, lanesPerRow: lanesPerRow)
+    combine(layer.pointee.gate, nil, isGate: true)
+  }
+
+  @inline(never) private func operand(_ number: Int32) -> Operand {
+    let layer = layers + Int(number)
+    return Operand(values: UnsafePointer(values(layer)), isShared: isInPrologue(layer) && rows > 1)
   }
 }
 
@@ -264,24 +276,6 @@ struct Operand {
   @inline(__always) func lanes(_ index: Int, unit: Int) -> Lanes {
     isShared ? Lanes(repeating: values.unsafelyUnwrapped[unit]) : values.unsafelyUnwrapped.lanes(index)
   }
-}
-
-/// value = gate * activation(acc + scale * added + ...), for units first ..< end; in place, one part after the other. `operand`:
-/// an earlier layer by its number.
-@inline(__always) func finishLayer(
-  _ layer: Layer, values: UnsafeMutablePointer<Float>, rows: Int, lanesPerRow: Int, _ first: Int, _ end: Int,
-  operand: (_ number: Int32) -> Operand
-) {
-  @inline(__always) func combine(_ number: Int32, _ scale: UnsafePointer<Float>?, isGate: Bool) {
-    if number == noLayer { return }
-    operand(number).combine(into: values, rows: rows, first, end, scale: scale, isGate: isGate)
-  }
-  combine(layer.pointee.add.0, layer.pointee.scale.0, isGate: false)
-  combine(layer.pointee.add.1, layer.pointee.scale.1, isGate: false)
-  combine(layer.pointee.add.2, layer.pointee.scale.2, isGate: false)
-  activateInPlace(
-    values, first &* rows, end &* rows, layer.pointee.activation, layer.pointee.a, lanesPerRow: lanesPerRow)
-  combine(layer.pointee.gate, nil, isGate: true)
 }
 
 extension Operand {

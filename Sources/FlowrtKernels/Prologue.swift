@@ -15,7 +15,7 @@ func makePrologue(_ call: flowrt_call, _ context: UnsafePointer<Float>?) {
   if view.encoder_layers != 0 {
     let layers = call.steps[stepCount &+ 1].layers!
     let count = Int(view.encoder_layers)
-    makePrologue(layers, count, context, contextDim)
+    makePrologue(call, layers, count, context, contextDim)
     context = UnsafePointer(layers[count &- 1].start)
     contextDim = Int(view.encoded_dim)
   }
@@ -24,13 +24,16 @@ func makePrologue(_ call: flowrt_call, _ context: UnsafePointer<Float>?) {
     let kind = Int(step.record.pointee.kind)
     if kind != FLOWRT_RECORD_AUTOREGRESSIVE && kind != FLOWRT_RECORD_BASE { continue }
     let count = Int(step.record.pointee.layer_count)
-    if count > 0 { makePrologue(step.layers, count, context, contextDim) }
+    if count > 0 { makePrologue(call, step.layers, count, context, contextDim) }
   }
 }
 
 private func makePrologue(
-  _ layers: Layer, _ count: Int, _ context: UnsafePointer<Float>?, _ contextDim: Int
+  _ call: flowrt_call, _ layers: Layer, _ count: Int, _ context: UnsafePointer<Float>?, _ contextDim: Int
 ) {
+  let conditioner = Conditioner(
+    rows: 1, lanesPerRow: 1, layers: layers, read: call.read, activations: call.activations, contextTile: nil,
+    contextDim: contextDim)
   for number in 0..<count {
     let layer = layers + number
     let isContextOnly = layer.pointee.context_only != 0
@@ -53,9 +56,7 @@ private func makePrologue(
         lines: Int(source.pointee.width))
     }
     if isContextOnly {
-      finishLayer(layer, values: target, rows: 1, lanesPerRow: 1, 0, Int(layer.pointee.width)) { index in
-        Operand(values: UnsafePointer(layers[Int(index)].start), isShared: false)
-      }
+      conditioner.finish(layer, 0, Int(layer.pointee.width))
       if layer.isNormalized { normalizeLayer(layer, values: target, rows: 1) }
     }
   }

@@ -46,14 +46,14 @@ struct Sweep {
     let readsData = record.reads == 0
     solve(
       step, Transformer(record), readIndex: readsData ? step.data_index : step.noise_index,
-      otherIndex: readsData ? step.noise_index : step.data_index, readIsKnown: readsData == forward)
+      otherIndex: readsData ? step.noise_index : step.data_index, fromRead: readsData == forward)
   }
 
-  /// One side of a step from the other. `readIsKnown`: the other side from the one that the conditioner reads, in one pass; else
+  /// One side of a step from the other. `fromRead`: the other side from the one that the conditioner reads, in one pass; else
   /// the read side, stage by stage. The log-determinant adds log s in the first case, subtracts it in the second.
   func solve(
     _ step: flowrt_step_plan, _ transformer: Transformer, readIndex: UnsafePointer<UInt32>,
-    otherIndex: UnsafePointer<UInt32>, readIsKnown: Bool, choices: Choices? = nil
+    otherIndex: UnsafePointer<UInt32>, fromRead: Bool, choices: Choices? = nil
   ) {
     let record = step.record.pointee
     let stages = Int(record.stage_count)
@@ -65,13 +65,13 @@ struct Sweep {
       rows: rows, transformer: transformer, passthrough: Int(record.passthrough), read: read, other: call.pointee.other,
       state: state, otherIndex: otherIndex, logScale: call.pointee.log_scale, logSum: call.pointee.log_sum,
       columns: call.pointee.columns,
-      addsLogScale: readIsKnown, choices: choices, parameters: conditioner.values(output),
+      fromRead: fromRead, choices: choices, parameters: conditioner.values(output),
       parameterCount: Int(output.pointee.width) / (dim &- Int(record.passthrough)))
 
-    if readIsKnown {
+    if fromRead {
       gather(into: read, readIndex)
       for number in 0...hidden { conditioner.advance(step.layers + number, to: stages &- 1) }
-      transform.run(0, dim, fromRead: true)
+      transform.run(0, dim)
       if rows == 1 { scatter(from: call.pointee.other, otherIndex) }
     } else {
       if rows == 1 { gather(into: call.pointee.other, otherIndex) }
@@ -81,7 +81,7 @@ struct Sweep {
       for stage in 0..<stages {
         conditioner.advance(output, to: stage)
         let end = Int(step.stage_end[stage])
-        transform.run(rank, end, fromRead: false)
+        transform.run(rank, end)
         rank = end
         if stage &+ 1 < stages {
           for number in 0..<hidden { conditioner.advance(step.layers + number, to: stage &+ 1) }

@@ -82,27 +82,28 @@ private enum Tile<let U: Int, let B: Int> {
 let linesAhead: Int = 8 &* 16
 private let vectorBytes = 4 &* RowVector.scalarCount
 
-/// One tile of `units` <= maximumUnits by B vectors.
-@inline(__always) private func runTile<let B: Int>(
-  _ shape: InlineArray<B, Int8>, _ units: Int,
-  _ acc: UnsafeMutablePointer<Float>, _ weights: UnsafePointer<Float>, _ source: UnsafePointer<Float>,
-  _ rows: Int, _ count: Int, _ ahead: Int, _ start: UnsafePointer<Float>?
-) {
-  switch units {
-  case 1: Tile<1, B>.run(acc, weights, source, rows: rows, count: count, ahead: ahead, start: start)
-  case 2: Tile<2, B>.run(acc, weights, source, rows: rows, count: count, ahead: ahead, start: start)
-  case 3: Tile<3, B>.run(acc, weights, source, rows: rows, count: count, ahead: ahead, start: start)
-  case 4: Tile<4, B>.run(acc, weights, source, rows: rows, count: count, ahead: ahead, start: start)
-  #if FLOWRT_LEVEL_3 || FLOWRT_LEVEL_2 || arch(arm64)
-    case 5: Tile<5, B>.run(acc, weights, source, rows: rows, count: count, ahead: ahead, start: start)
-    case 6: Tile<6, B>.run(acc, weights, source, rows: rows, count: count, ahead: ahead, start: start)
-  #endif
-  #if FLOWRT_LEVEL_3
-    case 7: Tile<7, B>.run(acc, weights, source, rows: rows, count: count, ahead: ahead, start: start)
-    default: Tile<8, B>.run(acc, weights, source, rows: rows, count: count, ahead: ahead, start: start)
-  #else
-    default: break
-  #endif
+/// The tiles of up to maximumUnits units by B vectors.
+private enum Tiles<let B: Int> {
+  @inline(__always) static func run(
+    units: Int, _ acc: UnsafeMutablePointer<Float>, _ weights: UnsafePointer<Float>, _ source: UnsafePointer<Float>,
+    _ rows: Int, _ count: Int, _ ahead: Int, _ start: UnsafePointer<Float>?
+  ) {
+    switch units {
+    case 1: Tile<1, B>.run(acc, weights, source, rows: rows, count: count, ahead: ahead, start: start)
+    case 2: Tile<2, B>.run(acc, weights, source, rows: rows, count: count, ahead: ahead, start: start)
+    case 3: Tile<3, B>.run(acc, weights, source, rows: rows, count: count, ahead: ahead, start: start)
+    case 4: Tile<4, B>.run(acc, weights, source, rows: rows, count: count, ahead: ahead, start: start)
+    #if FLOWRT_LEVEL_3 || FLOWRT_LEVEL_2 || arch(arm64)
+      case 5: Tile<5, B>.run(acc, weights, source, rows: rows, count: count, ahead: ahead, start: start)
+      case 6: Tile<6, B>.run(acc, weights, source, rows: rows, count: count, ahead: ahead, start: start)
+    #endif
+    #if FLOWRT_LEVEL_3
+      case 7: Tile<7, B>.run(acc, weights, source, rows: rows, count: count, ahead: ahead, start: start)
+      default: Tile<8, B>.run(acc, weights, source, rows: rows, count: count, ahead: ahead, start: start)
+    #else
+      default: break
+    #endif
+    }
   }
 }
 
@@ -129,16 +130,15 @@ private let vectorBytes = 4 &* RowVector.scalarCount
     var row = 0
     #if FLOWRT_LEVEL_3
       if rows >= 48 {
-        runTile(
-          InlineArray<3, Int8>(repeating: 0), height, acc + unit &* rows, weights + unit, source, rows, count,
-          ahead, start.map { $0 + unit })
+        Tiles<3>.run(
+          units: height, acc + unit &* rows, weights + unit, source, rows, count, ahead, start.map { $0 + unit })
         row = 48
       }
     #endif
     while row < rows {
-      runTile(
-        InlineArray<1, Int8>(repeating: 0), height, acc + (unit &* rows &+ row), weights + unit, source + row, rows,
-        count, ahead, start.map { $0 + unit })
+      Tiles<1>.run(
+        units: height, acc + (unit &* rows &+ row), weights + unit, source + row, rows, count, ahead,
+        start.map { $0 + unit })
       row &+= RowVector.scalarCount
     }
     unit &+= height

@@ -19,20 +19,20 @@ struct Transform {
   let logSum: UnsafeMutablePointer<Float>
   /// 16 floats for each parameter of a rank; a single row's only.
   let columns: UnsafeMutablePointer<Float>
-  /// Whether the log-determinant takes log s as it is or negated.
-  let addsLogScale: Bool
-  /// What picks the components of a mixture, where one is drawn from.
+  /// The read side is known: the other side from it, and log s as it is. Else back, and log s negated.
+  let fromRead: Bool
+  /// What picks the components of a mixture, where one is drawn from; never `fromRead`.
   let choices: Choices?
   /// Output layer, by rank from `passthrough` on.
   let parameters: UnsafeMutablePointer<Float>
   let parameterCount: Int
 
-  /// Ranks first ..< end: the other side from the read side (`fromRead`), or back.
-  func run(_ first: Int, _ end: Int, fromRead: Bool) {
-    if rows == 1 { runRow(first, end, fromRead: fromRead) } else { runTile(first, end, fromRead: fromRead) }
+  /// Ranks first ..< end.
+  func run(_ first: Int, _ end: Int) {
+    if rows == 1 { runRow(first, end) } else { runTile(first, end) }
   }
 
-  @inline(never) private func runTile(_ first: Int, _ end: Int, fromRead: Bool) {
+  @inline(never) private func runTile(_ first: Int, _ end: Int) {
     let sums = LogSum(logSum, rows: rows)
     for rank in first..<end {
       let r = read + rank &* rows
@@ -52,11 +52,11 @@ struct Transform {
       }
       for row in stride(from: 0, to: rows, by: 16) {
         if case .additive = transformer {
-          unknown.store(additive(p.lanes(row), known.lanes(row), fromRead), row)
+          unknown.store(additive(p.lanes(row), known.lanes(row)), row)
           continue
         }
         let logS = columns
-        applyColumns(p + row, stride: rows, known + row, unknown + row, logS, rank, row, 16, fromRead: fromRead)
+        applyColumns(p + row, stride: rows, known + row, unknown + row, logS, rank, row, 16)
         add(logS, to: sums, row, row &+ 16)
       }
     }
@@ -66,11 +66,11 @@ struct Transform {
   @inline(never) private func add(_ logS: UnsafePointer<Float>, to sums: LogSum, _ first: Int, _ end: Int) {
     for row in stride(from: first, to: end, by: 16) {
       let term = logS.lanes(row &- first)
-      sums.addInline(addsLogScale ? term : -term, first: row)
+      sums.addInline(fromRead ? term : -term, first: row)
     }
   }
 
-  @inline(never) private func runRow(_ first: Int, _ end: Int, fromRead: Bool) {
+  @inline(never) private func runRow(_ first: Int, _ end: Int) {
     let (known, unknown) = fromRead ? (read, other) : (other, read)
     var rank = first
     while rank < min(end, passthrough) {
@@ -99,24 +99,23 @@ struct Transform {
     while rank < end {
       let p = parameters + (rank &- passthrough) &* parameterCount
       if case .additive = transformer {
-        unknown.store(additive(p.lanes(0), known.lanes(rank), fromRead), rank)
+        unknown.store(additive(p.lanes(0), known.lanes(rank)), rank)
       } else {
         let count = min(16, end &- rank)
         if count > 1 { makeColumns(p, count) }
         applyColumns(
           count > 1 ? columns : p, stride: count > 1 ? 16 : 1, known + rank, unknown + rank, logScale + rank, rank, 0,
-          count, fromRead: fromRead)
+          count)
       }
       rank &+= 16
     }
   }
 
-  /// A transformer with many parameters, which lie `stride` floats apart, of `count` values: of one rank and the rows from `row`
-  /// on, or of as many ranks of a single row.
+  /// Applies a spline or a mixture to `count` values: rows from `row` on of one rank, or `count` ranks of a single row. Parameter j
+  /// of all of them is at p + j stride.
   private func applyColumns(
     _ p: UnsafeMutablePointer<Float>, stride: Int, _ known: UnsafeMutablePointer<Float>,
-    _ unknown: UnsafeMutablePointer<Float>, _ logS: UnsafeMutablePointer<Float>, _ rank: Int, _ row: Int, _ count: Int,
-    fromRead: Bool
+    _ unknown: UnsafeMutablePointer<Float>, _ logS: UnsafeMutablePointer<Float>, _ rank: Int, _ row: Int, _ count: Int
   ) {
     if case .spline(let spline) = transformer {
       let scratch = columns + 16 &* (rows == 1 ? parameterCount : 1)
@@ -126,7 +125,7 @@ struct Transform {
       if case .mixture(let mixture) = transformer {
         let known = known.lanes(0)
         var z = known
-        if let choices, !fromRead {
+        if let choices {
           let isRow = rows == 1
           let choice = isRow ? choices.ofCoordinates(otherIndex + rank, count) : choices.ofRows(row, otherIndex[rank])
           z = mixture.draw(p, stride: stride, choice: choice, noise: known)
@@ -137,7 +136,7 @@ struct Transform {
     #endif
   }
 
-  @inline(__always) private func additive(_ t: Lanes, _ known: Lanes, _ fromRead: Bool) -> Lanes {
+  @inline(__always) private func additive(_ t: Lanes, _ known: Lanes) -> Lanes {
     fromRead ? known + t : known - t
   }
 
@@ -156,7 +155,7 @@ struct Transform {
   func sumLogScales(_ first: Int, _ end: Int) {
     if case .additive = transformer { return }
     let sum = LogSum(logSum, rows: 1)
-    for rank in first..<end { sum.add(addsLogScale ? logScale[rank] : -logScale[rank]) }
+    for rank in first..<end { sum.add(fromRead ? logScale[rank] : -logScale[rank]) }
   }
 }
 

@@ -82,7 +82,7 @@ int main(int argc, char **argv)
     if (scoring)
         score(&flow, argc > 3 ? argv[3] : NULL);
     else
-        draw(&flow, (size_t)whole_number(argv[3], "COUNT"), argc > 4 ? whole_number(argv[4], "SEED") : 0);
+        draw(&flow, count_of(argv[3], "COUNT"), argc > 4 ? whole_number(argv[4], "SEED") : 0);
     flow_close(&flow);
     return written();
 }

@@ -54,6 +54,15 @@ static inline unsigned long long whole_number(const char *text, const char *what
     return value;
 }
 
+/* One that counts things in memory. */
+static inline size_t count_of(const char *text, const char *what)
+{
+    unsigned long long value = whole_number(text, what);
+    if (value > SIZE_MAX)
+        fail("%s: %llu is more than memory holds", what, value);
+    return (size_t)value;
+}
+
 /* ---- Memory. Model bytes and workspaces stand on FLOWRT_ALIGNMENT bytes; malloc promises less, so round up and keep
  * malloc's own pointer just below. (C11 has aligned_alloc, POSIX has posix_memalign.) */
 

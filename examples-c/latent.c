@@ -58,7 +58,7 @@ int main(int argc, char **argv)
     const size_t context_dim = flow.info.context_dim;
     if (context_dim == 0)
         fail("%s: the model takes no observation; sample.c draws from such a model", argv[1]);
-    struct draws draws = {.count = argc > 3 ? (size_t)whole_number(argv[3], "DRAWS") : 1000, .dim = flow.info.dim};
+    struct draws draws = {.count = argc > 3 ? count_of(argv[3], "DRAWS") : 1000, .dim = flow.info.dim};
     if (draws.count == 0 || draws.count > SIZE_MAX / sizeof(float) / draws.dim)
         fail("DRAWS: '%s' is zero, or more than memory holds", argv[3]);
     flowrt_rng rng = {.seed = argc > 4 ? whole_number(argv[4], "SEED") : 0, .stream = 0, .index = 0};

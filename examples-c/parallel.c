@@ -61,8 +61,8 @@ int main(int argc, char **argv)
     if (argc < 2 || argc > 4)
         fail("usage: parallel MODEL.flw [ROWS [THREADS]]");
     struct flow flow = flow_open(argv[1]);
-    const size_t rows = argc > 2 ? (size_t)whole_number(argv[2], "ROWS") : 100000;
-    const size_t threads = argc > 3 ? (size_t)whole_number(argv[3], "THREADS") : 2;
+    const size_t rows = argc > 2 ? count_of(argv[2], "ROWS") : 100000;
+    const size_t threads = argc > 3 ? count_of(argv[3], "THREADS") : 2;
     const size_t dim = flow.info.dim;
     if (flow.info.context_dim != 0)
         fail("%s: the model is conditional; posterior.c draws from such a model", argv[1]);

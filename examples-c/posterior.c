@@ -57,7 +57,7 @@ int main(int argc, char **argv)
     const size_t dim = flow.info.dim, context_dim = flow.info.context_dim;
     if (context_dim == 0)
         fail("%s: the model takes no context; sample.c draws from such a model", argv[1]);
-    const size_t count = argc > 3 ? (size_t)whole_number(argv[3], "COUNT") : 10000;
+    const size_t count = argc > 3 ? count_of(argv[3], "COUNT") : 10000;
     if (count == 0 || count > SIZE_MAX / sizeof(float) / dim)
         fail("COUNT: '%s' is zero, or more draws than memory holds", argv[3]);
     flowrt_rng rng = {.seed = argc > 4 ? whole_number(argv[4], "SEED") : 0, .stream = 0, .index = 0};

@@ -10,9 +10,10 @@
  * A batch is `count` rows, row-major and contiguous: row i of x is x[i * dim] .. x[i * dim + dim - 1].
  *
  * The caller owns all memory. Nothing here allocates, locks, makes a system call or keeps a global. Every function may
- * be called from any number of threads at once, on one model too, as long as each call has its own outputs and its own
- * workspace. Results do not depend on the batch around a row, on the workspace size or on the thread; they are equal to
- * the bit on every CPU that has fused multiply-add.
+ * be called from any number of threads at once, on one model too, as long as each call has its own outputs, its own
+ * generator and its own workspace. Results do not depend on the batch around a row, on the workspace size or on the
+ * thread; they are equal to the bit on every CPU that has fused multiply-add, but for the bits of a NaN, and for
+ * subnormal numbers (below 1.2e-38) on 32-bit ARM, whose vectors take them for zero.
  *
  * The life of a program, in the order of this file:
  *   1. version    which library is this?

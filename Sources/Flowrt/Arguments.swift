@@ -38,7 +38,7 @@ struct Arguments {
     guard hasRequiredPointers, let workspace else { return FLOWRT_ERR_ARGUMENT }
     let status = check(view, workspace)
     if status != FLOWRT_OK { return status }
-    return flowrt_status(rawValue: dispatch(view, workspace))
+    return evaluate(view, workspace) ? FLOWRT_OK : FLOWRT_ERR_NONFINITE
   }
 
   private func check(
@@ -97,7 +97,8 @@ struct Arguments {
       || logOutput.overlaps(output) || rng.overlaps(output) || rng.overlaps(logOutput)
   }
 
-  private func dispatch(_ view: UnsafePointer<flowrt_view>, _ workspace: UnsafeMutableRawPointer) -> Int32 {
+  /// Runs the call at the model's level. Returns whether all that was written is finite.
+  private func evaluate(_ view: UnsafePointer<flowrt_view>, _ workspace: UnsafeMutableRawPointer) -> Bool {
     var rows = tileRows(UInt64(UInt(bitPattern: count)))
     let size = UInt64(UInt(bitPattern: workspaceSize))
     // Less workspace than the full size: smaller tiles.

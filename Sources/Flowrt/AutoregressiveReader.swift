@@ -84,13 +84,10 @@ private func readTransformer(
     if Int(step.form) == FLOWRT_FORM_GATED && (Int(step.scale) != FLOWRT_SCALE_SIGMOID || step.p.0 != 0) {
       try refuse(FLOWRT_ERR_MALFORMED, 16, UInt64(step.form))
     }
-  case FLOWRT_TRANSFORMER_ADDITIVE: try requireZero(raw, offset, from: 16, to: 20, blocks)
+    try requireZero(raw, offset, from: 20, to: 24, blocks)
+  case FLOWRT_TRANSFORMER_ADDITIVE: try requireZero(raw, offset, from: 16, blocks)
   case FLOWRT_TRANSFORMER_SPLINE: try readSpline(step, raw, offset, blocks)
   default: try refuse(FLOWRT_ERR_FEATURE, 14, UInt64(step.transformer))
-  }
-  if Int(step.transformer) != FLOWRT_TRANSFORMER_SPLINE {
-    try requireZero(raw, offset, from: 20, to: 24, blocks)
-    if Int(step.transformer) == FLOWRT_TRANSFORMER_ADDITIVE { try requireZero(raw, offset, from: 24, blocks) }
   }
 }
 
@@ -123,18 +120,20 @@ private func readSpline(
   _ step: flowrt_step_record, _ raw: UnsafeRawPointer, _ offset: UInt64, _ blocks: Blocks
 ) throws(Refusal) {
   let bins = step.bins
-  let pieces = Int(step.form >> 7)
+  let pieces = Int(flowrt_spline_pieces(step.form))
   let (isLinear, isQuadratic) = (pieces == FLOWRT_PIECES_LINEAR, pieces == FLOWRT_PIECES_QUADRATIC)
   let (isLinearRational, isCubic) = (pieces == FLOWRT_PIECES_LINEAR_RATIONAL, pieces == FLOWRT_PIECES_CUBIC)
-  let clipsWidths = step.form & 3 == 1
-  let hasExponentialDerivatives = (step.form >> 2) & 3 == 1
-  let ends = (step.form >> 4) & 3
+  let widths = Int(flowrt_spline_widths(step.form))
+  let derivatives = Int(flowrt_spline_derivatives(step.form))
+  let ends = Int(flowrt_spline_ends(step.form))
+  let clipsWidths = widths == FLOWRT_WIDTHS_CLIPPED
+  let hasExponentialDerivatives = derivatives == FLOWRT_DERIVATIVES_EXP
   // Linear and cubic pieces have no derivatives of their own, those of quadratic ones are made in one way.
   let hasNoDerivatives = isLinear || isCubic
   let isKnown =
-    pieces <= FLOWRT_PIECES_CUBIC && step.form & 2 == 0 && step.form & 8 == 0 && ends != 3
-    && !(hasNoDerivatives && (hasExponentialDerivatives || ends != 0))
-    && !(isQuadratic && (hasExponentialDerivatives || ends == 2))
+    pieces <= FLOWRT_PIECES_CUBIC && widths <= FLOWRT_WIDTHS_CLIPPED && derivatives <= FLOWRT_DERIVATIVES_EXP
+    && ends <= FLOWRT_ENDS_CIRCULAR && !(hasNoDerivatives && (hasExponentialDerivatives || ends != FLOWRT_ENDS_FIXED))
+    && !(isQuadratic && (hasExponentialDerivatives || ends == FLOWRT_ENDS_CIRCULAR))
   if !isKnown {
     throw blocks.refusal(FLOWRT_ERR_FEATURE, offset: offset &+ 16, found: UInt64(step.form))
   }
@@ -163,7 +162,7 @@ private func readSpline(
   try require(isQuadratic || !clipsWidths, p.3 >= 0 && p.3 * (isQuadratic ? 1 : Float(bins)) < 1, 3, p.3)
   try require(!hasExponentialDerivatives && !hasNoDerivatives, p.4 >= 0, 4, p.4)
   try require(clipsWidths || hasExponentialDerivatives, p.5 > 0, 5, p.5)
-  try require(ends == 0 && !hasNoDerivatives && !isQuadratic, p.6 > 0, 6, p.6)
+  try require(ends == FLOWRT_ENDS_FIXED && !hasNoDerivatives && !isQuadratic, p.6 > 0, 6, p.6)
   try require(isLinearRational, p.7 > 0 && p.7 < 0.5, 7, p.7)
   try requireZero(raw, offset, from: 56, blocks)
 }

@@ -84,6 +84,5 @@ private func readMixture(
     c &+= 1
   }
   view.parameter_count &+= components &* (1 &+ 2 &* dim)
-  // Its constants: two for each component, and one.
-  view.prologue_size &+= 2 &* (components &+ 16) & ~15
+  view.prologue_size &+= flowrt_mixture_floats(components)
 }

@@ -25,12 +25,11 @@ struct Blocks {
     Refusal(status: status, record: record, offset: offset, expected: expected, found: found)
   }
 
-  /// The next `bytes` bytes and the zeros up to a multiple of 64.
+  /// The next `bytes` bytes, which are below 2^63, and the zeros up to a multiple of 64.
   private mutating func take(_ bytes: UInt64) throws(Refusal) -> UnsafeRawPointer {
     let start = next
-    let (rounded, overflow) = bytes.addingReportingOverflow(63)
-    let padded = rounded & ~63
-    if overflow || padded > end &- start {
+    let padded = (bytes &+ 63) & ~63
+    if padded > end &- start {
       throw refusal(FLOWRT_ERR_TRUNCATED, offset: start, expected: padded, found: end &- start)
     }
     next = start &+ padded
@@ -64,14 +63,12 @@ struct Blocks {
     return block
   }
 
-  /// Weight panels of `lines` lines in all. `visible(unit)` is how many lines a unit may use; units from `width` on none.
+  /// Weight panels of `lines` lines in all, 2^36 at most. `visible(unit)` is how many lines a unit may use; units from `width` on none.
   mutating func panels(
     width: UInt64, lines: UInt64, panelLines: (UInt64) -> UInt64, visible: (UInt64) -> UInt64
   ) throws(Refusal) {
     let start = next
-    let (bytes, overflow) = lines.multipliedReportingOverflow(by: 64)
-    if overflow { throw refusal(FLOWRT_ERR_TRUNCATED, offset: start) }
-    let block = try take(bytes).assumingMemoryBound(to: Float.self)
+    let block = try take(lines &* 64).assumingMemoryBound(to: Float.self)
     if lines > UInt64(UInt32.max) {
       throw refusal(FLOWRT_ERR_LIMIT, offset: start, expected: UInt64(UInt32.max), found: lines)
     }

@@ -32,7 +32,8 @@ private enum Constants {
 }
 
 func readElementwise(
-  _ record: UnsafePointer<flowrt_step_record>, _ offset: UInt64, _ dim: UInt64, _ blocks: inout Blocks
+  _ record: UnsafePointer<flowrt_step_record>, _ offset: UInt64, _ dim: UInt64, _ blocks: inout Blocks,
+  _ view: inout flowrt_view
 ) throws(Refusal) {
   try requireZero(UnsafeRawPointer(record), offset, from: 2, blocks)
   let functionsAt = blocks.next
@@ -51,4 +52,5 @@ func readElementwise(
     }
     i &+= 1
   }
+  view.parameter_count &+= 2 &* dim
 }

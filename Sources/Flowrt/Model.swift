@@ -5,12 +5,13 @@ import FlowrtShim
 
 private let viewWords = 32
 
-/// Mixes all words of a view but the tag. Any change of a bit changes the sum, and so, but for its last bit, the tag.
+/// A hash of all words of a view but the tag. Each step is one-to-one, so that a change of any word changes the hash. Its last bit
+/// is set, so that zeros are no open model.
 private func tag(_ view: UnsafePointer<flowrt_view>) -> UInt64 {
   let words = UnsafeRawPointer(view).assumingMemoryBound(to: UInt64.self)
-  var sum: UInt64 = 0x666C_6F77_7274_0001
-  for i in 1..<viewWords { sum = (sum ^ words[i]) &* 0x9E37_79B9_7F4A_7C15 }
-  return sum | 1
+  var hash: UInt64 = 0x666C_6F77_7274_0001
+  for i in 1..<viewWords { hash = (hash ^ words[i]) &* 0x9E37_79B9_7F4A_7C15 }
+  return hash | 1
 }
 
 /// The view inside a model, or nil if flowrt_model_open did not make it.
@@ -58,9 +59,9 @@ public func flowrt_model_get_info(
   let info: UnsafeMutablePointer<flowrt_model_info>? = info
   guard let model, let target = info else { return FLOWRT_ERR_ARGUMENT }
   guard let view = openView(model)?.pointee else { return FLOWRT_ERR_MODEL }
-  let size = MemoryLayout<flowrt_model_info>.size
-  let bytes = min(Int(truncatingIfNeeded: min(target.pointee.struct_size, 4096)), size)
-  if bytes < 8 { return FLOWRT_ERR_ARGUMENT }
+  let size = UInt32(truncatingIfNeeded: MemoryLayout<flowrt_model_info>.size)
+  let bytes = Int(truncatingIfNeeded: min(target.pointee.struct_size, size))
+  if bytes < 8 { return FLOWRT_ERR_ARGUMENT }  // struct_size itself, and a field
   var facts = flowrt_model_info(
     struct_size: target.pointee.struct_size, dim: view.dim, context_dim: view.context_dim, step_count: view.step_count,
     format_version: view.format_version, cpu_level: view.level, parameter_count: view.parameter_count,

@@ -43,6 +43,7 @@ func readModel(_ data: UnsafeRawPointer, _ size: UInt64, verify: Bool) throws(Re
   view.record_count = header.record_count
   view.format_version = UInt32(header.major) &* 100 &+ UInt32(header.minor)
 
+  let dim = UInt64(header.dim)
   let start = 64 &+ 64 &* UInt64(header.record_count)
   var blocks = Blocks(base: data, start: start, end: size &- header.metadata_size, verify: verify)
   var index: UInt32 = 0
@@ -59,23 +60,18 @@ func readModel(_ data: UnsafeRawPointer, _ size: UInt64, verify: Bool) throws(Re
     case FLOWRT_RECORD_ENCODER:
       if index != 1 { throw blocks.refusal(FLOWRT_ERR_MALFORMED, offset: offset, found: UInt64(record.pointee.kind)) }
       index &+= try readEncoder(record, offset, header, index, &blocks, &view)
+      continue
     case FLOWRT_RECORD_AUTOREGRESSIVE:
       index &+= try readAutoregressive(record, offset, header, index, &blocks, &view)
-      view.step_count &+= 1
     case FLOWRT_RECORD_DIAGONAL:
-      try readDiagonal(record, offset, UInt64(header.dim), &blocks, &view)
-      view.step_count &+= 1
+      try readDiagonal(record, offset, dim, &blocks, &view)
     case FLOWRT_RECORD_LINEAR:
-      try readLinear(record, offset, UInt64(header.dim), &blocks, &view)
-      view.step_count &+= 1
+      try readLinear(record, offset, dim, &blocks, &view)
     case FLOWRT_RECORD_ELEMENTWISE:
-      try readElementwise(record, offset, UInt64(header.dim), &blocks)
-      view.parameter_count &+= 2 &* UInt64(header.dim)
-      view.step_count &+= 1
+      try readElementwise(record, offset, dim, &blocks, &view)
     case FLOWRT_RECORD_PERMUTATION:
       try requireZero(UnsafeRawPointer(record), offset, from: 2, blocks)
-      _ = try blocks.permutation(UInt64(header.dim))
-      view.step_count &+= 1
+      _ = try blocks.permutation(dim)
     case FLOWRT_RECORD_BASE:
       index &+= try readBase(record, offset, header, index, &blocks, &view)
       if index != header.record_count {
@@ -86,7 +82,9 @@ func readModel(_ data: UnsafeRawPointer, _ size: UInt64, verify: Bool) throws(Re
       if blocks.next != blocks.end {
         throw blocks.refusal(FLOWRT_ERR_MALFORMED, offset: blocks.next, expected: blocks.next, found: blocks.end)
       }
-      guard let workspace = fullWorkspaceSize(view), workspace <= UInt64(UInt(bitPattern: Int.max)) else {
+      // Below 2^39, since records, ranks, layers and widths are limited: only a 32-bit machine may lack the address space.
+      if workspaceSize(view, UInt64(FLOWRT_TILE_ROWS)) > UInt64(UInt(bitPattern: Int.max)) {
+        blocks.record = -1
         throw blocks.refusal(FLOWRT_ERR_LIMIT, offset: 0)
       }
       return view
@@ -95,6 +93,7 @@ func readModel(_ data: UnsafeRawPointer, _ size: UInt64, verify: Bool) throws(Re
     default:
       throw blocks.refusal(FLOWRT_ERR_FEATURE, offset: offset, found: UInt64(record.pointee.kind))
     }
+    view.step_count &+= 1
   }
 }
 
@@ -206,17 +205,4 @@ private func readLinear(
   try blocks.panels(width: dim, lines: lines, panelLines: { _ in dim }, visible: { _ in dim })
   _ = try blocks.floats(dim)
   view.parameter_count &+= (2 &* dim &+ 1) &* dim
-}
-
-/// The largest workspace of a model, nil if its size does not fit 64 bits by far.
-private func fullWorkspaceSize(_ view: flowrt_view) -> UInt64? {
-  // Each term is below 2^50 once these hold, and the sum of twelve of them cannot overflow.
-  let limit = UInt64(1) << 40
-  if max(
-    max(view.activations_size, view.prologue_size), max(view.panel_count, max(view.stage_count, view.encoder_size)))
-    > limit
-  {
-    return nil
-  }
-  return workspaceSize(view, UInt64(FLOWRT_TILE_ROWS))
 }

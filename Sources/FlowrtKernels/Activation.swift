@@ -16,7 +16,7 @@ enum Activation: UInt16 {
   case .elu: return ifMore(v, 0, v, a * Lanes(expm1OfNegative(atMost(0, v).chunk)))
   case .leakyRelu: return ifMore(v, 0, v, a * v)
   case .silu: return v * sigmoid(v)
-  case .gelu: return 0.5 * v * (1 + erf(v * 0.707_106_78))
+  case .gelu: return 0.5 * v * (1 + erf(v * sqrtHalf))
   case .geluTanh: return 0.5 * v * (1 + tanh(0.797_884_56 * fma(0.044_715 * v * v, v, v)))
   case .sigmoid: return sigmoid(v)
   case .softplus: return softplus(v)

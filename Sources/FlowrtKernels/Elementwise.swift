@@ -69,7 +69,7 @@ enum ElementwiseFunction: UInt32 {
       let w = FlowrtKernels.probit((v - a) / width, complement: (b - v) / width)
       return (w, fma(w * w, 0.5, Float(-logNormalizer) - logWidth))
     case .normalCdf:
-      return (fma(width, 0.5 * (1 + erf(v * 0.707_106_78)), a), logWidth + fma(v * v, -0.5, Float(logNormalizer)))
+      return (fma(width, 0.5 * (1 + erf(v * sqrtHalf)), a), logWidth + fma(v * v, -0.5, Float(logNormalizer)))
     }
   }
 

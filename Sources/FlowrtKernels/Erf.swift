@@ -1,7 +1,10 @@
-// The error function, for the exact gelu.
+// The error function, for the exact gelu and the normal distribution function.
 //
 //   |x| < 1    erf x = x + x p(x^2), p of degree 6
 //   |x| >= 1   erf x = 1 - exp(-g(x)), g(x) = -log erfc(x) as a polynomial of degree 6; 1 from 3.95 on
+
+/// The distribution function of the standard normal is (1 + erf(x sqrtHalf)) / 2.
+let sqrtHalf: Float = 0.707_106_78
 
 /// erf x.
 @inline(never) func erf(_ x: Lanes) -> Lanes {

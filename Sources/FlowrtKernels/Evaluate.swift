@@ -2,9 +2,6 @@
 
 import FlowrtShim
 
-private let ok: Int32 = 0
-private let nonfinite: Int32 = -20
-
 struct Evaluation {
   let call: UnsafePointer<flowrt_call>
   private let dim: Int
@@ -12,7 +9,7 @@ struct Evaluation {
   private let isGenerative: Bool
   private let noiseKey: Noise.Key
 
-  /// From how many rows on a tile costs less than single rows. A single row is bound by the latency of its sums, and, if it
+  /// The fewest rows for which a tile costs less than single rows. A single row is bound by the latency of its sums, and, if it
   /// waits for itself (from noise to data) or for weights from beyond the second-level cache, by that. A tile is bound by its
   /// multiply-adds. Where these cross was measured (docs/PERFORMANCE.md).
   private var tileMinimum: Int {
@@ -33,7 +30,8 @@ struct Evaluation {
     noiseKey = draws ? Noise.key(seed: call.pointee.seed, stream: call.pointee.stream) : (0, 0)
   }
 
-  func run() -> Int32 {
+  /// Returns whether all that was written is finite.
+  func run() -> Bool {
     Base(Sweep(call: call, rows: 1, lanesPerRow: 1, contextTile: nil)).prepare()
     let ownContexts = call.pointee.context_rows > 1
     if !ownContexts { makePrologue(call.pointee, call.pointee.context) }
@@ -58,7 +56,7 @@ struct Evaluation {
       finite = evaluate(first, rows, lanesPerRow, used, contextTile) && finite
       first &+= used
     }
-    return finite ? ok : nonfinite
+    return finite
   }
 
   /// Rows of the next tile, of `left` that are not evaluated yet: 1, or a multiple of 16.
@@ -167,4 +165,4 @@ struct Evaluation {
 }
 
 @implementation @_cdecl("flowrt_evaluate")
-public func flowrt_evaluate(_ call: UnsafePointer<flowrt_call>!) -> Int32 { Evaluation(call).run() }
+public func flowrt_evaluate(_ call: UnsafePointer<flowrt_call>!) -> Bool { Evaluation(call).run() }

@@ -15,13 +15,9 @@ import FlowrtShim
 
 /// 1.5 * 2^23. Adding it rounds a float of magnitude below 2^22 to an integer n, in the last bits of the sum; with an even bias
 /// added to it, these are n + bias. (An odd one would round what lies halfway to the other side.)
-private let roundingMagic: Float = 12_582_912
+let roundingMagic: Float = 12_582_912
 
 private let log2e: Float = 1.442_695_04
-/// ln 2 = high + low; n * high is exact for the n that occur.
-private let ln2High: Float = 0.693_359_375
-private let ln2Low: Float = -2.121_944_4e-4
-
 /// x = n ln 2 + r, and n + bias in the last bits of `biased`.
 @inline(__always) private func reduce<let N: Int>(_ x: Abreast<N>, bias: Float) -> (
   biased: Abreast<N>, n: Abreast<N>, r: Abreast<N>

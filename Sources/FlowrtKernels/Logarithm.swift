@@ -1,6 +1,6 @@
 // log and log1p.
 //
-// x = 2^k m with m in [sqrt(1/2), sqrt(2)), f = m - 1:  log x = k ln 2 + f - f^2 / 2 + f^3 p(f), p of degree 7 or 8. Only bit
+// x = 2^k m with m in [sqrt(1/2), sqrt(2)), f = m - 1:  log x = k ln 2 + f - f^2 / 2 + f^3 p(f), p of degree 8. Only bit
 // operations reduce the argument. Errors over all float32 inputs: docs/ACCURACY.md.
 
 import FlowrtShim
@@ -8,9 +8,9 @@ import FlowrtShim
 private let sqrtHalfBits: Int32 = 0x3F35_04F3
 let smallestNormal: Float = 0x1p-126
 
-/// ln 2 = high + low; k * high is exact.
-private let ln2High: Float = 0.693_359_375
-private let ln2Low: Float = -2.121_944_4e-4
+/// ln 2 = high + low; high times an exponent is exact.
+let ln2High: Float = 0.693_359_375
+let ln2Low: Float = -2.121_944_4e-4
 
 /// log(2^k (1 + f)), f in [sqrt(1/2) - 1, sqrt(2) - 1]. `fused` false gives the same bits with and without FMA hardware.
 @inline(__always) private func logCore<let N: Int>(_ f: Abreast<N>, _ k: Abreast<N>, fused: Bool) -> Abreast<N> {

@@ -15,7 +15,7 @@ struct LogSumExp {
   private var largest = Lanes(repeating: -.greatestFiniteMagnitude)
   private var sum = Lanes()
 
-  /// One exponential a term: of the larger and the smaller, one is e^0.
+  /// One exponential a term: of the term and the largest so far, the larger one gives e^0.
   @inline(__always) mutating func add(_ term: Lanes) {
     // The first term replaces the smallest float, whose sum is 0. A term of -infinity, a density that underflows, adds nothing.
     let e = exp(-magnitude(term - largest))

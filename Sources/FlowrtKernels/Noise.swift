@@ -129,8 +129,8 @@ struct Noise {
 
 /// sin and cos of 2 pi t, |t| <= 1/2: t = q / 4 + y with an integer q and |y| <= 1/8, polynomials in y^2.
 @inline(__always) func sinCosTurns(_ t: Register) -> (sine: Register, cosine: Register) {
-  let shifted = t * 4 + 12_582_912
-  let y = t - (shifted - 12_582_912) * 0.25
+  let shifted = t * 4 + roundingMagic
+  let y = t - (shifted - roundingMagic) * 0.25
   let quadrant = bits(shifted)
   let s = y * y
   var p = s * -75.392_25 + 81.592_33

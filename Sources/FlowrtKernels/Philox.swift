@@ -24,25 +24,31 @@ typealias Words = SIMD16<UInt32>
   #endif
 }
 
+/// Multipliers and steps of the key, as in the paper.
+private let m0: UInt32 = 0xD251_1F53
+private let m1: UInt32 = 0xCD9E_8D57
+private let w0: UInt32 = 0x9E37_79B9
+private let w1: UInt32 = 0xBB67_AE85
+
 @inline(__always) private func philoxBody(
   _ counter: (Words, Words, Words, Words), key: (UInt32, UInt32)
 ) -> (Words, Words, Words, Words) {
   var (c0, c1, c2, c3) = counter
   var (k0, k1) = key
   // The ten rounds as a loop, told by the key: unrolled, they are 7 kB on SSE2 and no faster.
-  let lastKey = key.0 &+ 9 &* 0x9E37_79B9
+  let lastKey = key.0 &+ 9 &* w0
   while true {
-    let high0 = flowrt_vu_mulhi(c0, 0xD251_1F53)
-    let low0 = flowrt_vu_multiply(c0, 0xD251_1F53)
-    let high1 = flowrt_vu_mulhi(c2, 0xCD9E_8D57)
-    let low1 = flowrt_vu_multiply(c2, 0xCD9E_8D57)
+    let high0 = flowrt_vu_mulhi(c0, m0)
+    let low0 = flowrt_vu_multiply(c0, m0)
+    let high1 = flowrt_vu_mulhi(c2, m1)
+    let low1 = flowrt_vu_multiply(c2, m1)
     (c0, c1, c2, c3) = (
       flowrt_vu_xor(flowrt_vu_xor(high1, c1), Words(repeating: k0)), low1,
       flowrt_vu_xor(flowrt_vu_xor(high0, c3), Words(repeating: k1)), low0
     )
     if k0 == lastKey { break }
-    k0 = k0 &+ 0x9E37_79B9
-    k1 = k1 &+ 0xBB67_AE85
+    k0 = k0 &+ w0
+    k1 = k1 &+ w1
   }
   return (c0, c1, c2, c3)
 }

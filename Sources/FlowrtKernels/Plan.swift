@@ -104,7 +104,7 @@ private struct Planner {
       step.pointee.shift = blocks.take(components)
       step.pointee.factor = blocks.takeLines((dim &+ 15) / 16 &* 2 &* components)
       step.pointee.inverse_factor = UnsafePointer(prologue)
-      prologue += 2 &* (components &+ 16) & ~15
+      prologue += Int(flowrt_mixture_floats(UInt64(components)))
     case .conditionalNormal: planLayers(of: step, Int(record.layer_count), 1, nil, outputEnd: nil)
     case .autoregressiveMixture:
       step.pointee.data_index = blocks.take(dim)

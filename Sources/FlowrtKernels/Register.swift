@@ -15,7 +15,7 @@ import FlowrtShim
   typealias RegisterBits = SIMD4<Int32>
 #endif
 
-/// The first floats of the registers of a column that hold its first `count` values: 0, 4, 8, 12 at most, or 0, 8, or 0 alone.
+/// Calls `body` with the first float of each register of a column, as far as its first `count` values reach.
 @inline(__always) func eachRegister(_ count: Int, _ body: (_ first: Int) -> Void) {
   #if FLOWRT_LEVEL_3
     body(0)
@@ -29,9 +29,6 @@ import FlowrtShim
 }
 
 extension UnsafePointer where Pointee == Float {
-  @inline(__always) func register(_ index: Int) -> Register { UnsafeMutablePointer(mutating: self).register(index) }
-}
-extension UnsafeMutablePointer where Pointee == Float {
   @inline(__always) func register(_ index: Int) -> Register {
     #if FLOWRT_LEVEL_3
       flowrt_v_load(self + index)
@@ -41,6 +38,9 @@ extension UnsafeMutablePointer where Pointee == Float {
       flowrt_v4_load(self + index)
     #endif
   }
+}
+extension UnsafeMutablePointer where Pointee == Float {
+  @inline(__always) func register(_ index: Int) -> Register { UnsafePointer(self).register(index) }
 }
 
 #if !FLOWRT_LEVEL_3  // else those of Lanes.swift

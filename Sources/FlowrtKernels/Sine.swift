@@ -8,9 +8,8 @@ import FlowrtShim
 
 /// sin x.
 @inline(never) func sin(_ x: Lanes) -> Lanes {
-  let magic: Float = 12_582_912
-  let shifted = fma(x, 0.318_309_89, magic)
-  let n = shifted - magic
+  let shifted = fma(x, 0.318_309_89, roundingMagic)
+  let n = shifted - roundingMagic
   var r = negatedFma(n, Lanes(repeating: 3.140_625), x)
   r = negatedFma(n, Lanes(repeating: 9.675_025_939_941_406e-4), r)
   // What the third part rounds off goes into the fourth.

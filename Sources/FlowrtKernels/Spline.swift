@@ -45,11 +45,11 @@ struct Spline {
     (lower, upper) = (record.p.0, record.p.1)
     (minimumWidth, minimumHeight) = (record.p.2, record.p.3)
     (minimumDerivative, clip, endDerivative, minimumShare) = (record.p.4, record.p.5, record.p.6, record.p.7)
-    clipsWidths = record.form & 3 == 1
-    hasExponentialDerivatives = (record.form >> 2) & 3 == 1
-    ends = Ends(rawValue: (record.form >> 4) & 3).unsafelyUnwrapped
-    isTurned = record.form & 64 != 0
-    pieces = Pieces(rawValue: record.form >> 7).unsafelyUnwrapped
+    clipsWidths = Int(flowrt_spline_widths(record.form)) == FLOWRT_WIDTHS_CLIPPED
+    hasExponentialDerivatives = Int(flowrt_spline_derivatives(record.form)) == FLOWRT_DERIVATIVES_EXP
+    ends = Ends(rawValue: flowrt_spline_ends(record.form)).unsafelyUnwrapped
+    isTurned = flowrt_spline_turned(record.form) != 0
+    pieces = Pieces(rawValue: flowrt_spline_pieces(record.form)).unsafelyUnwrapped
   }
 
   /// The unknown side from the known one, and log|dq/dr|, of up to 16 values. `fromRead`: r is known.

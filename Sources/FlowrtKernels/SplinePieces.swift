@@ -48,7 +48,7 @@ struct Bin {
     let b = 3 - fma(a, 2, e)
     let c = a + e - 2
     let b2 = b + b
-    let c3 = fma(c, 3, Register())
+    let c3 = c * 3
     var t = fromRead ? (known - x - xLow) / w : (known - y - yLow) / h
     t = atMost(1, atLeast(0, t))
     if !fromRead {

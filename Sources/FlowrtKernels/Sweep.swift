@@ -92,20 +92,17 @@ struct Sweep {
     if rows == 1 { transform.sumLogScales(Int(record.passthrough), dim) }
   }
 
-  func conditioner(of step: flowrt_step_plan) -> Conditioner {
-    Conditioner(
-      rows: rows, lanesPerRow: lanesPerRow, layers: step.layers, read: read, activations: call.pointee.activations,
-      contextTile: contextTile,
-      contextDim: Int(call.pointee.view.pointee.encoded_dim))
+  func conditioner(of step: flowrt_step_plan, isEncoder: Bool = false) -> Conditioner {
+    let view = call.pointee.view.pointee
+    return Conditioner(
+      rows: rows, lanesPerRow: lanesPerRow, layers: step.layers, read: read,
+      activations: isEncoder ? call.pointee.encoder : call.pointee.activations, contextTile: contextTile,
+      contextDim: Int(isEncoder ? view.context_dim : view.encoded_dim))
   }
 
   /// The encoder's outputs from the context.
   private func encode(_ step: flowrt_step_plan) {
-    let encoder = Conditioner(
-      rows: rows, lanesPerRow: lanesPerRow, layers: step.layers, read: read, activations: call.pointee.encoder,
-      contextTile: contextTile,
-      contextDim: Int(call.pointee.view.pointee.context_dim))
-    _ = encoder.evaluate(Int(step.record.pointee.layer_count))
+    _ = conditioner(of: step, isEncoder: true).evaluate(Int(step.record.pointee.layer_count))
   }
 
   /// w = scale v + shift.

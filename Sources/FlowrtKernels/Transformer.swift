@@ -26,9 +26,9 @@ enum Transformer {
   case mixture(Mixture)
 
   init(_ record: flowrt_step_record) {
-    switch record.transformer {
-    case 1: self = .affine(Affine(record))
-    case 2: self = .additive
+    switch Int(record.transformer) {
+    case FLOWRT_TRANSFORMER_AFFINE: self = .affine(Affine(record))
+    case FLOWRT_TRANSFORMER_ADDITIVE: self = .additive
     default: self = .spline(Spline(record))
     }
   }

@@ -38,7 +38,7 @@ refuses ".: Is a directory" .
 refuses "missing.csv: No such file or directory" "$model" missing.csv
 
 head -c 10 "$model" >cut.flw
-refuses "cut.flw: the model has fewer or more bytes than its header says (byte 10, found 10, expected 64)" cut.flw
+refuses "cut.flw: the model has fewer or more bytes than its header says or its layers need (byte 10, found 10, expected 64)" cut.flw
 
 # flow CRC RECORDS KIND: a header for 2 coordinates and one record, all else zero, in octal.
 flow() {

@@ -118,12 +118,23 @@ typedef struct flowrt_constant_record {
     uint8_t reserved[48];
 } flowrt_constant_record;
 
-/* The pieces of a spline: its form from bit 7 on. */
-#define FLOWRT_PIECES_RATIONAL_QUADRATIC 0
-#define FLOWRT_PIECES_LINEAR 1
-#define FLOWRT_PIECES_QUADRATIC 2
-#define FLOWRT_PIECES_LINEAR_RATIONAL 3
-#define FLOWRT_PIECES_CUBIC 4
+/* The form of a spline, field by field (docs/FORMAT.md section 5.1). */
+static inline uint16_t flowrt_spline_widths(uint16_t form) { return form & 3; }
+static inline uint16_t flowrt_spline_derivatives(uint16_t form) { return (form >> 2) & 3; }
+static inline uint16_t flowrt_spline_ends(uint16_t form) { return (form >> 4) & 3; }
+static inline uint16_t flowrt_spline_turned(uint16_t form) { return (form >> 6) & 1; }
+static inline uint16_t flowrt_spline_pieces(uint16_t form) { return form >> 7; }
+
+enum { FLOWRT_WIDTHS_SOFTMAX, FLOWRT_WIDTHS_CLIPPED };
+enum { FLOWRT_DERIVATIVES_SOFTPLUS, FLOWRT_DERIVATIVES_EXP };
+enum { FLOWRT_ENDS_FIXED, FLOWRT_ENDS_FREE, FLOWRT_ENDS_CIRCULAR };
+enum {
+    FLOWRT_PIECES_RATIONAL_QUADRATIC,
+    FLOWRT_PIECES_LINEAR,
+    FLOWRT_PIECES_QUADRATIC,
+    FLOWRT_PIECES_LINEAR_RATIONAL,
+    FLOWRT_PIECES_CUBIC
+};
 
 /* What a spline needs for 16 values, besides their parameters: columns of 16 floats. */
 #define FLOWRT_SPLINE_COLUMNS 15
@@ -135,9 +146,9 @@ static inline uint32_t flowrt_transformer_parameters(uint16_t transformer, uint1
     case FLOWRT_TRANSFORMER_ADDITIVE: return 1;
     default: break;
     }
-    const uint32_t ends = (form >> 4) & 3;
-    const uint32_t derivatives = ends == 0 ? bins - 1 : ends == 1 ? bins + 1 : bins;
-    switch (form >> 7) { /* widths, heights, derivatives, shares */
+    const uint32_t ends = flowrt_spline_ends(form);
+    const uint32_t derivatives = ends == FLOWRT_ENDS_FIXED ? bins - 1 : ends == FLOWRT_ENDS_FREE ? bins + 1 : bins;
+    switch (flowrt_spline_pieces(form)) { /* widths, heights, derivatives, shares */
     case FLOWRT_PIECES_RATIONAL_QUADRATIC: return bins + bins + derivatives;
     case FLOWRT_PIECES_LINEAR: return bins;
     case FLOWRT_PIECES_QUADRATIC: return bins + derivatives;

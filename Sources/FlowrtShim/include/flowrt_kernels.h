@@ -10,7 +10,7 @@
 /* What flowrt_model holds: the facts that flowrt_model_open proved about the bytes. Trusted; the header of the file is
  * not read again. Sizes in floats unless named otherwise. */
 typedef struct flowrt_view {
-    uint64_t tag;              /* a sum of the other words: tells an open model from any other bytes */
+    uint64_t tag;              /* a hash of the other words, which an open model has */
     uint64_t data;             /* address of the model's bytes */
     uint64_t data_size;        /* bytes */
     uint64_t metadata_size;    /* bytes */
@@ -77,6 +77,9 @@ typedef struct flowrt_step_plan {
     flowrt_layer_plan *layers;
 } flowrt_step_plan;
 
+/* Floats of the prologue that hold a mixture's constants: K, padded to 16, and K + 1 (Base.swift). */
+static inline uint64_t flowrt_mixture_floats(uint64_t components) { return (2 * components + 32) & ~(uint64_t)15; }
+
 /* Bytes that the workspace sets aside for each: the same on 32-bit and 64-bit machines. */
 #define FLOWRT_LAYER_PLAN_BYTES 192
 #define FLOWRT_STEP_PLAN_BYTES 64
@@ -131,9 +134,9 @@ typedef struct flowrt_call {
 /* Makes the plan of a call: fills `steps`, `layers`, `tables` and `panels`. */
 void flowrt_make_plan(const flowrt_call *call);
 
-/* Runs a call whose plan is made; returns FLOWRT_OK or FLOWRT_ERR_NONFINITE. Level 3 shares that of level 2, and differs from it
- * in its steps, whose results have the same bits. */
-int32_t flowrt_evaluate(const flowrt_call *call), flowrt_evaluate_level2(const flowrt_call *call);
+/* Runs a call whose plan is made. Returns whether all that it wrote is finite, or minus infinity as the log p of a point outside of
+ * the support. Level 3 shares that of level 2, and differs from it in its steps, whose results have the same bits. */
+bool flowrt_evaluate(const flowrt_call *call), flowrt_evaluate_level2(const flowrt_call *call);
 
 flowrt_step_function flowrt_step, flowrt_step_level2, flowrt_step_level3;
 

@@ -36,14 +36,14 @@ static inline const char *flowrt_status_text(int32_t status) {
     case -2: return "the model is not open, or its bytes were damaged";
     case -3: return "the workspace is smaller than flowrt_workspace_size(model, 1)";
     case -4: return "misaligned pointer: model data and workspace need 64 bytes, floats 4";
-    case -10: return "the model has fewer or more bytes than its header says";
+    case -10: return "the model has fewer or more bytes than its header says or its layers need";
     case -11: return "not a .flw model file";
     case -12: return "the model was written for another major version of the format";
     case -13: return "the model needs a feature that this version of the library does not have";
     case -14: return "the model file is malformed";
     case -15: return "a size in the model is beyond the limits of the library or of this machine";
     case -16: return "checksum mismatch: the model file was damaged";
-    case -17: return "the model has a parameter that is not finite, or padding that is not zero";
+    case -17: return "the model has a parameter that is not finite or out of range, or padding that is not zero";
     case -20: return "at least one output is NaN or infinite";
     default: return "unknown status";
     }

@@ -84,8 +84,7 @@ func readModel(_ data: UnsafeRawPointer, _ size: UInt64, verify: Bool) throws(Re
       }
       // Below 2^39, since records, ranks, layers and widths are limited: only a 32-bit machine may lack the address space.
       if workspaceSize(view, UInt64(FLOWRT_TILE_ROWS)) > UInt64(UInt(bitPattern: Int.max)) {
-        blocks.record = -1
-        throw blocks.refusal(FLOWRT_ERR_LIMIT, offset: 0)
+        throw Refusal(status: FLOWRT_ERR_LIMIT)
       }
       return view
     case FLOWRT_RECORD_LAYER:

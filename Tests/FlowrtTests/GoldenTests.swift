@@ -59,7 +59,7 @@ private func expectClose(_ found: [Float], _ exact: [Double], allowed: Double, _
 }
 
 @Suite struct GoldenFiles {
-  @Test func thereAreSome() { #expect(cases.count >= 40) }
+  @Test func thereAreSome() { #expect(cases.count >= 240) }
 
   @Test(arguments: cases) func agrees(name: String) throws {
     let file = try Data(contentsOf: folder.appendingPathComponent(name + ".flw"))

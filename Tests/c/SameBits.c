@@ -4,13 +4,19 @@
  *   SameBits same_bits.txt            compare; then many rows of each flow, level with level, and their one hash
  *   SameBits --print > same_bits.txt  accept what the highest level of this CPU gives
  *
- * FLOWRT_SAME_BITS_ROWS says how many are many. The file has the hash of 2000 rows; that of any other number is printed, to
+ * Then rows of subnormal numbers, likewise. FLOWRT_SAME_BITS_ROWS says how many are many. The file has the hash of 2000 rows; that of any other number is printed, to
  * be compared with what another CPU prints. */
 #include "support/call.h"
 #include <math.h>
 
 enum { ROWS = 200, MANY = 2000 };
 static const double ROUNDING = 2e-3;
+static const float SUBNORMAL = 0x1p-130f; /* times a normal variable */
+#ifdef __arm__
+enum { HAS_SUBNORMALS = 0 }; /* its vectors take them for zero */
+#else
+enum { HAS_SUBNORMALS = 1 };
+#endif
 
 /* FNV-1a, 64 bits. */
 static uint64_t hash(uint64_t state, const float *values, size_t count) {
@@ -87,12 +93,13 @@ static void make_nans_equal(float *values, size_t count) {
         if (isnan(values[i])) values[i] = NAN;
 }
 
-/* Without fused multiply-add, only noise has the same bits. */
-static uint64_t hash_of_many(const flow_spec *spec, const flowrt_model *model, enum verb verb, size_t rows) {
+/* Without fused multiply-add, only noise has the same bits. `unit`: what the rows of data or noise are multiplied with. */
+static uint64_t hash_of_many(const flow_spec *spec, const flowrt_model *model, enum verb verb, size_t rows, float unit) {
     uint64_t state = 0xcbf29ce484222325u;
     for (size_t first = 0; first < rows; first += ROWS) {
         call c = call_new(model, verb, ROWS, first);
         c.rng.index = first;
+        for (size_t k = 0; c.verb != SAMPLE && k < ROWS * spec->dim; k++) c.input[k] *= unit;
         /* Of a million rows, some take a sigmoid to its end, from where its inverse finds no way back. */
         const flowrt_status status = call_run(&c);
         CHECK(status == FLOWRT_OK || status == FLOWRT_ERR_NONFINITE, "%s: %s", spec->name, status_name(status));
@@ -106,7 +113,7 @@ static uint64_t hash_of_many(const flow_spec *spec, const flowrt_model *model, e
 }
 
 /* The levels of this CPU give the same bits on many rows. Returns the hash of what they give for all flows and verbs. */
-static uint64_t check_many(size_t rows) {
+static uint64_t check_many(size_t rows, float unit) {
     uint64_t all = 0xcbf29ce484222325u;
     for (size_t i = 0; i < flow_case_count; i++) {
         const flow_spec *spec = &flow_cases[i];
@@ -116,12 +123,12 @@ static uint64_t check_many(size_t rows) {
         const uint32_t best_level = info_of(&best).cpu_level;
         for (enum verb verb = 0; verb < VERB_COUNT; verb++) {
             const int noise = verb == SAMPLE && !spec->steps[0].kind;
-            const uint64_t expected = hash_of_many(spec, &best, verb, rows);
+            const uint64_t expected = hash_of_many(spec, &best, verb, rows, unit);
             all = (all ^ expected) * 0x100000001b3u;
             for (uint32_t level = 1; level < best_level; level++) {
                 flowrt_model model;
                 if (!flow_open_level(&model, flow, level) || !(level_has_fma(level) || noise)) continue;
-                const uint64_t found = hash_of_many(spec, &model, verb, rows);
+                const uint64_t found = hash_of_many(spec, &model, verb, rows, unit);
                 CHECK(found == expected, "%s %s, %zu rows: level %u has hash %016llx, the best level %016llx",
                       spec->name, verb_names[verb], rows, level, (unsigned long long)found,
                       (unsigned long long)expected);
@@ -154,7 +161,8 @@ static void print_hashes(void) {
         }
         flow_free(flow);
     }
-    printf("all %d-rows %016llx\n", MANY, (unsigned long long)check_many(MANY));
+    printf("all %d-rows %016llx\n", MANY, (unsigned long long)check_many(MANY, 1));
+    printf("all subnormal-rows %016llx\n", (unsigned long long)check_many(ROWS, SUBNORMAL));
 }
 
 int main(int argc, char **argv) {
@@ -167,10 +175,15 @@ int main(int argc, char **argv) {
     CHECK(file != NULL, "cannot read %s", argv[1]);
     for (uint32_t level = 1; level <= HIGHEST_LEVEL; level++) check_level(level, file);
     const uint64_t expected = expected_hash(file, "all", "2000-rows");
+    const uint64_t expected_of_subnormal = expected_hash(file, "all", "subnormal-rows");
     fclose(file);
     const char *asked = getenv("FLOWRT_SAME_BITS_ROWS");
     const size_t rows = asked ? (size_t)strtoul(asked, NULL, 10) : MANY;
-    const unsigned long long found = check_many(rows);
+    const unsigned long long found = check_many(rows, 1);
     if (best_has_fma() && rows == MANY) CHECK(found == expected, "all flows, %d rows: found %016llx", MANY, found);
+    if (HAS_SUBNORMALS) {
+        const unsigned long long tiny = check_many(ROWS, SUBNORMAL);
+        CHECK(tiny == expected_of_subnormal || !best_has_fma(), "subnormal rows: found %016llx", tiny);
+    }
     if (best_has_fma()) printf("%zu rows of each, at every level: hash %016llx\n", rows, found);
 }

@@ -425,8 +425,27 @@ static void check_most_rows(void) {
     flow_free(file);
 }
 
+/* Nine layers of a million units: a tile of their values is larger than the address space of a 32-bit machine. */
+static void check_address_space(void) {
+    enum { MILLION = 1 << 20 };
+    flow_spec spec = {"larger than 32 bits", 1, 1,
+                      {{.kind = RECORD_ENCODER, .layer_count = 2, .layers = {{.width = MILLION}, {.width = MILLION}}},
+                       {.kind = RECORD_AUTOREGRESSIVE, .transformer = ADDITIVE, .layer_count = 8}}};
+    for (int i = 0; i < 7; i++) spec.steps[1].layers[i].width = MILLION;
+    const flow_file file = flow_build(&spec, 1);
+    flowrt_model model;
+    if (SIZE_MAX == UINT32_MAX)
+        expect_refusal(FLOWRT_ERR_LIMIT, file, 0, -1, 0, 1, spec.name);
+    else {
+        CHECK_STATUS(FLOWRT_OK, flowrt_model_open(&model, file.bytes, file.size, 0, NULL));
+        CHECK(flowrt_workspace_size(&model, SIZE_MAX) > UINT32_MAX / 2, "%zu bytes", flowrt_workspace_size(&model, SIZE_MAX));
+    }
+    flow_free(file);
+}
+
 int main(void) {
     check_messages();
+    check_address_space();
     check_most_rows();
     check_version();
     const flow_file file = flow_build(flow_case("mixed-directions"), 1), plain = flow_build(flow_case("wide"), 1);

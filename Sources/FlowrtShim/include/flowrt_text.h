@@ -33,7 +33,7 @@ static inline const char *flowrt_status_text(int32_t status) {
     switch (status) {
     case 0: return "success";
     case -1: return "invalid argument: a null pointer, an impossible count or size, or arrays that partly overlap";
-    case -2: return "the model is not open, or its bytes were damaged";
+    case -2: return "the model is not open, or its flowrt_model was overwritten";
     case -3: return "the workspace is smaller than flowrt_workspace_size(model, 1)";
     case -4: return "misaligned pointer: model data and workspace need 64 bytes, floats 4";
     case -10: return "the model has fewer or more bytes than its header says or its layers need";

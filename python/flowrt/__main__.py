@@ -5,14 +5,20 @@ from __future__ import annotations
 import argparse
 import sys
 import warnings
+from contextlib import nullcontext
 
 import numpy as np
 
 from . import info, verify
 from .c_array import c_array
-from .errors import Error
+from .errors import Error, LibraryError
 from .format import read
+from .library import load
 from .model import Model, NonfiniteWarning
+from .output import replacing
+from .version import __version__
+
+_ENCODING = "utf-8-sig"  # spreadsheets begin a file with a byte order mark
 
 
 def main(arguments=None) -> int:
@@ -30,7 +36,7 @@ def main(arguments=None) -> int:
             sys.stderr.close()
             return 0
         except (Error, OSError, ValueError, MemoryError) as error:
-            print(f"flowrt: {error}", file=sys.stderr)
+            print(f"flowrt: {str(error) or 'out of memory'}", file=sys.stderr)
             return 1
     for message in dict.fromkeys(str(warning.message) for warning in caught):
         print(f"flowrt: {message}", file=sys.stderr)
@@ -39,6 +45,7 @@ def main(arguments=None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="flowrt", description="Inspect, check and run .flw files.")
+    parser.add_argument("--version", action=_Version, nargs=0, help="versions of the package and of libflowrt")
     commands = parser.add_subparsers(required=True, metavar="command")
 
     def command(name, run, text, context=False):
@@ -64,6 +71,16 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+class _Version(argparse.Action):
+    def __call__(self, parser, *_):
+        try:
+            library = load().flowrt_build_info().decode()
+        except LibraryError as error:
+            library = error
+        print(f"flowrt {__version__} for Python\n{library}")
+        parser.exit()
+
+
 def _info(options) -> None:
     print(info.describe(read(options.file)))
 
@@ -77,6 +94,8 @@ def _verify(options) -> None:
 
 
 def _log_prob(options) -> None:
+    if options.data == options.context == "-":
+        raise Error("standard input cannot be both the rows and their context")
     log_prob = Model(options.file).log_prob(_load(options.data), _load(options.context))
     _store(options.output, log_prob[:, None])
 
@@ -90,11 +109,8 @@ def _sample(options) -> None:
 def _c_array(options) -> None:
     with open(options.file, "rb") as stream:
         text = c_array(stream.read(), options.name)
-    if options.output == "-":
-        sys.stdout.write(text)
-    else:
-        with open(options.output, "w", encoding="ascii") as stream:
-            stream.write(text)
+    with _output(options.output) as stream:
+        stream.write(text.encode())
 
 
 def _load(path) -> np.ndarray | None:
@@ -103,7 +119,9 @@ def _load(path) -> np.ndarray | None:
         return None
     source, name = (sys.stdin, "standard input") if path == "-" else (path, path)
     try:
-        rows = np.loadtxt(source, delimiter=",", ndmin=2, dtype=np.float32)
+        if path == "-":
+            source.reconfigure(encoding=_ENCODING)
+        rows = np.loadtxt(source, delimiter=",", ndmin=2, dtype=np.float32, encoding=_ENCODING)
     except ValueError as error:
         raise Error(f"{name}: {error}") from None
     if rows.size == 0:
@@ -112,7 +130,13 @@ def _load(path) -> np.ndarray | None:
 
 
 def _store(path: str, rows: np.ndarray) -> None:
-    np.savetxt(sys.stdout if path == "-" else path, rows, delimiter=",", fmt="%.9g")
+    with _output(path) as stream:
+        np.savetxt(stream, rows, delimiter=",", fmt="%.9g")
+
+
+def _output(path: str):
+    """A binary stream into a file, - for standard output."""
+    return nullcontext(sys.stdout.buffer) if path == "-" else replacing(path)
 
 
 def _count(text: str) -> int:

@@ -7,6 +7,18 @@ import re
 from .errors import Error
 from .model import Model
 
+_KEYWORDS = frozenset(  # of C up to C23 and C++ up to C++20, as far as they are no reserved names
+    """
+    alignas alignof and and_eq asm auto bitand bitor bool break case catch char char8_t char16_t char32_t class
+    co_await co_return co_yield compl concept const const_cast consteval constexpr constinit continue decltype
+    default delete do double dynamic_cast else enum explicit export extern false float for friend goto if inline int
+    long mutable namespace new noexcept not not_eq nullptr operator or or_eq private protected public register
+    reinterpret_cast requires restrict return short signed sizeof static static_assert static_cast struct switch
+    template this thread_local throw true try typedef typeid typename typeof typeof_unqual union unsigned using
+    virtual void volatile wchar_t while xor xor_eq
+    """.split()
+)
+
 _TEMPLATE = """\
 /* {description}
  * Include this file in one source file. Made by `python -m flowrt c-array`. */
@@ -38,10 +50,16 @@ _TEMPLATE = """\
 def c_array(data: bytes, name: str) -> str:
     """The C source of an array `name` with the bytes of a valid file. Needs libflowrt for the workspace size.
 
-    Raises `LibraryError` if libflowrt refuses the file, `Error` if `name` is not a C identifier.
+    Raises `LibraryError` if libflowrt refuses the file, `Error` if `name` cannot be that of an array in C and C++.
     """
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
         raise Error(f"{name!r} is not a C identifier")
+    if name in _KEYWORDS:
+        raise Error(f"{name!r} is a keyword of C or C++")
+    if name.startswith("_"):
+        raise Error(f"{name!r} begins with an underscore, which is reserved to the implementation")
+    if name.startswith("flowrt_"):
+        raise Error(f"{name!r} begins with flowrt_, as the names of flowrt.h do")
     model = Model(data)
     rows = [", ".join(f"0x{byte:02x}" for byte in data[i : i + 20]) + "," for i in range(0, len(data), 20)]
     context = f" and a context of {model.context_dim}" if model.context_dim else ""

@@ -35,8 +35,9 @@ class ExportError(Error):
 class FormatError(Error):
     """Bytes that are not a valid `.flw` file.
 
-    `status` is what `flowrt_model_open` returns for the same bytes, `record` the index of the record in the file (-1
-    for the header), `offset` the byte offset of the offending field.
+    `status` is what `flowrt_model_open` returns for the same bytes or, if it opens them, what it returns with
+    FLOWRT_OPEN_VERIFY; of several wrong things, the two may name different ones. `record` is the index of the record in
+    the file (-1 for the header), `offset` the byte offset of the offending field.
     """
 
     def __init__(self, status: Status, message: str, record: int = -1, offset: int = 0):

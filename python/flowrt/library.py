@@ -54,8 +54,6 @@ _FLOATS = POINTER(c_float)
 _WORKSPACE = [c_void_p, c_size_t]
 _ROWS = [POINTER(ModelStruct), c_size_t, _FLOATS, _FLOATS, c_size_t]
 _PROTOTYPES = {
-    "flowrt_version_number": (c_uint32, []),
-    "flowrt_version_string": (c_char_p, []),
     "flowrt_build_info": (c_char_p, []),
     "flowrt_status_message": (c_char_p, [c_int]),
     "flowrt_model_open": (c_int, [POINTER(ModelStruct), c_void_p, c_size_t, c_uint32, POINTER(ErrorDetail)]),

@@ -93,7 +93,7 @@ class Model:
 
     def workspace_size(self, count: int) -> int:
         """Bytes of workspace with which calls of up to `count` rows run at full speed."""
-        return self._library.flowrt_workspace_size(self._model, count)
+        return self._library.flowrt_workspace_size(self._model, _whole(count, "count"))
 
     def _map(self, function, values, name, context):
         values = self._rows(values, name, self.dim)

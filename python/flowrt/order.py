@@ -33,7 +33,7 @@ def dependencies(layers: list, dim: int, name: str) -> list:
         depends = np.zeros((layer.width, dim), dtype=bool)
         if layer.source is not None:
             source = np.eye(dim, dtype=bool) if layer.source == READ else sets[layer.source]
-            depends |= layer.mask.astype(np.float32) @ source.astype(np.float32) > 0
+            depends |= _composed(layer.mask, source)
         for partner in layer.partners:
             depends |= sets[partner]
         if layer.context_weight is not None and isinstance(layer.context_source, int):
@@ -57,29 +57,36 @@ def prove(depends: np.ndarray, transformed: np.ndarray, name: str) -> Order:
     if len(itself):
         reflexive = "itself" if len(itself) == 1 else "themselves"
         raise ExportError(f"{name} is not autoregressive: {_coordinates(itself)} parametrised by {reflexive}")
-    needs = np.zeros((dim, dim), dtype=bool)
-    needs[transformed] = depends
+    needed_by = np.zeros((dim, dim), dtype=bool)
+    needed_by[:, transformed] = depends.T
+    missing = needed_by.sum(axis=0)  # how many coordinates of no stage yet each one needs
     stage = np.full(dim, -1)
-    untouched = np.setdiff1d(np.arange(dim), transformed)
-    stage[untouched] = 0
-    current = 1 if len(untouched) else 0
-    while np.any(stage < 0):
-        ready = (stage < 0) & ~np.any(needs[:, stage < 0], axis=1)
-        if not ready.any():
-            raise ExportError(f"{name} is not autoregressive: {_coordinates(_cycle(needs))} parametrised in a circle")
+    ready, current = np.setdiff1d(np.arange(dim), transformed), 0
+    if not len(ready):
+        ready = np.flatnonzero(missing == 0)
+    while len(ready):
         stage[ready] = current
-        current += 1
+        missing -= needed_by[ready].sum(axis=0)
+        ready, current = np.flatnonzero((stage < 0) & (missing == 0)), current + 1
+    if np.any(stage < 0):
+        raise ExportError(f"{name} is not autoregressive: {_coordinates(_cycle(needed_by))} parametrised in a circle")
     return Order(np.argsort(stage, kind="stable"), np.cumsum(np.bincount(stage)), stage)
 
 
-def _cycle(needs: np.ndarray) -> np.ndarray:
+def _cycle(needed_by: np.ndarray) -> np.ndarray:
     """Coordinates that, over some path, depend on themselves."""
-    reach = needs
+    reach = needed_by
     while True:
-        further = reach | (reach.astype(np.float32) @ reach.astype(np.float32) > 0)
+        further = reach | _composed(reach, reach)
         if np.array_equal(further, reach):
             return np.flatnonzero(np.diag(reach))
         reach = further
+
+
+def _composed(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """The product of two matrices of booleans."""
+    with np.errstate(invalid="ignore"):  # of lanes that a vectorised product computes and drops
+        return left.astype(np.float32) @ right.astype(np.float32) > 0
 
 
 def _coordinates(indices: np.ndarray) -> str:

@@ -9,9 +9,11 @@ from typing import Optional, Union
 
 from . import descriptions, ir, versions
 from . import verify as verification
-from .adapters import choose, dtypes
+from .adapters import choose, dtypes, refusing, unwrapped
 from .compile import compile
+from .errors import ExportError, FormatError
 from .format import encode
+from .output import replacing
 
 
 def save(
@@ -28,35 +30,30 @@ def save(
     `flow` is a live model of a framework, as python/README.md lists them. The adapter is chosen from the object, or
     named by `framework`: "nflows", "zuko", "pyro", "normflows", "sbi", "flowjax" or "tfp". A model of your own is given
     as a description: a dictionary of arrays and options (docs/DESCRIPTIONS.md), or a `flowrt.ir.Flow`. `context_dim` is
-    needed only where no layer of a framework's model tells how long the context is. `notes` goes into the file's
-    metadata.
+    needed only where no layer of a framework's model tells how long the context is; neither goes with a description.
+    `notes` goes into the file's metadata.
 
     A version of a framework that is not among `flowrt.versions.TESTED` is warned about, and verified.
 
-    Whatever is exported is first compared, in float64 and on a few rows, with what the live model computes. With
-    `verify` the file is read back, evaluated by `flowrt.reference` and, if it is found, by libflowrt, and a table of
-    the worst differences from the model is printed.
+    Whatever is exported is first compared, in float64, with what the live model computes of rows near the data and far
+    from them. With `verify` the file is read back, evaluated by `flowrt.reference` and, if it is found, by libflowrt,
+    and a table of the worst differences from the model, or from the description before rounding, is printed.
 
-    Raises `ExportError` that names the layer and what is supported; nothing is written then.
+    Raises `ExportError` that names the layer and what is supported. Then, and if writing fails, an older file stays.
     """
     if isinstance(flow, (ir.Flow, Mapping)):
-        data = _described(flow, notes)
-        comparison = verification.check(data) if verify else None
+        for name, value in (("framework", framework), ("context_dim", context_dim)):
+            if value is not None:
+                raise ExportError(f"{name!r} is for the model of a framework, not for a description")
+        data, comparison = _described(flow, verify, notes)
     else:
-        data, comparison = _export(flow, framework, context_dim, verify, notes)
+        flow = unwrapped(flow)
+        with refusing(flow):
+            data, comparison = _export(flow, framework, context_dim, verify, notes)
     if comparison is not None:
         comparison.report()
-    with open(path, "wb") as stream:
+    with replacing(path) as stream:
         stream.write(data)
-
-
-def _described(description, notes) -> bytes:
-    """The bytes of the file of a description, which must give the results that it promises, if it does."""
-    flow, expected = (description, None) if isinstance(description, ir.Flow) else descriptions.read(description)
-    exact = compile(replace(flow, notes=notes or flow.notes))
-    if expected is not None:
-        verification.as_expected(exact, expected)
-    return encode(exact)
 
 
 def _export(flow, framework, context_dim, verify, notes) -> tuple:
@@ -75,3 +72,16 @@ def _export(flow, framework, context_dim, verify, notes) -> tuple:
     if not verify:
         return data, None
     return data, verification.compare(data, exact, adapter.live(flow, single), live64)
+
+
+def _described(description, verify, notes) -> tuple:
+    """The same of a description, which must give the results that it promises, if it does."""
+    flow, expected = (description, None) if isinstance(description, ir.Flow) else descriptions.read(description)
+    exact = compile(replace(flow, notes=notes or flow.notes))
+    try:
+        data = encode(exact)
+    except FormatError as error:
+        raise ExportError(f"the description makes no valid file: {error}") from None
+    if expected is not None:
+        verification.as_expected(exact, expected)
+    return data, verification.compare_rounded(data, exact) if verify else None

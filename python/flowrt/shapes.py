@@ -19,6 +19,9 @@ def check(flow: ir.Flow) -> None:
         name = f"step {number} ({step.name})"
         if isinstance(step, ir.Autoregressive):
             _check_layers(step.layers, flow.dim, context_dim, name)
+            if step.transformed is not None and not are_coordinates(step.transformed, flow.dim):
+                listed = np.asarray(step.transformed).tolist()
+                raise ExportError(f"{name}: transformed is {listed}, not different coordinates of {flow.dim}")
             coordinates = flow.dim if step.transformed is None else len(step.transformed)
             each = parameters_per_rank(step.transformer.kind, step.transformer.form, step.transformer.bins)
             _require(step.layers[-1].width, each * coordinates, f"{name}: outputs of the network")
@@ -32,6 +35,13 @@ def check(flow: ir.Flow) -> None:
         else:
             _check_vectors(step, ("index",), flow.dim, name)
     _check_base(flow.base, flow.dim, context_dim)
+
+
+def are_coordinates(indices, dim: int) -> bool:
+    """Whether these are some of 0 .. dim - 1, each at most once."""
+    indices = np.asarray(indices)
+    different = indices.ndim == 1 and 0 < len(indices) == len(np.unique(indices))
+    return different and bool(np.all((indices >= 0) & (indices < dim)))
 
 
 def _check_base(base: ir.Base, dim: int, context_dim: int) -> None:
@@ -56,6 +66,7 @@ def _check_layers(layers: list, dim: int, context_dim: int, step: str) -> None:
         raise ExportError(f"{step}: the network has no layers")
     for i, layer in enumerate(layers):
         name = f"{step}, layer {i}"
+        _require(np.ndim(layer.bias), 1, f"{name}: number of axes of the bias")
         for reference in [layer.source, layer.context_source, *layer.partners]:
             if isinstance(reference, int) and not 0 <= reference < i:
                 raise ExportError(f"{name}: layer {reference} is not an earlier layer")

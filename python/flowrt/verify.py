@@ -10,9 +10,13 @@ from . import reference
 from .errors import ExportError, LibraryError, Status
 from .format import File, read
 from .model import Model
-from .rows import Rows, random_rows
+from .rows import Rows, defined, encoded, random_rows
 
 ROWS = 64
+NEAR = 16  # rows of the check that every export goes through, and
+_FAR = (3.0, 10.0, 30.0, 100.0)  # how far from the data some more of them are,
+_WIDE = (10.0, 100.0, 1e3, 1e4)  # and how large contexts are
+_SMALL = 16  # coordinates; a flow of more is compared on a quarter of these rows
 QUANTITIES = ("z", "log_det", "x", "log_prob")
 
 
@@ -40,18 +44,69 @@ class Evaluator:
 
 
 def same_formulas(exact: File, live, name: str) -> None:
-    """Raises `ExportError` unless the unrounded file computes z, log_det and log_prob of the live float64 model."""
-    rows = random_rows(exact, count=16)
-    found, expected = (
-        [*flow.forward(rows.x, rows.context), flow.log_prob(rows.x, rows.context)] for flow in (Evaluator(exact), live)
-    )
-    for quantity, ours, theirs in zip(("z", "log_det", "log_prob"), found, expected):
-        worst = _difference(ours, theirs)
-        if not worst <= 1e-6 * _size(theirs):
-            raise ExportError(
-                f"the layers of {name} were all recognised, but its {quantity} differs by {worst:.2g} from what they "
-                "compute: a class overrides a formula or keeps state that is not in its layers"
-            )
+    """Raises `ExportError` unless the unrounded file computes what the live float64 model does, in both directions."""
+    every = 1 if exact.dim <= _SMALL else 4  # a sequential direction evaluates its networks for each coordinate
+    rows = Rows(*(part if part is None else part[::every] for part in wide_rows(exact, live.units)))
+    near = NEAR // every
+
+    def of_data(flow, x, context):
+        return *flow.forward(x, context), flow.log_prob(x, context)
+
+    def of_noise(flow, z, context):
+        return flow.inverse(z, context)
+
+    _same(("z", "log_det", "log_prob"), of_data, exact, live, name, rows.x, rows.context, near)
+    _same(("x", "log_det of the inverse"), of_noise, exact, live, name, rows.z, rows.context, near)
+
+
+def _same(quantities: tuple, function, exact: File, live, name: str, values, context, near: int) -> None:
+    """Raises `ExportError` unless `function(flow, values, context)` is the same of a file and of the live model.
+
+    Allowed is a millionth of the largest value of a row, and what changes if the row changes by a billionth: far from
+    the data, flows magnify what float64 rounds. Rows that the file has no answer for are left out, and those behind the
+    first `near` ones that the live model has none for.
+    """
+    change = 1 + 1e-9 * np.random.default_rng(1).normal(size=values.shape)
+    with np.errstate(all="ignore"):
+        found, nearby = (function(Evaluator(exact), rows, context) for rows in (values, values * change))
+        x = values if quantities[0] == "z" else found[0]
+        usable = np.flatnonzero(defined(exact, x, encoded(exact, context, len(x))))
+    if not len(usable):
+        return
+    expected = function(live, values[usable], None if context is None else context[usable])
+    for quantity, ours, other, theirs in zip(quantities, found, nearby, expected):
+        ours, other = ours[usable], other[usable]
+        for row, i in enumerate(usable):
+            if i >= near and not np.all(np.isfinite(theirs[row])):
+                continue
+            worst = _difference(ours[row], theirs[row])
+            if not worst <= 1e-6 * _size(theirs[row]) + _difference(ours[row], other[row]):
+                raise ExportError(
+                    f"the layers of {name} were all recognised, but its {quantity} differs by {worst:.2g} from what "
+                    "the model computes: a class overrides a formula, limits values or keeps state that is not in its "
+                    "layers"
+                )
+
+
+def wide_rows(file: File, units=None) -> Rows:
+    """`NEAR` random rows, and rows far from them: data and noise times up to 100, contexts times up to 10000.
+
+    `units` are means and standard deviations of the contexts that a model was made for, if it knows: some rows have
+    contexts of all sizes in these units.
+    """
+    near = random_rows(file, NEAR)
+    few = slice(0, 4)
+    x, z = ([values, *(scale * values[few] for scale in _FAR)] for values in (near.x, near.z))
+    if near.context is None:
+        return Rows(np.concatenate(x), np.concatenate(z), None)
+    contexts = [near.context, *(near.context[few] for _ in _FAR)]
+    contexts += [scale * near.context[few] for scale in _WIDE]
+    if units is not None:
+        mean, std = units
+        contexts += [mean + scale * std * near.context[few] for scale in (1.0, *_WIDE)]
+    count = len(contexts) - len(x)
+    x, z = ([*values, *[values[0][few]] * count] for values in (x, z))
+    return Rows(np.concatenate(x), np.concatenate(z), np.concatenate(contexts))
 
 
 def as_expected(exact: File, expected: dict) -> None:
@@ -101,13 +156,7 @@ def compare(data: bytes, exact: File, live32, live64) -> Comparison:
         "file": evaluate(Evaluator(data), rows),
         "framework float32": evaluate(live32, rows),
     }
-    note = ""
-    try:
-        columns["libflowrt"] = evaluate(Model(data), rows)
-    except LibraryError as error:
-        if error.status not in (None, Status.FEATURE):
-            raise
-        note = f"\nlibflowrt was not compared: {error}"
+    note = _add_library(columns, data, rows)
     errors = {name: _differences(values, truth) for name, values in columns.items()}
     limits = {}
     for quantity in QUANTITIES:
@@ -117,24 +166,55 @@ def compare(data: bytes, exact: File, live32, live64) -> Comparison:
     return Comparison(_table(errors) + note, _first_problem(errors, limits))
 
 
+def compare_rounded(data: bytes, exact: File) -> Comparison:
+    """The bytes of a file, and libflowrt if it is there and executes the file, against the file before rounding.
+
+    Allowed is what `check` allows.
+    """
+    rows = random_rows(exact, ROWS)
+    truth, limit = _truth_and_limits(exact, rows)
+    columns = {"file": evaluate(Evaluator(data), rows)}
+    note = _add_library(columns, data, rows)
+    errors = {name: _differences(values, truth) for name, values in columns.items()}
+    limits = {quantity: dict.fromkeys(columns, limit[quantity]) for quantity in QUANTITIES}
+    return Comparison(_table(errors) + note, _first_problem(errors, limits))
+
+
 def check(data: bytes) -> Comparison:
     """The bytes of a file alone: libflowrt against the evaluator.
 
-    Allowed is a thousandth of a quantity, and ten times what it changes by when the rows change by a millionth: flows that
-    magnify what float32 cannot hold are not to blame.
+    Allowed is a thousandth of a quantity, and ten times what it changes by when the rows change by a millionth: flows
+    that magnify what float32 cannot hold are not to blame.
 
     Raises `FormatError` for an invalid file, `LibraryError` if libflowrt is missing or refuses it.
     """
     file = read(data)
     rows = random_rows(file, ROWS)
+    truth, limit = _truth_and_limits(file, rows)
+    there_and_back, _ = reference.inverse(file, truth["z"], rows.context)
+    errors = {"libflowrt": _differences(evaluate(Model(data), rows), truth)}
+    limits = {quantity: {"libflowrt": limit[quantity]} for quantity in QUANTITIES}
+    table = f"{_table(errors)}\nx to z to x in float64: {_difference(there_and_back, rows.x):.2e}"
+    return Comparison(table, _first_problem(errors, limits))
+
+
+def _add_library(columns: dict, data: bytes, rows: Rows) -> str:
+    """Adds what libflowrt gives, if it is there and executes the file. Returns a line that says so if not."""
+    try:
+        columns["libflowrt"] = evaluate(Model(data), rows)
+    except LibraryError as error:
+        if error.status not in (None, Status.FEATURE):
+            raise
+        return f"\nlibflowrt was not compared: {error}"
+    return ""
+
+
+def _truth_and_limits(file: File, rows: Rows) -> tuple:
+    """What a file gives in float64, and by how much each quantity may differ in float32."""
     truth = evaluate(Evaluator(file), rows)
     nearby = evaluate(Evaluator(file), rows._replace(x=rows.x * (1 + 1e-6), z=rows.z * (1 + 1e-6)))
     change = _differences(nearby, truth)
-    there_and_back, _ = reference.inverse(file, truth["z"], rows.context)
-    errors = {"libflowrt": _differences(evaluate(Model(data), rows), truth)}
-    limits = {quantity: {"libflowrt": 1e-3 * _size(truth[quantity]) + 10 * change[quantity]} for quantity in QUANTITIES}
-    table = f"{_table(errors)}\nx to z to x in float64: {_difference(there_and_back, rows.x):.2e}"
-    return Comparison(table, _first_problem(errors, limits))
+    return truth, {quantity: 1e-3 * _size(truth[quantity]) + 10 * change[quantity] for quantity in QUANTITIES}
 
 
 def _first_problem(errors: dict, limits: dict) -> str | None:

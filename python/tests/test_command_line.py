@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import shutil
@@ -137,11 +138,68 @@ def test_errors_are_one_line(flow, context, tmp_path, capsys):
     assert "allocate" in failing(["sample", flow, "--context", context, "-n", str(10**15)], capsys)
 
 
-@pytest.mark.parametrize("text, reason", [("", "there are no rows"), ("one,two,three\n", "could not convert")])
+def standard_input(data: bytes, monkeypatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data), encoding="utf-8"))
+
+
+@pytest.mark.parametrize("text, reason", [(b"", "there are no rows"), (b"one,two,three\n", "could not convert")])
 def test_errors_of_standard_input_name_it(flow, context, text, reason, capsys, monkeypatch):
-    monkeypatch.setattr("sys.stdin", io.StringIO(text))
+    standard_input(text, monkeypatch)
     line = failing(["log-prob", flow, "-", "--context", context], capsys)
     assert line.startswith(f"flowrt: standard input: {reason}")
+
+
+def test_standard_input_is_read_once(flow, capsys):
+    assert "both the rows and their context" in failing(["log-prob", flow, "-", "--context", "-"], capsys)
+
+
+def test_a_byte_order_mark_is_no_number(flow, tmp_path, capsys, monkeypatch):
+    """As spreadsheets write one."""
+    rows = tmp_path / "x.csv"
+    rows.write_text("1,2,3\n", encoding="utf-8-sig")
+    context = tmp_path / "context.csv"
+    context.write_text("0.5,-1\n", encoding="utf-8-sig")
+    assert main(["log-prob", flow, str(rows), "--context", str(context)]) == 0
+    expected = flowrt.Model(flow).log_prob([1, 2, 3], [0.5, -1])
+    np.testing.assert_array_equal(np.array(capsys.readouterr().out.split(), dtype=np.float32), expected)
+    standard_input(rows.read_bytes(), monkeypatch)
+    assert main(["log-prob", flow, "-", "--context", str(context)]) == 0
+    np.testing.assert_array_equal(np.array(capsys.readouterr().out.split(), dtype=np.float32), expected)
+
+
+def test_version(capsys, monkeypatch):
+    with pytest.raises(SystemExit) as caught:
+        main(["--version"])
+    printed = capsys.readouterr().out
+    assert caught.value.code == 0 and printed.startswith(f"flowrt {flowrt.__version__} for Python\nflowrt ")
+    assert "kernels: " in printed
+
+
+def test_version_without_the_library(capsys, monkeypatch):
+    def missing():
+        raise flowrt.LibraryError("libflowrt is not usable")
+
+    monkeypatch.setattr("flowrt.__main__.load", missing)
+    with pytest.raises(SystemExit) as caught:
+        main(["--version"])
+    assert caught.value.code == 0
+    assert capsys.readouterr().out == f"flowrt {flowrt.__version__} for Python\nlibflowrt is not usable\n"
+
+
+@pytest.mark.parametrize("command", ["sample", "log-prob", "c-array"])
+def test_an_output_that_cannot_be_written_leaves_the_previous_one(
+    flow, context, command, tmp_path, capsys, monkeypatch
+):
+    def full(source, target):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    output, rows = tmp_path / "output", tmp_path / "x.csv"
+    output.write_text("previous")
+    rows.write_text("1,2,3\n")
+    arguments = {"sample": ["--context", context], "log-prob": [str(rows), "--context", context], "c-array": []}
+    monkeypatch.setattr("os.replace", full)
+    assert "output" in failing([command, flow, *arguments[command], "-o", str(output)], capsys)
+    assert output.read_text() == "previous" and len(list(tmp_path.glob(".*"))) == 0
 
 
 def test_a_nonfinite_result_is_one_line_and_a_failure(tmp_path, capsys):
@@ -222,3 +280,21 @@ def test_c_array_in_c(flow, tmp_path, compiler, standard):
 def test_c_array_refuses_what_is_no_flow():
     with pytest.raises(flowrt.LibraryError):
         c_array(b"nothing", "model")
+
+
+@pytest.mark.parametrize(
+    "name, reason",
+    [
+        *(
+            (name, "is a keyword of C or C\\+\\+")
+            for name in ("int", "restrict", "typeof", "class", "co_await", "xor_eq")
+        ),
+        *((name, "begins with an underscore") for name in ("__model", "_Model", "_model")),
+        ("flowrt_model", "begins with flowrt_"),
+        ("model.h", "is not a C identifier"),
+        ("", "is not a C identifier"),
+    ],
+)
+def test_c_array_refuses_names_that_do_not_compile(flow, name, reason):
+    with pytest.raises(flowrt.Error, match=f"'{name}' {reason}"):
+        c_array(Path(flow).read_bytes(), name)

@@ -240,6 +240,14 @@ def step_with(**fields):
 MISFITS = [
     (ir.Autoregressive([ir.Layer(np.zeros(3))], ir.Affine(Scale.EXP)), "outputs of the network is 3, not 4"),
     (ir.Autoregressive([], ir.Additive()), "no layers"),
+    (
+        ir.Autoregressive([ir.Layer(np.zeros(2))], ir.Additive(), transformed=np.array([0, 0])),
+        r"transformed is \[0, 0\]",
+    ),
+    (ir.Autoregressive([ir.Layer(np.zeros(1))], ir.Additive(), transformed=np.array([2])), r"not different coord"),
+    (ir.Autoregressive([ir.Layer(np.zeros(0))], ir.Additive(), transformed=np.array([])), r"transformed is \[\]"),
+    (step_with(bias=np.float64(0)), r"step 0 \(Mine\), layer 0: number of axes of the bias is 0, not 1"),
+    (step_with(bias=np.zeros((2, 2))), "number of axes of the bias is 2, not 1"),
     (step_with(bias=np.zeros(3)), r"step 0 \(Mine\), layer 0: weight is \(2, 2\), not \(3, 2\)"),
     (step_with(mask=np.ones((2, 1))), r"layer 0: mask is \(2, 1\), not \(2, 2\)"),
     (step_with(source=1), "layer 1 is not an earlier layer"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -411,8 +412,17 @@ WRONG = [
     ((*TRANSFORMER, "kind"), "additive", r"the last layer has 6 rows, not 3 = 3 .coordinate."),
     ((*STEP, "inputs"), [0, 0, 1], r"'inputs' are \[0, 0, 1\], not different coordinates of 3"),
     ((*STEP, "inputs"), [0], r"a layer has weights of 3 coordinates, but 'inputs' are 1"),
-    ((*STEP, "transformed"), [0, 3], r"'transformed' are \[0, 3\], not coordinates of 3"),
+    ((*STEP, "transformed"), [0, 3], r"'transformed' are \[0, 3\], not different coordinates of 3"),
+    ((*STEP, "transformed"), [0, 0], r"'transformed' are \[0, 0\], not different coordinates of 3"),
     (("expected",), {"x": [[0.0] * D]}, "expected: 'log_prob', 'z' and 'log_det' are all missing"),
+    (("expected",), {"x": [], "log_prob": []}, r"expected: 'x' has the shape \(1, 0\), not \(rows, 3\) with at least"),
+    (("expected",), {"x": np.zeros((0, D)), "log_prob": []}, r"expected: 'x' has the shape \(0, 3\), not \(rows, 3\)"),
+    (("arrays",), [1.0], "the description: 'arrays' is list, not a dictionary of arrays"),
+    (("dim",), 2**17, "the description: 131072 coordinates; a file holds at most 65536"),
+    ((*STEP, "layers"), [], r"steps\[0\]: 'layers' is empty"),
+    ((*STEP, "layers", 1, "bias"), [0.0, 1.0], r"layers\[1\]: 'bias' has the shape \(2,\), not \(6,\)"),
+    ((*STEP, "layers", 1, "context_weight"), [[0.0]], r"'weight' has 6 rows, but 'context_weight' has 1"),
+    ((*TRANSFORMER, "rows"), 3, r"steps\[0\].transformer: 'rows' is not a list"),
 ]
 
 
@@ -425,3 +435,131 @@ def test_what_is_wrong_is_named(generator, path, value, message):
     inner[path[-1]] = value
     with pytest.raises(flowrt.ExportError, match=message):
         compiled(flow)
+
+
+CONDITIONAL = {
+    "dim": D,
+    "context_dim": C,
+    "encoder": [{"context_weight": np.ones((C, C)), "bias": 0.5, "activation": "elu", "alpha": 0.5}],
+    "steps": [
+        {
+            "kind": "elementwise",
+            "function": ["logit", "log_above", "identity"],
+            "lower": [0, -1, 0],
+            "upper": [4, 0, 0],
+        },
+        {"kind": "diagonal", "scale": 2, "shift": 1},
+        {"kind": "batch_norm", "mean": 1, "variance": 4, "epsilon": 1e-5, "gain": 2, "shift": 0.5},
+        {"kind": "linear", "matrix": 2 * np.eye(D), "shift": 1},
+        {"kind": "permutation", "index": [2, 0, 1]},
+        {
+            "kind": "autoregressive",
+            "reads": "noise",
+            "transformed": [2],
+            "inputs": [1],
+            "layers": [
+                {"weight": [[2.0]], "context_weight": [[1.0, 2.0]], "activation": "relu"},
+                {"add": [0, {"layer": 0, "scale": 0.5}], "gate": 0, "bias": [0.5]},
+            ],
+            "transformer": {"kind": "additive", "gain": -1},
+        },
+    ],
+    "base": {
+        "kind": "conditional_normal",
+        "layers": [{"context_weight": np.ones((2 * D, C)), "bias": 1}],
+        "rows": ["parameter", "coordinate"],
+        "parameters": ["log_std", "mean"],
+        "gain": 0.5,
+    },
+}
+MIXTURE = {"kind": "mixture", "logits": [0.3, 1.3], "mean": np.ones((2, D)), "std": 2}
+BAD = [0, -1, 2.5, 10**400, True, "x", [], {}, [[]], ["x"], [-1], [{}], [[1, 2], [3]], [None], object()]
+BAD += [float("nan"), 1e300, np.array(1), np.zeros((0, D)), np.zeros((2, 3, 4)), ["coordinate", "parameter", 3]]
+
+
+def entries(value, path=()):
+    """The paths of all entries of a description, but for those of its arrays."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, part in inner:
+        if not isinstance(value, list) or isinstance(part, dict):
+            yield (*path, name)
+            yield from () if name == "arrays" else entries(part, (*path, name))
+
+
+def test_whatever_is_wrong_is_an_export_error(generator, tmp_path):
+    """No value of any entry leads to another exception, none at all included."""
+    affine, spline = made(generator, 2), made(generator, 3 * K - 1)
+    softplus = {**AFFINE, "scale": "softplus", "epsilon": 0.001}
+    for flow in (
+        one_step(affine, softplus, base={"kind": "uniform", "lower": -1, "upper": [1, 2, 3]}, name="flow"),
+        one_step(spline, SPLINE, base=MIXTURE),
+        CONDITIONAL,
+        {"dim": D, "steps": [], "expected": {"x": np.zeros((2, D)), "z": 0.0 * np.ones((2, D)), "log_det": [0, 0]}},
+    ):
+        flowrt.save(tmp_path / "flow.flw", flow)
+        for *path, name in entries(flow):
+            for value in [None, *BAD]:
+                wrong = copy.deepcopy(flow)
+                inner = wrong
+                for step in path:
+                    inner = inner[step]
+                inner[name] = value
+                with suppress(flowrt.ExportError), np.errstate(all="ignore"):
+                    flowrt.save(tmp_path / "flow.flw", wrong)
+
+
+def test_a_number_stands_for_an_array_of_its_copies(generator):
+    arrays = made(generator, 2)
+    parts = [copy.deepcopy(one_step(arrays)) for _ in range(2)]
+    for part, bias, scale in zip(parts, (0.5, [0.5] * H), (2, [2] * H)):
+        first, last = part["steps"][0]["layers"]
+        first["bias"] = bias
+        double = {"add": [{"layer": 0, "scale": scale}], "bias": np.zeros(H), "activation": "identity"}
+        part["steps"][0]["layers"] = [first, double, last]
+    x = generator.normal(size=(4, D))
+    ours, theirs = (reference.forward(compiled(part), x) for part in parts)
+    np.testing.assert_array_equal(ours[0], theirs[0])
+
+
+def test_no_value_is_an_entry_left_out(generator):
+    """As null in a JSON file."""
+    flow = one_step(made(generator, 2))
+    nothing = dict.fromkeys(("base", "encoder", "expected", "name"))
+    flow["steps"][0]["layers"][1].update(dict.fromkeys(("gate", "add", "source", "context_weight")))
+    assert descriptions.read({**flow, **nothing})[1] is None
+
+
+@pytest.mark.parametrize(
+    "entry, matrix", [("mask", "weight"), ("source", "weight"), ("context_source", "context_weight")]
+)
+def test_what_acts_on_no_weights_is_refused(entry, matrix):
+    flow = copy.deepcopy(CONDITIONAL)
+    flow["encoder"].append({"add": [0], "bias": np.zeros(C), entry: 0})
+    with pytest.raises(flowrt.ExportError, match=rf"encoder\[1\]: '{entry}' is for a layer with '{matrix}'"):
+        descriptions.read(flow)
+
+
+SHUFFLED = {
+    "layout": "pytorch-flows",
+    "state_dict": {"flow.1.weight": np.zeros(2), "flow.1.bias": np.ones(2)},
+    "modules": ["Shuffle", "ActNorm"],
+    "permutations": [[1, 0]],
+}
+WRONG_STATE_DICTS = [
+    ({"state_dict": [1]}, "'state_dict' is list, not a dictionary of arrays"),
+    ({"state_dict": {"1.weight": "x", "1.bias": 0}}, "'1.weight' names the array 'x'"),
+    ({"state_dict": {"1.weight": 0.0, "1.bias": 0.0}}, "'state_dict' has arrays that do not fit its layout: TypeError"),
+    ({"modules": 2}, "'modules' is not a list"),
+    ({"modules": ["Shuffle", ["ActNorm"]]}, r"module flow.1 \(\['ActNorm'\]\) is not supported"),
+    ({"permutations": [["a", "b"]]}, "'permutations' is not an array of numbers"),
+    ({"permutations": [[1, 0], [0, 1]]}, "'permutations' has more entries than there are modules that need one"),
+    ({"masks": [[1, 0]]}, "'masks' has more entries"),
+    ({"pre_exp_tanh": "no"}, "'pre_exp_tanh' is 'no', neither true nor false"),
+]
+
+
+@pytest.mark.parametrize("entries, message", WRONG_STATE_DICTS, ids=lambda value: None)
+def test_what_is_wrong_with_a_state_dict_is_named(entries, message):
+    np.testing.assert_array_equal(reference.forward(compiled(SHUFFLED), [[1, 2]])[0], [[1, 0]])
+    with pytest.raises(flowrt.ExportError, match=message):
+        descriptions.read({**SHUFFLED, **entries})

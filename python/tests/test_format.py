@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import struct
 import zlib
 
@@ -11,11 +12,24 @@ from random_flows import flow as random_flow
 from random_flows import network
 
 import flowrt
-from flowrt import FormatError, ir
+from flowrt import ExportError, FormatError, ir
 from flowrt.errors import Status
 from flowrt.format import encode, read
-from flowrt.format.codes import Function, Scale, Transformer
-from flowrt.format.records import AutoregressiveStep, ElementwiseStep, File, Layer
+from flowrt.format.codes import Activation, Function, Limit, Scale, Transformer
+from flowrt.format.records import (
+    AutoregressiveMixture,
+    AutoregressiveStep,
+    BoxUniform,
+    ConditionalNormal,
+    ElementwiseStep,
+    Encoder,
+    File,
+    Layer,
+    LinearStep,
+    NormalMixture,
+    PermutationStep,
+)
+from flowrt.format.write import _Writer
 
 
 def with_checksum(data: bytes) -> bytes:
@@ -78,11 +92,12 @@ HEADER_FIELDS = [
     (16, struct.pack("<Q", 1 << 40), Status.TRUNCATED),
     (24, b"\x01", Status.FEATURE),
     (28, struct.pack("<I", 0), Status.MALFORMED),
-    (28, struct.pack("<I", 65537), Status.MALFORMED),
-    (32, struct.pack("<I", 65537), Status.MALFORMED),
+    (28, struct.pack("<I", 65537), Status.LIMIT),
+    (32, struct.pack("<I", 65537), Status.LIMIT),
     (36, struct.pack("<I", 0), Status.MALFORMED),
-    (36, struct.pack("<I", 65536), Status.TRUNCATED),
-    (40, struct.pack("<Q", 1 << 40), Status.TRUNCATED),
+    (36, struct.pack("<I", 65536), Status.MALFORMED),
+    (36, struct.pack("<I", 65537), Status.LIMIT),
+    (40, struct.pack("<Q", 1 << 40), Status.MALFORMED),
     (48, b"\x01", Status.MALFORMED),
     (63, b"\x01", Status.MALFORMED),
 ]
@@ -110,6 +125,8 @@ STEP_FIELDS = [
     (4, struct.pack("<I", 4), Status.MALFORMED),
     (8, struct.pack("<I", 3), Status.MALFORMED),
     (12, struct.pack("<H", 0), Status.MALFORMED),
+    (12, struct.pack("<H", 128), Status.MALFORMED),  # more than there are records
+    (12, struct.pack("<H", 129), Status.LIMIT),
     (14, struct.pack("<H", 9), Status.FEATURE),
     (16, struct.pack("<H", 9), Status.FEATURE),
     (16, struct.pack("<H", 2), Status.MALFORMED),  # the gated form with a softplus scale
@@ -133,6 +150,7 @@ LAYER_FIELDS = [
     (0, struct.pack("<H", 3), Status.MALFORMED),
     (2, struct.pack("<H", 99), Status.FEATURE),
     (4, struct.pack("<I", 0), Status.MALFORMED),
+    (4, struct.pack("<I", 1048577), Status.LIMIT),
     (8, struct.pack("<H", 900), Status.MALFORMED),
     (10, struct.pack("<H", 900), Status.MALFORMED),
     (12, struct.pack("<H", 1), Status.MALFORMED),
@@ -161,7 +179,8 @@ def test_index_blocks(small, block):
     start = blocks_start(small) + 64 * block
     assert refused(changed(small, start, struct.pack("<I", 77))).status == Status.MALFORMED
     assert refused(changed(small, start, small[start + 4 : start + 8])).status == Status.MALFORMED
-    assert refused(changed(small, start + 16, b"\x01")).status == Status.VALUE
+    padding = refused(changed(small, start + 16, b"\x01"))
+    assert padding.status == Status.MALFORMED and padding.offset == start + 16
 
 
 def test_passthrough_must_end_on_a_stage():
@@ -212,6 +231,7 @@ def test_an_added_layer_of_larger_degree_is_refused():
     [
         (Function.IDENTITY, 1.0, 0.0),
         (Function.LOGIT, 1.0, 1.0),
+        (Function.LOGIT, -2e38, 2e38),
         (Function.LOG_ABOVE, 0.0, 2.0),
         (Function.LEAKY, 0.0, 0.0),
         (Function.SOFTSIGN, -1.0, 0.0),
@@ -223,6 +243,107 @@ def test_elementwise_parameters(function, lower, upper):
     step = ElementwiseStep(np.array([function]), np.array([lower]), np.array([upper]))
     with pytest.raises(FormatError):
         encode(File(1, 0, [step]))
+
+
+def autoregressive(layers=None, bins=0, **fields) -> AutoregressiveStep:
+    """A step of one coordinate; a spline if it has bins."""
+    if bins:
+        fields.update(transformer=Transformer.SPLINE, bins=bins, p=(-1.0, 1.0, 0, 0, 0, 0, 1.0, 0))
+    layers = layers or [Layer(np.zeros(3 * bins - 1 if bins else 2))]
+    return AutoregressiveStep(np.array([0]), np.array([0]), np.array([1]), layers, **fields)
+
+
+def chain(count) -> list:
+    """Layers of the context alone, each of which adds the one before the last: between two there are many paths."""
+    layers = [Layer(np.zeros(2), degree_end=np.array([2]), context=1, context_weight=np.ones((2, 1)))]
+    for i in range(1, count):
+        add = (i,) if i > 1 else ()
+        layers.append(Layer(np.zeros(2), degree_end=np.array([2]), source=1 + i, weight=np.eye(2), add=add))
+    return layers
+
+
+def mixture(components) -> NormalMixture:
+    return NormalMixture(np.zeros(components), np.zeros((components, 1)), np.ones((components, 1)))
+
+
+def autoregressive_mixture(components, layers=(), **fields) -> AutoregressiveMixture:
+    layers = [*layers, Layer(np.zeros(3 * components))]
+    return AutoregressiveMixture(np.array([0]), np.array([1]), layers, components, **fields)
+
+
+def wide(units) -> Encoder:
+    return Encoder([Layer(np.zeros(units), degree_end=np.array([units]))])
+
+
+# What there is at most, a file with so many, and where the number stands.
+LIMITS = {
+    "dim": (65536, lambda n: File(n, 0, []), 28, "<I"),
+    "context_dim": (65536, lambda n: File(1, n, []), 32, "<I"),
+    "records": (65536, lambda n: File(1, 0, [PermutationStep(np.array([0]))] * (n - 1)), 36, "<I"),
+    "layers of a step": (128, lambda n: File(1, 1, [autoregressive([*chain(n - 1), Layer(np.zeros(2))])]), 76, "<H"),
+    "layers of an encoder": (128, lambda n: File(1, 1, [], encoder=Encoder(chain(n))), 76, "<H"),
+    "layers of a base": (128, lambda n: File(1, 1, [], ConditionalNormal(chain(n))), 76, "<H"),
+    "layers of a mixture": (128, lambda n: File(1, 1, [], autoregressive_mixture(1, chain(n - 1))), 76, "<H"),
+    "width": (1048576, lambda n: File(1, 1, [], encoder=wide(n)), 132, "<I"),
+    "bins": (1024, lambda n: File(1, 0, [autoregressive(bins=n)]), 84, "<I"),
+    "components": (1024, lambda n: File(1, 0, [], mixture(n)), 84, "<I"),
+    "components of each rank": (1024, lambda n: File(1, 0, [], autoregressive_mixture(n)), 84, "<I"),
+}
+
+
+def at_and_beyond(limit) -> tuple:
+    """A file with as many as the limit allows, and the same one that says it has one more."""
+    most, make, offset, form = LIMITS[limit]
+    data = encode(make(most))
+    return data, changed(data, offset, struct.pack(form, most + 1))
+
+
+@pytest.mark.parametrize("limit", LIMITS)
+def test_limits(limit):
+    most, make, offset, _ = LIMITS[limit]
+    _, beyond = at_and_beyond(limit)
+    error = refused(beyond)
+    assert error.status == Status.LIMIT and error.offset == offset
+    with pytest.raises(ExportError, match=rf"^{most + 1} .+; a file holds at most {most}$"):
+        encode(make(most + 1))
+
+
+def test_more_layers_than_the_field_holds_are_refused_alike():
+    with pytest.raises(ExportError, match="^65536 layers"):
+        encode(File(1, 0, [], encoder=Encoder([Layer(np.zeros(1))] * 65536)))
+
+
+def test_panels_have_a_limit(monkeypatch):
+    """A small one here: the real one is 256 GiB."""
+    data = unchecked(File(4, 0, [LinearStep(np.eye(4), np.eye(4), np.zeros(4), 0.0)]))
+    for lines in (4, 3):
+        monkeypatch.setattr(importlib.import_module("flowrt.format.read"), "MAX_PANEL_LINES", Limit(lines, "lines"))
+        if lines == 4:
+            read(data)
+        else:
+            assert refused(data).status == Status.LIMIT
+
+
+def unchecked(file: File) -> bytes:
+    """What the writer makes, before it reads it."""
+    writer = _Writer(file)
+    writer.write()
+    return writer.bytes()
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        lambda: File(1, 0, [autoregressive(p=(1e39,) * 8)]),
+        lambda: File(1, 0, [autoregressive(p=(np.nan,) * 8)]),
+        lambda: File(1, 0, [autoregressive([Layer(np.zeros(2), Activation.ELU, 1e39)])]),
+        lambda: File(1, 0, [], autoregressive_mixture(1, p=(1e39,) * 8)),
+        lambda: File(1, 0, [], BoxUniform(np.array([0.0]), np.array([1e39]))),
+    ],
+)
+def test_a_number_too_large_for_float32_is_refused(what):
+    with pytest.raises(ExportError, match="too large for float32"):
+        encode(what())
 
 
 def test_what_it_means_is_not_guessed():

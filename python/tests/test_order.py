@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import flowrt
 from flowrt import ir
@@ -49,6 +51,45 @@ def test_a_circle_is_refused_with_its_members():
     edges = [(0, 1), (1, 2), (2, 0), (3, 0), (4, 3)]
     with pytest.raises(flowrt.ExportError, match="coordinates 0, 1, 2 are parametrised in a circle"):
         prove(graph(5, edges), everything(5), "layer")
+
+
+def specification(depends, transformed):
+    """Stages, one after the other: what needs nothing that is in none yet. None if that ends before all have one."""
+    dim = depends.shape[1]
+    needs = {i: set() for i in range(dim)}
+    needs.update((i, set(np.flatnonzero(row))) for i, row in zip(transformed.tolist(), depends))
+    stages = [sorted(set(range(dim)) - set(transformed.tolist()))] if len(transformed) < dim else []
+    while len(placed := {i for stage in stages for i in stage}) < dim:
+        stages.append([i for i in range(dim) if i not in placed and needs[i] <= placed])
+        if not stages[-1]:
+            return None
+    return stages
+
+
+@given(seed=st.integers(0, 2**32), dim=st.integers(1, 12), edges=st.floats(0, 0.4), circles=st.floats(0, 0.1))
+def test_stages_of_random_masks(seed, dim, edges, circles):
+    rng = np.random.default_rng(seed)
+    depends = np.tril(rng.random((dim, dim)) < edges, -1) | (rng.random((dim, dim)) < circles)
+    np.fill_diagonal(depends, False)
+    shuffle = rng.permutation(dim)
+    transformed = rng.permutation(dim)[: rng.integers(1, dim + 1)]
+    depends = depends[np.ix_(shuffle, shuffle)][transformed]
+    stages = specification(depends, transformed)
+    if stages is None:
+        with pytest.raises(flowrt.ExportError, match="layer is not autoregressive: .* parametrised in a circle"):
+            prove(depends, transformed, "layer")
+        return
+    order = prove(depends, transformed, "layer")
+    assert order.coordinates.tolist() == [i for stage in stages for i in stage]
+    assert order.stage_end.tolist() == np.cumsum([len(stage) for stage in stages]).tolist()
+    assert all((order.stage[stage] == number).all() for number, stage in enumerate(stages))
+
+
+def test_a_long_chain_of_stages():
+    """Takes a minute where every stage looks at the whole mask once more."""
+    dim = 3000
+    order = prove(np.tril(np.ones((dim, dim), dtype=bool), -1), everything(dim), "layer")
+    np.testing.assert_array_equal(order.stage, np.arange(dim))
 
 
 def test_masks_are_composed_over_layers():

@@ -7,10 +7,37 @@ It looks at class names and attributes only and imports nothing of the framework
 
 from __future__ import annotations
 
-from ..errors import ExportError
+from contextlib import contextmanager
+
+from ..errors import Error, ExportError
 from . import flowjax, nflows, normflows, pyro, sbi, tfp, zuko
+from .modules import names
+from .overrides import SAMPLERS, require_own
 
 ADAPTERS = {adapter.framework: adapter for adapter in (nflows, zuko, pyro, flowjax, normflows, sbi, tfp)}
+
+
+_WRAPPERS = {"OptimizedModule": "_orig_mod", "DataParallel": "module", "DistributedDataParallel": "module"}
+
+
+def unwrapped(model):
+    """A model without what torch.compile and torch.nn.DataParallel put around it."""
+    for wrapper in names(model) & set(_WRAPPERS):
+        return unwrapped(getattr(model, _WRAPPERS[wrapper]))
+    return model
+
+
+@contextmanager
+def refusing(model):
+    """Refuses a model that samples in a way of its own; an error of its framework becomes an `ExportError`."""
+    try:
+        require_own(model, *SAMPLERS)
+        yield
+    except (Error, MemoryError):
+        raise
+    except Exception as error:
+        cause = " ".join(f"{type(error).__name__}: {error}".split())
+        raise ExportError(f"{type(model).__name__} cannot be read or evaluated: {cause}") from error
 
 
 def choose(model, framework: str | None = None):

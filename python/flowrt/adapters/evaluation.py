@@ -9,13 +9,17 @@ class Evaluation:
     """A framework's own evaluation of a model.
 
     `forward(x, context)` gives (z, log_det), `inverse(z, context)` gives (x, log_det), `base_log_prob(z)` the log
-    density of z: functions from and to arrays that `numpy.asarray` understands.
+    density of z: functions from and to arrays that `numpy.asarray` understands. For a model that gives its user a log
+    density, `density(x, context)` is that.
     """
 
-    def __init__(self, forward, inverse, base_log_prob):
+    units = None  # of contexts: no model of these frameworks knows them
+
+    def __init__(self, forward, inverse, base_log_prob=None, density=None):
         self._forward = forward
         self._inverse = inverse
         self._base_log_prob = base_log_prob
+        self._density = density
 
     def forward(self, x, context=None):
         """x (n, D) to z (n, D) and log|det dz/dx| (n,), as NumPy arrays."""
@@ -27,6 +31,8 @@ class Evaluation:
 
     def log_prob(self, x, context=None):
         """(n,) log p(x | context)."""
+        if self._density is not None:
+            return np.asarray(self._density(x, context))
         z, log_det = self.forward(x, context)
         return np.asarray(self._base_log_prob(z)) + log_det
 

@@ -50,7 +50,7 @@ def live(model, dtype) -> Evaluation:
 
     bijections, base = _parts(model)
     with _precision(dtype):
-        bijections, base = [_copied(part, dtype) for part in bijections], _copied(base, dtype)
+        bijections = [_copied(part, dtype) for part in bijections]
 
     def compiled(parts, method: str):
         def one(row, condition):
@@ -70,17 +70,19 @@ def live(model, dtype) -> Evaluation:
 
         return run
 
-    def base_log_prob(z):
-        if base is None:
-            return standard_normal_log_prob(z)
-        with _precision(dtype):
-            return np.asarray(base.log_prob(jnp.asarray(z, dtype=dtype)))
+    forward = compiled(bijections, "inverse_and_log_det")
+    inverse = compiled(bijections[::-1], "transform_and_log_det")
+    if base is None:
+        return Evaluation(forward, inverse, standard_normal_log_prob)
+    with _precision(dtype):
+        flow = _copied(model, dtype)
+    log_prob = jax.jit(lambda x, condition: flow.log_prob(x, condition))
 
-    return Evaluation(
-        forward=compiled(bijections, "inverse_and_log_det"),
-        inverse=compiled(bijections[::-1], "transform_and_log_det"),
-        base_log_prob=base_log_prob,
-    )
+    def density(x, context):
+        with _precision(dtype):
+            return np.asarray(log_prob(*(None if part is None else jnp.asarray(part, dtype) for part in (x, context))))
+
+    return Evaluation(forward, inverse, density=density)
 
 
 # ---- walking ----

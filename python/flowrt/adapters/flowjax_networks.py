@@ -56,7 +56,7 @@ class _Linear(NamedTuple):
 
 
 def _linear(module) -> _Linear:
-    """With its masks applied; a mask is where a wrapped weight of ones is not zero."""
+    """With its masks applied; a mask is where a wrapped weight of ones, or one whose wrappers are gone, is not zero."""
     import jax
     import jax.numpy as jnp
     import paramax
@@ -66,7 +66,8 @@ def _linear(module) -> _Linear:
         module.weight,
     )
     bias = None if module.bias is None else array(paramax.unwrap(module.bias))
-    return _Linear(array(paramax.unwrap(module.weight)), array(paramax.unwrap(ones)) != 0, bias)
+    weight, mask = array(paramax.unwrap(module.weight)), array(paramax.unwrap(ones)) != 0
+    return _Linear(weight, mask & (weight != 0) if is_array(module.weight) else mask, bias)
 
 
 def _values(function, grid: np.ndarray) -> np.ndarray:

@@ -13,14 +13,19 @@ class Live:
     """Evaluates a copy of a model in evaluation mode with `dtype` (torch.float32 or torch.float64).
 
     `forward(x, context)` gives (z, log_det), `inverse(z, context)` gives (x, log_det), `base_log_prob(z, context)` the
-    log density of z; a `base_log_prob` of None is the standard normal. All three take and return tensors.
+    log density of z; a `base_log_prob` of None is the standard normal. `density(x, context)` is the log density that
+    the model itself gives a user; for None, which is for a model that gives none, it is made of the others. All take
+    and return tensors. `units` are means and standard deviations (C,) of the contexts that the model was made for, if
+    it knows them.
     """
 
-    def __init__(self, dtype, forward, inverse, base_log_prob=None):
+    def __init__(self, dtype, forward, inverse, base_log_prob=None, density=None, units=None):
         self.dtype = dtype
+        self.units = units
         self._forward = forward
         self._inverse = inverse
         self._base_log_prob = base_log_prob or standard_normal_log_prob
+        self._density = density
 
     @staticmethod
     def copy_of(module, dtype, instead=None):
@@ -41,6 +46,10 @@ class Live:
 
         return Live(self.dtype, *map(embedded, (self._forward, self._inverse, self._base_log_prob)))
 
+    def with_density(self, density, units=None) -> Live:
+        """The same with the log density, and the units of the context, of a model that it is a part of."""
+        return Live(self.dtype, self._forward, self._inverse, self._base_log_prob, density, units)
+
     def forward(self, x, context=None):
         """x (n, D) to z (n, D) and log|det dz/dx| (n,), as NumPy arrays."""
         return self._call(self._forward, x, context)
@@ -52,26 +61,32 @@ class Live:
     def log_prob(self, x, context=None):
         """(n,) log p(x | context)."""
 
-        def log_prob(x, context):
+        def of_parts(x, context):
             z, log_det = self._forward(x, context)
-            return (self._base_log_prob(z, context) + log_det,)
+            return self._base_log_prob(z, context) + log_det
 
-        return self._call(log_prob, x, context)[0]
+        density = self._density or of_parts
+        return self._call(lambda x, context: (density(x, context),), x, context)[0]
 
     def _call(self, function, values, context):
         import torch
 
         values = torch.as_tensor(np.asarray(values), dtype=self.dtype)
         context = None if context is None else torch.as_tensor(np.asarray(context), dtype=self.dtype)
-        default = torch.get_default_dtype()
+        default, validates = torch.get_default_dtype(), torch.distributions.Distribution._validate_args
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)  # the rows are few, and passes many: threads would wait for each other
         torch.set_default_dtype(self.dtype)  # Pyro's sequential inverse starts from zeros of the default type
+        torch.distributions.Distribution.set_default_validate_args(False)  # NaN and infinity are results here
         try:
             with torch.no_grad():
                 return [result.numpy().copy() for result in function(values, context)]
         except (RuntimeError, TypeError, ValueError) as error:
             raise ExportError(f"the live model cannot be evaluated in {self.dtype}: {error}") from None
         finally:
+            torch.set_num_threads(threads)
             torch.set_default_dtype(default)
+            torch.distributions.Distribution.set_default_validate_args(validates)
 
 
 def normal_log_prob(z, mean, std):

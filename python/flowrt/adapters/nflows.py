@@ -6,6 +6,8 @@ nflows transforms map data to noise. `InverseTransform` turns a masked autoregre
 
 from __future__ import annotations
 
+import inspect
+
 from .. import ir
 from ..errors import ExportError
 from .encoders import encoder_layers, modules_of
@@ -13,6 +15,7 @@ from .live import Live, standard_normal_log_prob, uniform_log_prob
 from .modules import context_size, names
 from .nflows_bases import base
 from .nflows_steps import LINEAR, SUPPORTED, copied, flatten, steps_of
+from .overrides import require_own, require_plain_chains
 
 framework = "nflows"
 
@@ -37,6 +40,7 @@ def describe(model, context_dim: int | None = None) -> ir.Flow:
         return ir.Flow(dim, context_size(steps, context_dim, density), steps, density, framework=framework, model=name)
     context_size(steps, encoder[-1].width, density)
     given = encoder[0].context_weight.shape[1]
+    require_plain_chains(embedding)
     if context_dim not in (None, given):
         raise ExportError(f"the embedding net takes a context of {given} numbers; context_dim is {context_dim}")
     return ir.Flow(dim, given, steps, density, encoder, framework, name)
@@ -50,7 +54,11 @@ def live(model, dtype) -> Live:
     if not _is_flow(copy):
         return live_of(copy, None, dtype)
     flow = live_of(copy._transform, copy._distribution, dtype)
-    return flow.given(copy._embedding_net) if hasattr(copy, "_embedding_net") else flow
+    flow = flow.given(copy._embedding_net) if hasattr(copy, "_embedding_net") else flow
+    if "context" in inspect.signature(copy._distribution.log_prob).parameters:
+        return flow.with_density(copy.log_prob)
+    require_own(model, "log_prob", "_log_prob")  # the framework's own raises an error with such a base
+    return flow
 
 
 def live_of(transform, distribution, dtype) -> Live:
@@ -70,10 +78,16 @@ def _density(distribution):
     """
     if distribution is None:
         return standard_normal_log_prob
-    bounds = getattr(distribution, "base_dist", distribution)
-    if hasattr(bounds, "low") and hasattr(bounds, "high"):
+    bounds = _bounds(distribution)
+    if bounds is not None:
         return lambda z, context: uniform_log_prob(z, bounds.low, bounds.high)
     return lambda z, context: distribution.log_prob(z, context)
+
+
+def _bounds(distribution):
+    """What has the bounds of a uniform density, or None."""
+    bounds = getattr(distribution, "base_dist", distribution)
+    return bounds if hasattr(bounds, "low") and hasattr(bounds, "high") else None
 
 
 def _unchanged(values, context):

@@ -6,6 +6,8 @@ scale and shift of one feature after the other.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from .. import ir
@@ -36,8 +38,8 @@ def copied(module, dtype):
     """A copy without the matrices that linear layers keep between calls.
 
     In the copy, free matrices do keep theirs: otherwise they are inverted by a function that torch no longer has.
-    Constants that nflows has in float32, whatever the type of a model, are made again, and inverses of splines that are
-    not those of its forward functions are solved.
+    Constants that nflows has in float32, or that were rounded to the type of the model, are made again, and inverses of
+    splines that are not those of its forward functions are solved.
     """
     import torch
 
@@ -52,6 +54,10 @@ def copied(module, dtype):
             part.log_negative_slope = torch.log(torch.tensor(part.negative_slope, dtype=dtype))
         if "Sigmoid" in names(part) and hasattr(part, "temperature"):
             part.temperature = part.temperature.to(dtype)
+        if "MultivariateUniform" in names(part) and hasattr(part, "_log_prob_value"):
+            part._log_prob_value = -(part.high - part.low).log().sum()
+        if "StandardNormal" in names(part) and hasattr(part, "_log_z"):
+            part._log_z = torch.tensor(0.5 * math.prod(part._shape) * math.log(2 * math.pi), dtype=dtype)
         solve_inverse(part)
     return copy
 
@@ -170,7 +176,7 @@ def _coupling(layer, inverted: bool, dim: int) -> list:
 
 def _network(layer, constant, dim: int) -> list:
     """The network of a coupling, which sees `constant` alone, as layers that are given all coordinates."""
-    return linear_output(reading(coupling_net(layer.transform_net, len(constant)), constant, dim))
+    return linear_output(reading(coupling_net(layer.transform_net, len(constant), with_context=True), constant, dim))
 
 
 def _affine_coupling(layer, constant, transformed, inverted: bool) -> ir.Autoregressive:

@@ -7,6 +7,7 @@ stands before the variables at the input of a network; the output has all shifts
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 
 from .. import ir
@@ -30,6 +31,8 @@ def accepts(model) -> bool:
 
 def describe(model, context_dim: int | None = None) -> ir.Flow:
     """The model in evaluation mode. Raises `ExportError` with the name of whatever a file cannot hold."""
+    if hasattr(model, "base_dist"):
+        _require_rows(model)
     transforms = list(_flatten(model, inverted=False))
     dim = _dim(model, transforms)
     steps = steps_of(transforms, dim)
@@ -64,7 +67,24 @@ def live(model, dtype) -> Live:
         forward=lambda x, c: run(x, c, to_noise=True),
         inverse=lambda z, c: run(z, c, to_noise=False),
         base_log_prob=None if density is None else lambda z, c: density.log_prob(z),
+        density=_density(model, dtype) if hasattr(model, "base_dist") else None,
     )
+
+
+def _density(model, dtype):
+    """The log density of a copy of a distribution, as a function of rows and the context."""
+    flow = copy.copy(model)
+    vars(flow).update(
+        {name: value.to(dtype) for name, value in vars(flow).items() if getattr(value, "is_floating_point", bool)()}
+    )
+    flow.base_dist, flow._validate_args = pyro_bases.copied(model.base_dist, dtype), False
+    flow.transforms = [_copied(transform, dtype) for transform in model.transforms]
+
+    def log_prob(x, context):
+        result = (flow.condition(context) if hasattr(flow, "condition") else flow).log_prob(x)
+        return result.sum(dim=-1) if result.shape == x.shape else result  # of elementwise transforms alone
+
+    return log_prob
 
 
 # ---- walking ----
@@ -96,6 +116,34 @@ def _flatten(model, inverted: bool):
             yield from _flatten(part, inverted)
     else:
         yield model, inverted
+
+
+def _copied(transform, dtype):
+    """A copy of a transform, in the wrappers that `_flatten` resolves."""
+    kinds, remake = names(transform), type(transform)
+    if kinds & _INVERSE:
+        return _copied(transform.inv, dtype).inv
+    if "_ConditionalInverseTransformModule" in kinds:
+        return remake(_copied(transform._transform, dtype))
+    if "ConstantConditionalTransform" in kinds:
+        return remake(_copied(transform.transform, dtype))
+    if "IndependentTransform" in kinds:
+        return remake(_copied(transform.base_transform, dtype), transform.reinterpreted_batch_ndims)
+    if "ComposeTransform" in kinds or hasattr(transform, "transforms"):
+        parts = transform.parts if "ComposeTransform" in kinds else transform.transforms
+        return remake([_copied(part, dtype) for part in parts])
+    return copied(transform, dtype)
+
+
+def _require_rows(model) -> None:
+    """Raises `ExportError` for a distribution of anything but one vector."""
+    model = model if hasattr(model, "batch_shape") else getattr(model.base_dist, "base_dist", model.base_dist)
+    batch, event = tuple(model.batch_shape), tuple(model.event_shape)
+    if len(batch) + len(event) > 1:
+        raise ExportError(
+            f"{type(model).__name__} with events of shape {event} and batches of shape {batch} is not supported; a "
+            "file holds the density of one vector"
+        )
 
 
 def _base_of(model):

@@ -7,6 +7,7 @@ import numpy as np
 from .. import ir
 from .mixtures import full_mixture, full_normal
 from .modules import array, names, refuse
+from .overrides import require_own
 
 _SUPPORTED = (
     "Normal, MultivariateNormal, Uniform, MixtureOfDiagNormals and MixtureSameFamily of diagonal Normal or "
@@ -19,6 +20,7 @@ def describe(base, dim: int) -> ir.Base:
     """The density of a distribution without wrappers; standard normal if there is None."""
     if base is None:
         return ir.StandardNormal()
+    require_own(base, "log_prob")
     if type(base).__name__ == "Normal":
         mean, std = (np.broadcast_to(array(values), (dim,)) for values in (base.loc, base.scale))
         if np.all(mean == 0) and np.all(std == 1):
@@ -47,15 +49,24 @@ def dim(base) -> int | None:
 
 def live(base, dtype):
     """The distribution again, of vectors and in another floating-point type; None if there is None."""
+    if base is None:
+        return None
+    copy = copied(base, dtype)
+    return _Vectors(copy) if type(base).__name__ in ("Normal", "Uniform") else copy
+
+
+def copied(base, dtype):
+    """The distribution in another floating-point type, in the wrappers that it is in."""
     import torch
     from torch import distributions as td
 
-    if base is None:
-        return None
+    if names(base) & {"Independent", "ConstantConditionalDistribution"}:
+        inner = copied(base.base_dist, dtype)
+        return type(base)(inner, *([base.reinterpreted_batch_ndims] if "Independent" in names(base) else []))
     if type(base).__name__ == "Normal":
-        return _Vectors(td.Normal(base.loc.to(dtype), base.scale.to(dtype), validate_args=False))
+        return td.Normal(base.loc.to(dtype), base.scale.to(dtype), validate_args=False)
     if type(base).__name__ == "Uniform":
-        return _Vectors(td.Uniform(base.low.to(dtype), base.high.to(dtype), validate_args=False))
+        return td.Uniform(base.low.to(dtype), base.high.to(dtype), validate_args=False)
     if "MultivariateNormal" in names(base):
         return td.MultivariateNormal(base.loc.to(dtype), scale_tril=base.scale_tril.to(dtype), validate_args=False)
     logits, mean, scale = (torch.as_tensor(part).detach().to(dtype) for part in _mixture(base))

@@ -7,6 +7,7 @@ import numpy as np
 from .. import ir
 from .modules import concatenated_linear, refuse, reordered
 from .networks import alternating, perceptron
+from .overrides import require_plain
 
 
 def require(network, parameters: int, supported: str) -> None:
@@ -27,6 +28,7 @@ def layers_of(network, rows: np.ndarray, context_alone: bool = False) -> list:
     split = network.input_dim + network.context_dim if context_alone else network.context_dim
     contexts, variables = slice(0, split), slice(split, None)
     layers = perceptron(alternating(network.layers, network.f), variables, contexts)
+    require_plain(network, _ends, len(network.layers[0].weight[0]), layers[-1].width, _call)
     reordered(layers[-1], rows)
     if getattr(network, "skip_layer", None) is not None:
         skip = concatenated_linear(network.skip_layer, variables, contexts)
@@ -34,3 +36,14 @@ def layers_of(network, rows: np.ndarray, context_alone: bool = False) -> list:
         layers.insert(-1, skip)
         layers[-1].add.append(ir.Add(len(layers) - 2))
     return layers
+
+
+def _ends(network) -> tuple:
+    """The first and the last module of a copy of a network, from which its skip connection is taken."""
+    network.skip_layer = None
+    return network.layers[0], network.layers[-1]
+
+
+def _call(network, rows):
+    contexts = context_features(network)
+    return network(rows[:, contexts:], rows[:, :contexts]) if contexts else network(rows)

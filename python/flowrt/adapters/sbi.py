@@ -19,6 +19,7 @@ from .encoders import encoder_layers, modules_of
 from .live import Live
 from .modules import array, names, refuse
 from .nflows_steps import copied
+from .overrides import require_plain_chains
 from .standardisation import of_standardised_context
 
 framework = "sbi"
@@ -47,6 +48,7 @@ def describe(model, context_dim: int | None = None) -> ir.Flow:
         if encoder and encoder[0].context_weight.shape[1] != size:
             taken = encoder[0].context_weight.shape[1]
             raise ExportError(f"the embedding net takes {taken} numbers of a condition that has {size}")
+        require_plain_chains(estimator.embedding_net)
         flow = _flow(estimator.net, encoder[-1].width if encoder else size)
     flow = replace(flow, context_dim=size, encoder=encoder or None, framework=framework, model=type(model).__name__)
     return of_standardised_context(flow, scale, shift) if size else flow
@@ -62,13 +64,17 @@ def live(model, dtype) -> Live:
             return None
         return estimator.embedding_net(context.reshape(-1, *estimator.condition_shape))
 
-    if not hasattr(flow, "_transform"):
-        inner = zuko.live_of(flow, dtype)
-    elif "StandardNormal" in names(flow._distribution):  # sbi rounds a constant of this one to float32
-        inner = nflows.live_of(flow._transform, None, dtype)
-    else:
+    def log_prob(x, context):
+        """sbi takes rows of samples for each condition, here one."""
+        if context is None:
+            return estimator.log_prob(x[None])[0]
+        return estimator.log_prob(x[None], context.reshape(-1, *estimator.condition_shape))[0]
+
+    if hasattr(flow, "_transform"):
         inner = nflows.live_of(flow._transform, flow._distribution, dtype)
-    return inner.given(embed)
+    else:
+        inner = zuko.live_of(flow, dtype)
+    return inner.given(embed).with_density(log_prob, _units(estimator))
 
 
 def _estimator(model):
@@ -89,6 +95,15 @@ def _flow(net, context_dim: int) -> ir.Flow:
 
 
 # ---- the condition ----
+
+
+def _units(estimator):
+    """Means and standard deviations of the conditions that an estimator was trained with, if it standardises them."""
+    shape = getattr(estimator, "condition_shape", None)
+    if shape is None or not np.prod(shape):
+        return None
+    (scale, shift), _ = _standardisation(estimator.embedding_net, tuple(shape))
+    return -shift / scale, 1 / scale
 
 
 def _standardisation(embedding, shape: tuple) -> tuple:

@@ -22,6 +22,7 @@ framework = "tfp"
 dtypes = (np.float32, np.float64)
 
 _CONDITIONED = {"MaskedAutoregressiveFlow", "RealNVP"}
+_INVERTED, _CHAINED = {"Invert", "_Invert"}, {"Chain", "_Chain"}
 _SUPPORTED = (
     "MaskedAutoregressiveFlow, RealNVP, Permute, Shift, Scale, ScaleMatvecDiag, ScaleMatvecTriL, ScaleMatvecLU, "
     "ScaleMatvecLinearOperator, BatchNormalization, RationalQuadraticSpline, Exp, Log, Sigmoid, Tanh, Softsign, "
@@ -56,7 +57,6 @@ def live(model, dtype) -> Evaluation:
     layers, base = _parts(model)
     dim = _dim(model, layers, base)
     copies = [(_copied(layer, dim, dtype), inverted, _takes_context(layer, dim)) for layer, inverted in layers]
-    density = None if base is None else tfp_bases.live(base, dtype)
 
     def run(values, context, to_noise: bool):
         values, log_det = tf.constant(values, dtype=dtype), 0.0
@@ -67,14 +67,21 @@ def live(model, dtype) -> Evaluation:
             values, log_det = getattr(layer, way)(values, **given), log_det + slope
         return values, log_det
 
-    def base_log_prob(z):
-        return standard_normal_log_prob(z) if density is None else density.log_prob(tf.constant(z, dtype=dtype))
+    def forward(x, context):
+        return run(x, context, to_noise=True)
 
-    return Evaluation(
-        forward=lambda x, c: run(x, c, to_noise=True),
-        inverse=lambda z, c: run(z, c, to_noise=False),
-        base_log_prob=base_log_prob,
-    )
+    def inverse(z, context):
+        return run(z, context, to_noise=False)
+
+    if base is None:
+        return Evaluation(forward, inverse, standard_normal_log_prob)
+    flow = _copied_distribution(model, dim, dtype)
+
+    def density(x, context):
+        given = _given(model, dim, None if context is None else tf.constant(context, dtype=dtype))
+        return flow.log_prob(tf.constant(x, dtype=dtype), **given)
+
+    return Evaluation(forward, inverse, density=density)
 
 
 # ---- walking ----
@@ -101,9 +108,9 @@ def _parts(model) -> tuple:
 def _flatten(bijector, inverted: bool):
     """(bijector, inverted) from data to noise; one that is inverted maps data to noise by its `forward`."""
     kinds = names(bijector)
-    if kinds & {"Invert", "_Invert"}:
+    if kinds & _INVERTED:
         yield from _flatten(bijector.bijector, not inverted)
-    elif kinds & {"Chain", "_Chain"}:
+    elif kinds & _CHAINED:
         parts = list(bijector.bijectors)
         for part in reversed(parts) if inverted else parts:
             yield from _flatten(part, inverted)
@@ -221,9 +228,48 @@ def _parameter_rows(output: ir.Layer, shift, log_scale):
 # ---- copies ----
 
 
+def _copied_distribution(model, dim: int, dtype):
+    """A transformed distribution of another floating-point type, whatever its class does with it."""
+    import tensorflow as tf
+
+    if not _is_transformed(model):
+        return tfp_bases.live(model, dtype)
+    flow = object.__new__(type(model))  # copy.copy calls constructors of some
+    vars(flow).update(vars(model))
+    flow._distribution = _copied_distribution(model.distribution, dim, dtype)
+    flow._bijector = _copied(model.bijector, dim, dtype)
+    flow._dtype = tf.as_dtype(dtype)
+    return flow
+
+
+def _given(model, dim: int, context) -> dict:
+    """The arguments by which a context gets to all layers of a transformed distribution that take it."""
+    if not _is_transformed(model):
+        return {}
+    parts = {
+        "bijector_kwargs": _given_to(model.bijector, dim, context),
+        "distribution_kwargs": _given(model.distribution, dim, context),
+    }
+    return {name: given for name, given in parts.items() if given}
+
+
+def _given_to(bijector, dim: int, context) -> dict:
+    kinds = names(bijector)
+    if kinds & _INVERTED:
+        return _given_to(bijector.bijector, dim, context)
+    if kinds & _CHAINED:
+        parts = {part.name: _given_to(part, dim, context) for part in bijector.bijectors}
+        return {name: given for name, given in parts.items() if given}
+    return {"conditional_input": context} if _takes_context(bijector, dim) else {}
+
+
 def _copied(layer, dim: int, dtype):
     """A bijector of another floating-point type, in evaluation mode."""
     kinds, remake = names(layer), type(layer)
+    if kinds & _INVERTED:
+        return remake(_copied(layer.bijector, dim, dtype))
+    if kinds & _CHAINED:
+        return remake([_copied(part, dim, dtype) for part in layer.bijectors], name=layer.name)
     if kinds & _CONDITIONED:
         fields = dict(layer.parameters)
         fields["shift_and_log_scale_fn"] = networks.of(layer, dim).function_in(dtype)

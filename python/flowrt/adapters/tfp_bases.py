@@ -7,6 +7,7 @@ import numpy as np
 from .. import ir
 from .mixtures import full_mixture, full_normal
 from .modules import array, names, refuse
+from .overrides import require_own
 from .tfp_networks import cast
 
 _SUPPORTED = (
@@ -23,6 +24,8 @@ def describe(base, dim: int) -> ir.Base:
         core = core.distribution
     if base is None:
         return ir.StandardNormal()
+    require_own(base, "log_prob", "_log_prob")
+    require_own(core, "log_prob", "_log_prob")
     if "Uniform" in names(core):
         return ir.BoxUniform(*(np.broadcast_to(array(bound), (dim,)) for bound in (core.low, core.high)))
     if "MixtureSameFamily" in names(core):

@@ -23,6 +23,8 @@ _SUPPORTED = (
     f"AutoregressiveNetwork, {templates.SUPPORTED}, and functions that return columns of the output of an "
     "AutoregressiveNetwork or of one Keras perceptron"
 )
+_ROWS = 32  # with which functions are probed
+_NO_LIMIT = 1e6  # of a log scale
 
 
 def of(layer, dim: int) -> Conditioner:
@@ -60,8 +62,8 @@ class Conditioner:
         if not is_template and not self.network.built:
             self.network.build((None, len(read)))
         self.context_dim = self.network._conditional_size if getattr(self.network, "_conditional", False) else 0
-        self.shift, self.log_scale = self._columns()
         self.clip = templates.clip(self.network) if is_template else None
+        self.shift, self.log_scale = self._columns()
 
     def layers(self) -> list:
         """The layers of the network; the last one has its own order of rows."""
@@ -100,33 +102,62 @@ class Conditioner:
         return next(iter(found.values()))
 
     def _columns(self) -> tuple:
-        """Which columns of the network's output are the shifts and the log scales, told from random inputs."""
+        """Which columns of the network's output are the shifts and the log scales, told from arbitrary outputs.
+
+        Sets `clip` if the function limits the log scales.
+        """
         import tensorflow as tf
 
         generator = np.random.default_rng(0)
         dtype = _dtype(self.network)
-        inputs = tf.constant(generator.normal(size=(5, len(self.read))), dtype=dtype)
+        inputs = tf.constant(generator.normal(size=(_ROWS, len(self.read))), dtype=dtype)
         given = {}
         if self.context_dim:
-            given["conditional_input"] = tf.constant(generator.normal(size=(5, self.context_dim)), dtype=dtype)
+            given["conditional_input"] = tf.constant(generator.normal(size=(_ROWS, self.context_dim)), dtype=dtype)
         if templates.is_template(self.network):
             self.network(inputs, *self._extra)  # makes the variables of a template that was never called
             return templates.columns(self.network, len(self.transformed))
-        outputs = array(self.network(inputs, **given)).reshape(5, -1)
-        result = self.function(inputs, *([] if self.network is self.function else self._extra), **given)
+        shape = self.network(inputs, **given).shape
+        outputs = tf.constant(generator.normal(size=shape) * 10 ** generator.uniform(-2, 4, size=shape), dtype=dtype)
+        result, extra = outputs, self._extra
+        if self.network is not self.function:
+
+            def stand_in(values, *others, **options):
+                if not np.array_equal(array(values), array(inputs)):
+                    raise ExportError(f"{_name(self.function)} changes the input of its network")
+                return outputs
+
+            result = _with_network(self.function, self.network, stand_in)(inputs, *extra, **given)
         if tf.is_tensor(result):
             if result.shape[-1] != 2:
                 raise ExportError(f"{_name(self.function)} gives {result.shape[-1]} parameters, not 2")
             result = tf.unstack(result, num=2, axis=-1)
-        return tuple(None if part is None else self._matching(array(part), outputs) for part in result)
-
-    def _matching(self, part: np.ndarray, outputs: np.ndarray) -> np.ndarray:
-        same = np.all(part.reshape(5, -1)[:, :, None] == outputs[:, None, :], axis=0)
-        if not np.all(same.any(axis=1)) or len(same) != len(self.transformed):
+        shift, log_scale = (None if part is None else array(part).reshape(_ROWS, -1) for part in result)
+        outputs = array(outputs).reshape(_ROWS, -1)
+        of_log_scale = self._matching(log_scale, outputs)
+        if of_log_scale is None and log_scale is not None:
+            self.clip = _limits(log_scale)
+            of_log_scale = self._matching(log_scale, np.clip(outputs, *self.clip))
+        of_shift = self._matching(shift, outputs)
+        if (of_shift is None, of_log_scale is None) != (shift is None, log_scale is None):
             raise ExportError(
-                f"{_name(self.function)} does not return columns of the output of its network as they are"
+                f"{_name(self.function)} does not return columns of the output of its network as they are, or with log "
+                "scales between two limits"
             )
-        return np.argmax(same, axis=1)
+        return of_shift, of_log_scale
+
+    def _matching(self, part, outputs: np.ndarray):
+        """The column of the outputs that each column of the shifts or the log scales is, or None."""
+        if part is None or part.shape[1] != len(self.transformed):
+            return None
+        same = np.all(part[:, :, None] == outputs[:, None, :], axis=0)
+        return np.argmax(same, axis=1) if np.all(same.any(axis=1)) else None
+
+
+def _limits(values: np.ndarray) -> tuple:
+    """The least and the largest of values that were limited to them; far away, where nothing seems to be a limit."""
+    ends = np.min(values), np.max(values)
+    return tuple(float(end) if np.sum(values == end) > 1 else sign * _NO_LIMIT for end, sign in zip(ends, (-1, 1)))
 
 
 def _name(function) -> str:

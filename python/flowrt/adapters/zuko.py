@@ -47,7 +47,8 @@ def describe(model, context_dim: int | None = None) -> ir.Flow:
 
 def live(model, dtype) -> Live:
     """The framework's own evaluation of a copy of the model."""
-    return live_of(Live.copy_of(model, dtype), dtype)
+    flow = Live.copy_of(model, dtype)
+    return live_of(flow, dtype).with_density(lambda x, c: flow(c).log_prob(x))
 
 
 def live_of(flow, dtype) -> Live:

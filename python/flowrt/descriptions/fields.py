@@ -23,92 +23,125 @@ class Fields:
         self.place = place
         self.arrays = arrays
         self._values = dict(values)
-        self._read: list = []
+        self._read: dict = {}  # names, in the order in which they were asked for
 
     def close(self) -> None:
-        unknown = sorted(str(name) for name in set(self._values) - set(self._read))
+        unknown = sorted(str(name) for name in self._values if name not in self._read)
         if unknown:
             raise ExportError(f"{self.place} has no {unknown[0]!r}; its entries are {', '.join(self._read)}")
 
     def __contains__(self, name: str) -> bool:
         return self._values.get(name) is not None
 
-    def entry(self, name: str, what: str):
-        """An entry that must be there; `what` describes it to someone who left it out."""
-        value = self.optional(name)
+    def entry(self, name: str, what: str, default=None):
+        """An entry that must be there, or have a default; `what` describes it to someone who left it out."""
+        value = self.optional(name, default)
         if value is None:
-            raise ExportError(f"{self.place}: {name!r} is missing: {what}")
+            self.refuse(f"{name!r} is missing: {what}")
         return value
 
     def optional(self, name: str, default=None):
-        self._read.append(name)
+        self._read[name] = True
         return default if self._values.get(name) is None else self._values[name]
 
     def choice(self, name: str, what: str, choices, default=None):
         """One of the keys of `choices`; its value if `choices` is a dictionary."""
-        value = self.entry(name, f"{what}, one of {', '.join(choices)}") if default is None else None
-        value = self.optional(name, default) if value is None else value
+        value = self.entry(name, f"{what}, one of {', '.join(choices)}", default)
         if not isinstance(value, str) or value not in choices:
-            raise ExportError(f"{self.place}: {name!r} is {value!r}, not one of {', '.join(choices)}")
+            self.refuse(f"{name!r} is {value!r}, not one of {', '.join(choices)}")
         return choices[value] if isinstance(choices, Mapping) else value
 
     def number(self, name: str, what: str, default=None) -> float:
-        value = self.entry(name, what) if default is None else self.optional(name, default)
-        return float(self._array(name, value, ()))
+        return float(self.array(name, what, (), default))
 
     def whole(self, name: str, what: str, default=None) -> int:
-        value = self.entry(name, what) if default is None else self.optional(name, default)
+        value = self.entry(name, what, default)
         if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 0:
-            raise ExportError(f"{self.place}: {name!r} is {value!r}, not a whole number")
+            self.refuse(f"{name!r} is {value!r}, not a whole number")
         return int(value)
 
-    def array(self, name: str, what: str, shape=None) -> np.ndarray:
+    def flag(self, name: str) -> bool:
+        """True or false, which it is if left out."""
+        value = self.optional(name, False)
+        if not isinstance(value, (bool, np.bool_)):
+            self.refuse(f"{name!r} is {value!r}, neither true nor false")
+        return bool(value)
+
+    def array(self, name: str, what: str, shape=None, default=None) -> np.ndarray:
         """A float64 array; `shape` is what it is broadcast to, None for its own."""
-        return self._array(name, self.entry(name, what), shape)
+        return self.as_array(name, self.entry(name, what, default), shape)
 
     def optional_array(self, name: str, shape=None):
         value = self.optional(name)
-        return None if value is None else self._array(name, value, shape)
+        return None if value is None else self.as_array(name, value, shape)
 
     def indices(self, name: str, what: str) -> np.ndarray:
-        values = self.array(name, what)
-        if values.ndim != 1 or np.any(values != np.round(values)):
-            raise ExportError(f"{self.place}: {name!r} is not a list of whole numbers")
-        return values.astype(np.int64)
+        return self.as_indices(name, self.entry(name, what))
 
     def optional_indices(self, name: str):
-        return self.indices(name, "") if name in self else self.optional(name)
+        value = self.optional(name)
+        return None if value is None else self.as_indices(name, value)
+
+    def items(self, name: str, what: str, default=None) -> list:
+        """The entries of a list, a tuple or an array."""
+        values = self.entry(name, what, default)
+        try:
+            if not isinstance(values, (str, Mapping)):
+                return list(values)
+        except TypeError:  # no entries
+            pass
+        return self.refuse(f"{name!r} is not a list")
+
+    def order(self, name: str, what: str, words) -> list:
+        """A list of these words, each of them once."""
+        values = self.items(name, what)
+        if not all(isinstance(value, str) for value in values) or sorted(values) != sorted(words):
+            self.refuse(f"{name!r} is {values}, not an order of {', '.join(words)}")
+        return values
 
     def parts(self, name: str, what: str) -> list:
         """The dictionaries of a list, each with its place."""
-        values = self.entry(name, what)
-        if isinstance(values, (str, Mapping)) or not hasattr(values, "__iter__"):
-            raise ExportError(f"{self.place}: {name!r} is not a list")
-        prefix = "" if self.place == "the description" else f"{self.place}."
-        return [Fields(value, f"{prefix}{name}[{i}]", self.arrays) for i, value in enumerate(values)]
+        return [self.inner(f"{name}[{i}]", value) for i, value in enumerate(self.items(name, what))]
+
+    def mapping(self, name: str, what: str, default=None) -> Mapping:
+        """A dictionary of arrays."""
+        values = self.entry(name, what, default)
+        if not isinstance(values, Mapping):
+            self.refuse(f"{name!r} is {type(values).__name__}, not a dictionary of arrays")
+        return values
 
     def part(self, name: str, what: str, default=None) -> Fields:
-        values = self.entry(name, what) if default is None else self.optional(name, default)
+        return self.inner(name, self.entry(name, what, default))
+
+    def inner(self, place: str, values) -> Fields:
+        """A dictionary that stands at a place in this one."""
         prefix = "" if self.place == "the description" else f"{self.place}."
-        return Fields(values, f"{prefix}{name}", self.arrays)
+        return Fields(values, prefix + place, self.arrays)
 
     def refuse(self, message: str):
-        raise ExportError(f"{self.place}: {message}")
+        raise ExportError(f"{self.place}: {message}") from None
 
-    def _array(self, name: str, value, shape) -> np.ndarray:
+    def as_indices(self, name: str, value) -> np.ndarray:
+        values = self.as_array(name, value)
+        if values.ndim != 1 or np.any(values != np.round(values)):
+            self.refuse(f"{name!r} is not a list of whole numbers")
+        return values.astype(np.int64)
+
+    def as_array(self, name: str, value, shape=None) -> np.ndarray:
+        """What an entry holds as a float64 array, or the one in `arrays` that it names."""
         if isinstance(value, str):
             if value not in self.arrays:
-                raise ExportError(f"{self.place}: {name!r} names the array {value!r}, which is not in 'arrays'")
+                self.refuse(f"{name!r} names the array {value!r}, which is not in 'arrays'")
             value = self.arrays[value]
         try:
             result = array(value)
-        except (TypeError, ValueError):
-            raise ExportError(f"{self.place}: {name!r} is not an array of numbers") from None
+        except (TypeError, ValueError, OverflowError):
+            self.refuse(f"{name!r} is not an array of numbers")
         if not np.all(np.isfinite(result)):
-            raise ExportError(f"{self.place}: {name!r} holds a number that is not finite")
+            self.refuse(f"{name!r} holds a number that is not finite")
         if shape is None:
             return result
         try:
             return np.broadcast_to(result, shape).copy()
         except ValueError:
-            raise ExportError(f"{self.place}: {name!r} has the shape {result.shape}, not {tuple(shape)}") from None
+            self.refuse(f"{name!r} has the shape {result.shape}, not {tuple(shape)}")

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from .. import ir
+from .. import ir, shapes
 from ..adapters.networks import linear_output
 from ..adapters.subset import reading
-from ..format.codes import Function, Reads
+from ..errors import ExportError
+from ..format.codes import MAX_DIM, Function, Reads
 from .fields import Fields
 from .networks import read_layers
 from .nflows import read_nflows
@@ -27,32 +28,53 @@ def read(description: Mapping) -> tuple:
 
     Raises `ExportError` that names the entry which is missing, unknown or contradictory.
     """
-    fields = Fields(description, "the description", description.get("arrays") or {})
-    fields.optional("arrays")
-    if "layout" in fields:
-        flow = fields.choice("layout", "", _FROM_STATE_DICT)(fields)
-    else:
-        flow = _read_flow(fields)
+    if description and "dim" not in description and all(hasattr(value, "shape") for value in description.values()):
+        layouts = ", ".join(_FROM_STATE_DICT)
+        raise ExportError(
+            "the description has nothing but arrays: give a state dict as {'layout': ..., 'state_dict': ...} if its "
+            f"layout is one of {layouts}, else as the 'arrays' of a description with 'steps'"
+        )
+    fields = Fields(description, "the description", {})
+    fields.arrays = fields.mapping("arrays", "", {})
+    flow = _from_state_dict(fields) if "layout" in fields else _read_flow(fields)
     flow.framework = "description"
     flow.model = str(fields.optional("name", "flow"))
-    expected = fields.part("expected", "") if "expected" in fields else None
+    expected = None if fields.optional("expected") is None else _read_expected(fields.part("expected", ""), flow.dim)
     fields.close()
-    return flow, None if expected is None else _read_expected(expected)
+    return flow, expected
+
+
+def _from_state_dict(fields: Fields) -> ir.Flow:
+    """Of a layout, whose readers take for granted that the arrays of a layer are all there and fit together."""
+    read = fields.choice("layout", "", _FROM_STATE_DICT)
+    try:
+        flow = read(fields)
+        shapes.check(flow)
+        return flow
+    except (ExportError, ImportError, MemoryError):
+        raise
+    except Exception as error:
+        cause = " ".join(f"{type(error).__name__}: {error}".split())
+        raise ExportError(f"the description: 'state_dict' has arrays that do not fit its layout: {cause}") from error
 
 
 def _read_flow(fields: Fields) -> ir.Flow:
     dim = fields.whole("dim", "how many coordinates a row has")
+    if dim > MAX_DIM.most:
+        fields.refuse(MAX_DIM.message(dim))
     context_dim = fields.whole("context_dim", "", 0)
-    encoder = read_layers(fields.parts("encoder", "")) if "encoder" in fields else None
-    fields.optional("encoder")
+    encoder = None if fields.optional("encoder") is None else read_layers(fields, "encoder", "")
     steps = [_step(part, dim) for part in fields.parts("steps", "the steps from data to noise")]
     base = _base(fields.part("base", "", {"kind": "standard_normal"}), dim)
     return ir.Flow(dim, context_dim, steps, base, encoder)
 
 
-def _read_expected(fields: Fields) -> dict:
+def _read_expected(fields: Fields, dim: int) -> dict:
     """Rows x, their context, and what the model makes of them: z, log_det, log_prob, as far as they are given."""
-    result = {"x": fields.array("x", "rows of data for which the results are")}
+    x = np.atleast_2d(fields.array("x", "rows of data for which the results are"))
+    if x.ndim != 2 or x.shape[1] != dim or not len(x):
+        fields.refuse(f"'x' has the shape {x.shape}, not (rows, {dim}) with at least one row")
+    result = {"x": x}
     for name in ("context", "z", "log_det", "log_prob"):
         result[name] = fields.optional_array(name)
     fields.close()
@@ -74,10 +96,11 @@ def _step(fields: Fields, dim: int):
 def _autoregressive(fields: Fields, dim: int) -> ir.Autoregressive:
     reads = fields.choice("reads", "the side that the network is given, data (MAF) or noise (IAF)", _READS)
     transformed = fields.optional_indices("transformed")
-    if transformed is not None and not (len(transformed) and set(transformed) <= set(range(dim))):
-        fields.refuse(f"'transformed' are {transformed.tolist()}, not coordinates of {dim}")
     inputs = fields.optional_indices("inputs")
-    layers = linear_output(read_layers(fields.parts("layers", "the layers of the network, the output layer last")))
+    for name, given in (("transformed", transformed), ("inputs", inputs)):
+        if given is not None and not shapes.are_coordinates(given, dim):
+            fields.refuse(f"{name!r} are {given.tolist()}, not different coordinates of {dim}")
+    layers = linear_output(read_layers(fields, "layers", "the layers of the network, the output layer last"))
     if inputs is not None:
         layers = _given(layers, inputs, dim, fields)
     coordinates = dim if transformed is None else len(transformed)
@@ -92,8 +115,6 @@ def _given(layers: list, inputs: np.ndarray, dim: int, fields: Fields) -> list:
     for layer in layers:
         if layer.source == ir.READ and layer.weight.shape[1] != len(inputs):
             fields.refuse(f"a layer has weights of {layer.weight.shape[1]} coordinates, but 'inputs' are {len(inputs)}")
-    if len(np.unique(inputs)) != len(inputs) or not np.all((inputs >= 0) & (inputs < dim)):
-        fields.refuse(f"'inputs' are {inputs.tolist()}, not different coordinates of {dim}")
     return reading(layers, inputs, dim)
 
 
@@ -129,8 +150,8 @@ def _linear(fields: Fields, dim: int) -> ir.Linear:
 
 def _elementwise(fields: Fields, dim: int) -> ir.Elementwise:
     names = fields.entry("function", f"one name or {dim} of {', '.join(_FUNCTIONS)}")
-    names = [names] * dim if isinstance(names, str) else list(names)
-    if len(names) != dim or not all(name in _FUNCTIONS for name in names):
+    names = [names] * dim if isinstance(names, str) else fields.items("function", "")
+    if len(names) != dim or not all(isinstance(name, str) and name in _FUNCTIONS for name in names):
         fields.refuse(f"'function' is {names}, not {dim} of {', '.join(_FUNCTIONS)}")
     lower, upper = (fields.optional_array(name, (dim,)) for name in ("lower", "upper"))
     lower, upper = (np.zeros(dim) if values is None else values for values in (lower, upper))
@@ -167,6 +188,8 @@ def _uniform(fields: Fields, dim: int) -> ir.BoxUniform:
 
 def _mixture(fields: Fields, dim: int) -> ir.NormalMixture:
     logits = fields.array("logits", "logarithms of the weights of the components, up to a constant")
+    if logits.ndim != 1 or not len(logits):
+        fields.refuse(f"'logits' has the shape {logits.shape}, not (components,)")
     log_weight = logits - np.logaddexp.reduce(logits)
     return ir.NormalMixture(
         log_weight, *(fields.array(name, f"{name} of each component", (len(logits), dim)) for name in ("mean", "std"))
@@ -174,13 +197,13 @@ def _mixture(fields: Fields, dim: int) -> ir.NormalMixture:
 
 
 def _conditional_normal(fields: Fields, dim: int) -> ir.ConditionalNormal:
-    layers = linear_output(read_layers(fields.parts("layers", "layers that see the context alone")))
+    layers = linear_output(read_layers(fields, "layers", "layers that see the context alone"))
     read_mean_and_std(fields, layers[-1], dim)
     return ir.ConditionalNormal(layers)
 
 
 def _autoregressive_mixture(fields: Fields, dim: int) -> ir.AutoregressiveMixture:
-    layers = linear_output(read_layers(fields.parts("layers", "the layers of the network, the output layer last")))
+    layers = linear_output(read_layers(fields, "layers", "the layers of the network, the output layer last"))
     return ir.AutoregressiveMixture(layers, *read_mixture(fields, layers[-1], dim))
 
 

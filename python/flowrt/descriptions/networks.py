@@ -19,8 +19,11 @@ _PARAMETERS = {
 ROWS = "the order of the last layer's rows, slowest first, for example"
 
 
-def read_layers(parts: list) -> list:
-    """`ir.Layer`s; the activation of the last one is the identity unless it says otherwise."""
+def read_layers(fields: Fields, name: str, what: str) -> list:
+    """The `ir.Layer`s of an entry; the activation of the last one is the identity unless it says otherwise."""
+    parts = fields.parts(name, what)
+    if not parts:
+        fields.refuse(f"{name!r} is empty")
     return [_layer(part, i, i == len(parts) - 1) for i, part in enumerate(parts)]
 
 
@@ -28,22 +31,21 @@ def _layer(fields: Fields, i: int, last: bool) -> ir.Layer:
     kind = fields.choice("activation", "what follows the sum", _ACTIVATIONS, "identity" if last else None)
     a = fields.number(*_PARAMETERS[kind]) if kind in _PARAMETERS else 0.0
     weight, context_weight = fields.optional_array("weight"), fields.optional_array("context_weight")
-    add = [_add(part, i) for part in _adds(fields)]
-    if weight is None and context_weight is None and not add and "bias" not in fields:
+    added = fields.items("add", "", ())
+    if weight is None and context_weight is None and not added and "bias" not in fields:
         fields.refuse("'weight', 'context_weight', 'add' and 'bias' are all missing: one of them says what it computes")
     for name, values in (("weight", weight), ("context_weight", context_weight)):
         if values is not None and values.ndim != 2:
             fields.refuse(f"{name!r} has the shape {values.shape}, not (units, inputs)")
+    for name, matrix in (("mask", "weight"), ("source", "weight"), ("context_source", "context_weight")):
+        if name in fields and matrix not in fields:
+            fields.refuse(f"{name!r} is for a layer with {matrix!r}")
     mask = fields.optional_array("mask", None if weight is None else weight.shape)
     source = _source(fields, "source", i, ir.READ, i - 1 if i else ir.READ)
     context_source = _source(fields, "context_source", i, ir.CONTEXT, ir.CONTEXT)
-    gate = fields.whole("gate", "") if "gate" in fields else None
-    bias = fields.optional_array("bias")
-    if bias is None:
-        sized = weight if weight is not None else context_weight
-        if sized is None:
-            fields.refuse("'bias' is missing: it tells how many units a layer without weights has")
-        bias = np.zeros(len(sized))
+    gate = None if fields.optional("gate") is None else fields.whole("gate", "")
+    bias = _bias(fields, [len(values) for values in (weight, context_weight) if values is not None])
+    add = [_add(part, i, len(bias)) for part in _adds(fields, added)]
     fields.close()
     return ir.Layer(
         bias,
@@ -59,21 +61,34 @@ def _layer(fields: Fields, i: int, last: bool) -> ir.Layer:
     )
 
 
+def _bias(fields: Fields, units: list) -> np.ndarray:
+    """`units` has the number of rows of each matrix that the layer has."""
+    if len(set(units)) > 1:
+        fields.refuse(f"'weight' has {units[0]} rows, but 'context_weight' has {units[1]}")
+    if units:
+        return fields.array("bias", "", (units[0],), 0.0)
+    bias = fields.array("bias", "it tells how many units a layer without weights has")
+    if bias.ndim != 1:
+        fields.refuse(f"'bias' has the shape {bias.shape}, not (units,)")
+    return bias
+
+
 def _source(fields: Fields, name: str, i: int, word: str, default):
     value = fields.optional(name, default)
-    if value == word or (isinstance(value, int) and not isinstance(value, bool) and 0 <= value < i):
+    if isinstance(value, str) and value == word:
         return value
+    if isinstance(value, (int, np.integer)) and not isinstance(value, bool) and 0 <= value < i:
+        return int(value)
     return fields.refuse(f"{name!r} is {value!r}, neither {word!r} nor the number of an earlier layer")
 
 
-def _adds(fields: Fields) -> list:
-    values = fields.optional("add", [])
-    values = [{"layer": value} if isinstance(value, int) else value for value in values]
-    return [Fields(value, f"{fields.place}.add[{j}]", fields.arrays) for j, value in enumerate(values)]
+def _adds(fields: Fields, values: list) -> list:
+    values = [{"layer": value} if isinstance(value, (int, np.integer)) else value for value in values]
+    return [fields.inner(f"add[{j}]", value) for j, value in enumerate(values)]
 
 
-def _add(fields: Fields, i: int) -> ir.Add:
-    layer, scale = fields.whole("layer", "the number of an earlier layer"), fields.optional_array("scale")
+def _add(fields: Fields, i: int, width: int) -> ir.Add:
+    layer, scale = fields.whole("layer", "the number of an earlier layer"), fields.optional_array("scale", (width,))
     fields.close()
     if layer >= i:
         fields.refuse(f"layer {layer} is not an earlier layer")
@@ -85,8 +100,6 @@ def sort_rows(output: ir.Layer, axes: dict, given: list, fields: Fields) -> None
 
     `axes` maps the names of the axes to their lengths, in the order of the format.
     """
-    if sorted(given) != sorted(axes):
-        fields.refuse(f"'rows' is {given}, not an order of {', '.join(axes)}")
     count = int(np.prod(list(axes.values())))
     if output.width != count:
         sizes = " x ".join(f"{length} ({name})" for name, length in axes.items())

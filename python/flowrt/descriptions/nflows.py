@@ -182,6 +182,8 @@ def _coupling(path: str, node: Node, options: _Options, reads: Reads, fields: Fi
     """Of shifts first, then raw scales; the widths and heights of a spline are divided as nflows does it."""
     constant, transformed = (array(i).astype(np.int64) for i in (node.identity_features, node.transform_features))
     dim, count = len(constant) + len(transformed), len(transformed)
+    if sorted([*constant, *transformed]) != list(range(dim)):
+        fields.refuse(f"{path} in the state dict does not have each coordinate either transformed or not")
     if not {"initial_layer", "blocks", "final_layer"} <= set(node.transform_net.children):
         fields.refuse(f"{path}.transform_net in the state dict is not a ResidualNet, which is what is supported")
     network = _network(node.transform_net, options.activation())

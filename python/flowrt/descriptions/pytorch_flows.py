@@ -22,7 +22,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from .. import ir
-from ..adapters.modules import array, context_size
+from ..adapters.modules import context_size
 from ..adapters.normflows_networks import shift_and_scale
 from ..format.codes import Activation, Form, Scale
 from .fields import Fields
@@ -36,20 +36,21 @@ _WITHOUT_ARRAYS = ("Reverse", "Shuffle")
 
 def read_pytorch_flows(fields: Fields) -> ir.Flow:
     """The flow of a description with `layout`, `state_dict`, `modules` and what else these need."""
-    arrays, prefix = _numbered(fields.entry("state_dict", "the arrays of the model by name"), fields)
-    kinds = list(fields.entry("modules", "the class of each module in order, such as MADE, BatchNormFlow, Reverse"))
+    arrays, prefix = _numbered(fields.mapping("state_dict", "the arrays of the model by name"), fields)
+    kinds = fields.items("modules", "the class of each module in order, such as MADE, BatchNormFlow, Reverse")
     options = _Options(fields, kinds)
     dim = _dim(arrays, fields)
     steps, unused = [], set(arrays)
     for i, kind in enumerate(kinds):
-        own = {name[len(f"{i}.") :]: array(value) for name, value in arrays.items() if name.startswith(f"{i}.")}
+        own = {name[len(f"{i}.") :]: values for name, values in arrays.items() if name.startswith(f"{i}.")}
         unused -= {f"{i}.{name}" for name in own}
         module = _Module(f"module {prefix}{i} ({kind})", own, dim, fields)
-        if kind not in _MODULES:
+        if not isinstance(kind, str) or kind not in _MODULES:
             module.refuse(f"is not supported; supported are {', '.join(_MODULES)}")
         steps.append(_MODULES[kind](module, options))
         if kind in _WITHOUT_ARRAYS and own:
             module.refuse(f"has no arrays, but the state dict has {sorted(own)}")
+    options.close()
     if unused:
         fields.refuse(f"'modules' has {len(kinds)} entries, but the state dict has {prefix}{sorted(unused)[0]}")
     return ir.Flow(dim, context_size(steps, None), steps)
@@ -60,38 +61,46 @@ class _Options:
 
     def __init__(self, fields: Fields, kinds: list):
         def activation(name: str, of: str, users):
-            return fields.choice(name, of, _ACTIVATIONS) if users & {*kinds} else fields.optional(name)
+            used = any(kind in kinds for kind in users)
+            return fields.choice(name, of, _ACTIVATIONS) if used else fields.optional(name)
 
         self.activation = activation("activation", "of all MADE modules", {"MADE"})
         for letter, network in (("s", "scale"), ("t", "translate")):
             of = f"of {letter}_trunk of MADESplit, {network}_net of CouplingLayer"
             setattr(self, f"{letter}_activation", activation(f"{letter}_activation", of, _TWO_NETWORKS))
-        self.tanh = bool(fields.optional("pre_exp_tanh", False))
-        self._lists = {name: iter(fields.optional(name, [])) for name in ("permutations", "masks", "factors")}
+        self.tanh = fields.flag("pre_exp_tanh")
+        self._fields = fields
+        self._lists = {name: iter(fields.items(name, "", ())) for name in ("permutations", "masks", "factors")}
 
     def next(self, name: str, module: _Module, what: str):
         """The next entry of a list that has one for each module of a kind."""
         value = next(self._lists[name], None)
         return module.refuse(f"is not in a state dict: give its {what} in {name!r}") if value is None else value
 
+    def close(self) -> None:
+        for name, values in self._lists.items():
+            if next(values, None) is not None:
+                self._fields.refuse(f"{name!r} has more entries than there are modules that need one")
 
-def _numbered(state_dict, fields: Fields) -> tuple:
+
+def _numbered(state_dict: Mapping, fields: Fields) -> tuple:
     """The arrays with names from the number of their module on, and the prefix before it."""
-    found = {name: re.match(rf"(.*?)(\d+\.(?:{_NAMES})(?:\..*)?)$", name) for name in state_dict}
+    found = {name: re.match(rf"(.*?)(\d+\.(?:{_NAMES})(?:\..*)?)$", str(name)) for name in state_dict}
     odd = [name for name, match in found.items() if match is None]
     prefixes = {match.group(1) for match in found.values() if match is not None}
     if odd or len(prefixes) != 1:
         fields.refuse(f"'state_dict' is not that of one sequence of modules: {(odd or sorted(prefixes))[:3]}")
-    return {found[name].group(2): value for name, value in state_dict.items()}, prefixes.pop()
+    arrays = {found[name].group(2): fields.as_array(name, value) for name, value in state_dict.items()}
+    return arrays, prefixes.pop()
 
 
 def _dim(arrays: dict, fields: Fields) -> int:
     for name, value in arrays.items():
         if name.endswith("joiner.linear.weight"):
-            return array(value).shape[1]
+            return value.shape[1]
     for name, value in arrays.items():
         if re.search(r"^\d+\.(log_gamma|W|L|bias)$|\.scale_net\.4\.bias$", name):
-            return len(array(value))
+            return len(value)
     return fields.refuse("'state_dict' has no module that tells how many coordinates a row has")
 
 
@@ -99,7 +108,7 @@ class _Module:
     """The arrays of one module by their names in it."""
 
     def __init__(self, name: str, arrays: dict, dim: int, fields: Fields):
-        self.name, self.arrays, self.dim, self._fields = name, arrays, dim, fields
+        self.name, self.arrays, self.dim, self.fields = name, arrays, dim, fields
 
     def take(self, name: str) -> np.ndarray:
         if name not in self.arrays:
@@ -111,7 +120,7 @@ class _Module:
             self.refuse(f"has {layer.width} outputs, not {expected}")
 
     def refuse(self, message: str):
-        return self._fields.refuse(f"{self.name} {message}")
+        return self.fields.refuse(f"{self.name} {message}")
 
 
 def _network(module: _Module, prefix: str, activation: Activation) -> list:
@@ -153,7 +162,7 @@ def _made_split(module: _Module, options: _Options) -> ir.Autoregressive:
 
 
 def _coupling(module: _Module, options: _Options) -> ir.Autoregressive:
-    mask = np.asarray(options.next("masks", module, "`mask`, one for each CouplingLayer,"), dtype=np.float64)
+    mask = module.fields.as_array("masks", options.next("masks", module, "`mask`, one for each CouplingLayer,"))
     if mask.shape != (module.dim,) or not np.all((mask == 0) | (mask == 1)) or np.all(mask == 1):
         module.refuse(f"has a mask that is not {module.dim} zeros and ones, with a zero among them")
     networks = []
@@ -205,7 +214,7 @@ def _factors(module: _Module, options: _Options) -> ir.Linear:
     given = options.next("factors", module, "`P` and `sign_S`, a dictionary for each LUInvertibleMM,")
     if not isinstance(given, Mapping) or not {"P", "sign_S"} <= set(given):
         module.refuse("has an entry of 'factors' that is not a dictionary with `P` and `sign_S`")
-    permutation, sign = array(given["P"]), array(given["sign_S"])
+    permutation, sign = (module.fields.as_array(name, given[name]) for name in ("P", "sign_S"))
     if permutation.shape != (module.dim, module.dim) or sign.shape != (module.dim,):
         module.refuse(f"has a `P` of the shape {permutation.shape} and a `sign_S` of the shape {sign.shape}")
     lower = np.tril(module.take("L"), -1) + np.eye(module.dim)
@@ -219,7 +228,7 @@ def _reverse(module: _Module, options: _Options) -> ir.Permutation:
 
 def _shuffle(module: _Module, options: _Options) -> ir.Permutation:
     index = options.next("permutations", module, "`perm`, one for each Shuffle,")
-    return ir.Permutation(np.asarray(index).astype(np.int64), module.name)
+    return ir.Permutation(module.fields.as_indices("permutations", index), module.name)
 
 
 _MODULES = {

@@ -59,8 +59,9 @@ def read_spline(fields: Fields, output: ir.Layer, coordinates: int) -> ir.Spline
 def _sort_and_divide(fields: Fields, output: ir.Layer, coordinates: int, sizes: tuple) -> None:
     """`sizes` are the numbers of widths, heights, derivatives and shares of a coordinate."""
     count = sum(sizes)
-    rows = fields.entry("rows", f"{ROWS} ['coordinate', 'parameter'] or ['parameter', 'coordinate']")
-    sort_rows(output, {"coordinate": coordinates, "parameter": count}, list(rows), fields)
+    axes = {"coordinate": coordinates, "parameter": count}
+    rows = fields.order("rows", f"{ROWS} ['coordinate', 'parameter'] or ['parameter', 'coordinate']", axes)
+    sort_rows(output, axes, rows, fields)
     divided = np.arange(count) < sizes[0] + sizes[1]
     gain = np.tile(np.where(divided, 1 / fields.number("divisor", "", 1.0), 1.0), coordinates)
     output.bias = output.bias * gain

@@ -33,10 +33,16 @@ def state_dict_of(fields: Fields) -> dict:
     """The tensors by name."""
     import torch
 
-    arrays = fields.entry("state_dict", "the arrays of the model by name")
-    if not hasattr(arrays, "items") or not len(arrays):
-        fields.refuse("'state_dict' is not a dictionary of arrays")
-    return {str(name): torch.as_tensor(value) for name, value in arrays.items()}
+    arrays = fields.mapping("state_dict", "the arrays of the model by name")
+    if not arrays:
+        fields.refuse("'state_dict' is empty")
+    tensors = {}
+    for name, value in arrays.items():
+        try:
+            tensors[str(name)] = torch.as_tensor(value)
+        except (TypeError, ValueError, RuntimeError):
+            fields.refuse(f"{name} in the state dict is not an array")
+    return tensors
 
 
 def grouped(arrays: dict, first_names: str, fields: Fields) -> list:
@@ -90,6 +96,6 @@ def activation_of(fields: Fields):
         "identity": nn.Identity(),
     }
     function = fields.entry("activation", f"a callable, or one of {', '.join(functions)}")
-    if not callable(function) and function not in functions:
+    if not callable(function) and not (isinstance(function, str) and function in functions):
         fields.refuse(f"'activation' is {function!r}, neither a callable nor one of {', '.join(functions)}")
     return function if callable(function) else functions[function]

@@ -80,12 +80,10 @@ def read_mean_and_std(fields: Fields, output: ir.Layer, coordinates: int) -> Non
 
 def _sort(fields: Fields, output: ir.Layer, axes: dict, parameters: tuple) -> None:
     example = list(axes)
-    rows = fields.entry("rows", f"{ROWS} {example} or {example[1:] + example[:1]}")
-    order = fields.entry("parameters", f"the order of the parameters, for example {list(parameters)}")
-    if sorted(order) != sorted(parameters):
-        fields.refuse(f"'parameters' is {order}, not an order of {', '.join(parameters)}")
-    sort_rows(output, axes, list(rows), fields)
-    places = [list(order).index(name) for name in parameters]
+    rows = fields.order("rows", f"{ROWS} {example} or {example[1:] + example[:1]}", axes)
+    order = fields.order("parameters", f"the order of the parameters, for example {list(parameters)}", parameters)
+    sort_rows(output, axes, rows, fields)
+    places = [order.index(name) for name in parameters]
     inner = math.prod(list(axes.values())[2:])
     at = np.arange(output.width).reshape(axes["coordinate"], len(parameters), inner)
     sort = at[:, places].reshape(-1)

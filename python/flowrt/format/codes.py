@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum, IntFlag
+from typing import NamedTuple
 
 MAGIC = b"\x89FLW\r\n\x1a\n"
 MAJOR, MINOR = 1, 0
@@ -10,9 +11,25 @@ NO_PARAMETERS = (0.0,) * 8
 LINE = 64  # bytes: the header, a record, and what every block is padded to
 PANEL = 16  # units of a weight panel
 
-MAX_DIM = 65536
-MAX_RECORDS = 65536
-MAX_WIDTH = 1048576
+
+class Limit(NamedTuple):
+    """The most of a thing that a file may hold (section 6)."""
+
+    most: int
+    things: str
+
+    def message(self, count: int) -> str:
+        return f"{count} {self.things}; a file holds at most {self.most}"
+
+
+MAX_DIM = Limit(65536, "coordinates")
+MAX_CONTEXT_DIM = Limit(65536, "floats of context")
+MAX_RECORDS = Limit(65536, "records")
+MAX_LAYERS = Limit(128, "layers of one conditioner, encoder or base")
+MAX_WIDTH = Limit(1048576, "units of a layer")
+MAX_BINS = Limit(1024, "bins of a spline")
+MAX_COMPONENTS = Limit(1024, "components of a mixture")
+MAX_PANEL_LINES = Limit(2**32 - 1, "lines of weight panels in a block")
 
 
 class Kind(IntEnum):

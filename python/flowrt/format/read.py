@@ -8,13 +8,28 @@ from __future__ import annotations
 
 import os
 import zlib
-from typing import Union
+from typing import NoReturn, Union
 
 import numpy as np
 
 from ..errors import FormatError, Status
 from . import layout
-from .codes import LINE, MAGIC, MAJOR, MAX_DIM, MAX_RECORDS, MAX_WIDTH, BaseKind, Kind
+from .codes import (
+    LINE,
+    MAGIC,
+    MAJOR,
+    MAX_COMPONENTS,
+    MAX_CONTEXT_DIM,
+    MAX_DIM,
+    MAX_LAYERS,
+    MAX_PANEL_LINES,
+    MAX_RECORDS,
+    MAX_WIDTH,
+    PANEL,
+    Activation,
+    BaseKind,
+    Kind,
+)
 from .panels import panel_depths, unpack
 from .records import (
     AutoregressiveMixture,
@@ -33,7 +48,17 @@ from .records import (
     PermutationStep,
     StandardNormal,
 )
-from .rules import Problem, check_elementwise, check_layer, check_scale, check_transformer, is_set, unknown
+from .rules import (
+    Problem,
+    beyond,
+    check_elementwise,
+    check_layer,
+    check_scale,
+    check_transformer,
+    is_interval,
+    is_set,
+    unknown,
+)
 
 Source = Union[str, os.PathLike, bytes, bytearray, memoryview, File]
 
@@ -77,7 +102,7 @@ class _Reader:
         file.base = self._base()
         self._require(self.record == self.record_count - 1, "records after the base density", 0)
         if self.block_start != len(self.data) - len(file.metadata):
-            raise FormatError(Status.TRUNCATED, "bytes between the last block and the metadata", -1, 16)
+            self._refuse("bytes between the last block and the metadata", self.block_start)
         self._checksum()
         if self.value_errors:
             raise self.value_errors[0]
@@ -95,14 +120,16 @@ class _Reader:
         self._require(major == MAJOR, f"format version {major} is not {MAJOR}", 8, Status.VERSION)
         self._require(features == 0, f"unknown required features {features:#x}", 24, Status.FEATURE)
         self._require(file_size == len(data), f"{len(data)} bytes instead of {file_size}", 16, Status.TRUNCATED)
-        self._require(1 <= dim <= MAX_DIM, f"dim is {dim}", 28)
-        self._require(context_dim <= MAX_DIM, f"context_dim is {context_dim}", 32)
-        self._require(1 <= self.record_count <= MAX_RECORDS, f"record_count is {self.record_count}", 36)
-        self._require(not any(data[48:64]), "reserved bytes are not zero", 48)
+        self._require(dim >= 1, "dim is 0", 28)
+        self._check(beyond(MAX_DIM, 28, dim))
+        self._check(beyond(MAX_CONTEXT_DIM, 32, context_dim))
+        self._require(self.record_count >= 1, "record_count is 0", 36)
+        self._check(beyond(MAX_RECORDS, 36, self.record_count))
         records_end = layout.HEADER.size + LINE * self.record_count
         room = len(data) - records_end
-        self._require(room >= 0, "the records do not fit into the file", 36, Status.TRUNCATED)
-        self._require(metadata_size <= room, "the metadata does not fit into the file", 40, Status.TRUNCATED)
+        self._require(room >= 0, "the records do not fit into the file", 36)
+        self._require(metadata_size <= room, "the metadata does not fit into the file", 40)
+        self._require(not any(data[48:64]), "reserved bytes are not zero", 48)
         self.block_start = records_end
         self.block_limit = len(data) - metadata_size
         self.dim, self.context_dim = dim, context_dim
@@ -125,6 +152,10 @@ class _Reader:
         if problem is not None:
             self._require(False, problem.message, problem.field, problem.status)
 
+    def _refuse(self, message: str, offset: int, status: Status = Status.MALFORMED) -> NoReturn:
+        """`offset` is that of the wrong element of a block."""
+        raise FormatError(status, message, self.record, offset)
+
     def _record_start(self) -> int:
         return layout.HEADER.size + LINE * self.record if self.record >= 0 else 0
 
@@ -135,7 +166,6 @@ class _Reader:
 
     def _next(self, structure, kind: Kind) -> list:
         """The fields of the next record after its kind; every byte that no field covers must be zero."""
-        self._require(self.record + 1 < self.record_count, f"a record of kind {int(kind)} is missing", 0)
         self.record += 1
         start = self._record_start()
         fields = structure.unpack_from(self.data, start)
@@ -148,36 +178,41 @@ class _Reader:
 
     # ---- blocks ----
 
-    def _block(self, count: int, kind: str) -> np.ndarray:
-        """The next block: `count` four-byte elements, padded with zeros."""
-        size = 4 * count
-        padded = size + -size % LINE
+    def _block(self, count: int) -> np.ndarray:
+        """The next block as 32-bit words: `count` elements, and the padding that fills the last 64 bytes."""
+        size = 4 * count + -4 * count % LINE
         start = self.block_start
-        if start + padded > self.block_limit:
-            raise FormatError(Status.TRUNCATED, "a block does not fit into the file", self.record, start)
-        self.block_start += padded
-        if any(self.data[start + size : start + padded]):
-            self._value_error("padding is not zero", start + size)
-        return np.frombuffer(self.data, dtype="<" + kind, count=count, offset=start)
+        if start + size > self.block_limit:
+            self._refuse("a block does not fit into the file", start, Status.TRUNCATED)
+        self.block_start += size
+        return np.frombuffer(self.data, dtype="<u4", count=size // 4, offset=start)
 
-    def _value_error(self, message: str, offset: int) -> None:
-        self.value_errors.append(FormatError(Status.VALUE, message, self.record, offset))
+    def _expect(self, valid: np.ndarray, message: str, start: int) -> None:
+        """Notes the first value that is not `valid`, of those that begin at `start`."""
+        if not np.all(valid):
+            offset = start + 4 * int(np.argmin(valid))
+            self.value_errors.append(FormatError(Status.VALUE, message, self.record, offset))
 
     def _floats(self, count: int) -> np.ndarray:
         start = self.block_start
-        values = self._block(count, "f4")
-        if not np.all(np.isfinite(values)):
-            self._value_error("a parameter is NaN or infinite", start + 4 * int(np.argmin(np.isfinite(values))))
+        words = self._block(count)
+        values = words[:count].view("<f4")
+        self._expect(np.isfinite(values), "a parameter is NaN or infinite", start)
+        self._expect(words[count:] == 0, "padding is not zero", start + 4 * count)
         return values
 
     def _integers(self, count: int) -> np.ndarray:
-        return self._block(count, "u4").astype(np.int64)
+        start = self.block_start
+        words = self._block(count)
+        if np.any(words[count:]):
+            self._refuse("padding is not zero", start + 4 * (count + int(np.argmax(words[count:] != 0))))
+        return words[:count].astype(np.int64)
 
     def _permutation_index(self) -> np.ndarray:
         start = self.block_start
         index = self._integers(self.dim)
         if not np.array_equal(np.sort(index), np.arange(self.dim)):
-            raise FormatError(Status.MALFORMED, "not a permutation of the coordinates", self.record, start)
+            self._refuse("not a permutation of the coordinates", start)
         return index
 
     def _stage_end(self, count: int, field: int) -> np.ndarray:
@@ -185,15 +220,18 @@ class _Reader:
         start = self.block_start
         ends = self._integers(count)
         if ends[0] == 0 or np.any(np.diff(ends) <= 0) or ends[-1] != self.dim:
-            raise FormatError(Status.MALFORMED, f"stages must increase to {self.dim}", self.record, start)
+            self._refuse(f"stages must increase to {self.dim}", start)
         return ends
 
     def _weights(self, visible: np.ndarray, source_width: int) -> np.ndarray:
         start = self.block_start
-        panels = self._floats(16 * int(np.sum(panel_depths(visible))))
+        lines = int(np.sum(panel_depths(visible)))
+        panels = self._floats(PANEL * lines)
+        if lines > MAX_PANEL_LINES.most:
+            self._refuse(MAX_PANEL_LINES.message(lines), start, Status.LIMIT)
         weight, padding = unpack(panels, visible, source_width)
         if np.any(padding.view(np.uint32)):  # to the bit: a negative zero is not padding
-            self._value_error("a weight outside the visible prefix is not zero", start)
+            self._expect(np.array([False]), "a weight outside the visible prefix is not zero", start)
         return weight
 
     # ---- steps ----
@@ -203,8 +241,8 @@ class _Reader:
         reads, stages, passthrough, layer_count, transformer, form, scale, bins, *p = fields
         self._require(reads <= 1, f"reads is {reads}", 2)
         self._require(passthrough < self.dim, f"passthrough is {passthrough}", 8)
-        self._require(layer_count >= 1, "there is no output layer", 12)
         self._check(check_transformer(transformer, form, scale, bins, p))
+        self._layer_count(layer_count)
         data_index, noise_index = self._permutation_index(), self._permutation_index()
         stage_end = self._stage_end(stages, 4)
         self._require(passthrough in (0, *stage_end), "passthrough does not end on a stage", 8)
@@ -219,8 +257,7 @@ class _Reader:
         self._require(bool(np.isfinite(log_det)), "log_det is not finite", 8)
         start = self.block_start
         scale = self._floats(self.dim)
-        if np.any(scale == 0):
-            self._value_error("a scale is zero", start + 4 * int(np.argmax(scale == 0)))
+        self._expect(scale != 0, "a scale is zero", start)
         return DiagonalStep(scale, self._floats(self.dim), log_det)
 
     def _linear(self) -> LinearStep:
@@ -232,12 +269,14 @@ class _Reader:
 
     def _elementwise(self) -> ElementwiseStep:
         self._next(layout.PLAIN, Kind.ELEMENTWISE)
-        start = self.block_start
-        step = ElementwiseStep(self._integers(self.dim), self._floats(self.dim), self._floats(self.dim))
-        for i, (function, lower, upper) in enumerate(zip(step.function, step.lower, step.upper)):
-            problem = check_elementwise(function, lower, upper)
+        starts = [self.block_start]
+        function = self._integers(self.dim)
+        starts.append(self.block_start)
+        step = ElementwiseStep(function, self._floats(self.dim), self._floats(self.dim))
+        for i, (code, lower, upper) in enumerate(zip(step.function, step.lower, step.upper)):
+            problem = check_elementwise(code, lower, upper)
             if problem is not None:
-                raise FormatError(Status.MALFORMED, f"coordinate {i}: {problem}", self.record, start + 4 * i)
+                self._refuse(f"coordinate {i}: {problem.message}", starts[problem.field] + 4 * i, problem.status)
         return step
 
     def _permutation(self) -> PermutationStep:
@@ -248,7 +287,7 @@ class _Reader:
 
     def _encoder(self) -> Encoder:
         (layer_count,) = self._next(layout.ENCODER, Kind.ENCODER)
-        self._require(layer_count >= 1, "there is no layer", 12)
+        self._layer_count(layer_count)
         self._require(self.context_dim > 0, "an encoder without a context", 0)
         encoder = Encoder([])
         self._layers(encoder.conditioner, layer_count, None)
@@ -262,10 +301,13 @@ class _Reader:
         made = base == BaseKind.AUTOREGRESSIVE_MIXTURE
         layered = made or base == BaseKind.CONDITIONAL_NORMAL
         self._require(made or stages == 0, "stage_count of a base without stages", 4)
-        self._require(layered == (layer_count > 0), f"{layer_count} layers in base {base}", 12)
+        self._require(layered or layer_count == 0, f"{layer_count} layers in base {base}", 12)
         self._require(mixture == (bins > 0), f"{bins} components in base {base}", 20)
+        self._check(beyond(MAX_COMPONENTS, 20, bins))
         self._require(made or not (scale or is_set(*p)), "unused fields are not zero", 18)
         self._check(check_scale(scale, p) if made else None)
+        if layered:
+            self._layer_count(layer_count)
         if base == BaseKind.STANDARD_NORMAL:
             return StandardNormal()
         if base == BaseKind.DIAGONAL_NORMAL:
@@ -273,8 +315,11 @@ class _Reader:
         if base == BaseKind.BOX_UNIFORM:
             start = self.block_start
             lower, upper = self._floats(self.dim), self._floats(self.dim)
-            if not np.all(lower < upper):
-                self._value_error("an empty interval", start)
+            valid = is_interval(lower, upper)
+            if not np.all(valid):
+                i = int(np.argmin(valid))
+                message = f"coordinate {i}: the interval [{lower[i]}, {upper[i]}] is empty or too wide for float32"
+                self._refuse(message, start + 4 * i)
             return BoxUniform(lower, upper)
         if base == BaseKind.NORMAL_MIXTURE:
             log_weight = self._floats(bins)
@@ -293,11 +338,17 @@ class _Reader:
     def _positive(self, count: int) -> np.ndarray:
         start = self.block_start
         values = self._floats(count)
-        if np.any(values <= 0):
-            self._value_error("a standard deviation is not positive", start)
+        self._expect(values > 0, "a standard deviation is not positive", start)
         return values
 
     # ---- layers ----
+
+    def _layer_count(self, count: int) -> None:
+        """The field layer_count of the current record."""
+        self._require(count >= 1, "there is no layer", 12)
+        self._check(beyond(MAX_LAYERS, 12, count))
+        left = self.record_count - 1 - self.record
+        self._require(count <= left, f"{count} layers, but {left} records follow", 12)
 
     def _layers(self, conditioner: Conditioner, count: int, output_width: int | None) -> None:
         """Appends `count` layers to the conditioner's list."""
@@ -305,16 +356,21 @@ class _Reader:
             is_output = i == count - 1
             layer = self._layer_record(conditioner, output_width if is_output else None)
             conditioner.layers.append(layer)
-            if not (is_output and conditioner.stage_end is not None):
+            has_known_degrees = is_output and conditioner.stage_end is not None
+            if not has_known_degrees:
                 layer.degree_end = self._degree_end(conditioner, i)
             self._check_references(conditioner, i)
+            if layer.activation == Activation.LAYER_NORM:
+                alone = not has_known_degrees and conditioner.depends_on_context_alone(i)
+                self._require(alone, "layer norm where a unit depends on more than the context, or is an output", 2)
             self._layer_values(conditioner, i)
 
     def _layer_record(self, conditioner: Conditioner, output_width: int | None) -> Layer:
         fields = self._next(layout.LAYER, Kind.LAYER)
         activation, width, source, context, gate, add0, add1, add2, scaled, a = fields
         references = {"source": source, "context": context, "gate": gate, "add": (add0, add1, add2)}
-        self._require(1 <= width <= MAX_WIDTH, f"width is {width}", 4)
+        self._require(width >= 1, "width is 0", 4)
+        self._check(beyond(MAX_WIDTH, 4, width))
         self._require(output_width in (None, width), f"the output layer has {width} units, not {output_width}", 4)
         self._check(check_layer(conditioner, self.context_dim, activation, a, width, references, scaled))
         self.scaled = [bool(scaled >> j & 1) for j in range(3)]
@@ -325,9 +381,9 @@ class _Reader:
         start = self.block_start
         ends = self._integers(conditioner.stage_count)
         if np.any(np.diff(ends) < 0) or ends[-1] != width:
-            raise FormatError(Status.MALFORMED, f"degrees must rise to {width} units", self.record, start)
+            self._refuse(f"degrees must rise to {width} units", start)
         if conditioner.depends_on_context_alone(i) and ends[0] != width:
-            raise FormatError(Status.MALFORMED, "what depends on the context alone has degree 0", self.record, start)
+            self._refuse("what depends on the context alone has degree 0", start)
         return ends
 
     def _check_references(self, conditioner: Conditioner, i: int) -> None:

@@ -85,14 +85,11 @@ class Conditioner:
 
     def depends_on_context_alone(self, i: int) -> bool:
         """Section 4: nothing, or only layers of the context alone, as source, added and gating layers."""
-        layer = self.layers[i]
-        return references_context_alone(self, layer.source, layer.add, layer.gate)
-
-
-def references_context_alone(conditioner: Conditioner, source: int, add: tuple, gate: int) -> bool:
-    """Whether a layer with these references depends on the context alone."""
-    references = [r for r in (source, *add, gate) if r]
-    return all(r != 1 and conditioner.depends_on_context_alone(r - 2) for r in references)
+        alone: list[bool] = []
+        for layer in self.layers[: i + 1]:
+            references = [r for r in (layer.source, *layer.add, layer.gate) if r]
+            alone.append(all(r != 1 and alone[r - 2] for r in references))
+        return alone[i]
 
 
 @dataclass

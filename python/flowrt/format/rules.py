@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from typing import NamedTuple, Optional, Sequence
 
+import numpy as np
+
 from ..errors import Status
-from .codes import Activation, Form, Function, Pieces, Scale, Transformer, pieces_of, spline_parameters
+from .codes import MAX_BINS, Activation, Form, Function, Limit, Pieces, Scale, Transformer, pieces_of, spline_parameters
 from .layout import LAYER_REFERENCES
-from .records import Conditioner, references_context_alone
+from .records import Conditioner
 
 
 class Problem(NamedTuple):
@@ -27,6 +29,17 @@ def unknown(field: int, name: str, code: int) -> Problem:
     return Problem(field, f"unknown {name} {code}", Status.FEATURE)
 
 
+def beyond(limit: Limit, field: int, count: int) -> Optional[Problem]:
+    """A number that the field could hold, but no file may."""
+    return Problem(field, limit.message(count), Status.LIMIT) if count > limit.most else None
+
+
+def is_interval(lower, upper):
+    """Whether lower < upper and upper - lower is finite, in float32: of two numbers, or of each pair of two arrays."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return (lower < upper) & np.isfinite(np.subtract(upper, lower, dtype=np.float32))
+
+
 # ---- transformers (section 5) ----
 
 
@@ -34,21 +47,20 @@ def check_transformer(transformer: int, form: int, scale: int, bins: int, p: Seq
     """Fields of an autoregressive step that describe its transformer."""
     if transformer not in set(Transformer):
         return unknown(14, "transformer", transformer)
-    if not all(math.isfinite(value) for value in p):
-        return Problem(24, "a parameter of the transformer is not finite")
     if transformer == Transformer.SPLINE:
         return _check_spline(form, scale, bins, p)
-    if bins:
-        return Problem(20, f"{bins} bins in a transformer without bins")
     if transformer == Transformer.ADDITIVE:
-        if form or scale or is_set(*p):
+        if form or scale or bins or is_set(*p):
             return Problem(16, "unused fields of an additive transformer are not zero")
         return None
     if form not in set(Form):
         return unknown(16, "form", form)
+    problem = check_scale(scale, p)
+    if problem:
+        return problem
     if form == Form.GATED and not (scale == Scale.SIGMOID and p[0] == 0):
-        return Problem(18, "the gated form needs the sigmoid scale with p0 = 0")
-    return check_scale(scale, p)
+        return Problem(16, "the gated form needs the sigmoid scale with p0 = 0")
+    return Problem(20, f"{bins} bins in an affine transformer") if bins else None
 
 
 def check_scale(scale: int, p: Sequence[float]) -> Optional[Problem]:
@@ -84,14 +96,19 @@ def _check_spline(form: int, scale: int, bins: int, p: Sequence[float]) -> Optio
         return Problem(18, "unused fields of a spline are not zero")
     if bins < 2:
         return Problem(20, f"a spline of {bins} bins")
-    if not lower < upper:
-        return Problem(24, f"the interval [{lower}, {upper}] is empty")
+    problem = beyond(MAX_BINS, 20, bins)
+    if problem:
+        return problem
+    if not all(math.isfinite(value) for value in p):
+        return Problem(24, "a parameter of the spline is not finite")
+    if not is_interval(lower, upper):
+        return Problem(24, f"the interval [{lower}, {upper}] is empty or too wide for float32")
     has_widths, has_heights, has_derivatives, has_shares = (count > 0 for count in spline_parameters(form, bins))
     has_derivatives &= pieces != Pieces.CUBIC
-    if not (0 <= min_width * bins < 1 if widths == 0 and has_widths else not is_set(min_width)):
+    if not (_leaves_room(min_width, bins) if widths == 0 and has_widths else not is_set(min_width)):
         return Problem(32, f"minimal width {min_width} is not allowed for {bins} bins")
     shares = 1 if quadratic else bins  # it is a derivative, or a height
-    if not (0 <= min_height * shares < 1 if quadratic or (widths == 0 and has_heights) else not is_set(min_height)):
+    if not (_leaves_room(min_height, shares) if quadratic or (widths == 0 and has_heights) else not is_set(min_height)):
         return Problem(36, f"minimal height {min_height} is not allowed for {bins} bins")
     if not (min_derivative >= 0 if derivatives == 0 and has_derivatives else not is_set(min_derivative)):
         return Problem(40, f"minimal derivative {min_derivative} is not allowed")
@@ -105,22 +122,31 @@ def _check_spline(form: int, scale: int, bins: int, p: Sequence[float]) -> Optio
     return None
 
 
+def _leaves_room(minimum: float, count: int) -> bool:
+    """Whether `count` minima are less than the whole, in float32."""
+    return 0 <= minimum < 1 and np.float32(minimum) * np.float32(count) < 1
+
+
 # ---- elementwise steps (section 2.4) ----
 
 
-def check_elementwise(function: int, lower: float, upper: float) -> Optional[str]:
-    """The function of one coordinate and its two parameters, as a message."""
+def check_elementwise(function: int, lower: float, upper: float) -> Optional[Problem]:
+    """The function of one coordinate and its two parameters. The field is the number of the block."""
     if function not in set(Function):
-        return f"unknown function {function}"
+        return unknown(0, "function", function)
+    if not (math.isfinite(lower) and math.isfinite(upper)):
+        return Problem(1, f"a parameter of function {function} is not finite")
     interval = {Function.LOGIT, Function.SIGMOID, Function.PROBIT, Function.NORMAL_CDF}
     positive = {Function.LEAKY, Function.LEAKY_INVERSE, Function.SOFTSIGN, Function.SOFTSIGN_INVERSE}
     free = {Function.LOG_ABOVE, Function.LOG_BELOW, Function.EXP_ABOVE}
     if function in interval:
-        return None if lower < upper else f"the interval ({lower}, {upper}) is empty"
+        if is_interval(lower, upper):
+            return None
+        return Problem(1, f"the interval ({lower}, {upper}) is empty or too wide for float32")
     if is_set(upper) or (function not in positive | free and is_set(lower)):
-        return f"unused parameters of function {function} are not zero"
+        return Problem(1, f"unused parameters of function {function} are not zero")
     if function in positive and not lower > 0:
-        return f"parameter {lower} of function {function} is not positive"
+        return Problem(1, f"parameter {lower} of function {function} is not positive")
     return None
 
 
@@ -155,8 +181,6 @@ def check_layer(
             return Problem(field[name], f"layer {reference - 2} has {earlier[reference - 2].width} units, not {width}")
     if scaled >> 3 or any(scaled >> j & 1 and not reference for j, reference in enumerate(add)):
         return Problem(field["scaled"], f"scaled {scaled:#x} names a layer that is not added")
-    if activation == Activation.LAYER_NORM and not references_context_alone(conditioner, source, add, gate):
-        return Problem(2, "layer norm in a layer that does not depend on the context alone")
     return None
 
 

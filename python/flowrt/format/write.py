@@ -9,14 +9,34 @@ import numpy as np
 
 from ..errors import ExportError
 from . import layout
-from .codes import LINE, MAGIC, MAJOR, MINOR, NO_PARAMETERS, BaseKind, Kind
+from .codes import (
+    LINE,
+    MAGIC,
+    MAJOR,
+    MAX_BINS,
+    MAX_COMPONENTS,
+    MAX_CONTEXT_DIM,
+    MAX_DIM,
+    MAX_LAYERS,
+    MAX_RECORDS,
+    MAX_WIDTH,
+    MINOR,
+    NO_PARAMETERS,
+    BaseKind,
+    Kind,
+    Limit,
+)
 from .panels import pack
 from .read import read
 from .records import Conditioner, File
 
 
 def encode(file: File) -> bytes:
-    """The bytes of a flow. Parameters are rounded to float32, which fails with `ExportError` where one overflows."""
+    """The bytes of a flow, parameters rounded to float32.
+
+    Raises `ExportError` where a parameter overflows or a number is beyond its limit, `FormatError` for whatever else
+    docs/FORMAT.md does not allow.
+    """
     writer = _Writer(file)
     writer.write()
     data = writer.bytes()
@@ -36,13 +56,14 @@ class _Writer:
         file = self.file
         body = b"".join(self.records) + b"".join(self.blocks) + file.metadata
         fields = [MAGIC, MAJOR, MINOR, 0, layout.HEADER.size + len(body), 0]
-        fields += [file.dim, file.context_dim, len(self.records), len(file.metadata)]
+        fields += [_within(MAX_DIM, file.dim), _within(MAX_CONTEXT_DIM, file.context_dim)]
+        fields += [_within(MAX_RECORDS, len(self.records)), len(file.metadata)]
         fields[3] = zlib.crc32(layout.HEADER.pack(*fields) + body)
         return layout.HEADER.pack(*fields) + body
 
     def write(self) -> None:
         if self.file.encoder is not None:
-            self.records.append(layout.ENCODER.pack(Kind.ENCODER, len(self.file.encoder.layers)))
+            self.records.append(layout.ENCODER.pack(Kind.ENCODER, _layer_count(self.file.encoder)))
             self._layers(self.file.encoder.conditioner)
         for step in self.file.steps:
             _STEP_WRITERS[step.kind](self, step)
@@ -60,8 +81,8 @@ class _Writer:
     def _autoregressive(self, step) -> None:
         self.records.append(
             layout.AUTOREGRESSIVE.pack(
-                Kind.AUTOREGRESSIVE, step.reads, len(step.stage_end), step.passthrough, len(step.layers),
-                step.transformer, step.form, step.scale, step.bins, *step.p,
+                Kind.AUTOREGRESSIVE, step.reads, len(step.stage_end), step.passthrough, _layer_count(step),
+                step.transformer, step.form, step.scale, _within(MAX_BINS, step.bins), *_float32(step.p),
             )
         )  # fmt: skip
         for indices in (step.data_index, step.noise_index, step.stage_end):
@@ -98,13 +119,13 @@ class _Writer:
         stages = layers = scale = bins = 0
         p = NO_PARAMETERS
         if base.base == BaseKind.NORMAL_MIXTURE:
-            bins = len(base.log_weight)
+            bins = _within(MAX_COMPONENTS, len(base.log_weight))
         elif base.base == BaseKind.CONDITIONAL_NORMAL:
-            layers = len(base.layers)
+            layers = _layer_count(base)
         elif base.base == BaseKind.AUTOREGRESSIVE_MIXTURE:
-            stages, layers, scale = len(base.stage_end), len(base.layers), base.scale
-            bins, p = base.components, base.p
-        self.records.append(layout.BASE.pack(Kind.BASE, base.base, stages, layers, scale, bins, *p))
+            stages, layers, scale = len(base.stage_end), _layer_count(base), base.scale
+            bins, p = _within(MAX_COMPONENTS, base.components), base.p
+        self.records.append(layout.BASE.pack(Kind.BASE, base.base, stages, layers, scale, bins, *_float32(p)))
         if base.base == BaseKind.DIAGONAL_NORMAL:
             self._floats(base.mean)
             self._floats(base.std)
@@ -129,8 +150,8 @@ class _Writer:
             scaled = sum(1 << j for j, scale in enumerate(layer.scales) if scale is not None)
             self.records.append(
                 layout.LAYER.pack(
-                    Kind.LAYER, layer.activation, layer.width, layer.source, layer.context, layer.gate, *add, scaled,
-                    layer.a,
+                    Kind.LAYER, layer.activation, _within(MAX_WIDTH, layer.width), layer.source, layer.context,
+                    layer.gate, *add, scaled, _float32(layer.a),
                 )
             )  # fmt: skip
             for block in _layer_blocks(conditioner, i):
@@ -151,6 +172,16 @@ def _layer_blocks(conditioner: Conditioner, i: int) -> Iterator[np.ndarray]:
         yield pack(_float32(layer.context_weight), everything)
     if layer.source:
         yield pack(_float32(layer.weight), conditioner.visible(i))
+
+
+def _layer_count(owner) -> int:
+    return _within(MAX_LAYERS, len(owner.layers))
+
+
+def _within(limit: Limit, count: int) -> int:
+    if count > limit.most:
+        raise ExportError(limit.message(count))
+    return count
 
 
 def _float32(values) -> np.ndarray:

@@ -352,3 +352,24 @@ def test_masks_that_are_not_autoregressive_are_refused():
 def test_what_normflows_cannot_evaluate_is_refused():
     """Its conditional flows hand the context to every layer, and `Reverse` takes none."""
     refused(conditional(nf.flows.Reverse(affine(context_features=2))), "the live model cannot be evaluated")
+
+
+def test_a_class_that_overrides_the_density_is_refused():
+    class Moved(nf.NormalizingFlow):
+        def log_prob(self, x):
+            return super().log_prob(x - 1)
+
+    base = nf.distributions.DiagGaussian(3, trainable=False)
+    refused(Moved(base, [affine()]), "its log_prob differs by .* a class overrides a formula")
+    base = nf.distributions.base.Uniform(3, -1.0, 1.0)
+    refused(Moved(base, [affine()]), "Moved overrides log_prob")
+
+
+def test_a_network_that_limits_its_output_is_refused():
+    class Limited(nf.nets.MLP):
+        def forward(self, x):
+            return super().forward(x).clamp(-2, 2)
+
+    mask = torch.tensor([1.0, 0.0, 1.0])
+    layer = nf.flows.MaskedAffineFlow(mask, nf.nets.MLP([3, 8, 3]), Limited([3, 8, 3]))
+    refused(flow(layer), "the forward of Limited changes the output of its layers")

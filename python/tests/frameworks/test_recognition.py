@@ -48,6 +48,9 @@ KNOWN = [
     (nn.PReLU(4), None, 0),
     (F.mish, None, 0),
     (nn.Hardtanh(), None, 0),
+    (nn.Hardtanh(-31, 31), None, 0),
+    (lambda h: h.clamp(0, 31), None, 0),
+    (lambda h: h.clamp(0, 1e5), None, 0),
     (None, None, 0),
 ]
 

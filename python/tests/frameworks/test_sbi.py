@@ -273,7 +273,9 @@ def test_other_embedding_nets_are_refused_by_name():
         def forward(self, x):
             return super().forward(x) ** 2
 
-    refused(estimator(build_maf, embedding_net=Squared(4, 6)), "differs by .* a class overrides a formula")
+    refused(
+        estimator(build_maf, embedding_net=Squared(4, 6)), "the forward of Squared changes the output of its layers"
+    )
 
 
 def test_the_length_of_the_condition_must_be_right():
@@ -281,3 +283,25 @@ def test_the_length_of_the_condition_must_be_right():
         flowrt.save("never-written.flw", estimator(build_maf), context_dim=5)
     rows = nn.Sequential(nn.Linear(3, 4), nn.Flatten())
     refused(estimator(build_maf, shape=(2, 3), embedding_net=rows), "takes 3 numbers of a condition that has 6")
+
+
+def test_limits_of_conditions_are_noticed_in_their_own_units():
+    """No condition that is near zero, or that sbi standardises to one far from it, would reach them."""
+
+    class Limited(FCEmbedding):
+        def forward(self, x):
+            return super().forward(x.clamp(-1.5, 1.5))
+
+    refused(estimator(build_maf, embedding_net=Limited(4, 6)), "the forward of Limited changes the input of its layers")
+    model = estimator(build_zuko_maf)
+    model._embedding_net.register_forward_hook(lambda module, given, result: result.clamp(-1.5, 1.5))
+    refused(model, "a class overrides a formula, limits values")
+
+
+def test_a_posterior_that_samples_in_its_own_way_is_refused(trained):
+    prior, theta, x = trained
+    inference = NPE(prior=prior, show_progress_bars=False)
+    inference.append_simulations(theta, x).train(max_num_epochs=1)
+    posterior = inference.build_posterior()
+    posterior.sample = lambda *arguments, **options: None
+    refused(posterior, "DirectPosterior overrides sample")

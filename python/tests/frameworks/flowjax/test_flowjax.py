@@ -15,7 +15,7 @@ from flowjax.flows import coupling_flow, masked_autoregressive_flow, triangular_
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from live import agree, as_exact_in_c
-from paramax import Parameterize, WeightNormalization, non_trainable
+from paramax import Parameterize, WeightNormalization, non_trainable, unwrap
 
 import flowrt
 from flowrt.format.codes import BaseKind, Kind, Reads, Scale, Transformer
@@ -248,3 +248,23 @@ def test_masks_that_are_not_autoregressive_are_refused():
         replace_fn=jnp.ones_like,
     )
     refused(open_mask, "MaskedAutoregressive is not autoregressive")
+
+
+def test_a_class_that_overrides_the_density_is_refused():
+    class Moved(Transformed):
+        def _log_prob(self, x, condition=None):
+            return super()._log_prob(x - 1, condition)
+
+    refused(Moved(StandardNormal((3,)), maf().bijection), "its log_prob differs by .* a class overrides a formula")
+
+
+def test_an_activation_with_a_limit_is_refused():
+    refused(maf(nn_activation=lambda h: jnp.clip(h, 0, 50)), "activation <lambda> is not supported")
+
+
+def test_masks_that_are_multiplied_in_are_found_in_the_zeros():
+    agree(unwrap(maf()))
+
+
+def test_a_model_that_lacks_its_functions_is_refused():
+    refused(eqx.partition(maf(), eqx.is_inexact_array)[0], "Transformed cannot be read or evaluated: TypeError")

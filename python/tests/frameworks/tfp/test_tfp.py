@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 
 import numpy as np
@@ -384,3 +385,49 @@ def test_kernels_that_are_not_autoregressive_are_refused():
     for variable in network.variables:
         variable.assign(tf.ones_like(variable))
     refused(flow(tfb.MaskedAutoregressiveFlow(network)), "MaskedAutoregressiveFlow is not autoregressive")
+
+
+LIMITS = {(-5.0, 3.0): (-3.0, 5.0), (-0.125, 40.0): (-40.0, 0.125), (-math.inf, 2.0): (-2.0, 1e6)}
+
+
+@pytest.mark.parametrize("limits", LIMITS)
+def test_functions_that_limit_log_scales(limits):
+    network = randomised(made(), 3.0)
+
+    def function(y):
+        shift, log_scale = tf.unstack(network(y), axis=-1)
+        return shift, tf.clip_by_value(log_scale, *limits)
+
+    step = agree(flow(tfb.MaskedAutoregressiveFlow(function))).steps[0]
+    assert step.scale == Scale.EXP_CLAMPED
+    np.testing.assert_allclose(step.p[:2], LIMITS[limits], rtol=1e-6)
+
+
+def test_functions_that_limit_anything_else_are_refused():
+    network = made()
+
+    def of_shift(y):
+        shift, log_scale = tf.unstack(network(y), axis=-1)
+        return tf.clip_by_value(shift, -100.0, 100.0), log_scale
+
+    def of_input(y):
+        return network(tf.clip_by_value(y, -0.1, 0.1))
+
+    refused(flow(tfb.MaskedAutoregressiveFlow(of_shift)), "of_shift does not return columns of the output")
+    refused(flow(tfb.MaskedAutoregressiveFlow(of_input)), "of_input changes the input of its network")
+    refused(flow(maf(activation=layers.ReLU(max_value=100.0))), "activation ReLU is not supported")
+
+
+class Moved(tfd.TransformedDistribution):
+    def log_prob(self, value, **options):
+        return super().log_prob(value - 1.0, **options)
+
+
+class Limited(tfb.MaskedAutoregressiveFlow):
+    def _inverse(self, y, **options):
+        return super()._inverse(tf.clip_by_value(y, -20.0, 20.0), **options)
+
+
+def test_classes_that_override_formulas_are_refused():
+    refused(Moved(normal(3), maf()), "its log_prob differs by .* a class overrides a formula")
+    refused(flow(Limited(made())), "differs by .* a class overrides a formula")

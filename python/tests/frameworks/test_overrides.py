@@ -1,0 +1,213 @@
+"""Models of nflows, zuko and Pyro whose classes, networks or hooks do more than their layers are refused."""
+
+from __future__ import annotations
+
+import math
+
+import pyro.distributions as pd
+import pyro.distributions.transforms as pt
+import pytest
+import torch
+import zuko
+from nflows import transforms as nt
+from nflows.distributions import StandardNormal
+from nflows.flows import Flow
+from nflows_models import affine, coupling
+from nflows_models import flow as nflows_flow
+from pyro.nn import AutoRegressiveNN
+from torch import nn
+
+import flowrt
+from flowrt.adapters import choose
+
+OVERRIDES = "a class overrides a formula"
+
+
+def perceptron(inputs, outputs):
+    return nn.Sequential(nn.Linear(inputs, 8), nn.Tanh(), nn.Linear(8, outputs))
+
+
+def refused(model, text, **options):
+    with pytest.raises(flowrt.ExportError, match=text) as caught:
+        flowrt.save("never-written.flw", model, **options)
+    assert "\n" not in str(caught.value)
+
+
+# ---- flows ----
+
+
+class Standardising(Flow):
+    def log_prob(self, inputs, context=None):
+        return super().log_prob((inputs - 3) / 2, context) - 3 * math.log(2)
+
+
+class Halving(Flow):
+    def _log_prob(self, inputs, context):
+        return super()._log_prob(inputs / 2, context) - 3 * math.log(2)
+
+
+class Doubling(Flow):
+    def sample(self, num_samples, context=None, batch_size=None):
+        return 2 * super().sample(num_samples, context, batch_size)
+
+
+class Shifting(zuko.flows.MAF):
+    def forward(self, c=None):
+        flow = super().forward(c)
+        shift = torch.distributions.AffineTransform(-1.0, 0.5)
+        return zuko.distributions.NormalizingFlow(zuko.transforms.ComposedTransform(shift, flow.transform), flow.base)
+
+
+class Embedding(zuko.flows.MAF):
+    def __init__(self):
+        super().__init__(3, 5)
+        self.embedding = nn.Linear(2, 5)
+
+    def forward(self, c=None):
+        return super().forward(self.embedding(c))
+
+
+class Moved(pd.TransformedDistribution):
+    def log_prob(self, value):
+        return super().log_prob(value - 1)
+
+
+class MovedIfConditional(pd.ConditionalTransformedDistribution):
+    def condition(self, context):
+        return super().condition(context + 1)
+
+
+def standard_normal(features=3):
+    return pd.Normal(torch.zeros(features), torch.ones(features)).to_event(1)
+
+
+FLOWS = {
+    "nflows log_prob": (lambda: Standardising(affine(), StandardNormal([3])), "its log_prob differs"),
+    "nflows _log_prob": (lambda: Halving(affine(), StandardNormal([3])), "its log_prob differs"),
+    "nflows sample": (lambda: Doubling(affine(), StandardNormal([3])), "Doubling overrides sample, and a file would"),
+    "zuko forward": (lambda: Shifting(3), "its log_prob differs"),
+    "zuko embedding": (Embedding, "the live model cannot be evaluated in torch.float64"),
+    "pyro log_prob": (lambda: Moved(standard_normal(), [pt.affine_autoregressive(3, [8])]), "its log_prob differs"),
+    "pyro condition": (
+        lambda: MovedIfConditional(standard_normal(), [pt.conditional_affine_autoregressive(3, 2, [8])]),
+        "its log_prob differs",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FLOWS)
+@pytest.mark.parametrize("verify", [False, True])
+def test_a_flow_of_a_class_of_its_own(name, verify):
+    make, text = FLOWS[name]
+    refused(make(), text, verify=verify)
+
+
+def test_a_class_that_overrides_nothing_that_matters_is_exported(tmp_path):
+    class Named(Flow):
+        def log_prob(self, inputs, context=None):
+            return super().log_prob(inputs, context)
+
+    flowrt.save(tmp_path / "flow.flw", Named(affine(), StandardNormal([3])))
+
+
+# ---- networks ----
+
+
+class Wrapper(nn.Module):
+    """A coupling network that limits what a perceptron is given, or gives."""
+
+    def __init__(self, inputs, outputs, before=math.inf, after=math.inf):
+        super().__init__()
+        self.net = perceptron(inputs, outputs)
+        self.before, self.after = before, after
+
+    def forward(self, inputs, context=None):
+        return self.net(inputs.clamp(-self.before, self.before)).clamp(-self.after, self.after)
+
+
+@pytest.mark.parametrize("limits, side", [((math.inf, 5), "output"), ((20, math.inf), "input")])
+def test_a_coupling_network_that_limits(limits, side):
+    """No row needs to reach the limit."""
+    model = nflows_flow(coupling(network=lambda i, o: Wrapper(i, o, *limits)))
+    refused(model, f"the forward of Wrapper changes the {side} of its layers")
+
+
+@pytest.mark.parametrize("side", ["input", "output"])
+def test_an_embedding_net_that_limits(side):
+    class Embedding(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.net = nn.Sequential(nn.Linear(2, 8), nn.Tanh(), nn.Linear(8, 4))
+
+        def forward(self, context):
+            return self.net(context.clamp(max=50.0)) if side == "input" else self.net(context).clamp(-9, 9)
+
+    model = nflows_flow(affine(context_features=4), embedding_net=Embedding())
+    refused(model, f"the forward of Embedding changes the {side} of its layers")
+
+
+def test_an_activation_module_that_acts_twice(tmp_path):
+    class Twice(nn.Module):
+        def __init__(self, inputs, outputs):
+            super().__init__()
+            activation = nn.Tanh()
+            self.net = nn.Sequential(nn.Linear(inputs, 8), activation, nn.Linear(8, outputs), activation)
+
+        def forward(self, inputs, context=None):
+            return self.net(inputs)
+
+    flowrt.save(tmp_path / "flow.flw", nflows_flow(coupling(network=Twice)))
+
+
+def test_a_network_of_pyro_that_limits():
+    class Limited(AutoRegressiveNN):
+        def forward(self, x):
+            mean, log_scale = super().forward(x)
+            return mean, log_scale.clamp(-2, 2)
+
+    for skip in (False, True):
+        transform = pt.AffineAutoregressive(Limited(3, [8], skip_connections=skip))
+        refused(pd.TransformedDistribution(standard_normal(), [transform]), "forward of Limited changes the output")
+
+
+def test_hooks_that_limit():
+    model = nflows_flow(affine(activation=torch.relu))
+    torch.nn.init.normal_(model._transform._transforms[0].autoregressive_net.final_layer.weight)
+    model._transform._transforms[0].register_forward_pre_hook(
+        lambda module, given: (given[0].clamp(-20, 20), *given[1:])
+    )
+    refused(model, OVERRIDES)
+
+
+# ---- types, shapes and wrappers ----
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_the_type_of_a_model_of_nflows_does_not_matter(dtype, tmp_path):
+    flowrt.save(tmp_path / "flow.flw", nflows_flow(affine()).to(dtype))
+
+
+def test_batches_of_flows_are_refused():
+    model = pd.TransformedDistribution(standard_normal(), [pt.affine_autoregressive(3, [8])])
+    refused(model.expand([4]), r"events of shape \(3,\) and batches of shape \(4,\) is not supported")
+
+
+def test_errors_of_a_framework_are_named():
+    model = nflows_flow(affine())
+    model._transform._transforms[0].autoregressive_net.initial_layer.weight = None
+    refused(model, "Flow cannot be read or evaluated: .*Error: ")
+
+
+def test_wrappers_of_torch_are_taken_off(tmp_path):
+    for model in (zuko.flows.MAF(3, transforms=1), nflows_flow(nt.ReversePermutation(3), affine())):
+        for number, wrapped in enumerate((torch.compile(model), nn.DataParallel(model))):
+            flowrt.save(tmp_path / f"{number}.flw", wrapped)
+            flowrt.save(tmp_path / "bare.flw", model)
+            assert (tmp_path / f"{number}.flw").read_bytes() == (tmp_path / "bare.flw").read_bytes()
+
+
+def test_the_density_is_that_of_the_framework_itself():
+    """Not one that is made of the parts of a model."""
+    model = nflows_flow(affine())
+    model.log_prob = lambda x, context=None: torch.full((len(x),), 7.0)
+    assert choose(model).live(model, torch.float64).log_prob([[1.0, 2.0, 3.0]]) == 7.0

@@ -29,7 +29,7 @@ from kernels import KERNELS
 from library import C_TESTS, MARCH, PROJECT, Failure, Library, has_level
 from reader import READER
 
-PYTHON_TESTS = "tests/test_library.py"
+PYTHON_TESTS = ("tests/test_library.py", "tests/test_agreement.py")
 SWIFT_TESTS = "Accuracy|Tiles|Philox"
 SECONDS = 60  # a test that takes longer hangs: it takes a second or two
 
@@ -94,12 +94,12 @@ class Bench(Library):
 
     def noticed_by_python(self):
         done = self.call(
-            [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--hypothesis-seed=0", PYTHON_TESTS],
+            [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--hypothesis-seed=0", *PYTHON_TESTS],
             env=os.environ | {"FLOWRT_LIBRARY": str(self.out / "libflowrt.so")}, timeout=900, directory="python")
         if done.returncode in (0, 1):
-            return f"Python {PYTHON_TESTS}" if done.returncode else None
+            return "Python" if done.returncode else None
         if done.returncode < 0:  # a signal: the library took the process along
-            return f"Python {PYTHON_TESTS}, which crashes"
+            return "Python, which crashes"
         raise Failure(f"pytest, with {sys.executable}, failed:\n{done.stdout[-3000:]}")
 
     def noticed_by_swift(self, level):

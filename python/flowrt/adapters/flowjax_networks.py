@@ -67,7 +67,9 @@ def _linear(module) -> _Linear:
     )
     bias = None if module.bias is None else array(paramax.unwrap(module.bias))
     weight, mask = array(paramax.unwrap(module.weight)), array(paramax.unwrap(ones)) != 0
-    return _Linear(weight, mask & (weight != 0) if is_array(module.weight) else mask, bias)
+    if is_array(module.weight):  # its wrappers may be gone, which put 0 where they masked, and never -0
+        mask &= (weight != 0) | np.signbit(weight)
+    return _Linear(weight, mask, bias)
 
 
 def _values(function, grid: np.ndarray) -> np.ndarray:

@@ -86,14 +86,10 @@ struct Affine {
       if scaleFunction == .exp || (scaleFunction == .softplus && (p0 == 0 || p0 >= smallestNormal)) {
         var i = 0
         #if FLOWRT_LEVEL_3
-          if count >= 48 {
-            apply(Abreast<3>(t), Abreast(a), Abreast(known), unknown, logScale, fromRead)
-            i = 48
-          }
+          if count >= 48 { i = apply(Abreast<3>(t), Abreast(a), Abreast(known), unknown, logScale, fromRead) }
         #endif
         while i < count {
-          apply(Chunk(t + i), Chunk(a + i), Chunk(known + i), unknown + i, logScale + i, fromRead)
-          i &+= laneCount
+          i &+= apply(Chunk(t + i), Chunk(a + i), Chunk(known + i), unknown + i, logScale + i, fromRead)
         }
         return
       }
@@ -105,11 +101,11 @@ struct Affine {
     }
   }
 
-  /// The same for exp and softplus.
+  /// The same for exp and softplus. Returns how many values these were.
   @inline(__always) private func apply<let N: Int>(
     _ t: Abreast<N>, _ a: Abreast<N>, _ known: Abreast<N>, _ unknown: UnsafeMutablePointer<Float>,
     _ logScale: UnsafeMutablePointer<Float>, _ fromRead: Bool
-  ) {
+  ) -> Int {
     let s = scaleFunction == .exp ? exp(a) : softplus(a) + p0
     map(s: s, t, known, fromRead).store(unknown)
     var logS = a
@@ -119,6 +115,7 @@ struct Affine {
       if p0 == 0 { logS = a.with(logS) { a, logS in ifLess(a, -16, a, logS) } }
     }
     logS.store(logScale)
+    return N &* Register.scalarCount
   }
 
   /// The unknown side.

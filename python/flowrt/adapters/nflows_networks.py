@@ -91,7 +91,8 @@ def coupling_net(net, variables: int, with_context: bool = False) -> list:
     It is called `with_context` as another argument, None if there is none, or with one argument.
     """
     layers = _layers_of(net, variables)
-    inputs = sum(weight.shape[1] for weight in (layers[0].weight, layers[0].context_weight) if weight is not None)
+    contexts = [layer.context_weight for layer in layers if not isinstance(layer.context_source, int)]
+    inputs = variables + max((weight.shape[1] for weight in contexts if weight is not None), default=0)
 
     def call(net, rows):
         if not with_context:

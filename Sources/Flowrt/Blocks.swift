@@ -63,7 +63,8 @@ struct Blocks {
     return block
   }
 
-  /// Weight panels of `lines` lines in all, 2^36 at most. `visible(unit)` is how many lines a unit may use; units from `width` on none.
+  /// Weight panels of `lines` lines in all, 2^36 at most. `visible(unit)` is how many lines a unit may use; units from
+  /// `width` on none.
   mutating func panels(
     width: UInt64, lines: UInt64, panelLines: (UInt64) -> UInt64, visible: (UInt64) -> UInt64
   ) throws(Refusal) {

@@ -18,6 +18,7 @@ import FlowrtShim
 let roundingMagic: Float = 12_582_912
 
 private let log2e: Float = 1.442_695_04
+
 /// x = n ln 2 + r, and n + bias in the last bits of `biased`.
 @inline(__always) private func reduce<let N: Int>(_ x: Abreast<N>, bias: Float) -> (
   biased: Abreast<N>, n: Abreast<N>, r: Abreast<N>

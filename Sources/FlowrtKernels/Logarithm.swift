@@ -63,4 +63,5 @@ let ln2Low: Float = -2.121_944_4e-4
   return logCore(f, e.map { ifMore($0, boundary, Register(repeating: 1), Register()) }, fused: true)
 }
 
+/// The same where a call would not be felt.
 @inline(never) func log1pOfUnit(_ e: Lanes) -> Lanes { Lanes(log1pOfUnit(e.chunk)) }

@@ -92,6 +92,7 @@ struct Sweep {
     if rows == 1 { transform.sumLogScales(Int(record.passthrough), dim) }
   }
 
+  /// The layers of a step or base, or those of the encoder, over the rows of this sweep.
   func conditioner(of step: flowrt_step_plan, isEncoder: Bool = false) -> Conditioner {
     let view = call.pointee.view.pointee
     return Conditioner(

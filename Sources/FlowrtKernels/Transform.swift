@@ -111,8 +111,8 @@ struct Transform {
     }
   }
 
-  /// Applies a spline or a mixture to `count` values: rows from `row` on of one rank, or `count` ranks of a single row. Parameter j
-  /// of all of them is at p + j stride.
+  /// Applies a spline or a mixture to `count` values: rows from `row` on of one rank, or `count` ranks of a single row.
+  /// Parameter j of all of them is at p + j stride.
   private func applyColumns(
     _ p: UnsafeMutablePointer<Float>, stride: Int, _ known: UnsafeMutablePointer<Float>,
     _ unknown: UnsafeMutablePointer<Float>, _ logS: UnsafeMutablePointer<Float>, _ rank: Int, _ row: Int, _ count: Int

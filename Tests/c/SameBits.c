@@ -4,8 +4,8 @@
  *   SameBits same_bits.txt            compare; then many rows of each flow, level with level, and their one hash
  *   SameBits --print > same_bits.txt  accept what the highest level of this CPU gives
  *
- * Then rows of subnormal numbers, likewise. FLOWRT_SAME_BITS_ROWS says how many are many. The file has the hash of 2000 rows; that of any other number is printed, to
- * be compared with what another CPU prints. */
+ * Then rows of subnormal numbers, likewise. FLOWRT_SAME_BITS_ROWS says how many are many. The file has the hash of 2000
+ * rows; that of any other number is printed, to be compared with what another CPU prints. */
 #include "support/call.h"
 #include <math.h>
 

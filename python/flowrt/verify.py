@@ -50,16 +50,18 @@ def same_formulas(exact: File, live, name: str) -> None:
     near = NEAR // every
 
     def of_data(flow, x, context):
-        return *flow.forward(x, context), flow.log_prob(x, context)
+        z, log_det = flow.forward(x, context)
+        return {"z": z, "log_det": log_det, "log_prob": flow.log_prob(x, context)}
 
     def of_noise(flow, z, context):
-        return flow.inverse(z, context)
+        x, log_det = flow.inverse(z, context)
+        return {"x": x, "log_det of the inverse": log_det}
 
-    _same(("z", "log_det", "log_prob"), of_data, exact, live, name, rows.x, rows.context, near)
-    _same(("x", "log_det of the inverse"), of_noise, exact, live, name, rows.z, rows.context, near)
+    _same(of_data, exact, live, name, rows.x, rows.context, near)
+    _same(of_noise, exact, live, name, rows.z, rows.context, near)
 
 
-def _same(quantities: tuple, function, exact: File, live, name: str, values, context, near: int) -> None:
+def _same(function, exact: File, live, name: str, values, context, near: int) -> None:
     """Raises `ExportError` unless `function(flow, values, context)` is the same of a file and of the live model.
 
     Allowed is a millionth of the largest value of a row, and what changes if the row changes by a billionth: far from
@@ -69,13 +71,13 @@ def _same(quantities: tuple, function, exact: File, live, name: str, values, con
     change = 1 + 1e-9 * np.random.default_rng(1).normal(size=values.shape)
     with np.errstate(all="ignore"):
         found, nearby = (function(Evaluator(exact), rows, context) for rows in (values, values * change))
-        x = values if quantities[0] == "z" else found[0]
-        usable = np.flatnonzero(defined(exact, x, encoded(exact, context, len(x))))
+        data = found.get("x", values)  # what the file finds for noise, or was given
+        usable = np.flatnonzero(defined(exact, data, encoded(exact, context, len(data))))
     if not len(usable):
         return
     expected = function(live, values[usable], None if context is None else context[usable])
-    for quantity, ours, other, theirs in zip(quantities, found, nearby, expected):
-        ours, other = ours[usable], other[usable]
+    for quantity, theirs in expected.items():
+        ours, other = found[quantity][usable], nearby[quantity][usable]
         for row, i in enumerate(usable):
             if i >= near and not np.all(np.isfinite(theirs[row])):
                 continue

@@ -312,8 +312,8 @@ def test_a_spline_on_its_knots_and_bounds_and_outside(ends, seed):
 
 @pytest.mark.parametrize("level", [1, 0])
 def test_a_spline_of_steep_bins_keeps_its_discriminant(level):
-    """Bins of very different heights and derivatives, at many points of each: finite, inside the bounds, and monotone but
-    for what rounding a knot by 1e-7 does where the inverse is 10,000 times as steep."""
+    """Bins of very different heights and derivatives, at many points of each: finite, inside the bounds, and monotone
+    but for what rounding a knot by 1e-7 does where the inverse is 10,000 times as steep."""
     raw = [0, 3, -3, 0, 8, -8, 0, 4, -9, 9, -9]
     data = constant_spline(raw, 4, 0, (-1.0, 1.0, 1e-4, 1e-4, 1e-4, 0.0, 1.0))
     q = np.linspace(-1, 1, 20001, dtype=np.float32)[:, None]

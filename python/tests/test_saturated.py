@@ -33,8 +33,8 @@ def network(rng, log_scale, gain, activation):
 
 
 def flow(log_scale, steps=1, gain=1.0, activation=Activation.TANH, reads=Reads.DATA, jitter=None):
-    """Steps whose scales are about e^log_scale and e^-log_scale in turn, so that the rows stay in range. With `jitter`, a random
-    generator, every parameter is moved by up to 2 units in its last place."""
+    """Steps whose scales are about e^log_scale and e^-log_scale in turn, so that the rows stay in range. With `jitter`,
+    a random generator, every parameter is moved by up to 2 units in its last place."""
     rng = np.random.default_rng(0)
     signs = [1 if i % 2 == 0 else -1 for i in range(steps)]
     conditioners = [network(rng, sign * log_scale, gain, activation) for sign in signs]
@@ -50,8 +50,8 @@ def moved(values, rng):
 
 
 def check(name, log_scale, **options):
-    """Errors against float64, beside what moving inputs and parameters by 2 units in their last place does to the exact result:
-    no float32 evaluation can be expected to do better. Prints both, relative to the largest value."""
+    """Errors against float64, beside what moving inputs and parameters by 2 units in their last place does to the exact
+    result: no float32 evaluation can be expected to do better. Prints both, relative to the largest value."""
     rng = np.random.default_rng(1)
     data = encode(flow(log_scale, **options))
     z = rng.normal(size=(ROWS, DIM)).astype(np.float32)

@@ -91,9 +91,9 @@ enum { FLOWRT_VERB_FORWARD, FLOWRT_VERB_INVERSE, FLOWRT_VERB_LOG_PROB, FLOWRT_VE
 struct flowrt_call;
 
 /* Takes the state through one step (or, for the encoder's record, the context tile through the encoder): the part of the
- * library that every CPU level has its own of. rows: 1, 16, 32, 48 or 64; lanes_per_row: 2 if up to eight rows stand twice in a tile
- * of 16, else 1; context_tile: the steps' context for the rows of a tile, NULL if what depends on it is in the prologue; forward:
- * data to noise. */
+ * library that every CPU level has its own of. rows: 1, 16, 32, 48 or 64; lanes_per_row: 2 if up to eight rows stand
+ * twice in a tile of 16, else 1; context_tile: the steps' context for the rows of a tile, NULL if what depends on it is in
+ * the prologue; forward: data to noise. */
 typedef void flowrt_step_function(const struct flowrt_call *call, const flowrt_step_plan *step, ptrdiff_t rows,
                                   ptrdiff_t lanes_per_row, const float *context_tile, bool forward);
 typedef flowrt_step_function *flowrt_step_runner;
@@ -128,14 +128,15 @@ typedef struct flowrt_call {
     float *activations; /* activations_size x tile_rows */
 } flowrt_call;
 
-/* What is called of the kernels. The names are those of the baseline; of the higher levels, the build keeps only what differs, under
- * the names below (cmake/FlowrtSwift.cmake). */
+/* What is called of the kernels. The names are those of the baseline; of the higher levels, the build keeps only what
+ * differs, under the names below (cmake/FlowrtSwift.cmake). */
 
 /* Makes the plan of a call: fills `steps`, `layers`, `tables` and `panels`. */
 void flowrt_make_plan(const flowrt_call *call);
 
-/* Runs a call whose plan is made. Returns whether all that it wrote is finite, or minus infinity as the log p of a point outside of
- * the support. Level 3 shares that of level 2, and differs from it in its steps, whose results have the same bits. */
+/* Runs a call whose plan is made. Returns whether all that it wrote is finite, or minus infinity as the log p of a point
+ * outside of the support. Level 3 shares that of level 2, and differs from it in its steps, whose results have the same
+ * bits. */
 bool flowrt_evaluate(const flowrt_call *call), flowrt_evaluate_level2(const flowrt_call *call);
 
 flowrt_step_function flowrt_step, flowrt_step_level2, flowrt_step_level3;

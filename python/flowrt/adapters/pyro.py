@@ -73,10 +73,12 @@ def live(model, dtype) -> Live:
 
 def _density(model, dtype):
     """The log density of a copy of a distribution, as a function of rows and the context."""
+    import torch
+
     flow = copy.copy(model)
-    vars(flow).update(
-        {name: value.to(dtype) for name, value in vars(flow).items() if getattr(value, "is_floating_point", bool)()}
-    )
+    for name, value in vars(model).items():
+        if torch.is_tensor(value) and value.is_floating_point():
+            setattr(flow, name, value.to(dtype))
     flow.base_dist, flow._validate_args = pyro_bases.copied(model.base_dist, dtype), False
     flow.transforms = [_copied(transform, dtype) for transform in model.transforms]
 

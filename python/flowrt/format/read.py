@@ -187,8 +187,8 @@ class _Reader:
         self.block_start += size
         return np.frombuffer(self.data, dtype="<u4", count=size // 4, offset=start)
 
-    def _expect(self, valid: np.ndarray, message: str, start: int) -> None:
-        """Notes the first value that is not `valid`, of those that begin at `start`."""
+    def _expect(self, valid, message: str, start: int) -> None:
+        """Notes the first value that is not `valid`, of those that begin at `start`; one truth is that of all."""
         if not np.all(valid):
             offset = start + 4 * int(np.argmin(valid))
             self.value_errors.append(FormatError(Status.VALUE, message, self.record, offset))
@@ -230,8 +230,8 @@ class _Reader:
         if lines > MAX_PANEL_LINES.most:
             self._refuse(MAX_PANEL_LINES.message(lines), start, Status.LIMIT)
         weight, padding = unpack(panels, visible, source_width)
-        if np.any(padding.view(np.uint32)):  # to the bit: a negative zero is not padding
-            self._expect(np.array([False]), "a weight outside the visible prefix is not zero", start)
+        is_padded = not np.any(padding.view(np.uint32))  # to the bit: a negative zero is not padding
+        self._expect(is_padded, "a weight outside the visible prefix is not zero", start)
         return weight
 
     # ---- steps ----

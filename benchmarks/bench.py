@@ -20,7 +20,7 @@ import tables
 import whole_process
 from measure import JOBS, Results, plan, run
 from programs import AVX2, CONTEXT, FLOWRT, IAF, NFLOWS_CONTEXT, ONNX_SSE, PEERS, PLAIN, SSE2
-from worker import Worker
+from worker import Unable, Worker
 
 SECTIONS = ("peers", "levels", "context", "cold", "threads")
 FLOWS = [name for name in flows.SIZES if name != "SBI"]
@@ -65,7 +65,12 @@ class Bench:
         """tasks: (flow, program, (job, rows)...); their rounds are interleaved, with the questions to the machine."""
         turns = []
         for name, program, cells in tasks:
-            turns += plan(self.results, name, program, self.worker(program), cells, self.options.rounds, self.folder)
+            try:
+                worker = self.worker(program)
+            except Unable as reason:
+                self.results.absent |= {(name, program.name, *cell): str(reason) for cell in cells}
+                continue
+            turns += plan(self.results, name, program, worker, cells, self.options.rounds, self.folder)
             self.say(f"{name}: {program.what} is ready")
         run(self.results, turns, self.options.rounds, flow, self.machine, questions)
 

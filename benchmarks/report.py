@@ -20,8 +20,8 @@ HEAD = """\
 
 {versions}
 
-The flows, the programs and the way of measuring: [benchmarks/README.md](../README.md). What limits each cell:
-[docs/PERFORMANCE.md](../../docs/PERFORMANCE.md)."""
+The flows, the programs and the way of measuring: [benchmarks/README.md]({root}/benchmarks/README.md). What limits each cell:
+[docs/PERFORMANCE.md]({root}/docs/PERFORMANCE.md)."""
 
 MAIN = """\
 ## In short
@@ -78,6 +78,7 @@ def page(bench, cells):
             load=os.getloadavg()[2],
             rounds=bench.options.rounds,
             command=bench.options.command,
+            root=os.path.relpath(Path(__file__).parents[1], bench.options.results),
             versions="\n".join(f"* {what}: {bench.versions[key]}" for key, what in names if key in bench.versions),
         )
     ]

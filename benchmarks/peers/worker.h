@@ -4,6 +4,7 @@
  *   values VERB COUNT FILE    writes the results for the first rows of FLOW.x or FLOW.z, float32: log_prob, inverse
  *   time VERB COUNT REPEATS   processor seconds of a call: log_prob, inverse, sample
  *
+ * "no WHY" in place of an answer: the program cannot do that. Before any command: it cannot do anything here.
  * It is started with the folder of the flows (flows.py); with "cold FLOW" after it, it evaluates one log p, prints the most kB of
  * memory that it had, and ends.
  * peers/worker.py is the same in Python. */

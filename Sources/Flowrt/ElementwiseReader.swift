@@ -31,26 +31,25 @@ private enum Constants {
   }
 }
 
-func readElementwise(
-  _ record: UnsafePointer<flowrt_step_record>, _ offset: UInt64, _ dim: UInt64, _ blocks: inout Blocks,
-  _ view: inout flowrt_view
-) throws(Refusal) {
-  try requireZero(UnsafeRawPointer(record), offset, from: 2, blocks)
-  let functionsAt = blocks.next
-  let functions = try blocks.integers(dim)
-  let lowerAt = blocks.next
-  let lower = try blocks.floats(dim)
-  let upper = try blocks.floats(dim)
-  var i: UInt64 = 0
-  while i < dim {
-    let at = Int(truncatingIfNeeded: i)
-    guard let constants = Constants(function: functions[at]) else {
-      throw blocks.refusal(FLOWRT_ERR_FEATURE, offset: functionsAt &+ 4 &* i, found: UInt64(functions[at]))
+extension Reader {
+  mutating func readElementwise(_ record: Record) throws(Refusal) {
+    try record.requireZero(from: FLOWRT_RECORD_FIELDS)
+    let functionsAt = blocks.next
+    let functions = try blocks.integers(dim)
+    let lowerAt = blocks.next
+    let lower = try blocks.floats(dim)
+    let upper = try blocks.floats(dim)
+    var i: UInt64 = 0
+    while i < dim {
+      let at = Int(truncatingIfNeeded: i)
+      guard let constants = Constants(function: functions[at]) else {
+        throw blocks.refusal(FLOWRT_ERR_FEATURE, offset: functionsAt &+ 4 &* i, found: UInt64(functions[at]))
+      }
+      if !constants.allow(lower[at], upper[at]) {
+        throw blocks.refusal(FLOWRT_ERR_MALFORMED, offset: lowerAt &+ 4 &* i, found: UInt64(lower[at].bitPattern))
+      }
+      i &+= 1
     }
-    if !constants.allow(lower[at], upper[at]) {
-      throw blocks.refusal(FLOWRT_ERR_MALFORMED, offset: lowerAt &+ 4 &* i, found: UInt64(lower[at].bitPattern))
-    }
-    i &+= 1
+    view.parameter_count &+= 2 &* dim
   }
-  view.parameter_count &+= 2 &* dim
 }

@@ -3,7 +3,7 @@
 import CFlowrt
 import FlowrtShim
 
-private let maximumLayers = 128
+private let maximumLayers: UInt32 = 128
 private let maximumWidth: UInt64 = 1_048_576
 
 /// What later layers need to know of an earlier one.
@@ -38,204 +38,194 @@ struct Degrees {
   }
 }
 
-/// Reads the context encoder. Returns the number of its layers.
-func readEncoder(
-  _ record: UnsafePointer<flowrt_step_record>, _ offset: UInt64, _ header: flowrt_file_header, _ first: UInt32,
-  _ blocks: inout Blocks, _ view: inout flowrt_view
-) throws(Refusal) -> UInt32 {
-  let raw = UnsafeRawPointer(record)
-  try requireZero(raw, offset, from: 2, to: 12, blocks)
-  try requireZero(raw, offset, from: 14, blocks)
-  let count = record.pointee.layer_count
-  try readLayerCount(count, offset, header, first, blocks)
-  if header.context_dim == 0 { throw blocks.refusal(FLOWRT_ERR_MALFORMED, offset: offset) }
-  let layers = LayerSequence(
-    first: first, count: UInt64(count), stages: 1, contextDim: UInt64(header.context_dim), inputs: nil, outputs: nil)
-  let (size, width) = try layers.read(&blocks, &view)
-  view.encoder_size = size
-  view.encoder_layers = UInt32(count)
-  view.encoded_dim = UInt32(truncatingIfNeeded: width)
-  return UInt32(count)
-}
-
-/// The field layer_count of a step or encoder.
-func readLayerCount(
-  _ count: UInt16, _ offset: UInt64, _ header: flowrt_file_header, _ first: UInt32, _ blocks: Blocks
-) throws(Refusal) {
-  func refuse(_ status: flowrt_status, expected: UInt64) throws(Refusal) {
-    throw blocks.refusal(status, offset: offset &+ 12, expected: expected, found: UInt64(count))
-  }
-  if count == 0 { try refuse(FLOWRT_ERR_MALFORMED, expected: 1) }
-  if Int(count) > maximumLayers { try refuse(FLOWRT_ERR_LIMIT, expected: UInt64(maximumLayers)) }
-  let left = header.record_count &- first
-  if UInt32(count) > left { try refuse(FLOWRT_ERR_MALFORMED, expected: UInt64(left)) }
-}
-
-/// The layers of one conditioner or encoder.
-struct LayerSequence {
-  /// Index of the first layer's record.
-  let first: UInt32
-  let count, stages, contextDim: UInt64
-  /// Degrees of the read side, nil in an encoder, which has none.
-  let inputs: Degrees?
-  /// Degrees of the last layer's units where they are known.
-  let outputs: Degrees?
+/// The layers of a conditioner or encoder, as a step has them.
+struct Network {
+  let layerCount: UInt16
+  var stages: UInt64 = 1
+  let contextDim: UInt32
+  /// Degrees of the read side, nil in a network of the context alone, which has none.
+  var inputs: Degrees? = nil
+  /// Degrees of the last layer's units where they are known: they are not stored then.
+  var outputs: Degrees? = nil
   /// Width that the last layer must have; 0 for any.
   var outputWidth: UInt64 = 0
+}
+
+extension Reader {
+  mutating func readEncoder(_ record: Record) throws(Refusal) {
+    let count = record.step.layer_count
+    if record.index != 0 {
+      throw record.refusal(FLOWRT_ERR_MALFORMED, FLOWRT_RECORD_KIND, UInt64(FLOWRT_RECORD_ENCODER))
+    }
+    try record.requireZero(from: FLOWRT_RECORD_FIELDS, upTo: FLOWRT_STEP_LAYER_COUNT)
+    try record.requireZero(from: FLOWRT_STEP_TRANSFORMER)
+    try checkLayerCount(record)
+    if header.context_dim == 0 { throw record.refusal(FLOWRT_ERR_MALFORMED, FLOWRT_RECORD_KIND, 0) }
+    let (size, width) = try readLayers(Network(layerCount: count, contextDim: header.context_dim))
+    view.encoder_size = size
+    view.encoder_layers = UInt32(count)
+    view.encoded_dim = width
+  }
+
+  /// The field layer_count of a step, encoder or base.
+  func checkLayerCount(_ record: Record) throws(Refusal) {
+    let count = UInt32(record.step.layer_count)
+    func refuse(_ status: flowrt_status, expected: UInt32) throws(Refusal) {
+      throw record.refusal(status, FLOWRT_STEP_LAYER_COUNT, UInt64(count), expected: UInt64(expected))
+    }
+    if count == 0 { try refuse(FLOWRT_ERR_MALFORMED, expected: 1) }
+    if count > maximumLayers { try refuse(FLOWRT_ERR_LIMIT, expected: maximumLayers) }
+    if count > recordsLeft { try refuse(FLOWRT_ERR_MALFORMED, expected: recordsLeft) }
+  }
+
+  /// The layers that a step or base evaluates.
+  mutating func readConditioner(_ network: Network) throws(Refusal) {
+    view.activations_size = max(view.activations_size, try readLayers(network).size)
+  }
 
   /// Returns the units of all layers, each padded to 16, and the width of the last.
   @inline(never)  // so that its table is on the stack once, and not while other records are read
-  func read(_ blocks: inout Blocks, _ view: inout flowrt_view) throws(Refusal) -> (size: UInt64, lastWidth: UInt64) {
+  private mutating func readLayers(_ network: Network) throws(Refusal) -> (size: UInt64, lastWidth: UInt32) {
     var table = InlineArray<128, LayerFacts>(repeating: LayerFacts())
     return try withUnsafeMutablePointer(to: &table) { table throws(Refusal) in
-      try read(&blocks, &view, UnsafeMutableRawPointer(table).assumingMemoryBound(to: LayerFacts.self))
+      let facts = UnsafeMutableRawPointer(table).assumingMemoryBound(to: LayerFacts.self)
+      var size: UInt64 = 0
+      var width: UInt32 = 0
+      for number in 0..<network.layerCount {
+        let layer = LayerReader(
+          record: nextRecord(), network: network, number: number, earlier: EarlierLayers(facts: facts))
+        facts[Int(number)] = try layer.read(&self)
+        width = facts[Int(number)].width
+        size &+= (UInt64(width) &+ 15) & ~15
+      }
+      view.layer_count &+= UInt32(network.layerCount)
+      return (size, width)
     }
-  }
-
-  private func read(
-    _ blocks: inout Blocks, _ view: inout flowrt_view, _ facts: UnsafeMutablePointer<LayerFacts>
-  ) throws(Refusal) -> (size: UInt64, lastWidth: UInt64) {
-    var size: UInt64 = 0
-    var width: UInt64 = 0
-    var number: UInt64 = 0
-    while number < count {
-      let index = UInt64(first) &+ number
-      blocks.record = Int32(truncatingIfNeeded: index)
-      let at = 64 &+ 64 &* index
-      let reader = LayerReader(
-        layer: (blocks.base + Int(truncatingIfNeeded: at)).load(as: flowrt_layer_record.self), at: at,
-        number: UInt16(truncatingIfNeeded: number), stages: stages, contextDim: contextDim, inputs: inputs)
-      let isOutput = number == count &- 1
-      facts[Int(truncatingIfNeeded: number)] = try reader.read(
-        &blocks, EarlierLayers(facts: facts), outputs: isOutput ? outputs : nil,
-        requiredWidth: isOutput ? outputWidth : 0, &view)
-      width = UInt64(reader.layer.width)
-      size &+= (width &+ 15) & ~15
-      number &+= 1
-    }
-    view.layer_count &+= UInt32(truncatingIfNeeded: count)
-    return (size, width)
   }
 }
 
 private struct LayerReader {
+  let record: Record
   let layer: flowrt_layer_record
-  /// Byte offset of the record.
-  let at: UInt64
+  let network: Network
   let number: UInt16
-  let stages, contextDim: UInt64
-  let inputs: Degrees?
+  let earlier: EarlierLayers
 
-  /// `outputs`: the degrees of an output layer, which are not stored.
-  func read(
-    _ blocks: inout Blocks, _ earlier: EarlierLayers, outputs: Degrees?,
-    requiredWidth: UInt64, _ view: inout flowrt_view
-  ) throws(Refusal) -> LayerFacts {
-    let width = UInt64(layer.width)
+  init(record: Record, network: Network, number: UInt16, earlier: EarlierLayers) {
+    self.record = record
+    layer = record.layer
+    self.network = network
+    self.number = number
+    self.earlier = earlier
+  }
+
+  private var width: UInt64 { UInt64(layer.width) }
+  private var isOutput: Bool { number &+ 1 == network.layerCount }
+  private var activation: Int { Int(layer.activation) }
+
+  func read(_ reader: inout Reader) throws(Refusal) -> LayerFacts {
     if Int(layer.kind) != FLOWRT_RECORD_LAYER {
-      throw refusal(blocks, FLOWRT_ERR_MALFORMED, 0, UInt64(layer.kind), expected: UInt64(FLOWRT_RECORD_LAYER))
+      throw refusal(FLOWRT_RECORD_KIND, UInt64(layer.kind), expected: UInt64(FLOWRT_RECORD_LAYER))
     }
-    try readActivation(blocks)
-    if width == 0 { throw refusal(blocks, FLOWRT_ERR_MALFORMED, 4, 0, expected: 1) }
-    if width > maximumWidth { throw refusal(blocks, FLOWRT_ERR_LIMIT, 4, width, expected: maximumWidth) }
-    if requiredWidth != 0 && width != requiredWidth {
-      throw refusal(blocks, FLOWRT_ERR_MALFORMED, 4, width, expected: requiredWidth)
+    try readActivation()
+    if width == 0 { throw refusal(FLOWRT_LAYER_WIDTH, 0, expected: 1) }
+    if width > maximumWidth {
+      throw record.refusal(FLOWRT_ERR_LIMIT, FLOWRT_LAYER_WIDTH, width, expected: maximumWidth)
     }
-    try requireZero(blocks.base + Int(truncatingIfNeeded: at), at, from: 22, to: 24, blocks)
-    try requireZero(blocks.base + Int(truncatingIfNeeded: at), at, from: 28, blocks)
-    if layer.source > number &+ 1 || (layer.source == 1 && inputs == nil) {
-      throw refusal(blocks, FLOWRT_ERR_MALFORMED, 8, UInt64(layer.source))
+    if isOutput && network.outputWidth != 0 && width != network.outputWidth {
+      throw refusal(FLOWRT_LAYER_WIDTH, width, expected: network.outputWidth)
     }
-    let contextLines = try readContext(blocks, earlier)
-    if layer.scaled > 7 { throw refusal(blocks, FLOWRT_ERR_MALFORMED, 20, UInt64(layer.scaled)) }
+    try record.requireZero(from: FLOWRT_LAYER_RESERVED0, upTo: FLOWRT_LAYER_A)
+    try record.requireZero(from: FLOWRT_LAYER_RESERVED)
+    if layer.source > number &+ 1 || (layer.source == 1 && network.inputs == nil) {
+      throw refusal(FLOWRT_LAYER_SOURCE, UInt64(layer.source))
+    }
+    let contextLines = try readContext()
+    if layer.scaled > 7 { throw refusal(FLOWRT_LAYER_SCALED, UInt64(layer.scaled)) }
 
-    var hasConstantSource = false
-    if layer.source >= 2 { hasConstantSource = earlier[layer.source].isContextOnly }
+    let outputs = isOutput ? network.outputs : nil
+    let hasConstantSource = layer.source >= 2 && earlier[layer.source].isContextOnly
     var facts = LayerFacts(
       degrees: outputs ?? Degrees(), width: layer.width, isContextOnly: layer.source == 0 || hasConstantSource)
-    if outputs == nil { facts.degrees = try readDegrees(&blocks, width) }
-    try readOperand(blocks, earlier, layer.gate, fieldAt: 12, scaledBit: 0, &facts)
-    try readOperand(blocks, earlier, layer.add.0, fieldAt: 14, scaledBit: layer.scaled & 1, &facts)
-    try readOperand(blocks, earlier, layer.add.1, fieldAt: 16, scaledBit: layer.scaled & 2, &facts)
-    try readOperand(blocks, earlier, layer.add.2, fieldAt: 18, scaledBit: layer.scaled & 4, &facts)
+    if outputs == nil { facts.degrees = try readDegrees(&reader.blocks) }
+    try readOperand(layer.gate, FLOWRT_LAYER_GATE, scaledBit: 0, &facts)
+    try readOperand(layer.add.0, FLOWRT_LAYER_ADD, scaledBit: layer.scaled & 1, &facts)
+    try readOperand(layer.add.1, FLOWRT_LAYER_ADD &+ 2, scaledBit: layer.scaled & 2, &facts)
+    try readOperand(layer.add.2, FLOWRT_LAYER_ADD &+ 4, scaledBit: layer.scaled & 4, &facts)
     if outputs != nil { facts.isContextOnly = false }
     if activation == FLOWRT_ACTIVATION_LAYER_NORM && !facts.isContextOnly {
-      throw refusal(blocks, FLOWRT_ERR_MALFORMED, 2, UInt64(layer.activation))
+      throw refusal(FLOWRT_LAYER_ACTIVATION, UInt64(layer.activation))
     }
     if facts.isContextOnly && facts.degrees.count(0) != width {
-      throw refusal(blocks, FLOWRT_ERR_MALFORMED, 8, facts.degrees.count(0), expected: width)
+      throw refusal(FLOWRT_LAYER_SOURCE, facts.degrees.count(0), expected: width)
     }
 
-    _ = try blocks.floats(width)
-    view.parameter_count &+= width
+    _ = try reader.blocks.floats(width)
+    reader.view.parameter_count &+= width
     var scaled = layer.scaled
     while scaled != 0 {
       if scaled & 1 != 0 {
-        _ = try blocks.floats(width)
-        view.parameter_count &+= width
+        _ = try reader.blocks.floats(width)
+        reader.view.parameter_count &+= width
       }
       scaled &>>= 1
     }
     let panels = (width &+ 15) / 16
     if layer.context != 0 {
-      let lines = contextLines
-      try blocks.panels(width: width, lines: panels &* lines, panelLines: { _ in lines }, visible: { _ in lines })
-      view.parameter_count &+= width &* lines
+      try reader.blocks.panels(
+        width: width, lines: panels &* contextLines, panelLines: { _ in contextLines }, visible: { _ in contextLines })
+      reader.view.parameter_count &+= width &* contextLines
     }
     if layer.source != 0 {
-      let visible = layer.source == 1 ? inputs ?? Degrees() : earlier[layer.source].degrees
-      try readWeights(&blocks, facts, visible, panels, &view)
-      view.panel_count &+= panels
+      try readWeights(&reader, facts.degrees, panels)
+      reader.view.panel_count &+= panels
     }
-    if facts.isContextOnly || hasConstantSource || layer.context != 0 { view.prologue_size &+= panels &* 16 }
+    if facts.isContextOnly || hasConstantSource || layer.context != 0 { reader.view.prologue_size &+= panels &* 16 }
     return facts
   }
 
-  private func refusal(
-    _ blocks: Blocks, _ status: flowrt_status, _ field: UInt64, _ found: UInt64, expected: UInt64 = 0
-  ) -> Refusal {
-    blocks.refusal(status, offset: at &+ field, expected: expected, found: found)
+  /// What most refusals of a layer are.
+  private func refusal(_ field: Int, _ found: UInt64, expected: UInt64 = 0) -> Refusal {
+    record.refusal(FLOWRT_ERR_MALFORMED, field, found, expected: expected)
   }
 
-  private var activation: Int { Int(layer.activation) }
-
-  private func readActivation(_ blocks: Blocks) throws(Refusal) {
-    if activation >= FLOWRT_ACTIVATIONS { throw refusal(blocks, FLOWRT_ERR_FEATURE, 2, UInt64(layer.activation)) }
+  private func readActivation() throws(Refusal) {
+    if activation >= FLOWRT_ACTIVATIONS {
+      throw record.refusal(FLOWRT_ERR_FEATURE, FLOWRT_LAYER_ACTIVATION, UInt64(layer.activation))
+    }
     let takesParameter =
       activation == FLOWRT_ACTIVATION_ELU || activation == FLOWRT_ACTIVATION_LEAKY_RELU
       || activation == FLOWRT_ACTIVATION_LAYER_NORM
     if activation == FLOWRT_ACTIVATION_LAYER_NORM && !(layer.a > 0) {
-      throw refusal(blocks, FLOWRT_ERR_MALFORMED, 24, UInt64(layer.a.bitPattern))
+      throw refusal(FLOWRT_LAYER_A, UInt64(layer.a.bitPattern))
     }
     if takesParameter ? layer.a - layer.a != 0 : layer.a.bitPattern != 0 {
-      throw refusal(blocks, FLOWRT_ERR_MALFORMED, 24, UInt64(layer.a.bitPattern))
+      throw refusal(FLOWRT_LAYER_A, UInt64(layer.a.bitPattern))
     }
   }
 
   /// The context or an earlier layer that depends on it alone. Returns the number of its values.
-  private func readContext(
-    _ blocks: Blocks, _ earlier: EarlierLayers
-  ) throws(Refusal) -> UInt64 {
+  private func readContext() throws(Refusal) -> UInt64 {
     if layer.context < 2 {
-      if layer.context == 1 && contextDim == 0 { throw refusal(blocks, FLOWRT_ERR_MALFORMED, 10, 1) }
-      return contextDim
+      if layer.context == 1 && network.contextDim == 0 { throw refusal(FLOWRT_LAYER_CONTEXT, 1) }
+      return UInt64(network.contextDim)
     }
     if layer.context <= number &+ 1 {
       let source = earlier[layer.context]
       if source.isContextOnly { return UInt64(source.width) }
     }
-    throw refusal(blocks, FLOWRT_ERR_MALFORMED, 10, UInt64(layer.context))
+    throw refusal(FLOWRT_LAYER_CONTEXT, UInt64(layer.context))
   }
 
   /// degree_end: non-decreasing up to the width.
-  private func readDegrees(_ blocks: inout Blocks, _ width: UInt64) throws(Refusal) -> Degrees {
+  private func readDegrees(_ blocks: inout Blocks) throws(Refusal) -> Degrees {
     let start = blocks.next
-    let table = try blocks.integers(stages)
+    let table = try blocks.integers(network.stages)
     var previous: UInt64 = 0
     var g: UInt64 = 0
-    while g < stages {
+    while g < network.stages {
       let end = UInt64(table[Int(truncatingIfNeeded: g)])
-      if end < previous || end > width || (g == stages &- 1 && end != width) {
+      if end < previous || end > width || (g == network.stages &- 1 && end != width) {
         throw blocks.refusal(FLOWRT_ERR_MALFORMED, offset: start &+ 4 &* g, expected: width, found: end)
       }
       previous = end
@@ -246,38 +236,31 @@ private struct LayerReader {
 
   /// A gate or an added layer: earlier, as wide, and final no later than the units that use it.
   private func readOperand(
-    _ blocks: Blocks, _ earlier: EarlierLayers, _ field: UInt16, fieldAt: UInt64,
-    scaledBit: UInt16, _ facts: inout LayerFacts
+    _ operandNumber: UInt16, _ field: Int, scaledBit: UInt16, _ facts: inout LayerFacts
   ) throws(Refusal) {
-    if field == 0 {
-      if scaledBit != 0 { throw refusal(blocks, FLOWRT_ERR_MALFORMED, 20, UInt64(layer.scaled)) }
+    if operandNumber == 0 {
+      if scaledBit != 0 { throw refusal(FLOWRT_LAYER_SCALED, UInt64(layer.scaled)) }
       return
     }
-    if field == 1 || field > number &+ 1 { throw refusal(blocks, FLOWRT_ERR_MALFORMED, fieldAt, UInt64(field)) }
-    let operand = earlier[field]
-    if operand.width != facts.width {
-      throw refusal(blocks, FLOWRT_ERR_MALFORMED, fieldAt, UInt64(operand.width), expected: UInt64(facts.width))
-    }
+    if operandNumber == 1 || operandNumber > number &+ 1 { throw refusal(field, UInt64(operandNumber)) }
+    let operand = earlier[operandNumber]
+    if operand.width != layer.width { throw refusal(field, UInt64(operand.width), expected: width) }
     var g: UInt64 = 0
-    while g < stages {
-      if operand.degrees.count(g) < facts.degrees.count(g) {
-        throw refusal(
-          blocks, FLOWRT_ERR_MALFORMED, fieldAt, operand.degrees.count(g), expected: facts.degrees.count(g))
-      }
+    while g < network.stages {
+      let (final, needed) = (operand.degrees.count(g), facts.degrees.count(g))
+      if final < needed { throw refusal(field, final, expected: needed) }
       g &+= 1
     }
     if !operand.isContextOnly { facts.isContextOnly = false }
   }
 
-  private func readWeights(
-    _ blocks: inout Blocks, _ facts: LayerFacts, _ visible: Degrees, _ panels: UInt64, _ view: inout flowrt_view
-  ) throws(Refusal) {
+  private func readWeights(_ reader: inout Reader, _ degrees: Degrees, _ panels: UInt64) throws(Refusal) {
+    let visible = layer.source == 1 ? network.inputs ?? Degrees() : earlier[layer.source].degrees
     /// Moves `degree` on to that of a unit; units are asked in ascending order, so all of it is linear.
     func advance(_ degree: inout UInt64, to unit: UInt64) -> UInt64 {
-      while degree < stages &- 1 && facts.degrees.count(degree) <= unit { degree &+= 1 }
+      while degree < network.stages &- 1 && degrees.count(degree) <= unit { degree &+= 1 }
       return visible.count(degree)
     }
-    let width = UInt64(facts.width)
     var lines: UInt64 = 0
     var panelDegree: UInt64 = 0
     var panel: UInt64 = 0
@@ -287,15 +270,15 @@ private struct LayerReader {
     }
     var seen: UInt64 = 0
     var g: UInt64 = 0
-    while g < stages {
-      let units = facts.degrees.count(g)
-      view.parameter_count &+= (units &- seen) &* visible.count(g)
+    while g < network.stages {
+      let units = degrees.count(g)
+      reader.view.parameter_count &+= (units &- seen) &* visible.count(g)
       seen = units
       g &+= 1
     }
     panelDegree = 0
     var unitDegree: UInt64 = 0
-    try blocks.panels(
+    try reader.blocks.panels(
       width: width, lines: lines,
       panelLines: { advance(&panelDegree, to: min($0 &* 16 &+ 15, width &- 1)) },
       visible: { advance(&unitDegree, to: $0) })

@@ -2,6 +2,7 @@
 #ifndef FLOWRT_FORMAT_H
 #define FLOWRT_FORMAT_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 typedef struct flowrt_file_header {
@@ -117,6 +118,48 @@ typedef struct flowrt_constant_record {
     double log_det;
     uint8_t reserved[48];
 } flowrt_constant_record;
+
+/* Where the fields are that can be wrong: bytes from the start of their structure. */
+enum {
+    FLOWRT_HEADER_MAJOR = offsetof(flowrt_file_header, major),
+    FLOWRT_HEADER_CRC32 = offsetof(flowrt_file_header, crc32),
+    FLOWRT_HEADER_FILE_SIZE = offsetof(flowrt_file_header, file_size),
+    FLOWRT_HEADER_FEATURES = offsetof(flowrt_file_header, features),
+    FLOWRT_HEADER_DIM = offsetof(flowrt_file_header, dim),
+    FLOWRT_HEADER_CONTEXT_DIM = offsetof(flowrt_file_header, context_dim),
+    FLOWRT_HEADER_RECORD_COUNT = offsetof(flowrt_file_header, record_count),
+    FLOWRT_HEADER_METADATA_SIZE = offsetof(flowrt_file_header, metadata_size),
+    FLOWRT_HEADER_RESERVED = offsetof(flowrt_file_header, reserved)
+};
+enum { FLOWRT_RECORD_KIND = 0, FLOWRT_RECORD_FIELDS = 2 }; /* of any record, and what follows it */
+enum {
+    FLOWRT_STEP_READS = offsetof(flowrt_step_record, reads),
+    FLOWRT_STEP_STAGE_COUNT = offsetof(flowrt_step_record, stage_count),
+    FLOWRT_STEP_PASSTHROUGH = offsetof(flowrt_step_record, passthrough),
+    FLOWRT_STEP_LAYER_COUNT = offsetof(flowrt_step_record, layer_count),
+    FLOWRT_STEP_TRANSFORMER = offsetof(flowrt_step_record, transformer),
+    FLOWRT_STEP_FORM = offsetof(flowrt_step_record, form),
+    FLOWRT_STEP_SCALE = offsetof(flowrt_step_record, scale),
+    FLOWRT_STEP_BINS = offsetof(flowrt_step_record, bins),
+    FLOWRT_STEP_P = offsetof(flowrt_step_record, p),
+    FLOWRT_STEP_RESERVED = offsetof(flowrt_step_record, reserved)
+};
+enum {
+    FLOWRT_LAYER_ACTIVATION = offsetof(flowrt_layer_record, activation),
+    FLOWRT_LAYER_WIDTH = offsetof(flowrt_layer_record, width),
+    FLOWRT_LAYER_SOURCE = offsetof(flowrt_layer_record, source),
+    FLOWRT_LAYER_CONTEXT = offsetof(flowrt_layer_record, context),
+    FLOWRT_LAYER_GATE = offsetof(flowrt_layer_record, gate),
+    FLOWRT_LAYER_ADD = offsetof(flowrt_layer_record, add),
+    FLOWRT_LAYER_SCALED = offsetof(flowrt_layer_record, scaled),
+    FLOWRT_LAYER_RESERVED0 = offsetof(flowrt_layer_record, reserved0),
+    FLOWRT_LAYER_A = offsetof(flowrt_layer_record, a),
+    FLOWRT_LAYER_RESERVED = offsetof(flowrt_layer_record, reserved)
+};
+enum {
+    FLOWRT_CONSTANT_LOG_DET = offsetof(flowrt_constant_record, log_det),
+    FLOWRT_CONSTANT_RESERVED = offsetof(flowrt_constant_record, reserved)
+};
 
 /* The form of a spline, field by field (docs/FORMAT.md section 5.1). */
 static inline uint16_t flowrt_spline_widths(uint16_t form) { return form & 3; }

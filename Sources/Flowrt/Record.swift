@@ -1,0 +1,30 @@
+// A record of the file, and how it is refused.
+
+import CFlowrt
+import FlowrtShim
+
+/// 64 bytes, of which the first two are their kind. Fields are named by their offsets (flowrt_format.h).
+struct Record {
+  let index: UInt32
+  let bytes: UnsafeRawPointer
+
+  var step: flowrt_step_record { bytes.load(as: flowrt_step_record.self) }
+  var layer: flowrt_layer_record { bytes.load(as: flowrt_layer_record.self) }
+  var constant: flowrt_constant_record { bytes.load(as: flowrt_constant_record.self) }
+
+  func refusal(_ status: flowrt_status, _ field: Int, _ found: UInt64, expected: UInt64 = 0) -> Refusal {
+    Refusal(
+      status: status, record: Int32(truncatingIfNeeded: index),
+      offset: 64 &+ 64 &* UInt64(index) &+ UInt64(truncatingIfNeeded: field), expected: expected, found: found)
+  }
+
+  /// The bytes from one field up to another, or to the end, must be zero.
+  func requireZero(from field: Int, upTo end: Int = 64) throws(Refusal) {
+    var i = field
+    while i < end {
+      let byte = bytes.load(fromByteOffset: i, as: UInt8.self)
+      if byte != 0 { throw refusal(FLOWRT_ERR_MALFORMED, i, UInt64(byte)) }
+      i &+= 1
+    }
+  }
+}

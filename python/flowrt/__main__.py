@@ -58,7 +58,9 @@ def _parser() -> argparse.ArgumentParser:
         return sub
 
     command("info", _info, "steps, sizes and metadata of a file")
-    command("verify", _verify, "check a file and compare libflowrt with the float64 evaluator on random rows")
+    sub = command("verify", _verify, "check a file and compare libflowrt with the float64 evaluator")
+    sub.add_argument("data", metavar="CSV", nargs="?", help="rows of x, - for standard input; random ones if left out")
+    sub.add_argument("--context", metavar="CSV", help="context of the rows, one for all or one for each")
     sub = command("log-prob", _log_prob, "log p(x) for each row of a CSV file", context=True)
     sub.add_argument("data", metavar="CSV", help="rows of x, - for standard input")
     sub = command("sample", _sample, "draw rows from the flow", context=True)
@@ -90,13 +92,21 @@ def _verify(options) -> None:
         data = stream.read()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NonfiniteWarning)  # rows without an answer are compared, too
-        verify.check(data).report()
+        rows = _rows(options)
+        verify.check(data, None if options.data is None else rows).report()
+
+
+def _rows(options) -> tuple:
+    """Data and contexts of a command line, None for those that it does not name."""
+    if options.data == options.context == "-":
+        raise Error("standard input cannot be both the rows and their context")
+    if options.data is None and options.context is not None:
+        raise Error("a context goes with rows of x")
+    return _load(options.data), _load(options.context)
 
 
 def _log_prob(options) -> None:
-    if options.data == options.context == "-":
-        raise Error("standard input cannot be both the rows and their context")
-    log_prob = Model(options.file).log_prob(_load(options.data), _load(options.context))
+    log_prob = Model(options.file).log_prob(*_rows(options))
     _store(options.output, log_prob[:, None])
 
 

@@ -1,4 +1,4 @@
-"""Random rows with which a file and a model are compared."""
+"""Rows on which a file and a model are compared: random ones, or a user's own."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .errors import ExportError
 from .format import File
 from .format.codes import BaseKind, Function, Kind
 from .reference import functions, steps
 from .reference.conditioner import evaluate
 
 _TRIES = 20
+_OWN = 256  # rows of a user's that are compared
 
 
 class Rows(NamedTuple):
-    """Random rows: data, noise, and a context for each."""
+    """Data, noise, and a context for each, or None; not each other's image if they are random."""
 
     x: np.ndarray
     z: np.ndarray
@@ -63,6 +65,49 @@ def random_rows(file: File, count: int, seed: int = 0, given=None) -> Rows:
         return z, np.all(np.isfinite(x), axis=1) & defined(file, x, context)
 
     return Rows(drawn(data), drawn(noise_that_has_data), given)
+
+
+def own_rows(file: File, given) -> Rows:
+    """A user's data (n, D), or a pair of data and contexts, (n, C) or one for all; and the noise that the file finds.
+
+    Of many rows 256 are taken, evenly spread; those that the file has no answer for are left out.
+
+    Raises `ExportError` for anything else, and if no row is left.
+    """
+    x, context = given if isinstance(given, tuple) and len(given) == 2 else (given, None)
+    x = _numbers("rows", x, file.dim)
+    if (context is not None) != (file.context_dim > 0):
+        raise ExportError(
+            f"rows must be a pair of data and contexts of {file.context_dim} floats each"
+            if file.context_dim
+            else "there are contexts, but the flow takes none"
+        )
+    some = np.unique(np.linspace(0, len(x) - 1, _OWN).astype(int))
+    if context is not None:
+        context = _numbers("contexts", context, file.context_dim)
+        if len(context) not in (1, len(x)):
+            raise ExportError(f"there are {len(context)} contexts, not 1 or {len(x)}")
+        context = np.broadcast_to(context, (len(x), file.context_dim))[some]
+    x = x[some]
+    z, usable = _run(file, x, encoded(file, context, len(x)))
+    with np.errstate(over="ignore"):
+        z = _float32(z)
+    usable &= np.all(np.isfinite(z), axis=1)
+    if not usable.any():
+        raise ExportError("the flow has no answer for any of the rows")
+    return Rows(x[usable], z[usable], None if context is None else context[usable])
+
+
+def _numbers(name: str, values, width: int) -> np.ndarray:
+    """`values` (n, width) as float32-representable float64."""
+    try:
+        values = np.atleast_2d(np.asarray(values, dtype=np.float64))
+    except (TypeError, ValueError) as error:
+        raise ExportError(f"{name} must be numbers: {error}") from None
+    if values.ndim != 2 or values.shape[1] != width or not len(values):
+        raise ExportError(f"{name} must be (n, {width}), not {values.shape}")
+    with np.errstate(over="ignore"):
+        return _float32(values)
 
 
 def encoded(file: File, context, count: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Does a file compute what the model computes? Worst differences on random rows."""
+"""Does a file compute what the model computes? Worst differences on random rows, or a user's own."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from . import reference
 from .errors import ExportError, LibraryError, Status
 from .format import File, read
 from .model import Model
-from .rows import Rows, defined, encoded, random_rows
+from .rows import Rows, defined, encoded, own_rows, random_rows
 
 ROWS = 64
 NEAR = 16  # rows of the check that every export goes through, and
@@ -43,8 +43,11 @@ class Evaluator:
         return reference.log_prob(self.file, x, context)
 
 
-def same_formulas(exact: File, live, name: str) -> None:
-    """Raises `ExportError` unless the unrounded file computes what the live float64 model does, in both directions."""
+def same_formulas(exact: File, live, name: str, own: Rows | None = None) -> None:
+    """Raises `ExportError` unless the unrounded file computes what the live float64 model does, in both directions.
+
+    Compared are random rows, near the data and far from them, and a user's `own`.
+    """
     every = 1 if exact.dim <= _SMALL else 4  # a sequential direction evaluates its networks for each coordinate
     rows = Rows(*(part if part is None else part[::every] for part in wide_rows(exact, live.units)))
     near = NEAR // every
@@ -57,8 +60,9 @@ def same_formulas(exact: File, live, name: str) -> None:
         x, log_det = flow.inverse(z, context)
         return {"x": x, "log_det of the inverse": log_det}
 
-    _same(of_data, exact, live, name, rows.x, rows.context, near)
-    _same(of_noise, exact, live, name, rows.z, rows.context, near)
+    for some, count in ((rows, near),) if own is None else ((rows, near), (own, len(own.x))):
+        _same(of_data, exact, live, name, some.x, some.context, count)
+        _same(of_noise, exact, live, name, some.z, some.context, count)
 
 
 def _same(function, exact: File, live, name: str, values, context, near: int) -> None:
@@ -145,13 +149,13 @@ class Comparison(NamedTuple):
             raise ExportError(self.problem)
 
 
-def compare(data: bytes, exact: File, live32, live64) -> Comparison:
-    """The bytes of a file against the float64 results of the live model.
+def compare(data: bytes, exact: File, live32, live64, own: Rows | None = None) -> Comparison:
+    """The bytes of a file against the float64 results of the live model, on random rows or a user's `own`.
 
     Columns: the file before rounding, the rounded file, the model itself in float32, and libflowrt if it is there and
     executes the file.
     """
-    rows = random_rows(exact, ROWS)
+    rows = own or random_rows(exact, ROWS)
     truth = evaluate(live64, rows)
     columns = {
         "exact": evaluate(Evaluator(exact), rows),
@@ -168,12 +172,12 @@ def compare(data: bytes, exact: File, live32, live64) -> Comparison:
     return Comparison(_table(errors) + note, _first_problem(errors, limits))
 
 
-def compare_rounded(data: bytes, exact: File) -> Comparison:
+def compare_rounded(data: bytes, exact: File, own: Rows | None = None) -> Comparison:
     """The bytes of a file, and libflowrt if it is there and executes the file, against the file before rounding.
 
     Allowed is what `check` allows.
     """
-    rows = random_rows(exact, ROWS)
+    rows = own or random_rows(exact, ROWS)
     truth, limit = _truth_and_limits(exact, rows)
     columns = {"file": evaluate(Evaluator(data), rows)}
     note = _add_library(columns, data, rows)
@@ -182,8 +186,8 @@ def compare_rounded(data: bytes, exact: File) -> Comparison:
     return Comparison(_table(errors) + note, _first_problem(errors, limits))
 
 
-def check(data: bytes) -> Comparison:
-    """The bytes of a file alone: libflowrt against the evaluator.
+def check(data: bytes, given=None) -> Comparison:
+    """The bytes of a file alone: libflowrt against the evaluator, on random rows or `given` ones (`own_rows`).
 
     Allowed is a thousandth of a quantity, and ten times what it changes by when the rows change by a millionth: flows
     that magnify what float32 cannot hold are not to blame.
@@ -191,7 +195,7 @@ def check(data: bytes) -> Comparison:
     Raises `FormatError` for an invalid file, `LibraryError` if libflowrt is missing or refuses it.
     """
     file = read(data)
-    rows = random_rows(file, ROWS)
+    rows = random_rows(file, ROWS) if given is None else own_rows(file, given)
     truth, limit = _truth_and_limits(file, rows)
     there_and_back, _ = reference.inverse(file, truth["z"], rows.context)
     errors = {"libflowrt": _differences(evaluate(Model(data), rows), truth)}

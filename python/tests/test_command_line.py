@@ -85,6 +85,28 @@ def test_verify_refuses_a_library_that_is_off(flow, capsys, monkeypatch):
     assert "worst difference" in captured.out
 
 
+def test_verify_on_rows_of_a_file(flow, context, tmp_path, capsys, monkeypatch):
+    seen = []
+
+    class Seen(flowrt.Model):
+        def log_prob(self, x, context=None):
+            seen.extend([x, context])
+            return super().log_prob(x, context)
+
+    monkeypatch.setattr("flowrt.verify.Model", Seen)
+    rows = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)
+    data = tmp_path / "x.csv"
+    np.savetxt(data, rows, delimiter=",", fmt="%.9g")
+    assert main(["verify", flow, str(data), "--context", context]) == 0
+    assert "log_prob" in capsys.readouterr().out
+    np.testing.assert_array_equal(seen[0], rows)
+    np.testing.assert_array_equal(seen[1], np.loadtxt(context, delimiter=",", ndmin=2, dtype=np.float32).repeat(4, 0))
+    assert main(["verify", flow, "--context", context]) == 1
+    assert capsys.readouterr().err == "flowrt: a context goes with rows of x\n"
+    assert main(["verify", flow, str(data)]) == 1
+    assert "rows must be a pair of data and contexts" in capsys.readouterr().err
+
+
 def test_verify_compares_rows_without_an_answer(tmp_path, capsys):
     path = tmp_path / "far.flw"  # log(x - 1e30)
     step = ir.Elementwise([Function.LOG_ABOVE], [1e30], [0])

@@ -1,13 +1,15 @@
-"""Random rows stay where a framework has an answer, which is not everywhere where a file has one."""
+"""Random rows stay where a framework has an answer, which is not everywhere where a file has one. A user's rows are
+compared as they are."""
 
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 import flowrt
 from flowrt import ir
 from flowrt.format.codes import Function, SplineForm
-from flowrt.rows import defined, random_rows
+from flowrt.rows import defined, own_rows, random_rows
 
 
 def test_rows_stay_out_of_the_margins_of_an_interval():
@@ -36,3 +38,63 @@ def test_a_given_context_is_kept():
     given = np.arange(15.0).reshape(5, 3) / 10
     assert random_rows(file, 5, given=given).context is given
     assert random_rows(file, 5).context.shape == (5, 3)
+
+
+# ---- rows of a user's own ----
+
+
+def with_context(contexts: int):
+    context = {"context_weight": np.ones((4, contexts))} if contexts else {}
+    step = ir.Autoregressive([ir.Layer(np.zeros(4), **context)], ir.Affine(flowrt.format.codes.Scale.EXP))
+    return flowrt.compile(ir.Flow(2, contexts, [step]))
+
+
+def test_own_rows_come_with_their_noise():
+    file = with_context(0)
+    x = np.array([[1, 2], [3, 0.1]])
+    rows = own_rows(file, x)
+    np.testing.assert_array_equal(rows.x, x.astype(np.float32))  # as libflowrt will have them
+    np.testing.assert_allclose(rows.z, flowrt.reference.forward(file, rows.x)[0], rtol=1e-7)
+    assert rows.context is None
+    np.testing.assert_array_equal(own_rows(file, (x, None)).x, rows.x)
+    np.testing.assert_array_equal(own_rows(file, [4, 5]).x, [[4, 5]])
+
+
+@pytest.mark.parametrize("context", [np.full((3, 5), 2.0), np.full(5, 2.0)])
+def test_own_contexts_are_for_each_row_or_for_all(context):
+    rows = own_rows(with_context(5), (np.ones((3, 2)), context))
+    np.testing.assert_array_equal(rows.context, np.full((3, 5), 2.0))
+    np.testing.assert_allclose(rows.z, flowrt.reference.forward(with_context(5), rows.x, rows.context)[0], rtol=1e-7)
+
+
+def test_many_own_rows_are_thinned_evenly():
+    x = np.stack([np.arange(5000), np.arange(5000)], axis=1)
+    rows = own_rows(with_context(1), (x, x[:, :1] / 5000))
+    assert len(rows.x) == 256 and rows.x[0, 0] == 0 and rows.x[-1, 0] == 4999
+    assert np.ptp(np.diff(rows.x[:, 0])) <= 1
+    np.testing.assert_allclose(rows.context, rows.x[:, :1] / 5000, rtol=1e-7)
+
+
+def test_own_rows_without_an_answer_are_left_out():
+    file = flowrt.compile(ir.Flow(1, 0, [ir.Elementwise([Function.LOG_ABOVE], [1], [0])]))
+    np.testing.assert_array_equal(own_rows(file, [[0], [3], [np.nan], [np.inf], [1e300], [2]]).x, [[3], [2]])
+    with pytest.raises(flowrt.ExportError, match="the flow has no answer for any of the rows"):
+        own_rows(file, [[0.5], [np.nan]])
+
+
+@pytest.mark.parametrize(
+    ("contexts", "given", "text"),
+    [
+        (0, np.ones((3, 4)), r"rows must be \(n, 2\), not \(3, 4\)"),
+        (0, np.ones((0, 2)), r"rows must be \(n, 2\), not \(0, 2\)"),
+        (0, np.ones((2, 2, 2)), r"rows must be \(n, 2\), not \(2, 2, 2\)"),
+        (0, [["a", "b"]], "rows must be numbers"),
+        (0, (np.ones((3, 2)), np.ones((3, 1))), "there are contexts, but the flow takes none"),
+        (5, np.ones((3, 2)), "rows must be a pair of data and contexts of 5 floats each"),
+        (5, (np.ones((3, 2)), np.ones((3, 4))), r"contexts must be \(n, 5\), not \(3, 4\)"),
+        (5, (np.ones((3, 2)), np.ones((2, 5))), "there are 2 contexts, not 1 or 3"),
+    ],
+)
+def test_what_are_no_rows_of_the_flow_is_refused(contexts, given, text):
+    with pytest.raises(flowrt.ExportError, match=text):
+        own_rows(with_context(contexts), given)

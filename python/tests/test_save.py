@@ -45,6 +45,26 @@ def test_a_description_is_verified_without_the_library(flow, tmp_path, capsys, n
     assert flowrt.reference.log_prob(tmp_path / "flow.flw", [[1, 2]]).shape == (1,)
 
 
+def test_a_description_is_compared_on_rows_of_the_users_own(tmp_path, capsys, monkeypatch):
+    """The library is wrong, but only of a row that no random one is like."""
+
+    class Off(flowrt.Model):
+        def log_prob(self, x, context=None):
+            return super().log_prob(x, context) + np.where(x[:, 0] > 1e4, 1, 0).astype(np.float32)
+
+    monkeypatch.setattr("flowrt.verify.Model", Off)
+    path = tmp_path / "flow.flw"
+    flowrt.save(path, REVERSE, verify=True)
+    flowrt.save(path, REVERSE, rows=[[1, 2], [1, 2e4]])
+    assert table(capsys.readouterr().out) == ["file", "libflowrt"]
+    path.unlink()
+    with pytest.raises(flowrt.ExportError, match="log_prob of libflowrt is off by"):
+        flowrt.save(path, ir.Flow(2, 0, [ir.Diagonal(np.full(2, 1e-4), np.zeros(2))]), rows=[[1, 2], [2e4, 2]])
+    with pytest.raises(flowrt.ExportError, match=r"rows must be \(n, 2\)"):
+        flowrt.save(path, REVERSE, rows=[[1, 2, 3]])
+    assert not path.exists()
+
+
 def test_a_file_that_differs_from_its_description_is_refused(tmp_path, monkeypatch, no_library):
     other = encode(flowrt.compile(ir.Flow(2, 0, [ir.Diagonal(np.ones(2), np.full(2, 0.1))])))
     monkeypatch.setitem(flowrt.save.__globals__, "encode", lambda file: other)

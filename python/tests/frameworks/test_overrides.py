@@ -46,6 +46,13 @@ class Halving(Flow):
         return super()._log_prob(inputs / 2, context) - 3 * math.log(2)
 
 
+class Limiting(Flow):
+    """Differs only where no random row is."""
+
+    def _log_prob(self, inputs, context):
+        return super()._log_prob(inputs.clamp(max=1e4), context)
+
+
 class Doubling(Flow):
     def sample(self, num_samples, context=None, batch_size=None):
         return 2 * super().sample(num_samples, context, batch_size)
@@ -100,6 +107,15 @@ FLOWS = {
 def test_a_flow_of_a_class_of_its_own(name, verify):
     make, text = FLOWS[name]
     refused(make(), text, verify=verify)
+
+
+def test_rows_of_the_users_own_are_compared(tmp_path, capsys):
+    model, rows = Limiting(affine(), StandardNormal([3])), torch.ones(40, 3)
+    flowrt.save(tmp_path / "flow.flw", model, rows=rows)
+    assert "framework float32" in capsys.readouterr().out
+    rows[37, 1] = 2e4
+    refused(model, "its log_prob differs", rows=rows)
+    refused(model, "there are contexts", rows=(rows, torch.ones(40, 2)))
 
 
 def test_a_class_that_overrides_nothing_that_matters_is_exported(tmp_path):

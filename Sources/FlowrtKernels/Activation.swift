@@ -36,9 +36,18 @@ func activateInPlace(
   case Activation.identity.rawValue, Activation.layerNorm.rawValue: return
   case Activation.relu.rawValue: apply(Relu(), values, first, end)  // less work than pairing
   case Activation.tanh.rawValue:
-    if lanesPerRow == 2 { first = applyToPairs(Tanh(), values, first, end) }
+    if lanesPerRow == 2 {
+      #if FLOWRT_LEVEL_3
+        first = TanhAbreast<4>.runPairs(values, first, end)
+        first = TanhAbreast<2>.runPairs(values, first, end)
+      #endif
+      first = applyToPairs(Tanh(), values, first, end)
+    }
     #if FLOWRT_LEVEL_3
-      if first & 15 == 0 { first = tanhAbreast(values, first, end) }
+      if first & 15 == 0 {
+        first = TanhAbreast<4>.run(values, first, end)
+        first = TanhAbreast<2>.run(values, first, end)
+      }
     #endif
     apply(Tanh(), values, first, end)
   default:
@@ -64,20 +73,41 @@ private struct AnyActivation: Elementwise {
 }
 
 #if FLOWRT_LEVEL_3
-  /// tanh of four registers at once. Returns where the last four end.
-  @inline(__always) private func tanhAbreast(_ values: UnsafeMutablePointer<Float>, _ first: Int, _ end: Int) -> Int {
-    var index = first
-    while index &+ 64 <= end {
-      tanh(Abreast<4>(values + index)).store(values + index)
-      index &+= 64
+  /// tanh of N registers at once. Returns where the last N end.
+  private enum TanhAbreast<let N: Int> {
+    @inline(__always) static func run(_ values: UnsafeMutablePointer<Float>, _ first: Int, _ end: Int) -> Int {
+      var index = first
+      while index &+ 16 &* N <= end {
+        tanh(Abreast<N>(values + index)).store(values + index)
+        index &+= 16 &* N
+      }
+      return index
     }
-    if index &+ 32 <= end {
-      tanh(Abreast<2>(values + index)).store(values + index)
-      index &+= 32
+
+    /// N pairs of vectors, as in applyToPairs.
+    @inline(__always) static func runPairs(_ values: UnsafeMutablePointer<Float>, _ first: Int, _ end: Int) -> Int {
+      var index = first
+      while index &+ 32 &* N <= end {
+        var v = Abreast<N>(Register())
+        for i in 0..<N { v.registers[i] = evenAndOdd(values + (index &+ 32 &* i)) }
+        v = tanh(v)
+        for i in 0..<N { storeTwice(v.registers[i], values + (index &+ 32 &* i)) }
+        index &+= 32 &* N
+      }
+      return index
     }
-    return index
   }
 #endif
+
+/// The even lanes of one vector and the odd ones of the next.
+@inline(__always) private func evenAndOdd(_ pair: UnsafeMutablePointer<Float>) -> Lanes {
+  flowrt_v_interleave(pair.lanes(0), pair.lanes(16))
+}
+/// Each lane to both lanes of its unit.
+@inline(__always) private func storeTwice(_ v: Lanes, _ pair: UnsafeMutablePointer<Float>) {
+  pair.store(flowrt_v_even_twice(v), 0)
+  pair.store(flowrt_v_odd_twice(v), 16)
+}
 
 @inline(never) private func apply<F: Elementwise>(
   _ f: F, _ values: UnsafeMutablePointer<Float>, _ first: Int, _ end: Int
@@ -99,9 +129,7 @@ private struct AnyActivation: Elementwise {
 ) -> Int {
   var index = first
   while index &+ 32 <= end {
-    let v = f(flowrt_v_interleave(values.lanes(index), values.lanes(index &+ 16)))
-    values.store(flowrt_v_even_twice(v), index)
-    values.store(flowrt_v_odd_twice(v), index &+ 16)
+    storeTwice(f(evenAndOdd(values + index)), values + index)
     index &+= 32
   }
   return index

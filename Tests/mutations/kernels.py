@@ -121,7 +121,7 @@ _NETWORK = [
         ("gelu, tanh: the constant", "0.797_884_56", "0.796_884_56"),
         ("softsign without its absolute value", "(1 + magnitude(v))", "(1 + v)"),
         ("a partial vector spoils its neighbours", "values.store(f(values.lanes(index)), index, in: first, end)", "values.store(f(values.lanes(index)), index)"),
-        ("a pair has the first unit's value twice", "values.store(flowrt_v_odd_twice(v), index &+ 16)", "values.store(flowrt_v_even_twice(v), index &+ 16)"),
+        ("a pair has the first unit's value twice", "pair.store(flowrt_v_odd_twice(v), 16)", "pair.store(flowrt_v_even_twice(v), 16)"),
         ("a last unit is paired with what is behind it", "while index &+ 32 <= end {", "while index < end {"),
         ("sine is nothing", "case .sine: return sin(v)", "case .sine: return v"),
         ("sigmoid as the activation of the wrong code", "case .sigmoid: return sigmoid(v)", "case .sigmoid: return tanh(v)"),
@@ -164,7 +164,13 @@ _NETWORK = [
     ),
     *in_file("FlowrtKernels/Transformer.swift", ("32 rows are transformed as 48", "if count >= 48 {", "if count >= 32 {"), level=3),
     *in_file("FlowrtKernels/Exponential.swift", ("exp on AVX-512 without 2^n", "flowrt_v_scale($0, $1)", "flowrt_v_scale($0, $1 - $1)"), level=3),
-    *in_file("FlowrtKernels/Activation.swift", ("tanh of four registers skips a fifth", "index &+= 64", "index &+= 80"), level=3),
+    *in_file(
+        "FlowrtKernels/Activation.swift",
+        ("tanh of four registers skips a fifth", "index &+= 16 &* N", "index &+= 16 &* N &+ 16"),
+        ("tanh of pairs skips one", "index &+= 32 &* N", "index &+= 32 &* N &+ 32"),
+        ("pairs abreast are all the first", "evenAndOdd(values + (index &+ 32 &* i))", "evenAndOdd(values + index)"),
+        level=3,
+    ),
     *in_file("FlowrtKernels/Abreast.swift", ("registers abreast are all the first", "p.register(i &* Register.scalarCount)", "p.register(0)")),
     *in_file(
         "FlowrtKernels/Tile.swift",

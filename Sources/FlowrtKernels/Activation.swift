@@ -43,10 +43,12 @@ func activateInPlace(
       #endif
       first = applyToPairs(Tanh(), values, first, end)
     }
-    #if FLOWRT_LEVEL_3
+    #if FLOWRT_LEVEL_2 || FLOWRT_LEVEL_3
       if first & 15 == 0 {
         first = TanhAbreast<4>.run(values, first, end)
-        first = TanhAbreast<2>.run(values, first, end)
+        #if FLOWRT_LEVEL_3
+          first = TanhAbreast<2>.run(values, first, end)
+        #endif
       }
     #endif
     apply(Tanh(), values, first, end)
@@ -72,18 +74,23 @@ private struct AnyActivation: Elementwise {
   @inline(__always) func callAsFunction(_ v: Lanes) -> Lanes { activate(v, activation, a) }
 }
 
-#if FLOWRT_LEVEL_3
+#if FLOWRT_LEVEL_2 || FLOWRT_LEVEL_3
   /// tanh of N registers at once. Returns where the last N end.
   private enum TanhAbreast<let N: Int> {
     @inline(__always) static func run(_ values: UnsafeMutablePointer<Float>, _ first: Int, _ end: Int) -> Int {
       var index = first
-      while index &+ 16 &* N <= end {
+      let count = N &* Register.scalarCount
+      while index &+ count <= end {
         tanh(Abreast<N>(values + index)).store(values + index)
-        index &+= 16 &* N
+        index &+= count
       }
       return index
     }
+  }
+#endif
 
+#if FLOWRT_LEVEL_3
+  extension TanhAbreast {
     /// N pairs of vectors, as in applyToPairs.
     @inline(__always) static func runPairs(_ values: UnsafeMutablePointer<Float>, _ first: Int, _ end: Int) -> Int {
       var index = first

@@ -166,7 +166,7 @@ _NETWORK = [
     *in_file("FlowrtKernels/Exponential.swift", ("exp on AVX-512 without 2^n", "flowrt_v_scale($0, $1)", "flowrt_v_scale($0, $1 - $1)"), level=3),
     *in_file(
         "FlowrtKernels/Activation.swift",
-        ("tanh of four registers skips a fifth", "index &+= 16 &* N", "index &+= 16 &* N &+ 16"),
+        ("tanh of four registers skips a fifth", "index &+= count", "index &+= count &+ 16"),
         ("tanh of pairs skips one", "index &+= 32 &* N", "index &+= 32 &* N &+ 32"),
         ("pairs abreast are all the first", "evenAndOdd(values + (index &+ 32 &* i))", "evenAndOdd(values + index)"),
         level=3,

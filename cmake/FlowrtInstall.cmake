@@ -6,10 +6,17 @@ install(TARGETS flowrt flowrt_static EXPORT flowrtTargets
         LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}" ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
 install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" TYPE DOC)
 
-# Paths in flowrt.pc are relative to the file, so that the installed tree can be moved.
+# Paths in flowrt.pc are relative to the file, so that the installed tree can be moved, but for those that are given absolute.
 file(RELATIVE_PATH flowrt_pc_prefix
      "${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig" "${CMAKE_INSTALL_PREFIX}")
 string(REGEX REPLACE "/$" "" flowrt_pc_prefix "${flowrt_pc_prefix}")
+foreach(dir INCLUDEDIR LIBDIR)
+  if(IS_ABSOLUTE "${CMAKE_INSTALL_${dir}}")
+    set(flowrt_pc_${dir} "${CMAKE_INSTALL_${dir}}")
+  else()
+    set(flowrt_pc_${dir} "\${prefix}/${CMAKE_INSTALL_${dir}}")
+  endif()
+endforeach()
 configure_file("${PROJECT_SOURCE_DIR}/cmake/flowrt.pc.in" "${PROJECT_BINARY_DIR}/flowrt.pc" @ONLY)
 install(FILES "${PROJECT_BINARY_DIR}/flowrt.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
 
@@ -28,5 +35,6 @@ set(flowrt_debian_armv7 armhf)
 set(flowrt_debian_riscv64 riscv64)
 set(CPACK_DEBIAN_PACKAGE_ARCHITECTURE ${flowrt_debian_${FLOWRT_CPU}})
 set(CPACK_DEBIAN_PACKAGE_SECTION libs)
+set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS ON)
 set(CPACK_STRIP_FILES TRUE)
 include(CPack)

@@ -12,7 +12,7 @@
 #include <flowrt.h>
 #include <stdio.h>
 
-static IRIS_MAF_ALIGNED unsigned char workspace[IRIS_MAF_WORKSPACE_BYTES];
+IRIS_MAF_ALIGNED static unsigned char workspace[IRIS_MAF_WORKSPACE_BYTES];
 
 /* Sepal length, sepal width, petal length, petal width, in cm. */
 static const float flowers[][IRIS_MAF_DIM] = {

@@ -6,9 +6,10 @@
 #define IRIS_MAF_SIZE 6471u
 #define IRIS_MAF_DIM 4u
 #define IRIS_MAF_CONTEXT_DIM 0u
-/* flowrt_workspace_size(&model, 1): enough for calls with any number of rows. */
+/* flowrt_workspace_size(&model, 1): enough for calls with any number of rows, which are faster with more. */
 #define IRIS_MAF_WORKSPACE_BYTES 2624u
 
+/* Stands before `static` (C++ asks for it). */
 #if defined(__cplusplus) && __cplusplus >= 201103L
 #define IRIS_MAF_ALIGNED alignas(64)
 #elif defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L

@@ -13,7 +13,9 @@
  * be called from any number of threads at once, on one model too, as long as each call has its own outputs, its own
  * generator and its own workspace. Results do not depend on the batch around a row, on the workspace size or on the
  * thread; they are equal to the bit on every CPU that has fused multiply-add, but for the bits of a NaN, and for
- * subnormal numbers (below 1.2e-38) on 32-bit ARM, whose vectors take them for zero.
+ * subnormal numbers (below 1.2e-38) on 32-bit ARM, whose vectors take them for zero. Floating-point is expected as a C
+ * program starts with it: rounding to nearest, exceptions not trapped (feenableexcept); their flags may be raised by
+ * any call, also for the values of idle vector lanes.
  *
  * The life of a program, in the order of this file:
  *   1. version    which library is this?
@@ -80,7 +82,7 @@ typedef struct flowrt_error_detail {
     int32_t record;    /* index of the record in the file (docs/FORMAT.md), or -1 for the file header */
     uint64_t offset;   /* byte offset of the offending field or byte */
     uint64_t expected; /* what the reader wanted there; 0 where no single number says it */
-    uint64_t found;    /* what stands there */
+    uint64_t found;    /* what stands there, or the number that follows from it */
 } flowrt_error_detail;
 
 /* ---- 3. Model ----------------------------------------------------------------------------------------------------- */
@@ -100,14 +102,15 @@ typedef struct flowrt_model {
 #define FLOWRT_OPEN_VERIFY 1u
 /* Use at most this kernel level: 0 the best the CPU has (the default), 1 the baseline of the architecture, 2 and 3 the
  * next ones (x86-64-v3 and x86-64-v4). For tests, and for reproducing another machine. A level above what the CPU has
- * is lowered silently; flowrt_model_info.cpu_level tells what is used. */
+ * is lowered silently; flowrt_model_info.cpu_level tells what is used. n: 0 .. 255. */
 #define FLOWRT_OPEN_LEVEL(n) (((uint32_t)(n) & 0xffu) << 8)
 
 /* View `size` bytes at `data` (FLOWRT_ALIGNMENT-aligned) as a model.
  *
  * The whole structure is always validated, in time proportional to the number of layers, units and stages; after
  * FLOWRT_OK no evaluation reads outside the bytes, whatever the parameters are. On failure *model is unusable (later
- * calls with it return FLOWRT_ERR_MODEL) and *detail, unless NULL, says where the file is wrong. */
+ * calls with it return FLOWRT_ERR_MODEL). *detail, unless NULL, is always written: FLOWRT_OK, or where the file is wrong.
+ * FLOWRT_ERR_ARGUMENT: a NULL, an unknown flag, or *model, *detail and the bytes overlap; then nothing is written. */
 flowrt_status flowrt_model_open(flowrt_model *model, const void *data, size_t size, uint32_t flags,
                                 flowrt_error_detail *detail);
 
@@ -128,6 +131,7 @@ typedef struct flowrt_model_info {
 } flowrt_model_info;
 #define FLOWRT_MODEL_INFO_INIT { (uint32_t)sizeof(flowrt_model_info), 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
+/* FLOWRT_ERR_ARGUMENT: a NULL, or a struct_size below 8. */
 flowrt_status flowrt_model_get_info(const flowrt_model *model, flowrt_model_info *info);
 
 /* ---- 4. Workspace ------------------------------------------------------------------------------------------------- */
@@ -142,13 +146,13 @@ size_t flowrt_workspace_size(const flowrt_model *model, size_t count);
 /* ---- 5. Evaluate --------------------------------------------------------------------------------------------------
  *
  * Common to all four verbs:
- *   count         rows; 0 does nothing and succeeds
+ *   count         rows; with an open model, 0 does nothing and succeeds
  *   context       NULL with context_rows 0 if the model takes none; else context_rows x context_dim floats with
  *                 context_rows 1 (one context for all rows: its part of the network is computed once) or count
  *   workspace     FLOWRT_ALIGNMENT-aligned, workspace_size bytes, used by this call alone
- *   aliasing      an output array may be the very same array as the input of the same shape; any other overlap of what is
- *                 written (outputs, workspace, *rng) with arrays, the flowrt_model or its bytes is refused with
- *                 FLOWRT_ERR_ARGUMENT
+ *   aliasing      z may be the array x, and x the array z; with dim 1 so may log_det or log_prob, if it is the only output.
+ *                 Any other overlap of what is written (outputs, workspace, *rng) with arrays, the flowrt_model or its
+ *                 bytes is refused with FLOWRT_ERR_ARGUMENT
  *   on failure    outputs are untouched, except for FLOWRT_ERR_NONFINITE, where all of them were written; a row with a
  *                 NaN or an infinity never changes another row
  */
@@ -164,7 +168,8 @@ flowrt_status flowrt_inverse(const flowrt_model *model, size_t count, const floa
                              float *x, float *log_det, void *workspace, size_t workspace_size);
 
 /* log_prob[count] = log p(x | context) in nats. A point outside of a bounded support has -infinity, which is an answer and
- * no failure. */
+ * no failure; a row of x with a NaN has a NaN, wherever its other coordinates are. (What flowrt_forward gives outside of the
+ * support is NaN, infinite or what the steps make of it.) */
 flowrt_status flowrt_log_prob(const flowrt_model *model, size_t count, const float *x,
                               const float *context, size_t context_rows,
                               float *log_prob, void *workspace, size_t workspace_size);
@@ -179,7 +184,9 @@ typedef struct flowrt_rng {
     uint64_t index; /* number of the next draw; a draw is one row */
 } flowrt_rng;
 
-/* Rows rng->index .. rng->index + count - 1 of x[count][dim] ~ p(x | context), and their log_prob[count] unless NULL.
+/* Rows rng->index .. rng->index + count - 1 of x[count][dim] ~ p(x | context), and their log_prob[count] unless NULL:
+ * that of the draw before x is rounded. A draw next to an open bound of the support may be rounded to the bound itself,
+ * of which flowrt_log_prob says -infinity.
  * rng->index advances by count on FLOWRT_OK and FLOWRT_ERR_NONFINITE. */
 flowrt_status flowrt_sample(const flowrt_model *model, size_t count, flowrt_rng *rng,
                             const float *context, size_t context_rows,

@@ -4,7 +4,7 @@ import CFlowrt
 import FlowrtShim
 
 /// Bytes first ..< end of the address space.
-private struct Region {
+struct Region {
   let first, end: UInt64
 
   init(_ pointer: UnsafeRawPointer?, _ bytes: UInt64) {

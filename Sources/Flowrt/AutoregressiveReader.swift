@@ -13,7 +13,7 @@ extension Reader {
     if UInt64(step.passthrough) >= dim {
       throw record.refusal(FLOWRT_ERR_MALFORMED, FLOWRT_STEP_PASSTHROUGH, UInt64(step.passthrough), expected: dim)
     }
-    try readTransformer(record)
+    try checkTransformer(record)
 
     _ = try blocks.permutation(dim)
     _ = try blocks.permutation(dim)
@@ -63,32 +63,31 @@ extension Reader {
 }
 
 /// Section 5: the transformer's codes and constants.
-private func readTransformer(_ record: Record) throws(Refusal) {
+private func checkTransformer(_ record: Record) throws(Refusal) {
   let step = record.step
   switch Int(step.transformer) {
   case FLOWRT_TRANSFORMER_AFFINE:
     if Int(step.form) >= FLOWRT_FORMS {
       throw record.refusal(FLOWRT_ERR_FEATURE, FLOWRT_STEP_FORM, UInt64(step.form))
     }
-    try readScale(record)
+    try checkScale(record)
     if Int(step.form) == FLOWRT_FORM_GATED && (Int(step.scale) != FLOWRT_SCALE_SIGMOID || step.p.0 != 0) {
       throw record.refusal(FLOWRT_ERR_MALFORMED, FLOWRT_STEP_FORM, UInt64(step.form))
     }
     try record.requireZero(from: FLOWRT_STEP_BINS, upTo: FLOWRT_STEP_P)
   case FLOWRT_TRANSFORMER_ADDITIVE: try record.requireZero(from: FLOWRT_STEP_FORM)
-  case FLOWRT_TRANSFORMER_SPLINE: try readSpline(record)
+  case FLOWRT_TRANSFORMER_SPLINE: try checkSpline(record)
   default: throw record.refusal(FLOWRT_ERR_FEATURE, FLOWRT_STEP_TRANSFORMER, UInt64(step.transformer))
   }
 }
 
 /// A scale function and its constants: fields `scale` and `p`.
-func readScale(_ record: Record) throws(Refusal) {
+func checkScale(_ record: Record) throws(Refusal) {
   let step = record.step
   if Int(step.scale) >= FLOWRT_SCALES {
     throw record.refusal(FLOWRT_ERR_FEATURE, FLOWRT_STEP_SCALE, UInt64(step.scale))
   }
   let (p0, p1, p2) = (step.p.0, step.p.1, step.p.2)
-  let isFinite = p0 - p0 == 0 && p1 - p1 == 0 && p2 - p2 == 0
   var used = 1
   var isValid = true
   switch Int(step.scale) {
@@ -98,12 +97,14 @@ func readScale(_ record: Record) throws(Refusal) {
   case FLOWRT_SCALE_CLAMPED_SOFTPLUS: (used, isValid) = (3, p0 >= 0 && p1 > 0 && p1 <= p2)
   default: isValid = p0 > 0
   }
-  if !isFinite || !isValid { throw record.refusal(FLOWRT_ERR_MALFORMED, FLOWRT_STEP_P, UInt64(p0.bitPattern)) }
+  try record.requireConstant(0, p0, isValid)
+  try record.requireConstant(1, p1, true)
+  try record.requireConstant(2, p2, true)
   try record.requireZero(from: FLOWRT_STEP_P &+ 4 &* used)
 }
 
 /// Section 5.1: the bits of `form`, and the constants that they use.
-private func readSpline(_ record: Record) throws(Refusal) {
+private func checkSpline(_ record: Record) throws(Refusal) {
   let step = record.step
   let bins = step.bins
   let pieces = Int(flowrt_spline_pieces(step.form))
@@ -126,25 +127,19 @@ private func readSpline(_ record: Record) throws(Refusal) {
   if bins > maximumBins {
     throw record.refusal(FLOWRT_ERR_LIMIT, FLOWRT_STEP_BINS, UInt64(bins), expected: UInt64(maximumBins))
   }
-  func require(_ condition: Bool, _ index: Int, _ value: Float) throws(Refusal) {
-    if !(condition && value - value == 0) {
-      throw record.refusal(FLOWRT_ERR_MALFORMED, FLOWRT_STEP_P &+ 4 &* index, UInt64(value.bitPattern))
-    }
-  }
   /// A constant that may be used: then it must hold the condition, else be zero, and not a negative one.
-  func require(_ isUsed: Bool, _ condition: Bool, _ index: Int, _ value: Float) throws(Refusal) {
-    try require(isUsed ? condition : value.bitPattern == 0, index, value)
+  func require(_ index: Int, _ value: Float, if isUsed: Bool, _ condition: Bool) throws(Refusal) {
+    try record.requireConstant(index, value, isUsed ? condition : value.bitPattern == 0)
   }
   let p = step.p
-  try require(p.0 < p.1, 0, p.0)
-  try require(p.0 < p.1, 1, p.1)
+  try record.requireConstant(0, p.0, p.0 < p.1)
   // A difference of bounds that overflows has no bins.
-  try require(p.1 - p.0 < .infinity, 1, p.1)
-  try require(!clipsWidths && !isLinear, p.2 >= 0 && p.2 * Float(bins) < 1, 2, p.2)
-  try require(isQuadratic || !clipsWidths, p.3 >= 0 && p.3 * (isQuadratic ? 1 : Float(bins)) < 1, 3, p.3)
-  try require(!hasExponentialDerivatives && !hasNoDerivatives, p.4 >= 0, 4, p.4)
-  try require(clipsWidths || hasExponentialDerivatives, p.5 > 0, 5, p.5)
-  try require(ends == FLOWRT_ENDS_FIXED && !hasNoDerivatives && !isQuadratic, p.6 > 0, 6, p.6)
-  try require(isLinearRational, p.7 > 0 && p.7 < 0.5, 7, p.7)
+  try record.requireConstant(1, p.1, p.1 - p.0 < .infinity)
+  try require(2, p.2, if: !clipsWidths && !isLinear, p.2 >= 0 && p.2 * Float(bins) < 1)
+  try require(3, p.3, if: isQuadratic || !clipsWidths, p.3 >= 0 && p.3 * (isQuadratic ? 1 : Float(bins)) < 1)
+  try require(4, p.4, if: !hasExponentialDerivatives && !hasNoDerivatives, p.4 >= 0)
+  try require(5, p.5, if: clipsWidths || hasExponentialDerivatives, p.5 > 0)
+  try require(6, p.6, if: ends == FLOWRT_ENDS_FIXED && !hasNoDerivatives && !isQuadratic, p.6 > 0)
+  try require(7, p.7, if: isLinearRational, p.7 > 0 && p.7 < 0.5)
   try record.requireZero(from: FLOWRT_STEP_RESERVED)
 }

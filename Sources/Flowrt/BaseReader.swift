@@ -11,7 +11,7 @@ extension Reader {
     case FLOWRT_BASE_DIAGONAL_NORMAL:
       try record.requireZero(from: FLOWRT_STEP_STAGE_COUNT)
       _ = try blocks.floats(dim)
-      _ = try blocks.positiveFloats(dim)
+      try blocks.floats(dim, where: { $0 > 0 })
       view.parameter_count &+= 2 &* dim
     case FLOWRT_BASE_UNIFORM:
       try record.requireZero(from: FLOWRT_STEP_STAGE_COUNT)
@@ -20,7 +20,7 @@ extension Reader {
     case FLOWRT_BASE_MIXTURE:
       try record.requireZero(from: FLOWRT_STEP_STAGE_COUNT, upTo: FLOWRT_STEP_BINS)
       try record.requireZero(from: FLOWRT_STEP_P)
-      try readMixture(UInt64(try readComponents(record)))
+      try readMixture(UInt64(try componentCount(record)))
     case FLOWRT_BASE_CONDITIONAL_NORMAL:
       try record.requireZero(from: FLOWRT_STEP_STAGE_COUNT, upTo: FLOWRT_STEP_LAYER_COUNT)
       try record.requireZero(from: FLOWRT_STEP_TRANSFORMER)
@@ -30,10 +30,10 @@ extension Reader {
     case FLOWRT_BASE_AUTOREGRESSIVE_MIXTURE:
       try record.requireZero(from: FLOWRT_STEP_PASSTHROUGH, upTo: FLOWRT_STEP_LAYER_COUNT)
       try record.requireZero(from: FLOWRT_STEP_TRANSFORMER, upTo: FLOWRT_STEP_SCALE)
-      try readScale(record)
-      let components = try readComponents(record)
+      try checkScale(record)
+      let parameters = 3 &* (try componentCount(record))
       _ = try blocks.permutation(dim)
-      try readStages(record, parameters: 3 &* components)
+      try readStages(record, parameters: parameters)
     default: throw record.refusal(FLOWRT_ERR_FEATURE, FLOWRT_STEP_READS, UInt64(base.reads))
     }
   }
@@ -58,7 +58,7 @@ extension Reader {
     var c: UInt64 = 0
     while c < components {
       _ = try blocks.floats(dim)
-      _ = try blocks.positiveFloats(dim)
+      try blocks.floats(dim, where: { $0 > 0 })
       c &+= 1
     }
     view.parameter_count &+= components &* (1 &+ 2 &* dim)
@@ -66,7 +66,7 @@ extension Reader {
   }
 }
 
-private func readComponents(_ record: Record) throws(Refusal) -> UInt32 {
+private func componentCount(_ record: Record) throws(Refusal) -> UInt32 {
   let components = record.step.bins
   if components == 0 { throw record.refusal(FLOWRT_ERR_MALFORMED, FLOWRT_STEP_BINS, 0, expected: 1) }
   if components > maximumBins {

@@ -3,7 +3,7 @@
 import CFlowrt
 import FlowrtShim
 
-/// What is known about a file while it is read, and the place that is read.
+/// The blocks of a file, and the next of them.
 struct Blocks {
   let base: UnsafeRawPointer
   /// End of the blocks: the metadata begins here.
@@ -11,8 +11,8 @@ struct Blocks {
   let verify: Bool
   /// Offset of the next block.
   private(set) var next: UInt64
-  /// Record to which the blocks belong.
-  var record: Int32 = -1
+  /// Index of the record to which the blocks belong.
+  var record: Int32 = 0
 
   init(base: UnsafeRawPointer, start: UInt64, end: UInt64, verify: Bool) {
     self.base = base
@@ -95,17 +95,16 @@ struct Blocks {
     }
   }
 
-  /// A block of parameters that must be positive.
-  mutating func positiveFloats(_ count: UInt64) throws(Refusal) -> UnsafePointer<Float> {
+  /// A block of parameters, each of which must be `valid`.
+  mutating func floats(_ count: UInt64, where valid: (Float) -> Bool) throws(Refusal) {
     let start = next
     let block = try floats(count)
     var i: UInt64 = 0
     while verify && i < count {
       let value = block[Int(truncatingIfNeeded: i)]
-      if value <= 0 { throw refusal(FLOWRT_ERR_VALUE, offset: start &+ 4 &* i, found: UInt64(value.bitPattern)) }
+      if !valid(value) { throw refusal(FLOWRT_ERR_VALUE, offset: start &+ 4 &* i, found: UInt64(value.bitPattern)) }
       i &+= 1
     }
-    return block
   }
 
   /// A parameter must be finite, padding zero.

@@ -17,8 +17,8 @@ private struct LayerFacts {
 private struct EarlierLayers {
   let facts: UnsafePointer<LayerFacts>
 
-  /// The layer that a field of a record names: 2 is the first.
-  subscript(field: UInt16) -> LayerFacts { facts[Int(field) &- 2] }
+  /// The layer of a reference: 2 is the first.
+  subscript(reference: UInt16) -> LayerFacts { facts[Int(reference) &- 2] }
 }
 
 /// Number of units of degree <= g: factor * max(table[g + shift] - skip, 0), and 0 where g + shift < 0. One form serves the
@@ -60,7 +60,9 @@ extension Reader {
     try record.requireZero(from: FLOWRT_RECORD_FIELDS, upTo: FLOWRT_STEP_LAYER_COUNT)
     try record.requireZero(from: FLOWRT_STEP_TRANSFORMER)
     try checkLayerCount(record)
-    if header.context_dim == 0 { throw record.refusal(FLOWRT_ERR_MALFORMED, FLOWRT_RECORD_KIND, 0) }
+    if header.context_dim == 0 {
+      throw record.refusal(FLOWRT_ERR_MALFORMED, FLOWRT_RECORD_KIND, UInt64(FLOWRT_RECORD_ENCODER))
+    }
     let (size, width) = try readLayers(Network(layerCount: count, contextDim: header.context_dim))
     view.encoder_size = size
     view.encoder_layers = UInt32(count)
@@ -106,28 +108,68 @@ extension Reader {
 
 private struct LayerReader {
   let record: Record
-  let layer: flowrt_layer_record
   let network: Network
   let number: UInt16
   let earlier: EarlierLayers
 
-  init(record: Record, network: Network, number: UInt16, earlier: EarlierLayers) {
-    self.record = record
-    layer = record.layer
-    self.network = network
-    self.number = number
-    self.earlier = earlier
-  }
-
+  private var layer: flowrt_layer_record { record.layer }
   private var width: UInt64 { UInt64(layer.width) }
+  private var panels: UInt64 { (width &+ 15) / 16 }
   private var isOutput: Bool { number &+ 1 == network.layerCount }
   private var activation: Int { Int(layer.activation) }
 
   func read(_ reader: inout Reader) throws(Refusal) -> LayerFacts {
+    try checkFields()
+    let contextLines = try checkContext()
+    let outputs = isOutput ? network.outputs : nil
+    var degrees = outputs ?? Degrees()
+    if outputs == nil { degrees = try readDegrees(&reader.blocks) }
+    let gate = try checkOperand(layer.gate, FLOWRT_LAYER_GATE, isScaled: false, degrees)
+    let add0 = try checkOperand(layer.add.0, FLOWRT_LAYER_ADD, isScaled: layer.scaled & 1 != 0, degrees)
+    let add1 = try checkOperand(layer.add.1, FLOWRT_LAYER_ADD &+ 2, isScaled: layer.scaled & 2 != 0, degrees)
+    let add2 = try checkOperand(layer.add.2, FLOWRT_LAYER_ADD &+ 4, isScaled: layer.scaled & 4 != 0, degrees)
+    let hasConstantSource = layer.source >= 2 && earlier[layer.source].isContextOnly
+    let isContextOnly =
+      outputs == nil && (layer.source == 0 || hasConstantSource) && gate && add0 && add1 && add2
+    if activation == FLOWRT_ACTIVATION_LAYER_NORM && !isContextOnly {
+      throw refusal(FLOWRT_LAYER_ACTIVATION, UInt64(layer.activation))
+    }
+    if isContextOnly && degrees.count(0) != width {
+      throw refusal(FLOWRT_LAYER_SOURCE, degrees.count(0), expected: width)
+    }
+
+    _ = try reader.blocks.floats(width)
+    reader.view.parameter_count &+= width
+    for bit: UInt16 in 0..<3 where layer.scaled >> bit & 1 != 0 {
+      _ = try reader.blocks.floats(width)
+      reader.view.parameter_count &+= width
+    }
+    if layer.context != 0 {
+      try reader.blocks.panels(
+        width: width, lines: panels &* contextLines, panelLines: { _ in contextLines }, visible: { _ in contextLines })
+      reader.view.parameter_count &+= width &* contextLines
+    }
+    if layer.source != 0 {
+      try readWeights(&reader, degrees)
+      reader.view.panel_count &+= panels
+    }
+    if flowrt_is_in_prologue(isContextOnly, hasConstantSource, layer.context != 0) {
+      reader.view.prologue_size &+= panels &* 16
+    }
+    return LayerFacts(degrees: degrees, width: layer.width, isContextOnly: isContextOnly)
+  }
+
+  /// What most refusals of a layer are.
+  private func refusal(_ field: Int, _ found: UInt64, expected: UInt64 = 0) -> Refusal {
+    record.refusal(FLOWRT_ERR_MALFORMED, field, found, expected: expected)
+  }
+
+  /// What can be said of the fields alone.
+  private func checkFields() throws(Refusal) {
     if Int(layer.kind) != FLOWRT_RECORD_LAYER {
       throw refusal(FLOWRT_RECORD_KIND, UInt64(layer.kind), expected: UInt64(FLOWRT_RECORD_LAYER))
     }
-    try readActivation()
+    try checkActivation()
     if width == 0 { throw refusal(FLOWRT_LAYER_WIDTH, 0, expected: 1) }
     if width > maximumWidth {
       throw record.refusal(FLOWRT_ERR_LIMIT, FLOWRT_LAYER_WIDTH, width, expected: maximumWidth)
@@ -140,56 +182,10 @@ private struct LayerReader {
     if layer.source > number &+ 1 || (layer.source == 1 && network.inputs == nil) {
       throw refusal(FLOWRT_LAYER_SOURCE, UInt64(layer.source))
     }
-    let contextLines = try readContext()
     if layer.scaled > 7 { throw refusal(FLOWRT_LAYER_SCALED, UInt64(layer.scaled)) }
-
-    let outputs = isOutput ? network.outputs : nil
-    let hasConstantSource = layer.source >= 2 && earlier[layer.source].isContextOnly
-    var facts = LayerFacts(
-      degrees: outputs ?? Degrees(), width: layer.width, isContextOnly: layer.source == 0 || hasConstantSource)
-    if outputs == nil { facts.degrees = try readDegrees(&reader.blocks) }
-    try readOperand(layer.gate, FLOWRT_LAYER_GATE, scaledBit: 0, &facts)
-    try readOperand(layer.add.0, FLOWRT_LAYER_ADD, scaledBit: layer.scaled & 1, &facts)
-    try readOperand(layer.add.1, FLOWRT_LAYER_ADD &+ 2, scaledBit: layer.scaled & 2, &facts)
-    try readOperand(layer.add.2, FLOWRT_LAYER_ADD &+ 4, scaledBit: layer.scaled & 4, &facts)
-    if outputs != nil { facts.isContextOnly = false }
-    if activation == FLOWRT_ACTIVATION_LAYER_NORM && !facts.isContextOnly {
-      throw refusal(FLOWRT_LAYER_ACTIVATION, UInt64(layer.activation))
-    }
-    if facts.isContextOnly && facts.degrees.count(0) != width {
-      throw refusal(FLOWRT_LAYER_SOURCE, facts.degrees.count(0), expected: width)
-    }
-
-    _ = try reader.blocks.floats(width)
-    reader.view.parameter_count &+= width
-    var scaled = layer.scaled
-    while scaled != 0 {
-      if scaled & 1 != 0 {
-        _ = try reader.blocks.floats(width)
-        reader.view.parameter_count &+= width
-      }
-      scaled &>>= 1
-    }
-    let panels = (width &+ 15) / 16
-    if layer.context != 0 {
-      try reader.blocks.panels(
-        width: width, lines: panels &* contextLines, panelLines: { _ in contextLines }, visible: { _ in contextLines })
-      reader.view.parameter_count &+= width &* contextLines
-    }
-    if layer.source != 0 {
-      try readWeights(&reader, facts.degrees, panels)
-      reader.view.panel_count &+= panels
-    }
-    if facts.isContextOnly || hasConstantSource || layer.context != 0 { reader.view.prologue_size &+= panels &* 16 }
-    return facts
   }
 
-  /// What most refusals of a layer are.
-  private func refusal(_ field: Int, _ found: UInt64, expected: UInt64 = 0) -> Refusal {
-    record.refusal(FLOWRT_ERR_MALFORMED, field, found, expected: expected)
-  }
-
-  private func readActivation() throws(Refusal) {
+  private func checkActivation() throws(Refusal) {
     if activation >= FLOWRT_ACTIVATIONS {
       throw record.refusal(FLOWRT_ERR_FEATURE, FLOWRT_LAYER_ACTIVATION, UInt64(layer.activation))
     }
@@ -205,7 +201,7 @@ private struct LayerReader {
   }
 
   /// The context or an earlier layer that depends on it alone. Returns the number of its values.
-  private func readContext() throws(Refusal) -> UInt64 {
+  private func checkContext() throws(Refusal) -> UInt64 {
     if layer.context < 2 {
       if layer.context == 1 && network.contextDim == 0 { throw refusal(FLOWRT_LAYER_CONTEXT, 1) }
       return UInt64(network.contextDim)
@@ -234,27 +230,28 @@ private struct LayerReader {
     return Degrees(table: table)
   }
 
-  /// A gate or an added layer: earlier, as wide, and final no later than the units that use it.
-  private func readOperand(
-    _ operandNumber: UInt16, _ field: Int, scaledBit: UInt16, _ facts: inout LayerFacts
-  ) throws(Refusal) {
-    if operandNumber == 0 {
-      if scaledBit != 0 { throw refusal(FLOWRT_LAYER_SCALED, UInt64(layer.scaled)) }
-      return
+  /// A gate or an added layer, or none: earlier, as wide, and final no later than the units that use it. Returns whether it
+  /// depends on the context alone.
+  private func checkOperand(
+    _ reference: UInt16, _ field: Int, isScaled: Bool, _ degrees: Degrees
+  ) throws(Refusal) -> Bool {
+    if reference == 0 {
+      if isScaled { throw refusal(FLOWRT_LAYER_SCALED, UInt64(layer.scaled)) }
+      return true
     }
-    if operandNumber == 1 || operandNumber > number &+ 1 { throw refusal(field, UInt64(operandNumber)) }
-    let operand = earlier[operandNumber]
+    if reference == 1 || reference > number &+ 1 { throw refusal(field, UInt64(reference)) }
+    let operand = earlier[reference]
     if operand.width != layer.width { throw refusal(field, UInt64(operand.width), expected: width) }
     var g: UInt64 = 0
     while g < network.stages {
-      let (final, needed) = (operand.degrees.count(g), facts.degrees.count(g))
+      let (final, needed) = (operand.degrees.count(g), degrees.count(g))
       if final < needed { throw refusal(field, final, expected: needed) }
       g &+= 1
     }
-    if !operand.isContextOnly { facts.isContextOnly = false }
+    return operand.isContextOnly
   }
 
-  private func readWeights(_ reader: inout Reader, _ degrees: Degrees, _ panels: UInt64) throws(Refusal) {
+  private func readWeights(_ reader: inout Reader, _ degrees: Degrees) throws(Refusal) {
     let visible = layer.source == 1 ? network.inputs ?? Degrees() : earlier[layer.source].degrees
     /// Moves `degree` on to that of a unit; units are asked in ascending order, so all of it is linear.
     func advance(_ degree: inout UInt64, to unit: UInt64) -> UInt64 {

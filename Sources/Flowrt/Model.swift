@@ -26,29 +26,30 @@ public func flowrt_model_open(
   _ model: UnsafeMutablePointer<flowrt_model>!, _ data: UnsafeRawPointer!, _ size: Int, _ flags: UInt32,
   _ detail: UnsafeMutablePointer<flowrt_error_detail>!
 ) -> flowrt_status {
-  let target: UnsafeMutablePointer<flowrt_model>? = model
-  let bytes: UnsafeRawPointer? = data
-  let report: UnsafeMutablePointer<flowrt_error_detail>? = detail
+  let bytes = Region(data, UInt64(UInt(bitPattern: size)))
+  let target = Region(model, UInt64(MemoryLayout<flowrt_model>.size))
+  let report = Region(detail, UInt64(MemoryLayout<flowrt_error_detail>.size))
+  if target.overlaps(bytes) || report.overlaps(bytes) || report.overlaps(target) { return FLOWRT_ERR_ARGUMENT }
   var refusal = Refusal(status: FLOWRT_OK)
   let knownFlags: UInt32 = FLOWRT_OPEN_VERIFY | 0xFF00
-  if let target, let bytes, flags & ~knownFlags == 0 {
+  if let model, let data, flags & ~knownFlags == 0 {
     do throws(Refusal) {
-      var view = try readModel(bytes, UInt64(UInt(bitPattern: size)), verify: flags & FLOWRT_OPEN_VERIFY != 0)
+      var view = try readModel(data, UInt64(UInt(bitPattern: size)), verify: flags & FLOWRT_OPEN_VERIFY != 0)
       let cap = (flags >> 8) & 0xFF
       view.level = cap == 0 ? bestLevel() : min(cap, bestLevel())
       withUnsafeMutablePointer(to: &view) { $0.pointee.tag = tag($0) }
-      UnsafeMutableRawPointer(target).storeBytes(of: view, as: flowrt_view.self)
+      UnsafeMutableRawPointer(model).storeBytes(of: view, as: flowrt_view.self)
     } catch {
       refusal = error
     }
   } else {
     refusal = Refusal(status: FLOWRT_ERR_ARGUMENT)
   }
-  if refusal.status != FLOWRT_OK, let target {
-    let words = UnsafeMutableRawPointer(target).assumingMemoryBound(to: UInt64.self)
+  if refusal.status != FLOWRT_OK, let model {
+    let words = UnsafeMutableRawPointer(model).assumingMemoryBound(to: UInt64.self)
     for i in 0..<viewWords { words[i] = 0 }
   }
-  if let report { report.pointee = refusal.detail }
+  if let detail { detail.pointee = refusal.detail }
   return refusal.status
 }
 
@@ -56,7 +57,6 @@ public func flowrt_model_open(
 public func flowrt_model_get_info(
   _ model: UnsafePointer<flowrt_model>!, _ info: UnsafeMutablePointer<flowrt_model_info>!
 ) -> flowrt_status {
-  let info: UnsafeMutablePointer<flowrt_model_info>? = info
   guard let model, let target = info else { return FLOWRT_ERR_ARGUMENT }
   guard let view = openView(model)?.pointee else { return FLOWRT_ERR_MODEL }
   let size = UInt32(truncatingIfNeeded: MemoryLayout<flowrt_model_info>.size)

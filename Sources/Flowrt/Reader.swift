@@ -61,8 +61,7 @@ struct Reader {
   mutating func readRecords() throws(Refusal) {
     while recordsLeft > 0 {
       let record = nextRecord()
-      let kind = record.step.kind
-      switch Int(kind) {
+      switch Int(record.kind) {
       case FLOWRT_RECORD_ENCODER:
         try readEncoder(record)
         continue
@@ -76,8 +75,8 @@ struct Reader {
       case FLOWRT_RECORD_BASE:
         try readBase(record)
         return try finish()
-      case FLOWRT_RECORD_LAYER: throw record.refusal(FLOWRT_ERR_MALFORMED, FLOWRT_RECORD_KIND, UInt64(kind))
-      default: throw record.refusal(FLOWRT_ERR_FEATURE, FLOWRT_RECORD_KIND, UInt64(kind))
+      case FLOWRT_RECORD_LAYER: throw record.refusal(FLOWRT_ERR_MALFORMED, FLOWRT_RECORD_KIND, UInt64(record.kind))
+      default: throw record.refusal(FLOWRT_ERR_FEATURE, FLOWRT_RECORD_KIND, UInt64(record.kind))
       }
       view.step_count &+= 1
     }
@@ -105,7 +104,7 @@ struct Reader {
 
 extension Reader {
   /// What diagonal and linear steps share: a finite log_det, and no other field.
-  private func readLogDet(_ record: Record) throws(Refusal) {
+  private func checkLogDet(_ record: Record) throws(Refusal) {
     try record.requireZero(from: FLOWRT_RECORD_FIELDS, upTo: FLOWRT_CONSTANT_LOG_DET)
     try record.requireZero(from: FLOWRT_CONSTANT_RESERVED)
     let logDet = record.constant.log_det
@@ -115,22 +114,14 @@ extension Reader {
   }
 
   private mutating func readDiagonal(_ record: Record) throws(Refusal) {
-    try readLogDet(record)
-    let start = blocks.next
-    let scale = try blocks.floats(dim)
-    var i: UInt64 = 0
-    while i < dim {
-      if blocks.verify && scale[Int(truncatingIfNeeded: i)] == 0 {
-        throw blocks.refusal(FLOWRT_ERR_VALUE, offset: start &+ 4 &* i)
-      }
-      i &+= 1
-    }
+    try checkLogDet(record)
+    try blocks.floats(dim, where: { $0 != 0 })
     _ = try blocks.floats(dim)
     view.parameter_count &+= 2 &* dim
   }
 
   private mutating func readLinear(_ record: Record) throws(Refusal) {
-    try readLogDet(record)
+    try checkLogDet(record)
     let dim = dim
     let lines = (dim &+ 15) / 16 &* dim
     try blocks.panels(width: dim, lines: lines, panelLines: { _ in dim }, visible: { _ in dim })

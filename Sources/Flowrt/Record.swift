@@ -8,6 +8,7 @@ struct Record {
   let index: UInt32
   let bytes: UnsafeRawPointer
 
+  var kind: UInt16 { bytes.load(as: UInt16.self) }
   var step: flowrt_step_record { bytes.load(as: flowrt_step_record.self) }
   var layer: flowrt_layer_record { bytes.load(as: flowrt_layer_record.self) }
   var constant: flowrt_constant_record { bytes.load(as: flowrt_constant_record.self) }
@@ -16,6 +17,13 @@ struct Record {
     Refusal(
       status: status, record: Int32(truncatingIfNeeded: index),
       offset: 64 &+ 64 &* UInt64(index) &+ UInt64(truncatingIfNeeded: field), expected: expected, found: found)
+  }
+
+  /// Constant `index` of a transformer must be finite, and as the condition says.
+  func requireConstant(_ index: Int, _ value: Float, _ condition: Bool) throws(Refusal) {
+    if !(condition && value - value == 0) {
+      throw refusal(FLOWRT_ERR_MALFORMED, FLOWRT_STEP_P &+ 4 &* index, UInt64(value.bitPattern))
+    }
   }
 
   /// The bytes from one field up to another, or to the end, must be zero.

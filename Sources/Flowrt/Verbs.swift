@@ -49,13 +49,12 @@ public func flowrt_sample(
   _ x: UnsafeMutablePointer<Float>!, _ log_prob: UnsafeMutablePointer<Float>!,
   _ workspace: UnsafeMutableRawPointer!, _ workspace_size: Int
 ) -> flowrt_status {
-  let rngPointer: UnsafeMutablePointer<flowrt_rng>? = rng
   let status = Arguments(
     verb: FLOWRT_VERB_SAMPLE, count: count, context: context, contextRows: context_rows, output: x,
-    logOutput: log_prob, workspace: workspace, workspaceSize: workspace_size, rng: rngPointer
-  ).run(model, hasRequiredPointers: rngPointer != nil && x != nil)
-  if let rngPointer, status == FLOWRT_OK || status == FLOWRT_ERR_NONFINITE {
-    rngPointer.pointee.index &+= UInt64(UInt(bitPattern: count))
+    logOutput: log_prob, workspace: workspace, workspaceSize: workspace_size, rng: rng
+  ).run(model, hasRequiredPointers: rng != nil && x != nil)
+  if let rng, status == FLOWRT_OK || status == FLOWRT_ERR_NONFINITE {
+    rng.pointee.index &+= UInt64(UInt(bitPattern: count))
   }
   return status
 }

@@ -25,7 +25,7 @@ struct Base {
 
   init(_ sweep: Sweep) {
     self.sweep = sweep
-    plan = sweep.call.pointee.steps[Int(sweep.call.pointee.view.pointee.step_count)]
+    plan = sweep.call.pointee.basePlan.pointee
     density = BaseDensity(rawValue: plan.record.pointee.reads).unsafelyUnwrapped
     rows = sweep.rows
     dim = sweep.dim
@@ -36,7 +36,7 @@ struct Base {
 
   /// The noise that `draw` starts from.
   static func law(_ call: UnsafePointer<flowrt_call>) -> Noise.Law {
-    let record = call.pointee.steps[Int(call.pointee.view.pointee.step_count)].record!
+    let record = call.pointee.basePlan.pointee.record!
     return record.pointee.reads == BaseDensity.uniform.rawValue ? .uniform : .normal
   }
 

@@ -10,7 +10,7 @@ enum ElementwiseFunction: UInt32 {
   case identity, logit, logAbove, logBelow, sigmoid, expAbove, atanh, tanh, leaky, leakyInverse, softsign,
     softsignInverse, probit, normalCdf
   /// The inverse of `logBelow`; not in a file.
-  case expBelow
+  case expBelow = 0xFFFF_FFFF
 
   var inverse: ElementwiseFunction {
     switch self {

@@ -72,7 +72,7 @@ struct Evaluation {
     let view = call.pointee.view.pointee
     let contextTile = UnsafePointer<Float>(call.pointee.context_tile!)
     if view.encoder_layers == 0 { return contextTile }
-    let encoder = call.pointee.steps + (Int(view.step_count) &+ 1)
+    let encoder = call.pointee.encoderPlan
     runStep(encoder, Sweep(call: call, rows: rows, lanesPerRow: lanesPerRow, contextTile: contextTile), forward: true)
     let last = encoder.pointee.layers + (Int(view.encoder_layers) &- 1)
     return UnsafePointer(call.pointee.encoder + Int(last.pointee.values) &* rows)
@@ -134,17 +134,27 @@ struct Evaluation {
     }
     if let logOutput = call.pointee.log_output {
       for row in 0..<used {
+        var value = logSum.total(row &* lanesPerRow)
+        if call.pointee.verb == FLOWRT_VERB_SAMPLE { value = -value }
         if call.pointee.verb == FLOWRT_VERB_LOG_PROB && logSum.isExcluded(row &* lanesPerRow) {
-          logOutput[first &+ row] = -.infinity
-          continue
+          value = .nan
+          if !hasNaN(first &+ row) {
+            logOutput[first &+ row] = -.infinity
+            continue
+          }
         }
-        let total = logSum.total(row &* lanesPerRow)
-        let value = call.pointee.verb == FLOWRT_VERB_SAMPLE ? -total : total
         logOutput[first &+ row] = value
         nonfiniteBits |= nonfiniteBit(value)
       }
     }
     return nonfiniteBits >> 31 == 0
+  }
+
+  /// Whether a row of the input has a NaN.
+  @inline(never) private func hasNaN(_ row: Int) -> Bool {
+    let values = call.pointee.input + row &* dim
+    for i in 0..<dim where values[i] != values[i] { return true }
+    return false
   }
 
   /// Bit 31 is set for NaN and infinity: an exponent of all ones overflows into it.

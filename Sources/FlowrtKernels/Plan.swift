@@ -8,6 +8,12 @@ import FlowrtShim
 typealias Layer = UnsafeMutablePointer<flowrt_layer_plan>
 typealias Step = UnsafeMutablePointer<flowrt_step_plan>
 
+extension flowrt_call {
+  /// The base, planned behind the steps.
+  var basePlan: Step { steps + Int(view.pointee.step_count) }
+  var encoderPlan: Step { basePlan + 1 }
+}
+
 let noLayer = Int32(FLOWRT_NO_LAYER)
 let readSide = Int32(FLOWRT_READ_SIDE)
 
@@ -48,7 +54,7 @@ private struct Planner {
     dim = Int(view.dim)
     contextDim = Int(view.context_dim)
     encodedDim = Int(view.encoded_dim)
-    encoder = call.steps + Int(view.step_count) + 1
+    encoder = call.encoderPlan
     recordCount = Int(view.record_count)
     records = UnsafeRawPointer(bitPattern: UInt(truncatingIfNeeded: view.data))! + 64
     blocks = Blocks(next: records + 64 &* recordCount)
@@ -194,7 +200,7 @@ private struct Planner {
     layer.pointee.constant_source = hasConstantSource ? 1 : 0
     let isConstant = (source == noLayer || hasConstantSource) && outputEnd == nil && addsOnlyConstants(layers)
     layer.pointee.context_only = isConstant ? 1 : 0
-    if isConstant || hasConstantSource || record.context != 0 {
+    if flowrt_is_in_prologue(isConstant, hasConstantSource, record.context != 0) {
       layer.pointee.start = prologue
       prologue += Int(panelCount &* 16)
     } else {

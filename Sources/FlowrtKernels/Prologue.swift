@@ -9,17 +9,16 @@ import FlowrtShim
 /// Fills the prologue of the encoder, of all steps and of the base for one context (nil if the model takes none).
 func makePrologue(_ call: flowrt_call, _ context: UnsafePointer<Float>?) {
   let view = call.view.pointee
-  let stepCount = Int(view.step_count)
   var context = context
   var contextDim = Int(view.context_dim)
   if view.encoder_layers != 0 {
-    let layers = call.steps[stepCount &+ 1].layers!
+    let layers = call.encoderPlan.pointee.layers!
     let count = Int(view.encoder_layers)
     makePrologue(call, layers, count, context, contextDim)
     context = UnsafePointer(layers[count &- 1].start)
     contextDim = Int(view.encoded_dim)
   }
-  for index in 0...stepCount {
+  for index in 0...Int(view.step_count) {  // and the base
     let step = call.steps[index]
     let kind = Int(step.record.pointee.kind)
     if kind != FLOWRT_RECORD_AUTOREGRESSIVE && kind != FLOWRT_RECORD_BASE { continue }

@@ -17,7 +17,7 @@ struct Transform {
   let otherIndex: UnsafePointer<UInt32>
   let logScale: UnsafeMutablePointer<Float>
   let logSum: UnsafeMutablePointer<Float>
-  /// 16 floats for each parameter of a rank; a single row's only.
+  /// A single row: 16 floats for each parameter of a rank. A tile: log s. Behind these, what a spline needs.
   let columns: UnsafeMutablePointer<Float>
   /// The read side is known: the other side from it, and log s as it is. Else back, and log s negated.
   let fromRead: Bool

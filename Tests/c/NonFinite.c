@@ -53,6 +53,8 @@ static void check_value(const flow_spec *spec, const call *good, call *mixed, fl
     CHECK(mixed->verb != SAMPLE || mixed->rng.index == 5 + ROWS, "%s: index %llu", what,
           (unsigned long long)mixed->rng.index);
     if (isnan(value)) CHECK(nonfinite_values(mixed, spec->dim, bad_row, what) > 0, "%s: the result is finite", what);
+    if (isnan(value) && mixed->verb == LOG_PROB)
+        CHECK(isnan(mixed->log_output[bad_row]), "%s: log p is %g", what, (double)mixed->log_output[bad_row]);
     for (size_t i = 0; i < ROWS; i++) {
         if (i == bad_row) continue;
         if (mixed->verb != LOG_PROB)
@@ -71,6 +73,20 @@ static void check_array(const flow_spec *spec, const call *good, call *mixed, fl
         }
 }
 
+/* A NaN is no answer, not even where the rest of its row is outside of every support. */
+static void check_nan_outside(const flow_spec *spec, call *mixed, size_t row) {
+    float *const x = mixed->input + row * spec->dim, *const kept = malloc(spec->dim * sizeof *kept);
+    memcpy(kept, x, spec->dim * sizeof *x);
+    for (size_t j = 0; j < spec->dim; j += stride) {
+        for (size_t i = 0; i < spec->dim; i++) x[i] = i == j ? NAN : 1e30f;
+        CHECK_STATUS(FLOWRT_ERR_NONFINITE, call_run(mixed));
+        CHECK(isnan(mixed->log_output[row]), "%s: NaN at %zu of row %zu and the rest at 1e30 has log p = %g", spec->name, j,
+              row, (double)mixed->log_output[row]);
+    }
+    memcpy(x, kept, spec->dim * sizeof *x);
+    free(kept);
+}
+
 static void test(const flow_spec *spec, const flowrt_model *model, uint32_t level) {
     (void)level;
     for (enum verb verb = 0; verb < VERB_COUNT; verb++) {
@@ -78,6 +94,7 @@ static void test(const flow_spec *spec, const flowrt_model *model, uint32_t leve
         CHECK_STATUS(FLOWRT_OK, call_run(&good));
         if (verb != SAMPLE) check_array(spec, &good, &mixed, mixed.input, spec->dim);
         if (spec->context_dim) check_array(spec, &good, &mixed, mixed.context, spec->context_dim);
+        if (verb == LOG_PROB) check_nan_outside(spec, &mixed, 3), check_nan_outside(spec, &mixed, ROWS - 1);
         call_free(good);
         call_free(mixed);
     }

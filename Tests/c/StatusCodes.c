@@ -403,6 +403,25 @@ static void check_model_overlap(flow_file file) {
     call_free(c);
 }
 
+/* A model or a detail within the bytes, or one in the other: refused, and nothing is written. */
+static void check_open_overlap(flow_file file) {
+    flowrt_model model, untouched;
+    unsigned char *before = malloc(file.size);
+    memcpy(before, file.bytes, file.size);
+    memset(&model, 0x5a, sizeof model);
+    untouched = model;
+    void *const inside[] = {file.bytes, file.bytes + file.size / 8 * 8 - 8};
+    for (int i = 0; i < 2; i++) {
+        expect(FLOWRT_ERR_ARGUMENT, flowrt_model_open(inside[i], file.bytes, file.size, 0, NULL), "open: a model in its bytes");
+        expect(FLOWRT_ERR_ARGUMENT, flowrt_model_open(&model, file.bytes, file.size, 0, inside[i]), "open: a detail in the bytes");
+    }
+    expect(FLOWRT_ERR_ARGUMENT, flowrt_model_open(&model, file.bytes, file.size, 0, (void *)((char *)&model + 248)),
+           "open: a detail in the model");
+    CHECK(memcmp(before, file.bytes, file.size) == 0, "a refused open wrote into the bytes");
+    CHECK(memcmp(&untouched, &model, sizeof model) == 0, "a refused open wrote into the model");
+    free(before);
+}
+
 /* Rows whose arrays fit the address space, and one more; a shared context is one row of its array. That there is no such memory is
  * not looked at: no workspace is found out first. */
 static void check_most_rows(void) {
@@ -457,6 +476,7 @@ int main(void) {
     check_levels(file);
     check_damaged_model(file);
     check_model_overlap(plain);
+    check_open_overlap(plain);
     flowrt_model model;
     for (enum verb verb = 0; verb < VERB_COUNT; verb++) {
         CHECK_STATUS(FLOWRT_OK, flowrt_model_open(&model, file.bytes, file.size, 0, NULL));

@@ -67,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("-n", type=_count, default=1, help="rows (1)")
     for name in ("seed", "stream", "index"):
         sub.add_argument(f"--{name}", type=_count, default=0, help="a draw is a function of seed, stream and index (0)")
-    sub = command("c-array", _c_array, "the file as an aligned C array, with its sizes as #defines")
+    sub = command("c-array", _c_array, "the file as an aligned C array, with its sizes (needs libflowrt) as #defines")
     sub.add_argument("--name", default="model", help="C identifier of the array (model)")
     sub.add_argument("-o", "--output", default="-", metavar="H", help="where to write (standard output)")
     return parser
@@ -91,9 +91,8 @@ def _verify(options) -> None:
     with open(options.file, "rb") as stream:
         data = stream.read()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NonfiniteWarning)  # rows without an answer are compared, too
-        rows = _rows(options)
-        verify.check(data, None if options.data is None else rows).report()
+        warnings.simplefilter("ignore", NonfiniteWarning)  # random rows without an answer are compared, too
+        verify.check(data, *_rows(options)).report()
 
 
 def _rows(options) -> tuple:

@@ -28,9 +28,10 @@ _TEMPLATE = """\
 #define {upper}_SIZE {size}u
 #define {upper}_DIM {dim}u
 #define {upper}_CONTEXT_DIM {context_dim}u
-/* flowrt_workspace_size(&model, 1): enough for calls with any number of rows. */
+/* flowrt_workspace_size(&model, 1): enough for calls with any number of rows, which are faster with more. */
 #define {upper}_WORKSPACE_BYTES {workspace}u
 
+/* Stands before `static` (C++ asks for it). */
 #if defined(__cplusplus) && __cplusplus >= 201103L
 #define {upper}_ALIGNED alignas(64)
 #elif defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .errors import ExportError
+from .errors import Error
 from .format import File
 from .format.codes import BaseKind, Function, Kind
 from .reference import functions, steps
@@ -22,17 +22,24 @@ class Rows(NamedTuple):
     x: np.ndarray
     z: np.ndarray
     context: np.ndarray | None
+    numbers: np.ndarray | None = None  # of a user's rows among those that he gave
+    note: str = ""  # what was left out of them
+
+    def some(self, which) -> Rows:
+        """Those of a slice, of a mask or of an array of indices."""
+        parts = (self.x, self.z, self.context, self.numbers)
+        return Rows(*(part if part is None else part[which] for part in parts), self.note)
 
 
-def random_rows(file: File, count: int, seed: int = 0, given=None) -> Rows:
-    """Data drawn from the flow itself, noise, context (random unless `given`); all float32-representable float64.
+def random_rows(file: File, count: int, seed: int = 0, context=None) -> Rows:
+    """Data drawn from the flow itself, noise, `context` (random if None); all float32-representable float64.
 
     Rows are drawn again where an elementwise step or a bounded spline has no answer for them.
     """
     generator = np.random.default_rng(seed)
-    if given is None and file.context_dim:
-        given = _float32(generator.normal(size=(count, file.context_dim)))
-    context = encoded(file, given, count)
+    if context is None and file.context_dim:
+        context = _float32(generator.normal(size=(count, file.context_dim)))
+    seen = encoded(file, context, count)
 
     def noise_rows(attempt: int) -> np.ndarray:
         """Noise: of the base by and by, then of data from a normal and from the unit box."""
@@ -40,14 +47,14 @@ def random_rows(file: File, count: int, seed: int = 0, given=None) -> Rows:
         if attempt % 3 == 0:
             return _in_box(file.base, noise) if file.base.base == BaseKind.BOX_UNIFORM else noise
         x = noise if attempt % 3 == 1 else functions.normal_cdf(noise)
-        return _run(file, x, context)[0]
+        return _run(file, x, seen)[0]
 
-    def drawn(accepted) -> np.ndarray:
-        """What noise is mapped to, with every row `accepted`, if a few tries find such rows."""
+    def drawn(candidates) -> np.ndarray:
+        """What `candidates` makes of noise, with every row valid, if a few tries find such rows."""
         rows = np.zeros((count, file.dim))
         todo = np.ones(count, dtype=bool)
         for attempt in range(_TRIES):
-            values, valid = accepted(noise_rows(attempt))
+            values, valid = candidates(noise_rows(attempt))
             rows = np.where(todo[:, None], values, rows)
             todo &= ~valid
             if not todo.any():
@@ -55,59 +62,60 @@ def random_rows(file: File, count: int, seed: int = 0, given=None) -> Rows:
         return rows
 
     def data(noise):
-        x = _inverse(file, noise, context)
+        x = _inverse(file, noise, seen)
         x = _float32(np.where(np.isfinite(x) & (np.abs(x) < 1e6), x, noise))
-        return x, defined(file, x, context)
+        return x, defined(file, x, seen)
 
     def noise_that_has_data(noise):
         z = _float32(noise)
-        x = _inverse(file, z, context)
-        return z, np.all(np.isfinite(x), axis=1) & defined(file, x, context)
+        return z, _has_data(file, z, seen)
 
-    return Rows(drawn(data), drawn(noise_that_has_data), given)
+    return Rows(drawn(data), drawn(noise_that_has_data), context)
 
 
-def own_rows(file: File, given) -> Rows:
-    """A user's data (n, D), or a pair of data and contexts, (n, C) or one for all; and the noise that the file finds.
+def own_rows(file: File, x, context=None) -> Rows:
+    """A user's data (n, D) and contexts, (n, C) or one for all; and the noise that the file finds for them.
 
-    Of many rows 256 are taken, evenly spread; those that the file has no answer for are left out.
+    Of many rows 256 are taken, evenly spread; those that the file has no answer for are left out. `note` says so.
 
-    Raises `ExportError` for anything else, and if no row is left.
+    Raises `Error` for anything else, and if no row is left.
     """
-    x, context = given if isinstance(given, tuple) and len(given) == 2 else (given, None)
     x = _numbers("rows", x, file.dim)
-    if (context is not None) != (file.context_dim > 0):
-        raise ExportError(
-            f"rows must be a pair of data and contexts of {file.context_dim} floats each"
-            if file.context_dim
-            else "there are contexts, but the flow takes none"
-        )
-    some = np.unique(np.linspace(0, len(x) - 1, _OWN).astype(int))
+    count = len(x)
     if context is not None:
         context = _numbers("contexts", context, file.context_dim)
-        if len(context) not in (1, len(x)):
-            raise ExportError(f"there are {len(context)} contexts, not 1 or {len(x)}")
-        context = np.broadcast_to(context, (len(x), file.context_dim))[some]
-    x = x[some]
-    z, usable = _run(file, x, encoded(file, context, len(x)))
-    with np.errstate(over="ignore"):
-        z = _float32(z)
-    usable &= np.all(np.isfinite(z), axis=1)
+        if len(context) not in (1, count):
+            raise Error(f"there are {len(context)} contexts, not 1 or {count}")
+        context = np.broadcast_to(context, (count, file.context_dim))
+    elif file.context_dim:
+        raise Error(f"the rows need contexts of {file.context_dim} floats each")
+    rows = Rows(x, x, context, np.arange(count)).some(np.unique(np.linspace(0, count - 1, _OWN).astype(int)))
+    with np.errstate(all="ignore"):
+        seen = encoded(file, rows.context, len(rows.x))
+    z, usable = _run(file, rows.x, seen)
+    z = _float32(z)
+    usable &= _has_data(file, z, seen)  # rounding may take a point of a bounded interval to its end
     if not usable.any():
-        raise ExportError("the flow has no answer for any of the rows")
-    return Rows(x[usable], z[usable], None if context is None else context[usable])
+        raise Error("the file has no answer for any of the rows")
+    note = f"{np.count_nonzero(usable)} of {count} rows were compared"
+    if not usable.all():
+        without = rows.numbers[~usable]
+        note += f"; the file has no answer for {len(without)} that were left out, the first of them row {without[0]}"
+    return rows._replace(z=z, note=note).some(usable)
 
 
 def _numbers(name: str, values, width: int) -> np.ndarray:
     """`values` (n, width) as float32-representable float64."""
+    if width == 0:
+        raise Error(f"there are {name}, but the flow takes none")
     try:
-        values = np.atleast_2d(np.asarray(values, dtype=np.float64))
+        numbers = np.asarray(values.detach().cpu() if hasattr(values, "detach") else values, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise ExportError(f"{name} must be numbers: {error}") from None
-    if values.ndim != 2 or values.shape[1] != width or not len(values):
-        raise ExportError(f"{name} must be (n, {width}), not {values.shape}")
-    with np.errstate(over="ignore"):
-        return _float32(values)
+        raise Error(f"{name} must be numbers: {error}") from None
+    rows = np.atleast_2d(numbers)
+    if rows.ndim != 2 or rows.shape[1] != width or not len(rows):
+        raise Error(f"{name} must be (n, {width}), not {numbers.shape}")
+    return _float32(rows)
 
 
 def encoded(file: File, context, count: int) -> np.ndarray:
@@ -128,6 +136,12 @@ def _inverse(file: File, z: np.ndarray, context: np.ndarray) -> np.ndarray:
     return z
 
 
+def _has_data(file: File, z: np.ndarray, context: np.ndarray) -> np.ndarray:
+    """(n,) whether noise has finite data that are `defined`."""
+    x = _inverse(file, z, context)
+    return np.all(np.isfinite(x), axis=1) & defined(file, x, context)
+
+
 def defined(file: File, x: np.ndarray, context: np.ndarray) -> np.ndarray:
     """(n,) whether a row stays where all steps, as the framework has them, have an answer.
 
@@ -138,18 +152,18 @@ def defined(file: File, x: np.ndarray, context: np.ndarray) -> np.ndarray:
 
 def _run(file: File, x: np.ndarray, context: np.ndarray) -> tuple:
     """z, and what `defined` says."""
-    defined = np.ones(len(x), dtype=bool)
+    valid = np.ones(len(x), dtype=bool)
     with np.errstate(all="ignore"):
         for step in file.steps:
             if step.kind == Kind.AUTOREGRESSIVE and step.bounded:  # both sides of it have the same interval
-                inside = x[:, step.data_index[step.passthrough :]]
-                defined &= np.all((inside >= step.p[0]) & (inside <= step.p[1]), axis=1)
+                coordinates = x[:, step.data_index[step.passthrough :]]
+                valid &= np.all((coordinates >= step.p[0]) & (coordinates <= step.p[1]), axis=1)
             before = x
             x, _, inside = steps.forward(step, x, context)
-            defined &= inside
+            valid &= inside
             if step.kind == Kind.ELEMENTWISE and step.margin:
-                defined &= _out_of_margins(step, before, x)
-    return x, defined & np.all(np.isfinite(x), axis=1)
+                valid &= _out_of_margins(step, before, x)
+    return x, valid & np.all(np.isfinite(x), axis=1)
 
 
 def _out_of_margins(step, v: np.ndarray, w: np.ndarray) -> np.ndarray:
@@ -161,4 +175,5 @@ def _out_of_margins(step, v: np.ndarray, w: np.ndarray) -> np.ndarray:
 
 
 def _float32(values) -> np.ndarray:
-    return values.astype(np.float32).astype(np.float64)
+    with np.errstate(over="ignore"):
+        return values.astype(np.float32).astype(np.float64)

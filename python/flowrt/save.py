@@ -11,7 +11,7 @@ from . import descriptions, ir, versions
 from . import verify as verification
 from .adapters import choose, dtypes, refusing, unwrapped
 from .compile import compile
-from .errors import ExportError, FormatError
+from .errors import Error, ExportError, FormatError
 from .format import encode
 from .output import replacing
 from .rows import own_rows
@@ -25,6 +25,7 @@ def save(
     context_dim: Optional[int] = None,
     verify: bool = False,
     rows=None,
+    contexts=None,
     notes: str = "",
 ) -> None:
     """Writes a trained flow, as it is in evaluation mode, to a `.flw` file.
@@ -40,28 +41,32 @@ def save(
     Whatever is exported is first compared, in float64, with what the live model computes of rows near the data and far
     from them. With `verify` the file is read back, evaluated by `flowrt.reference` and, if it is found, by libflowrt,
     and a table of the worst differences from the model, or from the description before rounding, is printed. The rows
-    are random or, if they are given, `rows` of your own: data (n, D), or a pair of data and contexts, (n, C) or one for
-    all. Of many 256 are taken; those that the flow has no answer for are left out. `rows` are verified in any case.
+    are random or, if given, `rows` of your own, data (n, D), with their `contexts`, (n, C) or one for all; then all this
+    is done without `verify`, too. Of many rows 256 are taken, without those that the file has no answer for.
 
-    Raises `ExportError` that names the layer and what is supported. Then, and if writing fails, an older file stays.
+    Raises `ExportError` that names the layer and what is supported, and `Error` for rows that are not the flow's. Then,
+    and if writing fails, an older file stays.
     """
+    if rows is None and contexts is not None:
+        raise Error("contexts go with rows")
+    own = None if rows is None else (rows, contexts)
     if isinstance(flow, (ir.Flow, Mapping)):
         for name, value in (("framework", framework), ("context_dim", context_dim)):
             if value is not None:
                 raise ExportError(f"{name!r} is for the model of a framework, not for a description")
-        data, comparison = _described(flow, verify, rows, notes)
+        data, comparison = _described(flow, verify, own, notes)
     else:
         flow = unwrapped(flow)
         with refusing(flow):
-            data, comparison = _export(flow, framework, context_dim, verify, rows, notes)
+            data, comparison = _export(flow, framework, context_dim, verify, own, notes)
     if comparison is not None:
         comparison.report()
     with replacing(path) as stream:
         stream.write(data)
 
 
-def _export(flow, framework, context_dim, verify, rows, notes) -> tuple:
-    """The bytes of a live model's file, and the comparison that `verify` or `rows` ask for, or None."""
+def _export(flow, framework, context_dim, verify, own, notes) -> tuple:
+    """The bytes of a live model's file, and the comparison that `verify` or a user's `own` rows ask for, or None."""
     adapter = choose(flow, framework)
     description = adapter.describe(flow, context_dim)
     origin, version = versions.installed(adapter.framework, flow)
@@ -72,14 +77,14 @@ def _export(flow, framework, context_dim, verify, rows, notes) -> tuple:
     data = encode(exact)
     single, double = dtypes(adapter)
     live64 = adapter.live(flow, double)
-    own = None if rows is None else own_rows(exact, rows)
+    own = None if own is None else own_rows(exact, *own)
     verification.same_formulas(exact, live64, description.model, own)
     if not verify and own is None:
         return data, None
     return data, verification.compare(data, exact, adapter.live(flow, single), live64, own)
 
 
-def _described(description, verify, rows, notes) -> tuple:
+def _described(description, verify, own, notes) -> tuple:
     """The same of a description, which must give the results that it promises, if it does."""
     flow, expected = (description, None) if isinstance(description, ir.Flow) else descriptions.read(description)
     exact = compile(replace(flow, notes=notes or flow.notes))
@@ -89,5 +94,5 @@ def _described(description, verify, rows, notes) -> tuple:
         raise ExportError(f"the description makes no valid file: {error}") from None
     if expected is not None:
         verification.as_expected(exact, expected)
-    own = None if rows is None else own_rows(exact, rows)
-    return data, verification.compare_rounded(data, exact, own) if verify or own else None
+    own = None if own is None else own_rows(exact, *own)
+    return data, verification.compare_rounded(data, exact, own) if verify or own is not None else None

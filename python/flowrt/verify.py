@@ -49,8 +49,9 @@ def same_formulas(exact: File, live, name: str, own: Rows | None = None) -> None
     Compared are random rows, near the data and far from them, and a user's `own`.
     """
     every = 1 if exact.dim <= _SMALL else 4  # a sequential direction evaluates its networks for each coordinate
-    rows = Rows(*(part if part is None else part[::every] for part in wide_rows(exact, live.units)))
-    near = NEAR // every
+    cases = [(wide_rows(exact, live.units).some(slice(None, None, every)), NEAR // every)]
+    if own is not None:
+        cases.append((own, len(own.x)))  # the model must have an answer for each
 
     def of_data(flow, x, context):
         z, log_det = flow.forward(x, context)
@@ -60,9 +61,9 @@ def same_formulas(exact: File, live, name: str, own: Rows | None = None) -> None
         x, log_det = flow.inverse(z, context)
         return {"x": x, "log_det of the inverse": log_det}
 
-    for some, count in ((rows, near),) if own is None else ((rows, near), (own, len(own.x))):
-        _same(of_data, exact, live, name, some.x, some.context, count)
-        _same(of_noise, exact, live, name, some.z, some.context, count)
+    for rows, near in cases:
+        _same(of_data, exact, live, name, rows.x, rows.context, near)
+        _same(of_noise, exact, live, name, rows.z, rows.context, near)
 
 
 def _same(function, exact: File, live, name: str, values, context, near: int) -> None:
@@ -163,13 +164,13 @@ def compare(data: bytes, exact: File, live32, live64, own: Rows | None = None) -
         "framework float32": evaluate(live32, rows),
     }
     note = _add_library(columns, data, rows)
-    errors = {name: _differences(values, truth) for name, values in columns.items()}
+    errors = _errors(columns, truth)
     limits = {}
     for quantity in QUANTITIES:
-        size, own = _size(truth[quantity]), errors["framework float32"][quantity]
-        rounded = 2e-5 * size + 20 * own
-        limits[quantity] = {"exact": 1e-9 * size + 1e-5 * own, "file": rounded, "libflowrt": rounded}
-    return Comparison(_table(errors) + note, _first_problem(errors, limits))
+        sizes, single = _row_sizes(truth[quantity]), errors["framework float32"][quantity]
+        rounded = _allowed(2e-5 * sizes, 20, single)
+        limits[quantity] = {"exact": _allowed(1e-9 * sizes, 1e-5, single), "file": rounded, "libflowrt": rounded}
+    return _comparison(errors, limits, rows, note)
 
 
 def compare_rounded(data: bytes, exact: File, own: Rows | None = None) -> Comparison:
@@ -181,27 +182,26 @@ def compare_rounded(data: bytes, exact: File, own: Rows | None = None) -> Compar
     truth, limit = _truth_and_limits(exact, rows)
     columns = {"file": evaluate(Evaluator(data), rows)}
     note = _add_library(columns, data, rows)
-    errors = {name: _differences(values, truth) for name, values in columns.items()}
     limits = {quantity: dict.fromkeys(columns, limit[quantity]) for quantity in QUANTITIES}
-    return Comparison(_table(errors) + note, _first_problem(errors, limits))
+    return _comparison(_errors(columns, truth), limits, rows, note)
 
 
-def check(data: bytes, given=None) -> Comparison:
-    """The bytes of a file alone: libflowrt against the evaluator, on random rows or `given` ones (`own_rows`).
+def check(data: bytes, x=None, context=None) -> Comparison:
+    """The bytes of a file alone: libflowrt against the evaluator, on random rows or a user's data (`own_rows`).
 
-    Allowed is a thousandth of a quantity, and ten times what it changes by when the rows change by a millionth: flows
-    that magnify what float32 cannot hold are not to blame.
+    Allowed is a thousandth of a row's largest value, and ten times what rows change by when they are changed by a
+    millionth: flows that magnify what float32 cannot hold are not to blame.
 
-    Raises `FormatError` for an invalid file, `LibraryError` if libflowrt is missing or refuses it.
+    Raises `FormatError` for an invalid file, `LibraryError` if libflowrt is missing or refuses it, and `Error` for
+    data that are not the flow's.
     """
     file = read(data)
-    rows = random_rows(file, ROWS) if given is None else own_rows(file, given)
+    rows = random_rows(file, ROWS) if x is None else own_rows(file, x, context)
     truth, limit = _truth_and_limits(file, rows)
     there_and_back, _ = reference.inverse(file, truth["z"], rows.context)
-    errors = {"libflowrt": _differences(evaluate(Model(data), rows), truth)}
+    errors = _errors({"libflowrt": evaluate(Model(data), rows)}, truth)
     limits = {quantity: {"libflowrt": limit[quantity]} for quantity in QUANTITIES}
-    table = f"{_table(errors)}\nx to z to x in float64: {_difference(there_and_back, rows.x):.2e}"
-    return Comparison(table, _first_problem(errors, limits))
+    return _comparison(errors, limits, rows, f"x to z to x in float64: {_difference(there_and_back, rows.x):.2e}")
 
 
 def _add_library(columns: dict, data: bytes, rows: Rows) -> str:
@@ -211,46 +211,78 @@ def _add_library(columns: dict, data: bytes, rows: Rows) -> str:
     except LibraryError as error:
         if error.status not in (None, Status.FEATURE):
             raise
-        return f"\nlibflowrt was not compared: {error}"
+        return f"libflowrt was not compared: {error}"
     return ""
 
 
 def _truth_and_limits(file: File, rows: Rows) -> tuple:
-    """What a file gives in float64, and by how much each quantity may differ in float32."""
+    """What a file gives in float64, and by how much each quantity may differ in float32, row by row."""
     truth = evaluate(Evaluator(file), rows)
     nearby = evaluate(Evaluator(file), rows._replace(x=rows.x * (1 + 1e-6), z=rows.z * (1 + 1e-6)))
-    change = _differences(nearby, truth)
-    return truth, {quantity: 1e-3 * _size(truth[quantity]) + 10 * change[quantity] for quantity in QUANTITIES}
+    changes = _errors({"nearby": nearby}, truth)["nearby"]
+    return truth, {
+        quantity: _allowed(1e-3 * _row_sizes(truth[quantity]), 10, changes[quantity]) for quantity in QUANTITIES
+    }
 
 
-def _first_problem(errors: dict, limits: dict) -> str | None:
+def _allowed(limits, factor: float, changes) -> np.ndarray:
+    """(n,) `limits` and `factor` times the largest change of a row; anything where a row's own change is infinite."""
+    finite = np.isfinite(changes)
+    return np.where(finite, limits + factor * np.max(changes, where=finite, initial=0.0), np.inf)
+
+
+def _errors(columns: dict, truth: dict) -> dict:
+    """errors[column][quantity] (n,): the largest difference of each row from the truth."""
+    return {
+        name: {quantity: _row_differences(values[quantity], truth[quantity]) for quantity in QUANTITIES}
+        for name, values in columns.items()
+    }
+
+
+def _comparison(errors: dict, limits: dict, rows: Rows, note: str) -> Comparison:
+    lines = [f"{'worst difference':<18}" + "".join(f"{name:>20}" for name in errors)]
+    for quantity in QUANTITIES:
+        lines.append(f"{quantity:<18}" + "".join(f"{np.max(column[quantity]):>20.2e}" for column in errors.values()))
+    lines += [line for line in (note, rows.note) if line]
+    return Comparison("\n".join(lines), _first_problem(errors, limits, rows))
+
+
+def _first_problem(errors: dict, limits: dict, rows: Rows) -> str | None:
     for quantity, columns in limits.items():
         for name, limit in columns.items():
-            if name in errors and not errors[name][quantity] <= limit:
-                return f"{quantity} of {name} is off by {errors[name][quantity]:.2g}; at most {limit:.2g} is expected"
+            error = errors[name][quantity] if name in errors else np.zeros(len(limit))
+            beyond = np.flatnonzero(~(error <= limit))
+            if len(beyond):
+                worst = beyond[np.argmax(error[beyond] / limit[beyond])]
+                number = worst if rows.numbers is None else rows.numbers[worst]
+                return (
+                    f"{quantity} of {name} is off by {error[worst]:.2g} in row {number}; "
+                    f"at most {limit[worst]:.2g} is expected"
+                )
     return None
 
 
-def _table(errors: dict) -> str:
-    lines = [f"{'worst difference':<18}" + "".join(f"{name:>20}" for name in errors)]
-    for quantity in QUANTITIES:
-        lines.append(f"{quantity:<18}" + "".join(f"{column[quantity]:>20.2e}" for column in errors.values()))
-    return "\n".join(lines)
-
-
-def _differences(values: dict, truth: dict) -> dict:
-    return {quantity: _difference(values[quantity], truth[quantity]) for quantity in QUANTITIES}
+def _row_sizes(values) -> np.ndarray:
+    """(n,) the largest finite magnitude of each row, at least 1."""
+    values = np.reshape(values, (len(values), -1))
+    return np.max(np.abs(values), axis=1, where=np.isfinite(values), initial=1.0)
 
 
 def _size(values) -> float:
-    """The largest finite magnitude, at least 1."""
+    """The same of all values."""
     return float(np.max(np.abs(values), where=np.isfinite(values), initial=1.0))
 
 
-def _difference(ours, theirs) -> float:
-    """Largest |ours - theirs|; rows where both are equally infinite or both NaN agree."""
+def _row_differences(ours, theirs) -> np.ndarray:
+    """(n,) the largest |ours - theirs| of each row; where both are equally infinite or both NaN they agree."""
     ours, theirs = np.asarray(ours, dtype=np.float64), np.asarray(theirs, dtype=np.float64)
     same = (ours == theirs) | (np.isnan(ours) & np.isnan(theirs))
     with np.errstate(invalid="ignore"):
         difference = np.where(same, 0.0, np.abs(ours - theirs))
-    return float(np.max(np.where(np.isnan(difference), np.inf, difference), initial=0.0))
+    difference = np.where(np.isnan(difference), np.inf, difference)
+    return np.max(difference.reshape(len(difference), -1), axis=1)
+
+
+def _difference(ours, theirs) -> float:
+    """The largest of all."""
+    return float(np.max(_row_differences(np.atleast_1d(ours), np.atleast_1d(theirs)), initial=0.0))

@@ -104,7 +104,7 @@ def test_verify_on_rows_of_a_file(flow, context, tmp_path, capsys, monkeypatch):
     assert main(["verify", flow, "--context", context]) == 1
     assert capsys.readouterr().err == "flowrt: a context goes with rows of x\n"
     assert main(["verify", flow, str(data)]) == 1
-    assert "rows must be a pair of data and contexts" in capsys.readouterr().err
+    assert "the rows need contexts of 2 floats each" in capsys.readouterr().err
 
 
 def test_verify_compares_rows_without_an_answer(tmp_path, capsys):

@@ -413,6 +413,16 @@ def test_a_point_outside_a_box_has_density_zero(count):
     )  # the bounds belong to it
 
 
+@pytest.mark.parametrize("count", [1, 20])
+def test_a_row_with_a_nan_has_no_density_wherever_the_rest_is(count):
+    data = steps_only(dim=2, base=ir.BoxUniform(np.zeros(2), np.ones(2)))
+    x = np.full((count, 2), 0.5)
+    x[-1] = [np.nan, 7]
+    with pytest.warns(flowrt.NonfiniteWarning):
+        np.testing.assert_array_equal(Model(data).log_prob(x), reference.log_prob(data, x))
+    assert np.isnan(reference.log_prob(data, x)[-1]) and np.all(reference.log_prob(data, x)[:-1] == 0)
+
+
 def mixture(std):
     """Two normals of one coordinate, at 0."""
     base = ir.NormalMixture(np.log([0.5, 0.5]), np.zeros((2, 1)), np.reshape(std, (2, 1)))

@@ -36,7 +36,7 @@ def test_a_given_context_is_kept():
     step = ir.Autoregressive(network, ir.Affine(flowrt.format.codes.Scale.EXP))
     file = flowrt.compile(ir.Flow(2, 3, [step]))
     given = np.arange(15.0).reshape(5, 3) / 10
-    assert random_rows(file, 5, given=given).context is given
+    assert random_rows(file, 5, context=given).context is given
     assert random_rows(file, 5).context.shape == (5, 3)
 
 
@@ -56,30 +56,43 @@ def test_own_rows_come_with_their_noise():
     np.testing.assert_array_equal(rows.x, x.astype(np.float32))  # as libflowrt will have them
     np.testing.assert_allclose(rows.z, flowrt.reference.forward(file, rows.x)[0], rtol=1e-7)
     assert rows.context is None
-    np.testing.assert_array_equal(own_rows(file, (x, None)).x, rows.x)
+    assert rows.note == "2 of 2 rows were compared"
     np.testing.assert_array_equal(own_rows(file, [4, 5]).x, [[4, 5]])
 
 
 @pytest.mark.parametrize("context", [np.full((3, 5), 2.0), np.full(5, 2.0)])
 def test_own_contexts_are_for_each_row_or_for_all(context):
-    rows = own_rows(with_context(5), (np.ones((3, 2)), context))
+    rows = own_rows(with_context(5), np.ones((3, 2)), context)
     np.testing.assert_array_equal(rows.context, np.full((3, 5), 2.0))
     np.testing.assert_allclose(rows.z, flowrt.reference.forward(with_context(5), rows.x, rows.context)[0], rtol=1e-7)
 
 
 def test_many_own_rows_are_thinned_evenly():
     x = np.stack([np.arange(5000), np.arange(5000)], axis=1)
-    rows = own_rows(with_context(1), (x, x[:, :1] / 5000))
+    rows = own_rows(with_context(1), x, x[:, :1] / 5000)
     assert len(rows.x) == 256 and rows.x[0, 0] == 0 and rows.x[-1, 0] == 4999
     assert np.ptp(np.diff(rows.x[:, 0])) <= 1
     np.testing.assert_allclose(rows.context, rows.x[:, :1] / 5000, rtol=1e-7)
+    np.testing.assert_array_equal(rows.numbers, rows.x[:, 0])
+    assert rows.note == "256 of 5000 rows were compared"
 
 
 def test_own_rows_without_an_answer_are_left_out():
     file = flowrt.compile(ir.Flow(1, 0, [ir.Elementwise([Function.LOG_ABOVE], [1], [0])]))
-    np.testing.assert_array_equal(own_rows(file, [[0], [3], [np.nan], [np.inf], [1e300], [2]]).x, [[3], [2]])
-    with pytest.raises(flowrt.ExportError, match="the flow has no answer for any of the rows"):
+    rows = own_rows(file, [[5], [0], [3], [np.nan], [np.inf], [1e300], [2]])
+    np.testing.assert_array_equal(rows.x, [[5], [3], [2]])
+    np.testing.assert_array_equal(rows.numbers, [0, 2, 6])
+    assert rows.note == (
+        "3 of 7 rows were compared; the file has no answer for 4 that were left out, the first of them row 1"
+    )
+    with pytest.raises(flowrt.Error, match="the file has no answer for any of the rows"):
         own_rows(file, [[0.5], [np.nan]])
+
+
+def test_own_rows_whose_noise_rounds_to_the_end_of_an_interval_are_left_out():
+    file = flowrt.compile(ir.Flow(1, 0, [ir.Elementwise([Function.SIGMOID], [0], [1])]))
+    rows = own_rows(file, [[1], [20], [2]])  # sigmoid(20) is less than 1 by 2e-9
+    np.testing.assert_array_equal(rows.x, [[1], [2]])
 
 
 @pytest.mark.parametrize(
@@ -89,12 +102,23 @@ def test_own_rows_without_an_answer_are_left_out():
         (0, np.ones((0, 2)), r"rows must be \(n, 2\), not \(0, 2\)"),
         (0, np.ones((2, 2, 2)), r"rows must be \(n, 2\), not \(2, 2, 2\)"),
         (0, [["a", "b"]], "rows must be numbers"),
-        (0, (np.ones((3, 2)), np.ones((3, 1))), "there are contexts, but the flow takes none"),
-        (5, np.ones((3, 2)), "rows must be a pair of data and contexts of 5 floats each"),
-        (5, (np.ones((3, 2)), np.ones((3, 4))), r"contexts must be \(n, 5\), not \(3, 4\)"),
-        (5, (np.ones((3, 2)), np.ones((2, 5))), "there are 2 contexts, not 1 or 3"),
+        (0, np.ones(500), r"rows must be \(n, 2\), not \(500,\)"),
+        (5, np.ones((3, 2)), "the rows need contexts of 5 floats each"),
     ],
 )
 def test_what_are_no_rows_of_the_flow_is_refused(contexts, given, text):
-    with pytest.raises(flowrt.ExportError, match=text):
+    with pytest.raises(flowrt.Error, match=text):
         own_rows(with_context(contexts), given)
+
+
+@pytest.mark.parametrize(
+    ("contexts", "given", "text"),
+    [
+        (0, np.ones((3, 1)), "there are contexts, but the flow takes none"),
+        (5, np.ones((3, 4)), r"contexts must be \(n, 5\), not \(3, 4\)"),
+        (5, np.ones((2, 5)), "there are 2 contexts, not 1 or 3"),
+    ],
+)
+def test_what_are_no_contexts_of_the_rows_is_refused(contexts, given, text):
+    with pytest.raises(flowrt.Error, match=text):
+        own_rows(with_context(contexts), np.ones((3, 2)), given)

@@ -14,6 +14,7 @@ import flowrt
 from flowrt import ir, library
 from flowrt.format import encode
 from flowrt.output import replacing
+from flowrt.verify import Evaluator, compare
 
 REVERSE = {"dim": 2, "steps": [{"kind": "reverse"}]}
 
@@ -58,11 +59,44 @@ def test_a_description_is_compared_on_rows_of_the_users_own(tmp_path, capsys, mo
     flowrt.save(path, REVERSE, rows=[[1, 2], [1, 2e4]])
     assert table(capsys.readouterr().out) == ["file", "libflowrt"]
     path.unlink()
-    with pytest.raises(flowrt.ExportError, match="log_prob of libflowrt is off by"):
+    with pytest.raises(flowrt.ExportError, match="log_prob of libflowrt is off by 1 in row 1; at most"):
         flowrt.save(path, ir.Flow(2, 0, [ir.Diagonal(np.full(2, 1e-4), np.zeros(2))]), rows=[[1, 2], [2e4, 2]])
-    with pytest.raises(flowrt.ExportError, match=r"rows must be \(n, 2\)"):
+    with pytest.raises(flowrt.Error, match=r"rows must be \(n, 2\)"):
         flowrt.save(path, REVERSE, rows=[[1, 2, 3]])
+    with pytest.raises(flowrt.Error, match="contexts go with rows"):
+        flowrt.save(path, REVERSE, contexts=[[1]])
     assert not path.exists()
+
+
+def test_a_row_at_the_end_of_the_support_excuses_no_other(tmp_path, capsys, monkeypatch):
+    """Moved by a millionth it has no density, so nothing can be expected of it; of the rows beside it, it can."""
+
+    class Off(flowrt.Model):
+        def log_prob(self, x, context=None):
+            return super().log_prob(x, context) + np.where(x[:, 0] == 0.25, 1, 0).astype(np.float32)
+
+    monkeypatch.setattr("flowrt.verify.Model", Off)
+    box = ir.Flow(1, 0, [], ir.BoxUniform(np.zeros(1), np.ones(1)))
+    flowrt.save(tmp_path / "flow.flw", box, rows=[[0.5], [1], [0.75]])
+    assert "3 of 3 rows were compared" in capsys.readouterr().out
+    with pytest.raises(flowrt.ExportError, match="log_prob of libflowrt is off by 1 in row 2"):
+        flowrt.save(tmp_path / "flow.flw", box, rows=[[0.5], [1], [0.25]])
+
+
+def test_a_row_that_overflows_in_the_framework_excuses_no_other(monkeypatch):
+    class Overflowing(Evaluator):
+        def log_prob(self, x, context=None):
+            return np.where(np.arange(len(x)) == 3, np.inf, super().log_prob(x, context))
+
+    class Off(flowrt.Model):
+        def log_prob(self, x, context=None):
+            return super().log_prob(x, context) + np.where(np.arange(len(x)) == 7, 1, 0).astype(np.float32)
+
+    exact = flowrt.compile(ir.Flow(2, 0, [ir.Diagonal(np.ones(2), np.zeros(2))]))
+    arguments = encode(exact), exact, Overflowing(exact), Evaluator(exact)
+    assert compare(*arguments).problem is None
+    monkeypatch.setattr("flowrt.verify.Model", Off)
+    assert compare(*arguments).problem.startswith("log_prob of libflowrt is off by 1 in row 7")
 
 
 def test_a_file_that_differs_from_its_description_is_refused(tmp_path, monkeypatch, no_library):

@@ -66,6 +66,11 @@ typedef struct flowrt_layer_plan {
     uint32_t pushed_units;  /* source units that went, in whole blocks, to all panels that see them */
 } flowrt_layer_plan;
 
+/* Whether what a layer's sums start from depends on the context, and is made in the prologue once for each. */
+static inline bool flowrt_is_in_prologue(bool context_only, bool constant_source, bool has_context) {
+    return context_only || constant_source || has_context;
+}
+
 enum { FLOWRT_NO_LAYER = -1, FLOWRT_READ_SIDE = -2 };
 
 typedef struct flowrt_step_plan {

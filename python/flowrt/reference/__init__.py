@@ -34,13 +34,14 @@ def inverse(source, z, context=None):
 
 
 def log_prob(source, x, context=None) -> np.ndarray:
-    """(n,) log p(x | context); -inf for a row outside the support."""
+    """(n,) log p(x | context); -inf for a row outside the support, NaN for one with a NaN."""
     file = read(source)
     x = _rows(file, x, "x")
     context = _context(file, context, len(x))
     z, log_det, inside = _forward(file, x, context)
     with np.errstate(all="ignore"):
-        return np.where(inside, base.log_prob(file.base, z, context) + log_det, -np.inf)
+        density = np.where(inside, base.log_prob(file.base, z, context) + log_det, -np.inf)
+    return np.where(np.any(np.isnan(x), axis=1), np.nan, density)
 
 
 def sample(source, n, context=None, seed=0, stream=0, index=0):

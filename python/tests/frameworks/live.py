@@ -20,7 +20,7 @@ def agree(model, rows=7, seed=0, tolerance=1e-12):
     adapter = choose(model)
     file = flowrt.compile(adapter.describe(model))
     live = adapter.live(model, dtypes(adapter)[1])
-    x, z, context = random_rows(file, rows, seed)
+    x, z, context = random_rows(file, rows, seed)[:3]
     wide = np.random.default_rng(seed).normal(scale=1.5, size=x.shape)
     odd = np.arange(rows) % 2 == 1  # every other row is not one of the flow itself, where the framework knows it
     x = np.where((odd & defined(file, wide, encoded(file, context, rows)))[:, None], wide, x)

@@ -6,14 +6,16 @@ from typing import NamedTuple
 
 import numpy as np
 
+from . import reference
 from .errors import Error
 from .format import File
 from .format.codes import BaseKind, Function, Kind
 from .reference import functions, steps
 from .reference.conditioner import evaluate
 
-_TRIES = 20
+_TRIES = 24
 _OWN = 256  # rows of a user's that are compared
+_TELLING = 1e-3  # change of log p by rounding the rows that is told
 
 
 class Rows(NamedTuple):
@@ -42,12 +44,15 @@ def random_rows(file: File, count: int, seed: int = 0, context=None) -> Rows:
     seen = encoded(file, context, count)
 
     def noise_rows(attempt: int) -> np.ndarray:
-        """Noise: of the base by and by, then of data from a normal and from the unit box."""
+        """Noise: of the base, of data from a normal or from the unit box, from inside of a bounded step, in turn."""
         noise = generator.normal(size=(count, file.dim))
-        if attempt % 3 == 0:
-            return _in_box(file.base, noise) if file.base.base == BaseKind.BOX_UNIFORM else noise
-        x = noise if attempt % 3 == 1 else functions.normal_cdf(noise)
-        return _run(file, x, seen)[0]
+        kind = attempt % 4
+        if kind == 0:
+            base = file.base
+            return _in_box(base.lower, base.upper, noise) if base.base == BaseKind.BOX_UNIFORM else noise
+        if kind == 3:
+            return _behind_bounded_step(file, noise, seen)
+        return _run(file.steps, noise if kind == 1 else functions.normal_cdf(noise), seen)[0]
 
     def drawn(candidates) -> np.ndarray:
         """What `candidates` makes of noise, with every row valid, if a few tries find such rows."""
@@ -82,40 +87,52 @@ def own_rows(file: File, x, context=None) -> Rows:
     """
     x = _numbers("rows", x, file.dim)
     count = len(x)
+    numbers = np.unique(np.linspace(0, count - 1, _OWN).astype(int))
     if context is not None:
-        context = _numbers("contexts", context, file.context_dim)
+        context = _float32(_numbers("contexts", context, file.context_dim))
         if len(context) not in (1, count):
             raise Error(f"there are {len(context)} contexts, not 1 or {count}")
-        context = np.broadcast_to(context, (count, file.context_dim))
+        context = np.broadcast_to(context, (count, file.context_dim))[numbers]
     elif file.context_dim:
         raise Error(f"the rows need contexts of {file.context_dim} floats each")
-    rows = Rows(x, x, context, np.arange(count)).some(np.unique(np.linspace(0, count - 1, _OWN).astype(int)))
+    exact = x[numbers]
+    x = _float32(exact)
     with np.errstate(all="ignore"):
-        seen = encoded(file, rows.context, len(rows.x))
-    z, usable = _run(file, rows.x, seen)
+        seen = encoded(file, context, len(x))
+    z, usable = _run(file.steps, x, seen)
     z = _float32(z)
     usable &= _has_data(file, z, seen)  # rounding may take a point of a bounded interval to its end
     if not usable.any():
         raise Error("the file has no answer for any of the rows")
     note = f"{np.count_nonzero(usable)} of {count} rows were compared"
     if not usable.all():
-        without = rows.numbers[~usable]
+        without = numbers[~usable]
         note += f"; the file has no answer for {len(without)} that were left out, the first of them row {without[0]}"
-    return rows._replace(z=z, note=note).some(usable)
+    change = _change(*(reference.log_prob(file, part, context)[usable] for part in (exact, x)))
+    if change > _TELLING:
+        note += f"; that libflowrt takes x as float32 changes log p by up to {change:.2g}"
+    return Rows(x, z, context, numbers, note).some(usable)
+
+
+def _change(values: np.ndarray, others: np.ndarray) -> float:
+    """The largest difference, relative to a value above 1."""
+    with np.errstate(invalid="ignore"):
+        change = np.abs(values - others) / np.maximum(np.abs(values), 1)
+    return float(np.max(change, where=np.isfinite(change), initial=0.0))
 
 
 def _numbers(name: str, values, width: int) -> np.ndarray:
-    """`values` (n, width) as float32-representable float64."""
+    """`values` (n, width) as float64."""
     if width == 0:
         raise Error(f"there are {name}, but the flow takes none")
     try:
         numbers = np.asarray(values.detach().cpu() if hasattr(values, "detach") else values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise Error(f"{name} must be numbers: {error}") from None
     rows = np.atleast_2d(numbers)
     if rows.ndim != 2 or rows.shape[1] != width or not len(rows):
         raise Error(f"{name} must be (n, {width}), not {numbers.shape}")
-    return _float32(rows)
+    return rows
 
 
 def encoded(file: File, context, count: int) -> np.ndarray:
@@ -124,9 +141,22 @@ def encoded(file: File, context, count: int) -> np.ndarray:
     return context if file.encoder is None else evaluate(file.encoder.layers, context)
 
 
-def _in_box(base, noise: np.ndarray) -> np.ndarray:
-    lower, upper = (np.asarray(bound, dtype=np.float64) for bound in (base.lower, base.upper))
+def _in_box(lower, upper, noise: np.ndarray) -> np.ndarray:
+    lower, upper = (np.asarray(bound, dtype=np.float64) for bound in (lower, upper))
     return lower + (upper - lower) * (0.001 + 0.998 * functions.normal_cdf(noise))
+
+
+def _behind_bounded_step(file: File, noise: np.ndarray, context: np.ndarray) -> np.ndarray:
+    """What the steps make of points in the interval of the last bounded one; `noise` if none is bounded."""
+    for index, step in reversed(list(enumerate(file.steps))):
+        if _is_bounded(step):
+            return _run(file.steps[index + 1 :], _in_box(step.p[0], step.p[1], noise), context)[0]
+    return noise
+
+
+def _is_bounded(step) -> bool:
+    """Whether both sides of a step have an interval outside of which its framework has no answer."""
+    return step.kind == Kind.AUTOREGRESSIVE and step.bounded
 
 
 def _inverse(file: File, z: np.ndarray, context: np.ndarray) -> np.ndarray:
@@ -147,15 +177,15 @@ def defined(file: File, x: np.ndarray, context: np.ndarray) -> np.ndarray:
 
     `context` is what the steps see, behind the encoder; (n, 0) if there is none.
     """
-    return _run(file, x, context)[1]
+    return _run(file.steps, x, context)[1]
 
 
-def _run(file: File, x: np.ndarray, context: np.ndarray) -> tuple:
-    """z, and what `defined` says."""
+def _run(some_steps: list, x: np.ndarray, context: np.ndarray) -> tuple:
+    """What steps make of data, and what `defined` says of it."""
     valid = np.ones(len(x), dtype=bool)
     with np.errstate(all="ignore"):
-        for step in file.steps:
-            if step.kind == Kind.AUTOREGRESSIVE and step.bounded:  # both sides of it have the same interval
+        for step in some_steps:
+            if _is_bounded(step):
                 coordinates = x[:, step.data_index[step.passthrough :]]
                 valid &= np.all((coordinates >= step.p[0]) & (coordinates <= step.p[1]), axis=1)
             before = x

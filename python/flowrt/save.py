@@ -41,8 +41,8 @@ def save(
     Whatever is exported is first compared, in float64, with what the live model computes of rows near the data and far
     from them. With `verify` the file is read back, evaluated by `flowrt.reference` and, if it is found, by libflowrt,
     and a table of the worst differences from the model, or from the description before rounding, is printed. The rows
-    are random or, if given, `rows` of your own, data (n, D), with their `contexts`, (n, C) or one for all; then all this
-    is done without `verify`, too. Of many rows 256 are taken, without those that the file has no answer for.
+    are random or, if given, `rows` of your own, data (n, D), with their `contexts`, (n, C) or one for all; then this is
+    done without `verify`, too. Of many rows 256 are taken, without those that the file has no answer for.
 
     Raises `ExportError` that names the layer and what is supported, and `Error` for rows that are not the flow's. Then,
     and if writing fails, an older file stays.

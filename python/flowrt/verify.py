@@ -61,14 +61,21 @@ def same_formulas(exact: File, live, name: str, own: Rows | None = None) -> None
         x, log_det = flow.inverse(z, context)
         return {"x": x, "log_det of the inverse": log_det}
 
+    compared = False
     for rows, near in cases:
-        _same(of_data, exact, live, name, rows.x, rows.context, near)
-        _same(of_noise, exact, live, name, rows.z, rows.context, near)
+        compared |= _same(of_data, exact, live, name, rows.x, rows.context, near)
+        compared |= _same(of_noise, exact, live, name, rows.z, rows.context, near)
+    if not compared:
+        raise ExportError(
+            f"no random rows were found for which {name} has an answer, so it was compared with nothing: "
+            "give some of your own (rows=...)"
+        )
 
 
-def _same(function, exact: File, live, name: str, values, context, near: int) -> None:
+def _same(function, exact: File, live, name: str, values, context, near: int) -> bool:
     """Raises `ExportError` unless `function(flow, values, context)` is the same of a file and of the live model.
 
+    Returns whether there were rows to compare.
     Allowed is a millionth of the largest value of a row, and what changes if the row changes by a billionth: far from
     the data, flows magnify what float64 rounds. Rows that the file has no answer for are left out, and those behind the
     first `near` ones that the live model has none for.
@@ -79,7 +86,7 @@ def _same(function, exact: File, live, name: str, values, context, near: int) ->
         data = found.get("x", values)  # what the file finds for noise, or was given
         usable = np.flatnonzero(defined(exact, data, encoded(exact, context, len(data))))
     if not len(usable):
-        return
+        return False
     expected = function(live, values[usable], None if context is None else context[usable])
     for quantity, theirs in expected.items():
         ours, other = found[quantity][usable], nearby[quantity][usable]
@@ -93,6 +100,7 @@ def _same(function, exact: File, live, name: str, values, context, near: int) ->
                     "the model computes: a class overrides a formula, limits values or keeps state that is not in its "
                     "layers"
                 )
+    return True
 
 
 def wide_rows(file: File, units=None) -> Rows:
@@ -156,7 +164,7 @@ def compare(data: bytes, exact: File, live32, live64, own: Rows | None = None) -
     Columns: the file before rounding, the rounded file, the model itself in float32, and libflowrt if it is there and
     executes the file.
     """
-    rows = own or random_rows(exact, ROWS)
+    rows = own or _answered(exact, random_rows(exact, ROWS))
     truth = evaluate(live64, rows)
     columns = {
         "exact": evaluate(Evaluator(exact), rows),
@@ -168,9 +176,17 @@ def compare(data: bytes, exact: File, live32, live64, own: Rows | None = None) -
     limits = {}
     for quantity in QUANTITIES:
         sizes, single = _row_sizes(truth[quantity]), errors["framework float32"][quantity]
-        rounded = _allowed(2e-5 * sizes, 20, single)
-        limits[quantity] = {"exact": _allowed(1e-9 * sizes, 1e-5, single), "file": rounded, "libflowrt": rounded}
+        rounded = _allowed(sizes, 2e-5, 20, single)
+        limits[quantity] = {"exact": _allowed(sizes, 1e-9, 1e-5, single), "file": rounded, "libflowrt": rounded}
     return _comparison(errors, limits, rows, note)
+
+
+def _answered(file: File, rows: Rows) -> Rows:
+    """The rows that have an answer; random ones are not found for every flow."""
+    seen = encoded(file, rows.context, len(rows.x))
+    with np.errstate(all="ignore"):
+        x, _ = reference.inverse(file, rows.z, rows.context)
+    return rows.some(defined(file, rows.x, seen) & defined(file, x, seen))
 
 
 def compare_rounded(data: bytes, exact: File, own: Rows | None = None) -> Comparison:
@@ -221,14 +237,17 @@ def _truth_and_limits(file: File, rows: Rows) -> tuple:
     nearby = evaluate(Evaluator(file), rows._replace(x=rows.x * (1 + 1e-6), z=rows.z * (1 + 1e-6)))
     changes = _errors({"nearby": nearby}, truth)["nearby"]
     return truth, {
-        quantity: _allowed(1e-3 * _row_sizes(truth[quantity]), 10, changes[quantity]) for quantity in QUANTITIES
+        quantity: _allowed(_row_sizes(truth[quantity]), 1e-3, 10, changes[quantity]) for quantity in QUANTITIES
     }
 
 
-def _allowed(limits, factor: float, changes) -> np.ndarray:
-    """(n,) `limits` and `factor` times the largest change of a row; anything where a row's own change is infinite."""
+def _allowed(sizes, share: float, factor: float, changes) -> np.ndarray:
+    """(n,) a share of the size of each row, and `factor` times the largest change of a row, both relative to its size.
+
+    Anything where a row's own change is infinite.
+    """
     finite = np.isfinite(changes)
-    return np.where(finite, limits + factor * np.max(changes, where=finite, initial=0.0), np.inf)
+    return np.where(finite, sizes * (share + factor * np.max(changes / sizes, where=finite, initial=0.0)), np.inf)
 
 
 def _errors(columns: dict, truth: dict) -> dict:

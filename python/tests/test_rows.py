@@ -31,6 +31,18 @@ def test_rows_stay_inside_of_a_bounded_spline():
         assert np.all((side >= 0) & (side <= 1)) and np.ptp(side) > 0.5
 
 
+def test_rows_are_found_inside_of_a_bounded_spline_between_other_steps():
+    """Whose interval neither normals nor the unit box meet."""
+    rows = ir.Layer(np.linspace(-1, 1, 80))
+    spline = ir.Spline(3, SplineForm.FREE_ENDS, (0.0, 1.0, 0.01, 0.01, 0.01), bounded=True)
+    before, after = ir.Diagonal(np.full(8, 0.01), np.full(8, -10.0)), ir.Diagonal(np.full(8, 50.0), np.full(8, 7.0))
+    file = flowrt.compile(ir.Flow(8, 0, [before, ir.Autoregressive([rows], spline), after]))
+    found = random_rows(file, 20)
+    none = np.zeros((20, 0))
+    assert np.all(defined(file, found.x, none)) and np.all((found.x > 1000) & (found.x < 1100))
+    assert np.all((found.z > 7) & (found.z < 57)) and np.ptp(found.z) > 20
+
+
 def test_a_given_context_is_kept():
     network = [ir.Layer(np.zeros(4), context_weight=np.ones((4, 3)))]
     step = ir.Autoregressive(network, ir.Affine(flowrt.format.codes.Scale.EXP))
@@ -95,6 +107,13 @@ def test_own_rows_whose_noise_rounds_to_the_end_of_an_interval_are_left_out():
     np.testing.assert_array_equal(rows.x, [[1], [2]])
 
 
+def test_digits_that_float32_cannot_hold_are_told():
+    file = flowrt.compile(ir.Flow(1, 0, [ir.Diagonal(np.full(1, 1.0), np.full(1, -1.6e9))]))
+    note = own_rows(file, 1.6e9 + np.array([[0.25], [1.5]])).note
+    assert note.startswith("2 of 2 rows were compared; that libflowrt takes x as float32 changes log p by up to ")
+    assert own_rows(file, 1.6e9 + np.array([[0.0], [128.0]])).note == "2 of 2 rows were compared"
+
+
 @pytest.mark.parametrize(
     ("contexts", "given", "text"),
     [
@@ -102,6 +121,7 @@ def test_own_rows_whose_noise_rounds_to_the_end_of_an_interval_are_left_out():
         (0, np.ones((0, 2)), r"rows must be \(n, 2\), not \(0, 2\)"),
         (0, np.ones((2, 2, 2)), r"rows must be \(n, 2\), not \(2, 2, 2\)"),
         (0, [["a", "b"]], "rows must be numbers"),
+        (0, [[10**400, 1]], "rows must be numbers"),
         (0, np.ones(500), r"rows must be \(n, 2\), not \(500,\)"),
         (5, np.ones((3, 2)), "the rows need contexts of 5 floats each"),
     ],

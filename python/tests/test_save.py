@@ -13,8 +13,10 @@ import pytest
 import flowrt
 from flowrt import ir, library
 from flowrt.format import encode
+from flowrt.format.codes import Function
 from flowrt.output import replacing
-from flowrt.verify import Evaluator, compare
+from flowrt.rows import own_rows
+from flowrt.verify import Evaluator, compare, same_formulas
 
 REVERSE = {"dim": 2, "steps": [{"kind": "reverse"}]}
 
@@ -81,6 +83,15 @@ def test_a_row_at_the_end_of_the_support_excuses_no_other(tmp_path, capsys, monk
     assert "3 of 3 rows were compared" in capsys.readouterr().out
     with pytest.raises(flowrt.ExportError, match="log_prob of libflowrt is off by 1 in row 2"):
         flowrt.save(tmp_path / "flow.flw", box, rows=[[0.5], [1], [0.25]])
+
+
+def test_a_model_that_was_compared_with_nothing_is_refused():
+    exact = flowrt.compile(ir.Flow(1, 0, [ir.Elementwise([Function.LOG_ABOVE], [1e30], [0])]))
+    live = Evaluator(exact)
+    live.units = None
+    with pytest.raises(flowrt.ExportError, match="no random rows were found for which Model has an answer"):
+        same_formulas(exact, live, "Model")
+    same_formulas(exact, live, "Model", own_rows(exact, [[2e30]]))
 
 
 def test_a_row_that_overflows_in_the_framework_excuses_no_other(monkeypatch):

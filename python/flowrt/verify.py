@@ -61,11 +61,11 @@ def same_formulas(exact: File, live, name: str, own: Rows | None = None) -> None
         x, log_det = flow.inverse(z, context)
         return {"x": x, "log_det of the inverse": log_det}
 
-    compared = False
+    data, noise = False, False
     for rows, near in cases:
-        compared |= _same(of_data, exact, live, name, rows.x, rows.context, near)
-        compared |= _same(of_noise, exact, live, name, rows.z, rows.context, near)
-    if not compared:
+        data |= _same(of_data, exact, live, name, rows.x, rows.context, near)
+        noise |= _same(of_noise, exact, live, name, rows.z, rows.context, near)
+    if not (data and noise):
         raise ExportError(
             f"no random rows were found for which {name} has an answer, so it was compared with nothing: "
             "give some of your own (rows=...)"

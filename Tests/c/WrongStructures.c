@@ -176,6 +176,8 @@ static const field fields[] = {
     {"mixed-directions", "too many layers", FLOWRT_ERR_LIMIT, 0, 12, 2, 129},
     {"mixed-directions", "a layer behind the last record", FLOWRT_ERR_MALFORMED, 9, 12, 2, 4},
     {"scale-exp-clamped", "bounds in the wrong order", FLOWRT_ERR_MALFORMED, 0, 24, 4, 0x3f800000},
+    {"scale-exp-clamped", "an upper bound that is infinite", FLOWRT_ERR_MALFORMED, 0, 28, 4, 0x7f800000},
+    {"scale-softplus-clamped", "an upper bound that is infinite", FLOWRT_ERR_MALFORMED, 0, 32, 4, 0x7f800000},
     {"scale-exp-soft-clipped", "a limit of zero", FLOWRT_ERR_MALFORMED, 0, 24, 4, 0},
     {"gated", "the gated form with another scale", FLOWRT_ERR_MALFORMED, 0, 16, 4, 2},
     {"additive", "a form of the additive transformer", FLOWRT_ERR_MALFORMED, 0, 16, 2, 1},

@@ -56,6 +56,7 @@ READER = [
         ("a form that nobody knows", "if Int(step.form) >= FLOWRT_FORMS {", "if Int(step.form) > FLOWRT_FORMS {"),
         ("a scale function that nobody knows", "if Int(step.scale) >= FLOWRT_SCALES {", "if Int(step.scale) > FLOWRT_SCALES {"),
         ("parameters may be infinite", "try record.requireConstant(1, p1, true)", ""),
+        ("the last parameter may be infinite", "try record.requireConstant(2, p2, true)", ""),
         ("parameters may be senseless", "try record.requireConstant(0, p0, isValid)", "try record.requireConstant(0, p0, true)"),
         ("unused parameters are ignored", "try record.requireZero(from: FLOWRT_STEP_P &+ 4 &* used)", "try record.requireZero(from: FLOWRT_STEP_P &+ 4 &+ 4 &* used)"),
         ("too many bins", "if bins > maximumBins {", "if bins > maximumBins &* 2 {"),

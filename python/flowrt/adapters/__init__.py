@@ -17,11 +17,16 @@ from .overrides import SAMPLERS, require_own
 ADAPTERS = {adapter.framework: adapter for adapter in (nflows, zuko, pyro, flowjax, normflows, sbi, tfp)}
 
 
-_WRAPPERS = {"OptimizedModule": "_orig_mod", "DataParallel": "module", "DistributedDataParallel": "module"}
+_WRAPPERS = {
+    "OptimizedModule": "_orig_mod",
+    "DataParallel": "module",
+    "DistributedDataParallel": "module",
+    "AveragedModel": "module",
+}
 
 
 def unwrapped(model):
-    """A model without what torch.compile and torch.nn.DataParallel put around it."""
+    """A model without what torch.compile, torch.nn.DataParallel and AveragedModel put around it."""
     for wrapper in names(model) & set(_WRAPPERS):
         return unwrapped(getattr(model, _WRAPPERS[wrapper]))
     return model

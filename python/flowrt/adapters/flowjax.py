@@ -16,6 +16,7 @@ from .evaluation import Evaluation, standard_normal_log_prob
 from .flowjax_networks import is_array, parameter_count
 from .flowjax_steps import SUPPORTED, steps_of
 from .modules import names, refuse
+from .overrides import require_own_sampler
 
 framework = "flowjax"
 dtypes = (np.float32, np.float64)
@@ -93,6 +94,7 @@ def _parts(model) -> tuple:
     if "AbstractBijection" in names(model):
         return [model], None
     bijections = []
+    require_own_sampler(model)
     while "Transformed" in names(model):
         bijections.append(model.bijection)
         model = model.base_dist

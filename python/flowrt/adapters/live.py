@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import copy
-
 import numpy as np
 
 from ..errors import ExportError
+from .plain import deep_copy
 
 
 class Live:
@@ -33,10 +32,7 @@ class Live:
 
         `instead` has what stands in the copy for some objects of the module, by their `id`.
         """
-        try:
-            return copy.deepcopy(module, instead).cpu().to(dtype).eval()
-        except RuntimeError as error:  # a module that keeps results of a computation cannot be copied
-            raise ExportError(f"a copy of {type(module).__name__} cannot be made: {error}") from None
+        return deep_copy(module, instead).cpu().to(dtype).eval()
 
     def given(self, embed) -> Live:
         """The same with a context that goes through `embed`, a function of tensors, first."""

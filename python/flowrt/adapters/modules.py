@@ -22,7 +22,7 @@ def array(tensor) -> np.ndarray:
     """A tensor (or number) as float64."""
     if hasattr(tensor, "detach"):
         tensor = tensor.detach().cpu().double().numpy()
-    return np.array(tensor, dtype=np.float64)
+    return np.array(np.asarray(tensor), dtype=np.float64)  # in two steps: a DeferredTensor gives its own type alone
 
 
 def refuse(thing, supported: str):
@@ -32,12 +32,22 @@ def refuse(thing, supported: str):
 
 def context_size(steps: list, given: int | None, base=None) -> int:
     """The length of the context that steps and base take (0 for none), and the `given` one if there is one."""
+    require_length(given)
     layers = [layer for part in [*steps, base] for layer in getattr(part, "layers", [])]
     weights = [layer.context_weight for layer in layers if layer.context_source == CONTEXT]
-    found = {weight.shape[1] for weight in weights if weight is not None} | ({given} if given is not None else set())
+    found = {weight.shape[1] for weight in weights if weight is not None}
+    if given and not found and any(layer.weight is not None and layer.source == READ for layer in layers):
+        raise ExportError(f"a context of length {given} is asked for, but no layer takes a context")
+    found |= set() if given is None else {given}
     if len(found) > 1:
         raise ExportError(f"layers and context_dim disagree about the length of the context: {sorted(found)}")
     return found.pop() if found else 0
+
+
+def require_length(context_dim) -> None:
+    """Raises `ExportError` for a length of the context that is none."""
+    if context_dim is not None and (not isinstance(context_dim, (int, np.integer)) or context_dim < 0):
+        raise ExportError(f"context_dim is a whole number and not negative, but {context_dim!r} was given")
 
 
 def affine_map(function, dim: int) -> tuple:

@@ -16,6 +16,7 @@ from .modules import context_size, names
 from .nflows_bases import base
 from .nflows_steps import LINEAR, SUPPORTED, copied, flatten, steps_of
 from .overrides import require_own, require_plain_chains
+from .plain import plain
 
 framework = "nflows"
 
@@ -28,6 +29,7 @@ def accepts(model) -> bool:
 
 def describe(model, context_dim: int | None = None) -> ir.Flow:
     """The model in evaluation mode. Raises `ExportError` with the name of whatever a file cannot hold."""
+    model = plain(model)
     transform = model._transform if _is_flow(model) else None if _is_density(model) else model
     layers = [] if transform is None else list(flatten(transform, inverted=False))
     dim = _dim(model, layers)
@@ -48,7 +50,7 @@ def describe(model, context_dim: int | None = None) -> ir.Flow:
 
 def live(model, dtype) -> Live:
     """The framework's own evaluation of a copy of the model."""
-    copy = copied(model, dtype)
+    copy = copied(plain(model), dtype)
     if _is_density(copy):
         return Live(dtype, _unchanged, _unchanged, _density(copy))
     if not _is_flow(copy):

@@ -11,6 +11,7 @@ from ..format.records import BoxUniform, DiagonalNormal, StandardNormal
 from .modules import array, is_identity, names, refuse, reordered
 from .networks import linear_output
 from .nflows_networks import coupling_net, linear_made
+from .overrides import require_own_sampler
 
 SUPPORTED = "StandardNormal, DiagonalNormal, ConditionalDiagonalNormal, BoxUniform, MultivariateUniform and MADEMoG"
 
@@ -21,6 +22,7 @@ def base(distribution, dim: int, supported: str = SUPPORTED) -> ir.Base:
     Raises `ExportError` that names the distribution and what is `supported`.
     """
     kinds = names(distribution)
+    require_own_sampler(distribution)
     if distribution is None or "StandardNormal" in kinds:
         return StandardNormal()
     if "DiagonalNormal" in kinds:

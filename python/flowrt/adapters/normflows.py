@@ -21,6 +21,7 @@ from .nflows_networks import coupling_net, linear_made
 from .nflows_steps import steps_of
 from .normflows_networks import shift_and_scale
 from .overrides import require_own
+from .plain import plain
 from .subset import reading
 
 framework = "normflows"
@@ -49,6 +50,7 @@ def describe(model, context_dim: int | None = None) -> ir.Flow:
     """The model in evaluation mode. Raises `ExportError` with the name of whatever a file cannot hold."""
     if "NormalizingFlow" not in names(model):
         refuse(model, "NormalizingFlow and ConditionalNormalizingFlow")
+    model = plain(model)
     dim = bases.dim(model.q0, _SUPPORTED)
     steps = list(_steps(model, dim))
     last, base = bases.describe(model.q0, dim, _SUPPORTED)
@@ -59,7 +61,7 @@ def describe(model, context_dim: int | None = None) -> ir.Flow:
 
 def live(model, dtype) -> Live:
     """The framework's own evaluation of a copy of the model."""
-    flow = Live.copy_of(model, dtype)
+    flow = Live.copy_of(plain(model), dtype)
 
     def given(context) -> dict:
         return {"context": context} if _is_conditional(flow) else {}

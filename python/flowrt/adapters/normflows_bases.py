@@ -9,6 +9,7 @@ from ..format.codes import Function
 from .live import normal_log_prob, uniform_log_prob
 from .modules import array, names, refuse
 from .nflows_bases import conditional_normal
+from .overrides import require_own_sampler
 
 SUPPORTED = "DiagGaussian, ConditionalDiagGaussian, Uniform, UniformGaussian or GaussianMixture"
 
@@ -26,6 +27,7 @@ def dim(q0, supported: str) -> int:
 def describe(q0, dim: int, supported: str) -> tuple:
     """The steps that bring the density into a form that a file has, and that form."""
     kinds = names(q0)
+    require_own_sampler(q0, "forward")
     if "DiagGaussian" in kinds:
         temperature = 1.0 if q0.temperature is None else q0.temperature
         mean, std = array(q0.loc)[0], np.exp(array(q0.log_scale)[0]) * temperature

@@ -15,6 +15,8 @@ SAMPLERS = (
     "sample", "_sample", "sample_n", "_sample_n", "rsample", "sample_and_log_prob", "_sample_and_log_prob",
     "rsample_and_log_prob",
 )  # fmt: skip
+_INSIDE = ("base_dist", "base", "distribution", "component_distribution", "components_distribution", "dist")
+_ABSTRACT = {"Module", "Distribution", "BaseDistribution", "AbstractDistribution"}
 _ROWS = 32
 
 
@@ -31,6 +33,19 @@ def require_own(thing, *methods: str) -> None:
                 f"{type(thing).__name__} overrides {method}, and a file would not know: give the flow without it, and "
                 "do what it adds before and after calling the file"
             )
+
+
+def require_own_sampler(distribution, *methods: str) -> None:
+    """`require_own` for how a distribution samples, also by other `methods`, and for what is inside of it.
+
+    A class that derives from none but the abstract ones of a framework, as in a copy of one, overrides nothing.
+    """
+    if any(_is_own(cls) and cls.__name__ not in _ABSTRACT for cls in type(distribution).__mro__):
+        require_own(distribution, *SAMPLERS, *methods)
+    for name in _INSIDE:
+        inner = getattr(distribution, name, None)
+        if inner is not None:
+            require_own_sampler(inner, *methods)
 
 
 def require_plain(network, ends, inputs: int, outputs: int, call=lambda network, rows: network(rows)) -> None:
@@ -118,7 +133,7 @@ def _parts(network) -> list:
 
 
 def _is_own(cls) -> bool:
-    return not _FRAMEWORKS.isdisjoint(cls.__module__.split("."))
+    return cls.__module__.split(".")[0] in _FRAMEWORKS
 
 
 def _equal(result, expected) -> bool:

@@ -9,16 +9,20 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from functools import partial
 
 from .. import ir
 from ..errors import ExportError
 from . import pyro_bases
 from .live import Live
 from .modules import context_size, names
+from .overrides import require_own_sampler
+from .plain import plain
 from .pyro_steps import copied, steps_of
 
 framework = "pyro"
 
+_WRAPPERS = {"Independent", "ConstantConditionalDistribution"}
 _INVERSE = {"_InverseTransform", "Inverse"}  # torch's class, whose name zuko changes when it is imported
 
 
@@ -33,7 +37,10 @@ def describe(model, context_dim: int | None = None) -> ir.Flow:
     """The model in evaluation mode. Raises `ExportError` with the name of whatever a file cannot hold."""
     if hasattr(model, "base_dist"):
         _require_rows(model)
-    transforms = list(_flatten(model, inverted=False))
+        require_own_sampler(model)
+    transforms = [(plain(transform), inverted) for transform, inverted in _flatten(model, inverted=False)]
+    for transform, _ in transforms:
+        _require_unconditioned(transform)
     dim = _dim(model, transforms)
     steps = steps_of(transforms, dim)
     context = context_size(steps, context_dim)
@@ -67,20 +74,12 @@ def live(model, dtype) -> Live:
         forward=lambda x, c: run(x, c, to_noise=True),
         inverse=lambda z, c: run(z, c, to_noise=False),
         base_log_prob=None if density is None else lambda z, c: density.log_prob(z),
-        density=_density(model, dtype) if hasattr(model, "base_dist") else None,
+        density=_density(_copied_distribution(model, dtype)) if hasattr(model, "base_dist") else None,
     )
 
 
-def _density(model, dtype):
-    """The log density of a copy of a distribution, as a function of rows and the context."""
-    import torch
-
-    flow = copy.copy(model)
-    for name, value in vars(model).items():
-        if torch.is_tensor(value) and value.is_floating_point():
-            setattr(flow, name, value.to(dtype))
-    flow.base_dist, flow._validate_args = pyro_bases.copied(model.base_dist, dtype), False
-    flow.transforms = [_copied(transform, dtype) for transform in model.transforms]
+def _density(flow):
+    """The log density of a distribution, as a function of rows and the context."""
 
     def log_prob(x, context):
         result = (flow.condition(context) if hasattr(flow, "condition") else flow).log_prob(x)
@@ -112,12 +111,32 @@ def _flatten(model, inverted: bool):
     elif "IndependentTransform" in kinds:
         yield from _flatten(model.base_transform, inverted)
     elif "ComposeTransform" in kinds or hasattr(model, "transforms") or _is_list(model):
-        parts = model.parts if "ComposeTransform" in kinds else getattr(model, "transforms", model)
-        parts = list(parts)
+        parts = list(model.parts if "ComposeTransform" in kinds else getattr(model, "transforms", model))
+        base = _inside(getattr(model, "base_dist", None))
+        if hasattr(base, "transforms"):
+            parts = [base, *parts]
         for part in reversed(parts) if inverted else parts:
             yield from _flatten(part, inverted)
     else:
         yield model, inverted
+
+
+def _copied_distribution(model, dtype):
+    """A copy of a distribution, transformed or not, in the wrappers that it is in."""
+    import torch
+
+    if names(model) & _WRAPPERS:
+        inner = _copied_distribution(model.base_dist, dtype)
+        return type(model)(inner, *([model.reinterpreted_batch_ndims] if "Independent" in names(model) else []))
+    if not hasattr(model, "transforms"):
+        return pyro_bases.copied(model, dtype)
+    flow = copy.copy(model)
+    for name, value in vars(model).items():
+        if torch.is_tensor(value) and value.is_floating_point():
+            setattr(flow, name, value.to(dtype))
+    flow.base_dist, flow._validate_args = _copied_distribution(model.base_dist, dtype), False
+    flow.transforms = [_copied(transform, dtype) for transform in model.transforms]
+    return flow
 
 
 def _copied(transform, dtype):
@@ -139,7 +158,8 @@ def _copied(transform, dtype):
 
 def _require_rows(model) -> None:
     """Raises `ExportError` for a distribution of anything but one vector."""
-    model = model if hasattr(model, "batch_shape") else getattr(model.base_dist, "base_dist", model.base_dist)
+    while not hasattr(model, "batch_shape"):
+        model = model.base_dist
     batch, event = tuple(model.batch_shape), tuple(model.event_shape)
     if len(batch) + len(event) > 1:
         raise ExportError(
@@ -148,12 +168,27 @@ def _require_rows(model) -> None:
         )
 
 
+def _require_unconditioned(transform) -> None:
+    """Raises `ExportError` for what `condition` makes of a conditional transform."""
+    network = getattr(transform, "arn", getattr(transform, "nn", None))
+    if isinstance(network, partial) or type(transform).__name__ == "ConditionedSpline":
+        raise ExportError(
+            f"{type(transform).__name__} of one context is not supported; give the distribution as it is before "
+            "`condition`"
+        )
+
+
 def _base_of(model):
-    """The distribution under a transformed one, without the wrappers of Pyro; None for a bare list of transforms."""
-    base = getattr(model, "base_dist", None)
-    while names(base) & {"Independent", "ConstantConditionalDistribution"}:
-        base = base.base_dist
-    return base
+    """The distribution under all transformed ones, without wrappers; None for a bare list of transforms."""
+    base = _inside(getattr(model, "base_dist", None))
+    return _base_of(base) if hasattr(base, "transforms") else base
+
+
+def _inside(distribution):
+    """A distribution without the wrappers of Pyro."""
+    while names(distribution) & _WRAPPERS:
+        distribution = distribution.base_dist
+    return distribution
 
 
 def _dim(model, transforms) -> int:

@@ -56,13 +56,10 @@ def live(base, dtype):
 
 
 def copied(base, dtype):
-    """The distribution in another floating-point type, in the wrappers that it is in."""
+    """The distribution in another floating-point type."""
     import torch
     from torch import distributions as td
 
-    if names(base) & {"Independent", "ConstantConditionalDistribution"}:
-        inner = copied(base.base_dist, dtype)
-        return type(base)(inner, *([base.reinterpreted_batch_ndims] if "Independent" in names(base) else []))
     if type(base).__name__ == "Normal":
         return td.Normal(base.loc.to(dtype), base.scale.to(dtype), validate_args=False)
     if type(base).__name__ == "Uniform":

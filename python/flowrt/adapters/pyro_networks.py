@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .. import ir
+from ..errors import ExportError
 from .modules import concatenated_linear, refuse, reordered
 from .networks import alternating, perceptron
 from .overrides import require_plain
@@ -12,8 +13,13 @@ from .overrides import require_plain
 
 def require(network, parameters: int, supported: str) -> None:
     """Refuses a network that is none of Pyro's, or has another number of kinds of parameters."""
-    if not hasattr(network, "layers") or not hasattr(network, "f") or network.count_params != parameters:
+    if not hasattr(network, "layers") or not hasattr(network, "f"):
         refuse(network, supported)
+    if network.count_params != parameters:
+        raise ExportError(
+            f"{type(network).__name__} with {network.count_params} kinds of parameters is not supported; supported are "
+            f"{supported}"
+        )
 
 
 def context_features(network) -> int:

@@ -5,7 +5,6 @@ Networks are given the context before the variables and put all values of a para
 
 from __future__ import annotations
 
-import copy
 from itertools import groupby
 
 import numpy as np
@@ -14,6 +13,7 @@ from .. import ir
 from ..errors import ExportError
 from ..format.codes import Form, Function, Reads, Scale
 from .modules import affine_map, array, diagonal, inverted_if, names, refuse
+from .plain import deep_copy, plain
 from .pyro_networks import context_features, layers_of, require
 from .pyro_splines import SPLINES, spline_steps
 from .subset import reading
@@ -125,8 +125,9 @@ _CACHED = (("_cached_x_y", (None, None)), ("_cached_log_scale", None), ("_cache_
 
 def copied(transform, dtype):
     """A copy in evaluation mode without what Pyro has cached, which belongs to the original."""
+    transform = plain(transform)
     cached = [getattr(part, name, None) for part in _parts(transform) for name, _ in _CACHED]
-    result = copy.deepcopy(transform, {id(value): None for value in cached if value is not None})
+    result = deep_copy(transform, {id(value): None for value in cached if value is not None})
     for part in _parts(result):
         for name, empty in _CACHED:
             if hasattr(part, name):

@@ -19,7 +19,8 @@ from .encoders import encoder_layers, modules_of
 from .live import Live
 from .modules import array, names, refuse
 from .nflows_steps import copied
-from .overrides import require_plain_chains
+from .overrides import require_own_sampler, require_plain_chains
+from .plain import plain
 from .standardisation import of_standardised_context
 
 framework = "sbi"
@@ -81,7 +82,11 @@ def _estimator(model):
     """The density estimator that a model is or holds."""
     if "DirectPosterior" in names(model):
         model = model.posterior_estimator
-    return model if names(model) & _ESTIMATORS else refuse(model, _SUPPORTED)
+    if not names(model) & _ESTIMATORS:
+        refuse(model, _SUPPORTED)
+    require_own_sampler(model)
+    require_own_sampler(model.net)
+    return plain(model)
 
 
 def _flow(net, context_dim: int) -> ir.Flow:

@@ -15,7 +15,8 @@ from ..format.codes import Form, Reads, Scale
 from . import tfp_bases, tfp_elementwise, tfp_linear
 from . import tfp_networks as networks
 from .evaluation import Evaluation, standard_normal_log_prob
-from .modules import array, diagonal, inverted_if, names, refuse
+from .modules import array, diagonal, inverted_if, names, refuse, require_length
+from .overrides import require_own_sampler
 from .tfp_networks import cast
 
 framework = "tfp"
@@ -37,6 +38,7 @@ def accepts(model) -> bool:
 
 def describe(model, context_dim: int | None = None) -> ir.Flow:
     """The model in evaluation mode. Raises `ExportError` with the name of whatever a file cannot hold."""
+    require_length(context_dim)
     layers, base = _parts(model)
     dim = _dim(model, layers, base)
     conditioners = [networks.of(layer, dim) for layer, _ in layers if names(layer) & _CONDITIONED]
@@ -99,6 +101,7 @@ def _parts(model) -> tuple:
     if not _is_transformed(model):
         return list(_flatten(model, inverted=False)), None
     layers = []
+    require_own_sampler(model)
     while _is_transformed(model):
         layers += _flatten(model.bijector, inverted=False)
         model = model.distribution

@@ -7,7 +7,7 @@ import numpy as np
 from .. import ir
 from .mixtures import full_mixture, full_normal
 from .modules import array, names, refuse
-from .overrides import require_own
+from .overrides import require_own, require_own_sampler
 from .tfp_networks import cast
 
 _SUPPORTED = (
@@ -24,6 +24,7 @@ def describe(base, dim: int) -> ir.Base:
         core = core.distribution
     if base is None:
         return ir.StandardNormal()
+    require_own_sampler(base)
     require_own(base, "log_prob", "_log_prob")
     require_own(core, "log_prob", "_log_prob")
     if "Uniform" in names(core):

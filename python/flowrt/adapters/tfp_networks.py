@@ -21,7 +21,8 @@ from .modules import array, names, refuse
 
 _SUPPORTED = (
     f"AutoregressiveNetwork, {templates.SUPPORTED}, and functions that return columns of the output of an "
-    "AutoregressiveNetwork or of one Keras perceptron"
+    "AutoregressiveNetwork or of one Keras perceptron (Sequential or functional), which they have in their closure, "
+    "globals or default arguments"
 )
 _ROWS = 32  # with which functions are probed
 _NO_LIMIT = 1e6  # of a log scale
@@ -52,7 +53,7 @@ class Conditioner:
     """
 
     def __init__(self, function, read, transformed, dim: int, output_units):
-        self.function = function
+        self.function = getattr(function, "python_function", function)  # of a tf.function
         self.read = read
         self.transformed = transformed
         self.dim = dim
@@ -117,7 +118,8 @@ class Conditioner:
         if templates.is_template(self.network):
             self.network(inputs, *self._extra)  # makes the variables of a template that was never called
             return templates.columns(self.network, len(self.transformed))
-        shape = self.network(inputs, **given).shape
+        with self._without_context():
+            shape = self.network(inputs, **given).shape
         outputs = tf.constant(generator.normal(size=shape) * 10 ** generator.uniform(-2, 4, size=shape), dtype=dtype)
         result, extra = outputs, self._extra
         if self.network is not self.function:
@@ -127,7 +129,8 @@ class Conditioner:
                     raise ExportError(f"{_name(self.function)} changes the input of its network")
                 return outputs
 
-            result = _with_network(self.function, self.network, stand_in)(inputs, *extra, **given)
+            with self._without_context():
+                result = _with_network(self.function, self.network, stand_in)(inputs, *extra, **given)
         if tf.is_tensor(result):
             if result.shape[-1] != 2:
                 raise ExportError(f"{_name(self.function)} gives {result.shape[-1]} parameters, not 2")
@@ -145,6 +148,17 @@ class Conditioner:
                 "scales between two limits"
             )
         return of_shift, of_log_scale
+
+    @contextmanager
+    def _without_context(self):
+        """Names a function that needs more than the coordinates, where only those can be given."""
+        try:
+            yield
+        except (TypeError, ValueError) as error:
+            raise ExportError(
+                f"{_name(self.function)} cannot be evaluated for rows of {len(self.read)} numbers; a context is "
+                f"supported for an AutoregressiveNetwork alone: {' '.join(str(error).split())}"
+            ) from None
 
     def _matching(self, part, outputs: np.ndarray):
         """The column of the outputs that each column of the shifts or the log scales is, or None."""
@@ -169,22 +183,25 @@ def _is_network(value) -> bool:
 
 
 def _references(function) -> dict:
-    """What a function can see by name: its closure and the globals that it uses."""
+    """What a function can see by name: its closure, the globals that it uses, and its default arguments."""
     seen = inspect.getclosurevars(function)
-    return {**seen.globals, **seen.nonlocals}
+    arguments = inspect.signature(function).parameters.values()
+    return {**seen.globals, **seen.nonlocals, **{argument.name: argument.default for argument in arguments}}
 
 
 def _with_network(function, network, copy):
-    """The function with another network in its closure or its globals."""
-    cells = [
-        types.CellType(copy if cell.cell_contents is network else cell.cell_contents)
-        for cell in function.__closure__ or ()
-    ]
+    """The function with another network in its closure, its globals or its default arguments."""
+
+    def replaced(value):
+        return copy if value is network else value
+
+    cells = [types.CellType(replaced(cell.cell_contents)) for cell in function.__closure__ or ()]
+    defaults = tuple(map(replaced, function.__defaults__ or ()))
     used = {name: copy for name, value in _references(function).items() if value is network}
     result = types.FunctionType(
-        function.__code__, {**function.__globals__, **used}, function.__name__, function.__defaults__, tuple(cells)
+        function.__code__, {**function.__globals__, **used}, function.__name__, defaults, tuple(cells)
     )
-    result.__kwdefaults__ = function.__kwdefaults__
+    result.__kwdefaults__ = {name: replaced(value) for name, value in (function.__kwdefaults__ or {}).items()}
     return result
 
 
@@ -259,15 +276,19 @@ def _keras_copy(network, dtype):
 
 
 def _retyped(config, dtype: str):
-    """A Keras configuration with every floating-point type replaced."""
+    """A Keras configuration with every floating-point type, or policy of types, replaced."""
     if isinstance(config, dict):
         return {
-            key: dtype if key == "dtype" and str(value).startswith("float") else _retyped(value, dtype)
+            key: dtype if key == "dtype" and _is_floating(value) else _retyped(value, dtype)
             for key, value in config.items()
         }
     if isinstance(config, (list, tuple)):
         return type(config)(_retyped(value, dtype) for value in config)
     return config
+
+
+def _is_floating(dtype) -> bool:
+    return isinstance(dtype, dict) or str(dtype).startswith("float")
 
 
 # ---- parts of all of them ----

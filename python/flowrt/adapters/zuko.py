@@ -9,11 +9,14 @@ from __future__ import annotations
 import numpy as np
 
 from .. import ir
+from ..errors import ExportError
 from ..format.codes import Reads
 from .live import Live
 from .mixtures import full_mixture, full_normal
 from .modules import affine_map, array, context_size, inverted_if, names, refuse
 from .networks import perceptron
+from .overrides import require_own_sampler
+from .plain import plain
 from .subset import reading
 from .torch_transforms import SUPPORTED as CONSTANTS
 from .torch_transforms import constant_steps
@@ -21,6 +24,7 @@ from .zuko_transformers import transformer
 
 framework = "zuko"
 
+_CALLED = "NormalizingFlow"  # a distribution
 _LINEAR = {"RotationTransform", "LULinearTransform"}
 _SUPPORTED = (
     "MaskedAutoregressiveTransform, GeneralCouplingTransform and ElementWiseTransform with MonotonicAffineTransform, "
@@ -31,12 +35,18 @@ _SUPPORTED = (
 
 
 def accepts(model) -> bool:
-    """Whether the object looks like a lazy flow of zuko."""
-    return hasattr(model, "transform") and hasattr(model, "base") and "LazyDistribution" in names(model)
+    """Whether the object looks like a lazy flow of zuko, or what one gives when it is called."""
+    return hasattr(model, "transform") and hasattr(model, "base") and bool(names(model) & {"LazyDistribution", _CALLED})
 
 
 def describe(model, context_dim: int | None = None) -> ir.Flow:
     """The model in evaluation mode. Raises `ExportError` with the name of whatever a file cannot hold."""
+    if _CALLED in names(model):
+        raise ExportError(
+            f"{type(model).__name__} is what a lazy flow of zuko gives for one context, or without; give the lazy flow "
+            "itself, the module"
+        )
+    model = plain(model)
     base = _base(model.base)
     dim = model.base(None).event_shape[0]
     layers = _flatten(model.transform, inverted=False)
@@ -47,8 +57,14 @@ def describe(model, context_dim: int | None = None) -> ir.Flow:
 
 def live(model, dtype) -> Live:
     """The framework's own evaluation of a copy of the model."""
-    flow = Live.copy_of(model, dtype)
-    return live_of(flow, dtype).with_density(lambda x, c: flow(c).log_prob(x))
+    flow = Live.copy_of(plain(model), dtype)
+
+    def log_prob(x, context):
+        distribution = flow(context)
+        require_own_sampler(distribution)
+        return distribution.log_prob(x)
+
+    return live_of(flow, dtype).with_density(log_prob)
 
 
 def live_of(flow, dtype) -> Live:
@@ -89,6 +105,7 @@ def _base(lazy) -> ir.Base:
     if not kinds & {"UnconditionalDistribution", "Unconditional", "GMM"} or hasattr(lazy, "hyper"):
         return refuse(lazy, _SUPPORTED)
     base = Live.copy_of(lazy, torch.float64)(None)
+    require_own_sampler(base)
     if len(base.event_shape) != 1:
         return refuse(base, _SUPPORTED)
     if "DiagNormal" in names(base):

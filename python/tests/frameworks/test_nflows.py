@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -180,7 +182,7 @@ def test_a_model_that_needs_float32_is_refused_in_one_line():
 
 def test_a_model_that_cannot_be_copied_is_refused_in_one_line():
     model = flow(affine())
-    model.kept = torch.ones(2, requires_grad=True) * 2
+    model.kept = partial(torch.add, torch.ones(2, requires_grad=True) * 2)
     refused(model, "a copy of Flow cannot be made")
 
 

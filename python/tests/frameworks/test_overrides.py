@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import normflows as nf
 import pyro.distributions as pd
 import pyro.distributions.transforms as pt
 import pytest
@@ -11,14 +12,18 @@ import torch
 import zuko
 from nflows import transforms as nt
 from nflows.distributions import StandardNormal
+from nflows.distributions.uniform import BoxUniform
 from nflows.flows import Flow
 from nflows_models import affine, coupling
 from nflows_models import flow as nflows_flow
 from pyro.nn import AutoRegressiveNN
+from sbi.neural_nets.estimators import NFlowsFlow
 from torch import nn
+from torch.optim.swa_utils import AveragedModel
 
 import flowrt
 from flowrt.adapters import choose
+from flowrt.adapters.overrides import require_own
 
 OVERRIDES = "a class overrides a formula"
 
@@ -114,8 +119,9 @@ def test_rows_of_the_users_own_are_compared(tmp_path, capsys):
     flowrt.save(tmp_path / "flow.flw", model, rows=rows)
     assert "framework float32" in capsys.readouterr().out
     rows[37, 1] = 2e4
-    refused(model, "its log_prob differs", rows=rows)
-    refused(model, "there are contexts", rows=(rows, torch.ones(40, 2)))
+    refused(model, "its log_prob differs", rows=rows.requires_grad_())
+    with pytest.raises(flowrt.Error, match="there are contexts, but the flow takes none"):
+        flowrt.save("never-written.flw", model, rows=rows, contexts=torch.ones(40, 2))
 
 
 def test_a_class_that_overrides_nothing_that_matters_is_exported(tmp_path):
@@ -124,6 +130,91 @@ def test_a_class_that_overrides_nothing_that_matters_is_exported(tmp_path):
             return super().log_prob(inputs, context)
 
     flowrt.save(tmp_path / "flow.flw", Named(affine(), StandardNormal([3])))
+
+
+# ---- bases ----
+
+
+class Narrow(StandardNormal):
+    def _sample(self, num_samples, context):
+        return 0.7 * super()._sample(num_samples, context)
+
+
+class NarrowBox(BoxUniform):
+    def rsample(self, sample_shape=()):
+        return 0.7 * super().rsample(sample_shape)
+
+
+class NarrowNormal(zuko.distributions.DiagNormal):
+    def rsample(self, shape=()):
+        return 0.7 * super().rsample(shape)
+
+
+class NarrowCorrelated(pd.MultivariateNormal):
+    def rsample(self, sample_shape=()):
+        return 0.7 * super().rsample(sample_shape)
+
+
+class NarrowGaussian(nf.distributions.DiagGaussian):
+    def forward(self, num_samples=1, context=None):
+        z, log_prob = super().forward(num_samples, context)
+        return 0.7 * z, log_prob
+
+
+class NarrowFlow(zuko.distributions.NormalizingFlow):
+    def rsample(self, shape=()):
+        return 0.7 * super().rsample(shape)
+
+
+class Narrowing(zuko.flows.MAF):
+    def forward(self, c=None):
+        flow = super().forward(c)
+        return NarrowFlow(flow.transform, flow.base)
+
+
+def with_base_of_zuko(kind):
+    model = zuko.flows.MAF(3)
+    model.base = zuko.lazy.UnconditionalDistribution(kind, torch.zeros(3), torch.ones(3), buffer=True)
+    return model
+
+
+def estimator_of_sbi():
+    net = Doubling(affine(context_features=2), StandardNormal([3]), nn.Identity())
+    return NFlowsFlow(net, input_shape=(3,), condition_shape=(2,))
+
+
+BASES = {
+    "nflows": (lambda: Flow(affine(), Narrow([3])), "Narrow overrides _sample"),
+    "nflows uniform": (lambda: Flow(affine(), NarrowBox(torch.zeros(3), torch.ones(3))), "NarrowBox overrides rsample"),
+    "zuko": (lambda: with_base_of_zuko(NarrowNormal), "NarrowNormal overrides rsample"),
+    "zuko flow": (lambda: Narrowing(3), "NarrowFlow overrides rsample"),
+    "pyro": (
+        lambda: pd.TransformedDistribution(
+            NarrowCorrelated(torch.zeros(3), torch.eye(3)), [pt.affine_autoregressive(3, [8])]
+        ),
+        "NarrowCorrelated overrides rsample",
+    ),
+    "normflows": (
+        lambda: nf.NormalizingFlow(NarrowGaussian(3), [nf.flows.Permute(3)]), "NarrowGaussian overrides forward"
+    ),
+    "sbi": (estimator_of_sbi, "Doubling overrides sample"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BASES)
+def test_a_base_with_a_sampler_of_its_own(name):
+    make, text = BASES[name]
+    refused(make(), f"{text}, and a file would not know")
+
+
+def test_a_package_of_the_users_is_none_of_the_frameworks():
+    """Whatever its modules are called."""
+    for module, own in (("project.torch.flows", False), ("nflows.flows.base", True)):
+        kind = type("Doubling", (Flow,), {"sample": Doubling.sample, "__module__": module})
+        if own:
+            require_own(kind(affine(), StandardNormal([3])), "sample")
+        else:
+            refused(kind(affine(), StandardNormal([3])), "Doubling overrides sample")
 
 
 # ---- networks ----
@@ -208,6 +299,17 @@ def test_batches_of_flows_are_refused():
     refused(model.expand([4]), r"events of shape \(3,\) and batches of shape \(4,\) is not supported")
 
 
+@pytest.mark.parametrize("make", [lambda: nflows_flow(affine()), lambda: zuko.flows.MAF(3), lambda: [pt.Spline(3)]])
+def test_lengths_of_the_context_that_are_none(make):
+    for length in (-1, 2.5, "3"):
+        refused(make(), f"context_dim is a whole number and not negative, but {length!r} was given", context_dim=length)
+
+
+def test_a_context_that_no_layer_takes():
+    for model in (nflows_flow(affine()), zuko.flows.MAF(3)):
+        refused(model, "a context of length 5 is asked for, but no layer takes a context", context_dim=5)
+
+
 def test_errors_of_a_framework_are_named():
     model = nflows_flow(affine())
     model._transform._transforms[0].autoregressive_net.initial_layer.weight = None
@@ -216,7 +318,7 @@ def test_errors_of_a_framework_are_named():
 
 def test_wrappers_of_torch_are_taken_off(tmp_path):
     for model in (zuko.flows.MAF(3, transforms=1), nflows_flow(nt.ReversePermutation(3), affine())):
-        for number, wrapped in enumerate((torch.compile(model), nn.DataParallel(model))):
+        for number, wrapped in enumerate((torch.compile(model), nn.DataParallel(model), AveragedModel(model))):
             flowrt.save(tmp_path / f"{number}.flw", wrapped)
             flowrt.save(tmp_path / "bare.flw", model)
             assert (tmp_path / f"{number}.flw").read_bytes() == (tmp_path / "bare.flw").read_bytes()

@@ -162,6 +162,21 @@ def test_ways_to_hand_a_flow_over():
     assert len(agree(affine()).steps) == 1
 
 
+def test_transformed_distributions_of_transformed_distributions():
+    first, last = [affine().inv, pt.Permute(torch.tensor([2, 0, 1]))], [affine(), pt.ExpTransform()]
+    for base, kind in (
+        (pd.TransformedDistribution(normal(3).to_event(1), first), pd.TransformedDistribution),
+        (pd.TransformedDistribution(normal(3), first).to_event(0), torch.distributions.TransformedDistribution),
+        (pd.TransformedDistribution(normal(3), first), pd.ConditionalTransformedDistribution),
+    ):
+        assert len(agree(kind(base, last)).steps) == len(agree([*first, *last]).steps)
+    elementwise = pd.TransformedDistribution(normal(3), [pt.AffineTransform(1.0, 2.0)]).to_event(1)
+    agree(pd.TransformedDistribution(elementwise, [affine()]))
+    layer = pt.conditional_affine_autoregressive(3, 2, [8])
+    inner = pd.ConditionalTransformedDistribution(normal(3), [layer])
+    agree(pd.ConditionalTransformedDistribution(inner, [pt.conditional_affine_autoregressive(3, 2, [8]), *first]))
+
+
 def test_a_base_that_is_not_standard():
     base = pd.Normal(torch.tensor([0.5, 1.0, -1.0]), torch.tensor([1.0, 2.0, 0.5]))
     file = agree(pd.TransformedDistribution(base, [affine()]))
@@ -178,6 +193,23 @@ def test_affine_transforms_of_torch():
     )
     file = agree([affine().inv, standardise])
     np.testing.assert_allclose(file.steps[0].scale, [2.0, -0.5, 0.25])
+
+
+def test_parameters_that_are_results_of_a_computation():
+    raw, loc, scale = (torch.randn(*shape, requires_grad=True) for shape in ((3,), (3,), (3, 3)))
+    positive = nn.functional.softplus(raw)
+    triangular = torch.tril(scale, -1) + torch.diag(positive)
+    for layer in (
+        pt.AffineTransform(loc, positive, event_dim=1),
+        pt.AffineTransform(loc, positive).inv,
+        pt.LowerCholeskyAffine(loc, triangular),
+        pt.ComposeTransform([pt.AffineTransform(loc, positive), pt.ExpTransform()]),
+    ):
+        model = pd.TransformedDistribution(pd.Normal(loc, positive).to_event(1), [layer])
+        x = model.sample((20,))
+        theirs = model.log_prob(x).detach().double()
+        ours = torch.tensor(flowrt.reference.log_prob(agree(model), x.numpy()))
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
 
 
 def test_a_flow_that_was_just_used_can_be_saved(tmp_path):
@@ -219,7 +251,22 @@ def test_other_networks_of_couplings_are_refused_by_name():
     conditional = pt.ConditionalAffineCoupling(1, nn.Linear(1, 4))
     refused([conditional, pt.BatchNorm(3)], "Linear is not supported; supported are DenseNN")
     three = pt.AffineCoupling(1, DenseNN(1, [4], [2, 2, 2]))
-    refused([three], "DenseNN is not supported; supported are DenseNN and ConditionalDenseNN with two parameters")
+    refused([three], "DenseNN with 3 kinds of parameters is not supported; supported are DenseNN and Cond.* with two p")
+    four = pt.spline_autoregressive(3, [8], order="quadratic")  # which Pyro makes for the other order
+    refused([four], "AutoRegressiveNN with 4 kinds of parameters is not supported; .* with widths, heights and deriv")
+
+
+def test_what_was_given_its_context_is_refused():
+    for layer in (
+        pt.conditional_affine_autoregressive(3, 2, [8]),
+        pt.conditional_affine_coupling(3, 2, [8]),
+        pt.conditional_spline(3, 2, [8]),
+        pt.conditional_spline_autoregressive(3, 2, [8]),
+    ):
+        model = pd.ConditionalTransformedDistribution(normal(3), [layer])
+        refused(
+            model.condition(torch.zeros(2)), "of one context is not supported; give the distribution as it is before"
+        )
 
 
 def test_a_coupling_of_another_dimension_is_refused():

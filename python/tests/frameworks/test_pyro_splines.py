@@ -250,13 +250,13 @@ def refused(model, text):
 
 
 def test_other_networks_are_refused():
-    refused([pt.spline_autoregressive(3, order="quadratic")], "AutoRegressiveNN is not supported")
+    refused([pt.spline_autoregressive(3, order="quadratic")], "AutoRegressiveNN with 4 kinds of param")
     refused([pt.SplineCoupling(4, 2, nn.Linear(2, 22), 4, order="quadratic")], "Linear is not supported")
     wrong = DenseNN(2, [4], [8, 8, 8])
     refused([pt.SplineCoupling(4, 2, wrong, 4, order="quadratic")], r"has parameters \[8, 8, 8\], not \[8, 8, 6\]")
     more = AutoRegressiveNN(3, [8], [4, 4, 4])
     refused([pt.SplineAutoregressive(3, more, 4, order="quadratic")], "has 12 outputs for each feature, not 11")
-    few = "AutoRegressiveNN is not supported; .* widths, heights, derivatives and lambdas"
+    few = "AutoRegressiveNN with 3 kinds of parameters is not supported; .* widths, heights, derivatives and lambdas"
     refused([pt.SplineAutoregressive(3, more, 4)], few)
     cubic = pt.ConditionalSpline(DenseNN(2, [4], [8, 8, 8]), 2, 4, order="cubic")
     refused([cubic], "ConditionalSpline of order 'cubic' is not supported; supported are linear and quadratic")

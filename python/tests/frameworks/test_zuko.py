@@ -210,6 +210,14 @@ def test_an_unknown_activation_is_refused_by_name():
     )
 
 
+def test_what_a_lazy_flow_gives_is_refused():
+    for called in (zuko.flows.MAF(3)(), zuko.flows.MAF(3, 2)(torch.zeros(2))):
+        with pytest.raises(
+            flowrt.ExportError, match="NormalizingFlow is what a lazy flow of zuko gives .* give the lazy"
+        ):
+            flowrt.save("never-written.flw", called)
+
+
 def test_masks_that_are_not_autoregressive_are_refused():
     flow = zuko.flows.MAF(3, transforms=1)
     flow.transform.transforms[0].hyper[-1].mask.fill_(True)

@@ -258,6 +258,19 @@ def test_a_class_that_overrides_the_density_is_refused():
     refused(Moved(StandardNormal((3,)), maf().bijection), "its log_prob differs by .* a class overrides a formula")
 
 
+def test_a_class_that_overrides_how_samples_are_drawn_is_refused():
+    class Narrow(Normal):
+        def _sample(self, key, condition=None):
+            return 0.7 * super()._sample(key, condition)
+
+    class Halved(Transformed):
+        def _sample(self, key, condition=None):
+            return 0.5 * super()._sample(key, condition)
+
+    refused(Transformed(Narrow(jnp.zeros(3)), maf().bijection), "Narrow overrides _sample")
+    refused(Transformed(Halved(StandardNormal((3,)), maf().bijection), fb.Flip((3,))), "Halved overrides _sample")
+
+
 def test_an_activation_with_a_limit_is_refused():
     refused(maf(nn_activation=lambda h: jnp.clip(h, 0, 50)), "activation <lambda> is not supported")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 
+import keras as keras_3
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -205,6 +206,28 @@ def test_far_means_cost_no_digits():
         as_exact_in_c(flow(*layers))
 
 
+def test_parameters_that_are_computed_from_variables():
+    positive = tfp.util.TransformedVariable([0.1, 2.0, 3.0], tfb.Softplus())
+    shift = tfp.util.DeferredTensor(tf.Variable([0.1, -2.0, 3.0]), lambda value: 2 * value)
+    factor = tfp.util.TransformedVariable(2 * tf.eye(3), tfb.FillScaleTriL())
+    for bijector in (
+        tfb.Scale(positive),
+        tfb.Scale(log_scale=positive),
+        tfb.Shift(shift),
+        tfb.ScaleMatvecDiag(positive),
+        tfb.ScaleMatvecTriL(factor),
+        tfb.Sigmoid(shift, shift + positive),
+    ):
+        agree(flow(bijector))
+        agree(flow(tfb.Invert(bijector)))
+    for base in (
+        tfd.MultivariateNormalDiag(shift, positive),
+        tfd.MultivariateNormalTriL(shift, factor),
+        tfd.Independent(tfd.Uniform(shift, shift + positive), 1),
+    ):
+        agree(tfd.TransformedDistribution(base, tfb.Scale(positive)))
+
+
 def test_linear_layers():
     lower = np.float32([[2, 0, 0], [0.5, -1, 0], [1, 0.3, 0.7]])
     full = np.float32([[2, 0.4, 0], [0.5, -1, 0.2], [1, 0.3, 0.7]])
@@ -275,12 +298,20 @@ def test_couplings_of_a_fraction():
     assert agree(flow(layer, features=5)).steps[0].passthrough == 2
 
 
-def test_couplings_with_keras_networks():
-    halves = perceptron(2, 6, layers.Dense(7, activation="relu"), layers.Dropout(0.5), layers.Dense(7), layers.ELU())
-    swapped = perceptron(2, 6, layers.Dense(7, activation="tanh"))
-    additive = perceptron(2, 3, layers.Dense(7, activation="swish"))
-    inputs = tf_keras.Input((2,))
-    functional = randomised(tf_keras.Model(inputs, layers.Dense(6)(layers.Dense(5, activation="relu")(inputs))))
+@pytest.mark.parametrize("keras", [tf_keras, keras_3])
+def test_couplings_with_keras_networks(keras):
+    layers = keras.layers
+
+    def perceptron(outputs, *activations):
+        network = keras.Sequential([layers.Input((2,)), *activations, layers.Dense(outputs)])
+        network.set_weights([np.random.normal(scale=0.5, size=part.shape) for part in network.get_weights()])
+        return network
+
+    halves = perceptron(6, layers.Dense(7, activation="relu"), layers.Dropout(0.5), layers.Dense(7), layers.ELU())
+    swapped = perceptron(6, layers.Dense(7, activation="tanh"), layers.Dense(7), layers.LeakyReLU())
+    additive = perceptron(3, layers.Dense(7, activation="swish"))
+    inputs = keras.Input((2,))
+    functional = keras.Model(inputs, layers.Dense(6)(layers.Dense(5, activation="relu")(inputs)))
     for function in (
         lambda x, units: tf.split(halves(x), 2, axis=-1),
         lambda x, units: (swapped(x)[..., units:], swapped(x)[..., :units]),
@@ -371,6 +402,46 @@ def test_other_conditioners_are_refused():
     refused(flow(coupling), "LayerNormalization is not supported; supported are perceptrons of Dense layers")
 
 
+def test_networks_in_default_arguments():
+    """As they are written in a loop."""
+    networks = [perceptron(2, 6, layers.Dense(7, activation="relu")) for _ in range(2)]
+    functions = [lambda x, units, net=network: tf.split(net(x), 2, axis=-1) for network in networks]
+    functions += [lambda x, units, *, net=network: tf.split(net(x), 2, axis=-1) for network in networks]
+    agree(flow(*(tfb.RealNVP(num_masked=2, shift_and_log_scale_fn=f) for f in functions), features=5))
+
+
+def test_compiled_functions():
+    network = made()
+    agree(flow(tfb.MaskedAutoregressiveFlow(tf.function(lambda y: tf.unstack(network(y), axis=-1)))))
+
+
+def test_networks_that_a_function_does_not_know_by_name_are_refused():
+    class Holder:
+        network = perceptron(2, 6)
+
+        def function(self, x, units):
+            return tf.split(self.network(x), 2, axis=-1)
+
+    holder, supported = Holder(), "which they have in their closure, globals or default arguments"
+    bound = tfb.RealNVP(num_masked=2, shift_and_log_scale_fn=holder.function)
+    refused(flow(bound, features=5), f"method is not supported; supported are .* {supported}")
+    indirect = tfb.RealNVP(num_masked=2, shift_and_log_scale_fn=lambda x, units: holder.function(x, units))
+    refused(flow(indirect, features=5), f"uses 0 networks; supported are .* {supported}")
+
+
+@pytest.mark.parametrize("inputs", [2, 5])
+def test_a_context_of_a_keras_network_is_refused(inputs):
+    network = perceptron(inputs, 6)
+
+    def function(x, units, conditional_input=None):
+        return tf.split(network(tf.concat([x, conditional_input], axis=-1)), 2, axis=-1)
+
+    coupling = tfb.RealNVP(num_masked=2, shift_and_log_scale_fn=function)
+    refused(
+        flow(coupling, features=5), "function cannot be evaluated for rows of 2 numbers; a context is supported for"
+    )
+
+
 def test_an_unknown_activation_is_refused_by_name():
     refused(flow(maf(activation=tf.cos)), "activation cos is not supported; supported are identity, relu")
     refused(flow(maf(activation="softmax")), "activation softmax is not a function of one unit at a time")
@@ -378,6 +449,7 @@ def test_an_unknown_activation_is_refused_by_name():
 
 def test_a_context_of_another_length_is_refused():
     refused(flow(maf(3, 2)), "disagree about the length of the context", context_dim=3)
+    refused(flow(maf()), "context_dim is a whole number and not negative, but -1 was given", context_dim=-1)
 
 
 def test_kernels_that_are_not_autoregressive_are_refused():
@@ -431,3 +503,16 @@ class Limited(tfb.MaskedAutoregressiveFlow):
 def test_classes_that_override_formulas_are_refused():
     refused(Moved(normal(3), maf()), "its log_prob differs by .* a class overrides a formula")
     refused(flow(Limited(made())), "differs by .* a class overrides a formula")
+
+
+def test_classes_that_override_how_samples_are_drawn_are_refused():
+    class Narrow(tfd.Normal):
+        def _sample_n(self, n, seed=None, **options):
+            return 0.7 * super()._sample_n(n, seed, **options)
+
+    class Halved(tfd.TransformedDistribution):
+        def _sample_n(self, n, seed=None, **options):
+            return 0.5 * super()._sample_n(n, seed, **options)
+
+    for base, name in ((tfd.Sample(Narrow(0.0, 1.0), [3]), "Narrow"), (Halved(normal(3), maf()), "Halved")):
+        refused(tfd.TransformedDistribution(base, maf()), f"{name} overrides _sample_n")

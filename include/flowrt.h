@@ -56,7 +56,7 @@ const char *flowrt_build_info(void);
 typedef enum flowrt_status {
     FLOWRT_OK = 0,
     /* the call */
-    FLOWRT_ERR_ARGUMENT = -1,   /* a NULL, an impossible count, context_rows or size, or arrays that partly overlap */
+    FLOWRT_ERR_ARGUMENT = -1,   /* a NULL, an impossible count, context_rows or size, an unknown flag, or overlap */
     FLOWRT_ERR_MODEL = -2,      /* the flowrt_model was never opened, or was overwritten */
     FLOWRT_ERR_WORKSPACE = -3,  /* workspace_size is below flowrt_workspace_size(model, 1) */
     FLOWRT_ERR_ALIGNMENT = -4,  /* model data or workspace not on FLOWRT_ALIGNMENT bytes, or floats not on 4 */

@@ -98,8 +98,8 @@ func checkScale(_ record: Record) throws(Refusal) {
   default: isValid = p0 > 0
   }
   try record.requireConstant(0, p0, isValid)
-  try record.requireConstant(1, p1, true)
-  try record.requireConstant(2, p2, true)
+  try record.requireConstant(1, p1)
+  try record.requireConstant(2, p2)
   try record.requireZero(from: FLOWRT_STEP_P &+ 4 &* used)
 }
 

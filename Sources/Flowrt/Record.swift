@@ -20,7 +20,7 @@ struct Record {
   }
 
   /// Constant `index` of a transformer must be finite, and as the condition says.
-  func requireConstant(_ index: Int, _ value: Float, _ condition: Bool) throws(Refusal) {
+  func requireConstant(_ index: Int, _ value: Float, _ condition: Bool = true) throws(Refusal) {
     if !(condition && value - value == 0) {
       throw refusal(FLOWRT_ERR_MALFORMED, FLOWRT_STEP_P &+ 4 &* index, UInt64(value.bitPattern))
     }

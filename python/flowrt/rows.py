@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from . import reference
+from .adapters.modules import array
 from .errors import Error
 from .format import File
 from .format.codes import BaseKind, Function, Kind
@@ -78,6 +79,12 @@ def random_rows(file: File, count: int, seed: int = 0, context=None) -> Rows:
     return Rows(drawn(data), drawn(noise_that_has_data), context)
 
 
+def answered(file: File, rows: Rows) -> Rows:
+    """The rows that have an answer in both directions; random ones are not found for every flow."""
+    seen = encoded(file, rows.context, len(rows.x))
+    return rows.some(defined(file, rows.x, seen) & _has_data(file, rows.z, seen))
+
+
 def own_rows(file: File, x, context=None) -> Rows:
     """A user's data (n, D) and contexts, (n, C) or one for all; and the noise that the file finds for them.
 
@@ -126,7 +133,7 @@ def _numbers(name: str, values, width: int) -> np.ndarray:
     if width == 0:
         raise Error(f"there are {name}, but the flow takes none")
     try:
-        numbers = np.asarray(values.detach().cpu() if hasattr(values, "detach") else values, dtype=np.float64)
+        numbers = array(values)
     except (TypeError, ValueError, OverflowError) as error:
         raise Error(f"{name} must be numbers: {error}") from None
     rows = np.atleast_2d(numbers)

@@ -10,7 +10,7 @@ from . import reference
 from .errors import ExportError, LibraryError, Status
 from .format import File, read
 from .model import Model
-from .rows import Rows, defined, encoded, own_rows, random_rows
+from .rows import Rows, answered, defined, encoded, own_rows, random_rows
 
 ROWS = 64
 NEAR = 16  # rows of the check that every export goes through, and
@@ -66,16 +66,21 @@ def same_formulas(exact: File, live, name: str, own: Rows | None = None) -> None
         data |= _same(of_data, exact, live, name, rows.x, rows.context, near)
         noise |= _same(of_noise, exact, live, name, rows.z, rows.context, near)
     if not (data and noise):
-        raise ExportError(
-            f"no random rows were found for which {name} has an answer, so it was compared with nothing: "
-            "give some of your own (rows=...)"
-        )
+        raise _nothing_to_compare()
+
+
+def _nothing_to_compare() -> ExportError:
+    return ExportError(
+        "no random rows were found that the flow has an answer for, so it cannot be compared with the model: give some "
+        "of your own (rows=...)"
+    )
 
 
 def _same(function, exact: File, live, name: str, values, context, near: int) -> bool:
     """Raises `ExportError` unless `function(flow, values, context)` is the same of a file and of the live model.
 
     Returns whether there were rows to compare.
+
     Allowed is a millionth of the largest value of a row, and what changes if the row changes by a billionth: far from
     the data, flows magnify what float64 rounds. Rows that the file has no answer for are left out, and those behind the
     first `near` ones that the live model has none for.
@@ -164,7 +169,9 @@ def compare(data: bytes, exact: File, live32, live64, own: Rows | None = None) -
     Columns: the file before rounding, the rounded file, the model itself in float32, and libflowrt if it is there and
     executes the file.
     """
-    rows = own or _answered(exact, random_rows(exact, ROWS))
+    rows = own or answered(exact, random_rows(exact, ROWS))
+    if not len(rows.x):
+        raise _nothing_to_compare()
     truth = evaluate(live64, rows)
     columns = {
         "exact": evaluate(Evaluator(exact), rows),
@@ -179,14 +186,6 @@ def compare(data: bytes, exact: File, live32, live64, own: Rows | None = None) -
         rounded = _allowed(sizes, 2e-5, 20, single)
         limits[quantity] = {"exact": _allowed(sizes, 1e-9, 1e-5, single), "file": rounded, "libflowrt": rounded}
     return _comparison(errors, limits, rows, note)
-
-
-def _answered(file: File, rows: Rows) -> Rows:
-    """The rows that have an answer; random ones are not found for every flow."""
-    seen = encoded(file, rows.context, len(rows.x))
-    with np.errstate(all="ignore"):
-        x, _ = reference.inverse(file, rows.z, rows.context)
-    return rows.some(defined(file, rows.x, seen) & defined(file, x, seen))
 
 
 def compare_rounded(data: bytes, exact: File, own: Rows | None = None) -> Comparison:
@@ -269,7 +268,9 @@ def _comparison(errors: dict, limits: dict, rows: Rows, note: str) -> Comparison
 def _first_problem(errors: dict, limits: dict, rows: Rows) -> str | None:
     for quantity, columns in limits.items():
         for name, limit in columns.items():
-            error = errors[name][quantity] if name in errors else np.zeros(len(limit))
+            if name not in errors:
+                continue  # libflowrt, where there is none
+            error = errors[name][quantity]
             beyond = np.flatnonzero(~(error <= limit))
             if len(beyond):
                 worst = beyond[np.argmax(error[beyond] / limit[beyond])]

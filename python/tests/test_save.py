@@ -89,9 +89,13 @@ def test_a_model_that_was_compared_with_nothing_is_refused():
     exact = flowrt.compile(ir.Flow(1, 0, [ir.Elementwise([Function.LOG_ABOVE], [1e30], [0])]))
     live = Evaluator(exact)
     live.units = None
-    with pytest.raises(flowrt.ExportError, match="no random rows were found for which Model has an answer"):
+    with pytest.raises(flowrt.ExportError, match="no random rows were found that the flow has an answer for"):
         same_formulas(exact, live, "Model")
-    same_formulas(exact, live, "Model", own_rows(exact, [[2e30]]))
+    with pytest.raises(flowrt.ExportError, match="no random rows were found that the flow has an answer for"):
+        compare(encode(exact), exact, live, live)
+    own = own_rows(exact, [[2e30]])
+    same_formulas(exact, live, "Model", own)
+    assert compare(encode(exact), exact, live, live, own).problem is None
 
 
 def test_a_row_that_overflows_in_the_framework_excuses_no_other(monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from types import ModuleType
 
 from ..errors import ExportError
 
@@ -77,5 +78,5 @@ def _tensors(thing, seen: set):
     elif isinstance(thing, (list, tuple, dict)):
         for part in thing.values() if isinstance(thing, dict) else thing:
             yield from _tensors(part, seen)
-    elif not isinstance(thing, type):
+    elif not isinstance(thing, (type, ModuleType)):
         yield from _tensors(getattr(thing, "__dict__", None), seen)

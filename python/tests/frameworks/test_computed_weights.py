@@ -73,3 +73,10 @@ def test_a_result_that_a_module_keeps():
     model.kept = model.log_prob(torch.randn(5, 3))
     agree(model)
     assert model.kept.requires_grad
+
+
+def test_a_python_module_among_the_attributes_is_not_searched():
+    model = MODELS["nflows"]()
+    model.functional = torch.nn.functional
+    with pytest.raises(flowrt.ExportError, match="cannot pickle 'module' object"):
+        flowrt.save("never-written.flw", model)

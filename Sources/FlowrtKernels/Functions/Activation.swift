@@ -17,7 +17,7 @@ enum Activation: UInt16 {
   case .leakyRelu: return ifMore(v, 0, v, a * v)
   case .silu: return v * sigmoid(v)
   case .gelu: return 0.5 * v * (1 + erf(v * sqrtHalf))
-  case .geluTanh: return 0.5 * v * (1 + tanh(0.797_884_56 * fma(0.044_715 * v * v, v, v)))
+  case .geluTanh: return v * sigmoid(v * fma(v * v, 2 * 0.797_884_56 * 0.044_715, 2 * 0.797_884_56))  // 1 + tanh u = 2 sigmoid(2u)
   case .sigmoid: return sigmoid(v)
   case .softplus: return softplus(v)
   case .softsign: return v / (1 + magnitude(v))

@@ -224,7 +224,7 @@ struct Spline {
       case .derivative:
         u = hasExponentialDerivatives ? exp(u / (1 + magnitude(u) / clip)) : softplus(u) + minimumDerivative
       case .sigmoid: u = sigmoid(u)
-      case .exponential(let largest): u = exp(u - largest.lanes(0))
+      case .exponential(let largest): u = expOfNegative(u - largest.lanes(0))
       }
       if i &+ 16 <= end { p.store(u, i) } else { p.store(u, i, in: 0, end) }
       i &+= max(16, stride)

@@ -18,7 +18,7 @@ struct LogSumExp {
   /// One exponential a term: of the term and the largest so far, the larger one gives e^0.
   @inline(__always) mutating func add(_ term: Lanes) {
     // The first term replaces the smallest float, whose sum is 0. A term of -infinity, a density that underflows, adds nothing.
-    let e = exp(-magnitude(term - largest))
+    let e = expOfNegative(-magnitude(term - largest))
     sum = flowrt_v_if_less(largest, term, fma(sum, e, 1), sum + e)
     largest = flowrt_v_max(largest, term)
   }
@@ -53,7 +53,7 @@ struct Mixture {
     var largest = Lanes(repeating: -.infinity)
     for c in 0..<components { largest = flowrt_v_max(largest, p.lanes(c &* stride)) }
     var sum = Lanes()
-    for c in 0..<components { sum = sum + exp(p.lanes(c &* stride) - largest) }
+    for c in 0..<components { sum = sum + expOfNegative(p.lanes(c &* stride) - largest) }
     let target = choice * sum
     var (mean, raw) = (Lanes(), Lanes())
     var before = Lanes()
@@ -61,7 +61,7 @@ struct Mixture {
       // The last component that begins at or below the target.
       mean = flowrt_v_if_less(target, before, mean, p.lanes((components &+ c) &* stride))
       raw = flowrt_v_if_less(target, before, raw, p.lanes((2 &* components &+ c) &* stride))
-      before = before + exp(p.lanes(c &* stride) - largest)
+      before = before + expOfNegative(p.lanes(c &* stride) - largest)
     }
     return fma(affine.scale(raw).s, noise, mean)
   }

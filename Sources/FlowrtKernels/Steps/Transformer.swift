@@ -46,31 +46,40 @@ struct Affine {
     (p0, p1, p2) = (record.p.0, record.p.1, record.p.2)
   }
 
-  /// s(a) and log s(a).
-  @inline(never) func scale(_ a: Lanes) -> (s: Lanes, logS: Lanes) {
+  /// Whether s(a) = e^c(a).
+  private var isExponential: Bool {
     switch scaleFunction {
-    case .exp: return (exp(a), a)
+    case .exp, .clampedExp, .softClippedExp, .tanhExp, .atanExp: return true
+    case .softplus, .clampedSoftplus, .sigmoid: return false
+    }
+  }
+
+  /// c(a) = log s(a).
+  @inline(__always) private func exponent(_ a: Lanes) -> Lanes {
+    switch scaleFunction {
+    case .clampedExp: return atMost(p1, atLeast(p0, a))
+    case .softClippedExp: return a / (1 + magnitude(a) / p0)
+    case .tanhExp: return p0 * tanh(a)
+    case .atanExp: return p0 * atan(a)
+    default: return a
+    }
+  }
+
+  /// s(a) and log s(a). `inverse`: 1 / s(a) where that costs no division, else s(a).
+  @inline(never) func scale(_ a: Lanes, inverse: Bool = false) -> (s: Lanes, logS: Lanes) {
+    switch scaleFunction {
     case .softplus:
       let s = softplus(a) + p0
       return (s, p0 == 0 ? ifLess(a, -16, a, log(s)) : log(s))
-    case .clampedExp:
-      let c = atMost(p1, atLeast(p0, a))
-      return (exp(c), c)
     case .clampedSoftplus:
       let s = atMost(p2, atLeast(p1, softplus(a) + p0))
       return (s, log(s))
     case .sigmoid:
       let s = sigmoid(a) + p0
       return (s, p0 == 0 ? logSigmoid(a) : log(s))
-    case .softClippedExp:
-      let c = a / (1 + magnitude(a) / p0)
-      return (exp(c), c)
-    case .tanhExp:
-      let c = p0 * tanh(a)
-      return (exp(c), c)
-    case .atanExp:
-      let c = p0 * atan(a)
-      return (exp(c), c)
+    default:
+      let c = exponent(a)
+      return (exp(inverse ? -c : c), c)
     }
   }
 
@@ -94,9 +103,12 @@ struct Affine {
         return
       }
     #endif
+    let inverse = isExponential && !fromRead
     for i in stride(from: 0, to: count, by: laneCount) {
-      let (s, logS) = scale(a.lanes(i))
-      map(s: s.chunk, Chunk(t + i), Chunk(known + i), fromRead).store(unknown + i)
+      let (s, logS) = scale(a.lanes(i), inverse: inverse)
+      let (shift, given) = (Chunk(t + i), Chunk(known + i))
+      let found = inverse ? map(inverse: s.chunk, shift, given) : map(s: s.chunk, shift, given, fromRead)
+      found.store(unknown + i)
       logScale.store(logS, i)
     }
   }
@@ -106,16 +118,30 @@ struct Affine {
     _ t: Abreast<N>, _ a: Abreast<N>, _ known: Abreast<N>, _ unknown: UnsafeMutablePointer<Float>,
     _ logScale: UnsafeMutablePointer<Float>, _ fromRead: Bool
   ) -> Int {
-    let s = scaleFunction == .exp ? exp(a) : softplus(a) + p0
-    map(s: s, t, known, fromRead).store(unknown)
     var logS = a
-    if scaleFunction == .softplus {
+    if scaleFunction == .exp {
+      let e = exp(fromRead ? a : a.map { -$0 })
+      (fromRead ? map(s: e, t, known, true) : map(inverse: e, t, known)).store(unknown)
+    } else {
+      let s = softplus(a) + p0
+      map(s: s, t, known, fromRead).store(unknown)
       logS = s.with(logOfNormal(s)) { s, logS in ifLess(s, .infinity, logS, s) }
       // softplus(a) -> e^a, which may underflow; its logarithm does not.
       if p0 == 0 { logS = a.with(logS) { a, logS in ifLess(a, -16, a, logS) } }
     }
     logS.store(logScale)
     return N &* Register.scalarCount
+  }
+
+  /// The side that is not read, from 1 / s, which costs no division.
+  @inline(__always) private func map<let N: Int>(
+    inverse: Abreast<N>, _ t: Abreast<N>, _ known: Abreast<N>
+  ) -> Abreast<N> {
+    switch form {
+    case .scaleThenShift: return (known - t) * inverse
+    case .shiftThenScale: return fma(known, inverse, t)
+    case .gated: return fma(known - t, inverse, t)
+    }
   }
 
   /// The unknown side.

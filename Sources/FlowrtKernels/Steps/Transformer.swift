@@ -83,16 +83,22 @@ struct Affine {
     }
   }
 
-  /// The unknown side from the known one, and log s = log|dq/dr|, of `count` values, a multiple of 16. `fromRead`: r is known. (By
+  /// The unknown side from the known one, and log s = log|dq/dr|, of `count` values, one or a multiple of 16. `fromRead`: r is known. (By
   /// address: a function that takes a vector would get it in four pieces.)
   @inline(never) func apply(
     _ t: UnsafePointer<Float>, _ a: UnsafePointer<Float>, _ known: UnsafePointer<Float>,
     _ unknown: UnsafeMutablePointer<Float>, _ logScale: UnsafeMutablePointer<Float>, count: Int, fromRead: Bool
   ) {
-    // The most frequent ones without a call. (Not on narrow vectors: there the code would be felt.) With such a p0, s is a normal
-    // number wherever its logarithm counts.
-    #if FLOWRT_LEVEL_2 || FLOWRT_LEVEL_3
-      if scaleFunction == .exp || (scaleFunction == .softplus && (p0 == 0 || p0 >= smallestNormal)) {
+    // The most frequent ones without a call: a single value in one register, and where the code of many would not be felt. With such a
+    // p0, s is a normal number wherever its logarithm counts.
+    if scaleFunction == .exp || (scaleFunction == .softplus && (p0 == 0 || p0 >= smallestNormal)) {
+      #if !FLOWRT_LEVEL_3
+        if count == 1 {
+          _ = apply(Abreast<1>(t), Abreast(a), Abreast(known), unknown, logScale, fromRead)
+          return
+        }
+      #endif
+      #if FLOWRT_LEVEL_2 || FLOWRT_LEVEL_3
         var i = 0
         #if FLOWRT_LEVEL_3
           if count >= 48 { i = apply(Abreast<3>(t), Abreast(a), Abreast(known), unknown, logScale, fromRead) }
@@ -101,8 +107,8 @@ struct Affine {
           i &+= apply(Chunk(t + i), Chunk(a + i), Chunk(known + i), unknown + i, logScale + i, fromRead)
         }
         return
-      }
-    #endif
+      #endif
+    }
     let inverse = isExponential && !fromRead
     for i in stride(from: 0, to: count, by: laneCount) {
       let (s, logS) = scale(a.lanes(i), inverse: inverse)

@@ -7,7 +7,7 @@ _FUNCTIONS = [
         "FlowrtKernels/Functions/Exponential.swift",
         ("exp underflows too early", "reduce(atLeast(-104, atMost(89, x))", "reduce(atLeast(-80, atMost(89, x))"),
         ("exp is finite too far", "atLeast(-104, atMost(89, x))", "atLeast(-104, atMost(88, x))"),
-        ("exp of negatives underflows too early", "reduce(atLeast(-104, x), bias: 127 + 25)", "reduce(atLeast(-80, x), bias: 127 + 25)"),
+        ("exp of negatives underflows too early", "reduce(atLeast(-104, x), bias: 127 + 63)", "reduce(atLeast(-80, x), bias: 127 + 63)"),
         ("exp: a coefficient", "0.166_665_02", "0.166_765_02"),
         ("exp: 2^128 as one factor", "powerOfTwo(bits($0) &>> 1) }\n    let rest = biased.map { powerOfTwo(bits($0) &- (bits($0) &>> 1)) }", "powerOfTwo(bits($0) &- 127) }\n    let rest = biased.map { powerOfTwo(bits($0) &- (bits($0) &- 127)) }"),
         ("reduction without the low part", "fma(n, -ln2Low, fma(n, -ln2High, x))", "fma(n, -ln2High, x)"),
@@ -242,6 +242,7 @@ _NETWORK = [
 _FLOW = [
     *in_file(
         "FlowrtKernels/Steps/Transform.swift",
+        ("all ranks of a row are transformed as one", "count: end &- rank == 1 ? 1 : 16", "count: 1"),
         ("the first transformed rank of a tile is passed through", "if rank < passthrough {", "if rank <= passthrough {"),
         ("a tile's log s has the wrong sign", "sums.addInline(fromRead ? term : -term", "sums.addInline(fromRead ? -term : term"),
         ("a row's log s has the wrong sign", "sum.add(fromRead ? logScale[rank] : -logScale[rank])", "sum.add(fromRead ? -logScale[rank] : logScale[rank])"),

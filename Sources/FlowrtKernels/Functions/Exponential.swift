@@ -70,14 +70,14 @@ private let log2e: Float = 1.442_695_04
   #endif
 }
 
-/// e^x for x <= 0: one factor that is a float, 2^(n + 25), and a constant.
+/// e^x for x <= 0: one factor that is a normal float, 2^(n + 63), and a constant.
 @inline(__always) func expOfNegative<let N: Int>(_ x: Abreast<N>) -> Abreast<N> {
-  let (biased, n, r) = reduce(atLeast(-104, x), bias: 127 + 25)
+  let (biased, n, r) = reduce(atLeast(-104, x), bias: 127 + 63)
   #if FLOWRT_LEVEL_3
     return fma(expm1Ratio(r), r, 1).with(n) { flowrt_v_scale($0, $1) }
   #else
     let scale = biased.map { powerOfTwo(bits($0)) }
-    return fma(expm1Ratio(r), r * scale, scale) * 0x1p-25
+    return fma(expm1Ratio(r), r * scale, scale) * 0x1p-63
   #endif
 }
 

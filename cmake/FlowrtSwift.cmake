@@ -52,11 +52,11 @@ set(flowrt_object_dir "${PROJECT_BINARY_DIR}/swift")
 file(MAKE_DIRECTORY "${flowrt_object_dir}")
 
 # flowrt_swift_object(<name> MODULE <module> FLAGS <flag>... KEEP <symbol>... [SUFFIX <suffix>])
-# adds ${flowrt_object_dir}/<name>.o, made of Sources/<module>/*.swift, in which only the KEEP symbols are global, renamed to
+# adds ${flowrt_object_dir}/<name>.o, made of all Swift files below Sources/<module>, in which only the KEEP symbols are global, renamed to
 # <symbol><suffix>.
 function(flowrt_swift_object name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "MODULE;SUFFIX" "FLAGS;KEEP")
-  file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/Sources/${arg_MODULE}/*.swift")
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/Sources/${arg_MODULE}/*.swift")
   file(GLOB headers CONFIGURE_DEPENDS
        "${PROJECT_SOURCE_DIR}/include/*" "${PROJECT_SOURCE_DIR}/Sources/FlowrtShim/include/*")
   list(TRANSFORM arg_KEEP PREPEND "-Wl,-u," OUTPUT_VARIABLE roots)

@@ -49,7 +49,7 @@ static void test(const flow_spec *spec, const flowrt_model *model, uint32_t leve
     for (enum verb verb = 0; verb < VERB_COUNT; verb++) check_splits(spec, model, verb);
 }
 
-/* Many rows take source units in blocks (Sources/FlowrtKernels/Conditioner.swift): degrees that end where a block of 96 does,
+/* Many rows take source units in blocks (Sources/FlowrtKernels/Steps/Conditioner.swift): degrees that end where a block of 96 does,
  * one unit before and one behind. */
 static void check_block_ends(void) {
     static const uint32_t ends[] = {95, 96, 97, 192, 193};

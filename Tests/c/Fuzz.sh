@@ -14,7 +14,7 @@ compile() { # module, flags...
     shift
     "$swiftc" -target x86_64-unknown-linux-gnu -enable-experimental-feature Embedded -wmo -parse-as-library \
         -sanitize=address,fuzzer -I "$source/include" -I "$source/Sources/FlowrtShim/include" \
-        -module-name "$module" "$@" -c "$source/Sources/$module/"*.swift -o "$work/$module.o"
+        -module-name "$module" "$@" -c $(find "$source/Sources/$module" -name "*.swift") -o "$work/$module.o"
 }
 compile FlowrtKernels -Ounchecked -D FLOWRT_LEVEL_1
 objcopy --wildcard --keep-global-symbol='flowrt_*' "$work/FlowrtKernels.o"

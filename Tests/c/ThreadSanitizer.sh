@@ -12,7 +12,7 @@ compile() { # module, flags...
     shift
     "$swiftc" -target x86_64-unknown-linux-gnu -enable-experimental-feature Embedded -wmo -parse-as-library \
         -sanitize=thread -I "$source/include" -I "$source/Sources/FlowrtShim/include" \
-        -module-name "$module" "$@" -c "$source/Sources/$module/"*.swift -o "$work/$module.o" 2>"$work/log" ||
+        -module-name "$module" "$@" -c $(find "$source/Sources/$module" -name "*.swift") -o "$work/$module.o" 2>"$work/log" ||
         { cat "$work/log"; exit 1; }
 }
 compile FlowrtKernels -Ounchecked -D FLOWRT_LEVEL_1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from flowrt.format.codes import Activation, BaseKind, Form, Kind, Pieces, Reads, SplineForm, Transformer, pieces_of
+from flowrt.file.codes import Activation, BaseKind, Form, Kind, Pieces, Reads, SplineForm, Transformer, pieces_of
 
 
 def _steps(file, kind: Kind) -> list:

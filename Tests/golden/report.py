@@ -18,12 +18,11 @@ from pathlib import Path
 import numpy as np
 
 import flowrt
-from flowrt import versions
-from flowrt.adapters import choose, dtypes
 from flowrt.errors import LibraryError
-from flowrt.format import encode
-from flowrt.rows import random_rows
-from flowrt.verify import ROWS, Evaluator, evaluate
+from flowrt.file import encode
+from flowrt.frameworks import choose, dtypes, versions
+from flowrt.verify.rows import random_rows
+from flowrt.verify.verify import ROWS, Evaluator, evaluate
 
 sys.path.insert(0, str(Path(__file__).parent))
 from features import FEATURES, REFUSED_FEATURES, features  # noqa: E402

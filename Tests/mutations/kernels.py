@@ -4,7 +4,7 @@ from mutation import in_file
 
 _FUNCTIONS = [
     *in_file(
-        "FlowrtKernels/Exponential.swift",
+        "FlowrtKernels/Functions/Exponential.swift",
         ("exp underflows too early", "reduce(atLeast(-104, x)", "reduce(atLeast(-80, x)"),
         ("exp overflows too late", "expOfSmall(atMost(89, x))", "expOfSmall(atMost(88, x))"),
         ("exp: a coefficient", "0.166_665_21", "0.166_765_21"),
@@ -23,7 +23,7 @@ _FUNCTIONS = [
         ("log sigmoid of the wrong sign", "{ -softplus(-x) }", "{ -softplus(x) }"),
     ),
     *in_file(
-        "FlowrtKernels/Logarithm.swift",
+        "FlowrtKernels/Functions/Logarithm.swift",
         ("reduction to the wrong interval", "sqrtHalfBits: Int32 = 0x3F35_04F3", "sqrtHalfBits: Int32 = 0x3F00_0000"),
         ("the low part of ln 2 with the wrong sign", "ln2Low: Float = -2.121", "ln2Low: Float = 2.121"),
         ("subnormals are off by one binade", "Register(repeating: -23)", "Register(repeating: -22)"),
@@ -37,12 +37,12 @@ _FUNCTIONS = [
         ("log1p: k is 0", "ifMore($0, boundary, Register(repeating: 1), Register())", "$0 - $0"),
     ),
     *in_file(
-        "FlowrtKernels/Logarithm.swift",
+        "FlowrtKernels/Functions/Logarithm.swift",
         ("the noise's logarithm is fused where the CPU can", "fused ? fma(a, b, c) : a * b + c", "fma(a, b, c)"),
         oracle="SameBits",
     ),
     *in_file(
-        "FlowrtKernels/Erf.swift",
+        "FlowrtKernels/Functions/Erf.swift",
         ("a coefficient near 0", "0.112_835_854", "0.113_835_854"),
         ("a coefficient of the tail", "0.103_106_79", "0.103_206_79"),
         ("flat too early", "atMost(3.95, a)", "atMost(2.95, a)"),
@@ -50,14 +50,14 @@ _FUNCTIONS = [
         ("the wrong branch", "ifLess(a, 1, inner, outer)", "ifLess(a, 2, inner, outer)"),
     ),
     *in_file(
-        "FlowrtKernels/Arctangent.swift",
+        "FlowrtKernels/Functions/Arctangent.swift",
         ("a coefficient", "0.109_521_85", "0.109_621_85"),
         ("the complement's sign", "1.570_796_4 - (", "1.570_796_4 + ("),
         ("no reciprocal beyond 1", "ifMore(a, 1, 1 / a, a)", "a"),
         ("even", "copySign(ifMore(a, 1, outer, inner), x)", "ifMore(a, 1, outer, inner)"),
     ),
     *in_file(
-        "FlowrtKernels/LogSum.swift",
+        "FlowrtKernels/Vectors/LogSum.swift",
         ("the rounding errors are forgotten", "let total = sum + sums[rows &+ row]", "let total = sum"),
         ("the rounding error of a tile has the wrong sign", "sums.lanes(rows &+ first) + error", "sums.lanes(rows &+ first) - error"),
         ("the rounding error of a row has the wrong sign", "sums[1] += (sum", "sums[1] -= (sum"),
@@ -66,7 +66,7 @@ _FUNCTIONS = [
         ("a term for all rows reaches the first 16", "in stride(from: 0, to: rows, by: 16)", "in stride(from: 0, to: 16, by: 16)"),
     ),
     *in_file(
-        "FlowrtKernels/Lanes.swift",
+        "FlowrtKernels/Vectors/Lanes.swift",
         ("a masked store writes one more", "let to = Int32(truncatingIfNeeded: end &- index)", "let to = Int32(truncatingIfNeeded: end &- index &+ 1)"),
         ("a masked store starts too late", "let from = Int32(truncatingIfNeeded: first &- index)", "let from = Int32(truncatingIfNeeded: first &- index &+ 1)"),
         ("an upper limit swallows NaN", "flowrt_v_min(Lanes(repeating: limit), x)", "flowrt_v_min(x, Lanes(repeating: limit))"),
@@ -82,7 +82,7 @@ _FUNCTIONS = [
 
 _NOISE = [
     *in_file(
-        "FlowrtKernels/Noise.swift",
+        "FlowrtKernels/Noise/Noise.swift",
         ("the words of the key swapped", "return (w.0[0], w.1[0])", "return (w.1[0], w.0[0])"),
         ("another domain", "0x776f_6c66", "0x776f_6c67"),
         ("the stream's high word is lost", "truncatingIfNeeded: stream &>> 32", "truncatingIfNeeded: stream"),
@@ -102,7 +102,7 @@ _NOISE = [
         ("the last pair of normals is not drawn", "for pair in stride(from: 0, to: used, by: 2)", "for pair in stride(from: 0, to: used &- 2, by: 2)"),
     ),
     *in_file(
-        "FlowrtKernels/Philox.swift",
+        "FlowrtKernels/Noise/Philox.swift",
         ("a multiplier", "m0: UInt32 = 0xD251_1F53", "m0: UInt32 = 0xD251_1F51"),
         ("nine rounds", "key.0 &+ 9 &*", "key.0 &+ 8 &*"),
         ("the Weyl constant of the second key", "0xBB67_AE85", "0xBB67_AE84"),
@@ -111,7 +111,7 @@ _NOISE = [
 
 _NETWORK = [
     *in_file(
-        "FlowrtKernels/Activation.swift",
+        "FlowrtKernels/Functions/Activation.swift",
         ("relu does nothing", "(_ v: Lanes) -> Lanes { atLeast(0, v) }", "(_ v: Lanes) -> Lanes { v }"),
         ("elu without its parameter", "a * Lanes(expm1OfNegative", "Lanes(expm1OfNegative"),
         ("leaky relu leaks on the wrong side", "ifMore(v, 0, v, a * v)", "ifMore(v, 0, a * v, v)"),
@@ -127,14 +127,14 @@ _NETWORK = [
         ("sigmoid as the activation of the wrong code", "case .sigmoid: return sigmoid(v)", "case .sigmoid: return tanh(v)"),
     ),
     *in_file(
-        "FlowrtKernels/LayerNorm.swift",
+        "FlowrtKernels/Functions/LayerNorm.swift",
         ("the unbiased variance", "squares / count", "squares / (count - 1)"),
         ("the variance around 0", "let deviation = value(unit) - mean", "let deviation = value(unit)"),
         ("epsilon is forgotten", "squares / count + layer.pointee.a", "squares / count"),
         ("the mean stays", "let normalized = (value(unit) - mean) / scale", "let normalized = value(unit) / scale"),
     ),
     *in_file(
-        "FlowrtKernels/Columns.swift",
+        "FlowrtKernels/Products/Columns.swift",
         ("the last term is left out", "for k in from..<to {", "for k in from..<max(from, to &- 1) {"),
         ("lines are not skipped", "(Int(panelStart[i]) &+ from) &* 16", "Int(panelStart[i]) &* 16"),
         ("one final lane is overwritten", "if keep > 0 {", "if keep > 1 {"),
@@ -148,7 +148,7 @@ _NETWORK = [
         ("the last panels of a triangle are the first", "let panel = max(0, i &- missing)", "let panel = max(0, i &- P)"),
     ),
     *in_file(
-        "FlowrtKernels/Tile.swift",
+        "FlowrtKernels/Products/Tile.swift",
         ("the last term is lost", "for _ in 0..<count {", "for _ in 1..<count {"),
         ("every term takes the first source unit", "      s += stride\n", ""),
         ("the unit of a height is left out", "case 5: Tile<5, B>", "case 5: Tile<4, B>"),
@@ -157,30 +157,30 @@ _NETWORK = [
         ("a multiplication and an addition for a multiply-add", "sums[u][b] = fma(weight, s.load(fromByteOffset: b &* vectorBytes, as: RowVector.self), sums[u][b])", "sums[u][b] = weight * s.load(fromByteOffset: b &* vectorBytes, as: RowVector.self) + sums[u][b]"),
     ),
     *in_file(
-        "FlowrtKernels/Transformer.swift",
+        "FlowrtKernels/Steps/Transformer.swift",
         ("softplus by calls without epsilon", "case .softplus:\n      let s = softplus(a) + p0", "case .softplus:\n      let s = softplus(a)"),
         ("softplus by calls: log s underflows", "p0 == 0 ? ifLess(a, -16, a, log(s)) : log(s)", "log(s)"),
         level=1,
     ),
-    *in_file("FlowrtKernels/Transformer.swift", ("32 rows are transformed as 48", "if count >= 48 {", "if count >= 32 {"), level=3),
-    *in_file("FlowrtKernels/Exponential.swift", ("exp on AVX-512 without 2^n", "flowrt_v_scale($0, $1)", "flowrt_v_scale($0, $1 - $1)"), level=3),
+    *in_file("FlowrtKernels/Steps/Transformer.swift", ("32 rows are transformed as 48", "if count >= 48 {", "if count >= 32 {"), level=3),
+    *in_file("FlowrtKernels/Functions/Exponential.swift", ("exp on AVX-512 without 2^n", "flowrt_v_scale($0, $1)", "flowrt_v_scale($0, $1 - $1)"), level=3),
     *in_file(
-        "FlowrtKernels/Activation.swift",
+        "FlowrtKernels/Functions/Activation.swift",
         ("tanh of four registers skips a fifth", "index &+= count", "index &+= count &+ 16"),
         ("tanh of pairs skips one", "index &+= 32 &* N", "index &+= 32 &* N &+ 32"),
         ("pairs abreast are all the first", "evenAndOdd(values + (index &+ 32 &* i))", "evenAndOdd(values + index)"),
         level=3,
     ),
-    *in_file("FlowrtKernels/Abreast.swift", ("registers abreast are all the first", "p.register(i &* Register.scalarCount)", "p.register(0)")),
+    *in_file("FlowrtKernels/Vectors/Abreast.swift", ("registers abreast are all the first", "p.register(i &* Register.scalarCount)", "p.register(0)")),
     *in_file(
-        "FlowrtKernels/Tile.swift",
+        "FlowrtKernels/Products/Tile.swift",
         ("32 rows are taken for 48", "if rows >= 48 {", "if rows >= 32 {"),
         ("the last 16 of 64 rows are left out", "row = 48", "row = rows"),
         level=3,
     ),
-    *in_file("FlowrtKernels/Tile.swift", ("all units of a tile start as the first", "RowVector(repeating: start[u])", "RowVector(repeating: start[0])")),
+    *in_file("FlowrtKernels/Products/Tile.swift", ("all units of a tile start as the first", "RowVector(repeating: start[u])", "RowVector(repeating: start[0])")),
     *in_file(
-        "FlowrtKernels/PairTile.swift",
+        "FlowrtKernels/Products/PairTile.swift",
         ("all pairs start as the first", "flowrt_v_broadcast_pair(start + 2 &* p)", "flowrt_v_broadcast_pair(start)"),
         ("later pairs of a panel start as its first", "count, ahead, start.map { $0 + unit })", "count, ahead, start)"),
         ("the partner of an odd first unit is changed", "if first & 1 != 0 { acc.store(kept", "if first < 0 { acc.store(kept"),
@@ -191,9 +191,9 @@ _NETWORK = [
         ("the last term of a pair is lost", "for _ in 0..<count {", "for _ in 1..<count {"),
         ("weights of the first pairs again", "acc + unit &* 16, weights + unit, source", "acc + unit &* 16, weights, source"),
     ),
-    *in_file("FlowrtKernels/Tile.swift", ("a row vector of SSE2 is left out", "row &+= RowVector.scalarCount", "row &+= 16"), level=1),
+    *in_file("FlowrtKernels/Products/Tile.swift", ("a row vector of SSE2 is left out", "row &+= RowVector.scalarCount", "row &+= 16"), level=1),
     *in_file(
-        "FlowrtKernels/Conditioner.swift",
+        "FlowrtKernels/Steps/Conditioner.swift",
         ("a degree is accumulated into final lanes", "to: available, keep: unit & 15)", "to: available, keep: 0)"),
         ("units of a row see what is not final", "if Int(visibleEnd[degree]) == available {", "if true {"),
         ("neighbouring panels begin where the ones before have come to", "seen = unit <= end ? 0 : available", "seen = available"),
@@ -224,7 +224,7 @@ _NETWORK = [
         ("all panels start as the first", "UnsafePointer(layer.pointee.start!) + panel &* 16", "UnsafePointer(layer.pointee.start!)"),
     ),
     *in_file(
-        "FlowrtKernels/Prologue.swift",
+        "FlowrtKernels/Evaluate/Prologue.swift",
         ("the context is left out", "if let values { accumulateDense(target, weights, values, panels: panels, lines: lines) }", "_ = (values, lines, weights)"),
         ("a constant source is left out", "    if hasConstantSource {\n", "    if hasConstantSource && panels < 0 {\n"),
         ("a constant source has the context's length", "lines: Int(source.pointee.width))", "lines: contextDim)"),
@@ -238,7 +238,7 @@ _NETWORK = [
 
 _FLOW = [
     *in_file(
-        "FlowrtKernels/Transform.swift",
+        "FlowrtKernels/Steps/Transform.swift",
         ("the first transformed rank of a tile is passed through", "if rank < passthrough {", "if rank <= passthrough {"),
         ("a tile's log s has the wrong sign", "sums.addInline(fromRead ? term : -term", "sums.addInline(fromRead ? -term : term"),
         ("a row's log s has the wrong sign", "sum.add(fromRead ? logScale[rank] : -logScale[rank])", "sum.add(fromRead ? -logScale[rank] : logScale[rank])"),
@@ -254,7 +254,7 @@ _FLOW = [
         ("a row's passthrough ranks are not copied", "unknown[rank] = known[rank]", ""),
     ),
     *in_file(
-        "FlowrtKernels/Transformer.swift",
+        "FlowrtKernels/Steps/Transformer.swift",
         ("no upper clamp of log s", "let c = atMost(p1, atLeast(p0, a))", "let c = atLeast(p0, a)"),
         ("no lower clamp of log s", "let c = atMost(p1, atLeast(p0, a))", "let c = atMost(p1, a)"),
         ("softplus without epsilon", "exp(a) : softplus(a) + p0", "exp(a) : softplus(a)"),
@@ -273,7 +273,7 @@ _FLOW = [
         ("form 2 is form 0", "fma(s, known - t, t) : (known - t) / s + t", "fma(s, known, t) : (known - t) / s"),
     ),
     *in_file(
-        "FlowrtKernels/Base.swift",
+        "FlowrtKernels/Base/Base.swift",
         ("log std of a constant normal is left out", "scratch.store(log(plan.factor.lanes(i)), i)", "scratch.store(Lanes(), i)"),
         ("log std has the wrong sign", "sums.add(-sign * logStd, first: row)", "sums.add(sign * logStd, first: row)"),
         ("the mean is not subtracted", "z = (z - mean) / std\n", "z = z / std\n"),
@@ -294,7 +294,7 @@ _FLOW = [
         ("an autoregressive mixture counts twice in samples", "if sign > 0 { autoregressiveMixture(nil) }", "autoregressiveMixture(nil)"),
     ),
     *in_file(
-        "FlowrtKernels/Mixture.swift",
+        "FlowrtKernels/Steps/Mixture.swift",
         ("the normalising constant", "-0.918_938_533", "-0.919_938_533"),
         ("terms that underflow make a NaN", "Lanes(repeating: -.greatestFiniteMagnitude)", "Lanes(repeating: -.infinity)"),
         ("the smaller term is scaled, too", "fma(sum, e, 1), sum + e)", "fma(sum, e, 1), fma(sum, e, 1))"),
@@ -306,7 +306,7 @@ _FLOW = [
         ("the last component is never drawn", "let target = choice * sum", "let target = choice * sum * 0.25"),
     ),
     *in_file(
-        "FlowrtKernels/Spline.swift",
+        "FlowrtKernels/Splines/Spline.swift",
         ("no minimal width", "minimum: minimumWidth,", "minimum: 0,"),
         ("heights have the minimal width", "minimum: minimumHeight,", "minimum: minimumWidth,"),
         ("linear pieces fill the interval one by one", "(upper - lower) / Float(bins)", "upper - lower"),
@@ -338,13 +338,13 @@ _FLOW = [
         ("a lone rank's bins have each their own largest", "if stride == 1 { column.store(Lanes(repeating: column[0]), 0) }", ""),
     ),
     *in_file(
-        "FlowrtKernels/SplineColumns.swift",
+        "FlowrtKernels/Splines/SplineColumns.swift",
         ("fixed ends shift the derivatives", "ends == .fixed ? max(0, knot &- 1)", "ends == .fixed ? max(0, knot &- 2)"),
         ("a circle does not close", "ends == .circular && knot == bins ? 0", "ends == .circular && knot == bins ? bins &- 1"),
         ("quadratic pieces have heights", "spline.pieces == .linear || spline.pieces == .quadratic ? heights : heights + axis", "spline.pieces == .linear ? heights : heights + axis"),
     ),
     *in_file(
-        "FlowrtKernels/SplinePieces.swift",
+        "FlowrtKernels/Splines/SplinePieces.swift",
         ("k has a single slope", "let k = fma(s, -2, d0 + d1)", "let k = fma(s, -1, d0 + d1)"),
         ("the numerator of equation 4", "fma(s * t, t, d0 * product)", "fma(s * t, t, d1 * product)"),
         ("the numerator of equation 5", "fma(s + s, product, d0 * rest * rest)", "fma(s, product, d0 * rest * rest)"),
@@ -371,7 +371,7 @@ _FLOW = [
         ("the last end is the first", "3 * last * s", "3 * first * s"),
     ),
     *in_file(
-        "FlowrtKernels/Elementwise.swift",
+        "FlowrtKernels/Steps/Elementwise.swift",
         ("logit: the sign", "return (low - high, logWidth - (low + high))", "return (high - low, logWidth - (low + high))"),
         ("logit: the interval's width", "return (low - high, logWidth - (low + high))", "return (low - high, -(low + high))"),
         ("sigmoid: the slope", "fma(softplus(-size), -2, logWidth - size)", "fma(softplus(-size), -1, logWidth - size)"),
@@ -401,7 +401,7 @@ _FLOW = [
         ("a row forgets what is outside", "sums.exclude(Lanes(repeating: call.pointee.other[i]), first: 0)", ""),
     ),
     *in_file(
-        "FlowrtKernels/Probit.swift",
+        "FlowrtKernels/Functions/Probit.swift",
         ("a coefficient of the center", "5.774_835", "5.784_835"),
         ("a coefficient of the tails", "-0.577_943_74", "-0.578_943_74"),
         ("the tails meet the center elsewhere", "ifMore(magnitude(x), 0.345, tail, center)", "ifMore(magnitude(x), 0.45, tail, center)"),
@@ -409,7 +409,7 @@ _FLOW = [
         ("the wrong tail", "flowrt_v_min(p, complement)", "p"),
     ),
     *in_file(
-        "FlowrtKernels/Plan.swift",
+        "FlowrtKernels/Evaluate/Plan.swift",
         ("a unit sees the ranks of its own stage", "visibleRanks[g] = stageEnd[g &- 1]", "visibleRanks[g] = stageEnd[g]"),
         ("the second added layer's scale is the first's bit", "record.scaled & 2 != 0 ?", "record.scaled & 1 != 0 ?"),
         ("gates are ignored", "layer.pointee.gate = earlierLayer(record.gate)", "layer.pointee.gate = noLayer"),
@@ -424,7 +424,7 @@ _FLOW = [
         ("the panel table of every layer is the first's", "panels += count", ""),
     ),
     *in_file(
-        "FlowrtKernels/Sweep.swift",
+        "FlowrtKernels/Steps/Sweep.swift",
         ("MAF is IAF", "let readsData = record.reads == 0", "let readsData = record.reads != 0"),
         ("a unit of degree 0 is forgotten", "for number in 0..<hidden { conditioner.advance(step.layers + number, to: 0) }", ""),
         ("log s counts in the wrong direction", "fromRead: fromRead, choices", "fromRead: !fromRead, choices"),
@@ -440,7 +440,7 @@ _FLOW = [
         ("a copy of a tile moves 16 rows", "while row < rows {\n      target.store(source.lanes(row), row)", "while row < 16 {\n      target.store(source.lanes(row), row)"),
     ),
     *in_file(
-        "FlowrtKernels/Evaluate.swift",
+        "FlowrtKernels/Evaluate/Evaluate.swift",
         ("rows beyond the last are read", "min(lane / lanesPerRow, used &- 1) &* width", "lane / lanesPerRow &* width"),
         ("NaN and infinity pass as finite", "&+ 0x0080_0000", "&+ 0x0070_0000"),
         ("a NaN is outside of the support", "if !hasNaN(first &+ row) {", "if rows > 0 {"),

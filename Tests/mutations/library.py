@@ -80,7 +80,7 @@ class Library:
             self.swiftc, "-target", "x86_64-unknown-linux-gnu", "-enable-experimental-feature", "Embedded", "-wmo",
             "-parse-as-library", "-Xfrontend", "-function-sections", "-Xfrontend", "-disable-stack-protector", "-Xcc", "-fPIC",
             "-I", "include", "-I", "Sources/FlowrtShim/include", "-module-name", module, *flags,
-            "-c", *sorted((self.tree / "Sources" / module).glob("*.swift")), "-o", self.out / f"{module}.o"])
+            "-c", *sorted((self.tree / "Sources" / module).rglob("*.swift")), "-o", self.out / f"{module}.o"])
 
     def link(self, flags=("-nostdlib",)):
         self.must([

@@ -4,7 +4,7 @@ from mutation import in_file
 
 READER = [
     *in_file(
-        "Flowrt/Reader.swift",
+        "Flowrt/File/Reader.swift",
         ("misaligned data is accepted", "if UInt(bitPattern: data) & 63 != 0 {", "if UInt(bitPattern: data) & 3 != 0 {"),
         ("a file without a whole header is read", "if size < 64 {", "if size < 1 {"),
         ("the checksum is never looked at", "if verify { try readChecksum", "if verify && size == 0 { try readChecksum"),
@@ -20,7 +20,7 @@ READER = [
         ("parameters of a linear step are miscounted", "(2 &* dim &+ 1) &* dim", "(2 &* dim) &* dim"),
     ),
     *in_file(
-        "Flowrt/Header.swift",
+        "Flowrt/File/Header.swift",
         ("the checksum's own bytes count", "let isField = i >= field", "let isField = i > field"),
         ("only seven bytes of the magic count", "for i in 0..<8 {", "for i in 0..<7 {"),
         ("any major version is read", "if header.major != 1 {", "if header.major < 1 {"),
@@ -35,13 +35,13 @@ READER = [
         ("reserved bytes of the header are ignored", "for i in FLOWRT_HEADER_RESERVED..<64 {", "for i in FLOWRT_HEADER_RESERVED..<63 {"),
     ),
     *in_file(
-        "Flowrt/Record.swift",
+        "Flowrt/File/Record.swift",
         ("reserved bytes of records are ignored", "while i < end {", "while i < end &- 1 {"),
         ("fields are reported at the start of their record", "&+ UInt64(truncatingIfNeeded: field)", ""),
         ("records are numbered from one", "Int32(truncatingIfNeeded: index)", "Int32(truncatingIfNeeded: index) &+ 1"),
     ),
     *in_file(
-        "Flowrt/AutoregressiveReader.swift",
+        "Flowrt/File/Records/AutoregressiveReader.swift",
         ("reads may be anything", "if step.reads > 1 {", "if step.reads > 2 {"),
         ("more stages than ranks", "if stages == 0 || stages > dim {", "if stages == 0 || stages > dim &* 2 {"),
         ("no stages", "if stages == 0 || stages > dim {", "if stages > dim {"),
@@ -80,7 +80,7 @@ READER = [
         ("a gated form of any scale", "(Int(step.scale) != FLOWRT_SCALE_SIGMOID || step.p.0 != 0) {", "Int(step.scale) != FLOWRT_SCALE_SIGMOID {"),
     ),
     *in_file(
-        "Flowrt/BaseReader.swift",
+        "Flowrt/File/Records/BaseReader.swift",
         ("a standard normal with fields", "case FLOWRT_BASE_STANDARD_NORMAL: try record.requireZero(from: FLOWRT_STEP_STAGE_COUNT)", "case FLOWRT_BASE_STANDARD_NORMAL: break"),
         ("standard deviations may be anything", "_ = try blocks.floats(dim)\n      try blocks.floats(dim, where: { $0 > 0 })\n      view", "_ = try blocks.floats(dim)\n      _ = try blocks.floats(dim)\n      view"),
         ("a mixture with fields", "try record.requireZero(from: FLOWRT_STEP_P)", ""),
@@ -95,7 +95,7 @@ READER = [
         ("no room for a mixture's constants", "view.prologue_size &+= flowrt_mixture_floats(components)", "view.prologue_size &+= components & ~15"),
     ),
     *in_file(
-        "Flowrt/ElementwiseReader.swift",
+        "Flowrt/File/Records/ElementwiseReader.swift",
         ("the parameters are not counted", "    view.parameter_count &+= 2 &* dim\n", ""),
         ("functions that nobody knows", "default: return nil", "default: self = .none"),
         ("constants may be infinite", "if a - a != 0 || b - b != 0 { return false }", ""),
@@ -106,7 +106,7 @@ READER = [
         ("reserved bytes", "try record.requireZero(from: FLOWRT_RECORD_FIELDS)", ""),
     ),
     *in_file(
-        "Flowrt/LayerReader.swift",
+        "Flowrt/File/Records/LayerReader.swift",
         ("an encoder may come anywhere", "if record.index != 0 {", "if record.index == .max {"),
         ("an encoder's reserved bytes are ignored", "try record.requireZero(from: FLOWRT_RECORD_FIELDS, upTo: FLOWRT_STEP_LAYER_COUNT)", ""),
         ("an encoder without a context", "if header.context_dim == 0 {", "if header.context_dim == .max {"),
@@ -147,7 +147,7 @@ READER = [
         ("the prologue has no room for context sums", "flowrt_is_in_prologue(isContextOnly, hasConstantSource, layer.context != 0)", "flowrt_is_in_prologue(isContextOnly, hasConstantSource, false)"),
     ),
     *in_file(
-        "Flowrt/Blocks.swift",
+        "Flowrt/File/Blocks.swift",
         ("a block may reach into the metadata", "if padded > end &- start {", "if padded > end &- start &+ 64 {"),
         ("padding of integers is ignored", "while i < (next &- start) / 4 {\n      let value", "while i < count {\n      let value"),
         ("padding of floats is ignored", "try check(block[Int(truncatingIfNeeded: i)], isParameter: i < count, at: start &+ 4 &* i)", "if i < count { try check(block[Int(truncatingIfNeeded: i)], isParameter: true, at: start &+ 4 &* i) }"),
@@ -158,12 +158,12 @@ READER = [
         ("indices may repeat", "seen[unchecked: word] |= bit", ""),
     ),
     *in_file(
-        "Flowrt/Crc32.swift",
+        "Flowrt/File/Crc32.swift",
         ("an entry of the table", "0x26D9_30AC", "0x26D9_30AD"),
         ("not complemented at the end", "var value: UInt32 { ~register }", "var value: UInt32 { register }"),
     ),
     *in_file(
-        "Flowrt/Model.swift",
+        "Flowrt/API/Model.swift",
         ("a model may lie in its bytes", "if target.overlaps(bytes) || ", "if "),
         ("a detail may lie in the bytes", " || report.overlaps(bytes)", ""),
         ("a detail may lie in the model", " || report.overlaps(target)", ""),
@@ -176,7 +176,7 @@ READER = [
         ("metadata is said to start at the end", "metadata_offset: view.data_size &- view.metadata_size", "metadata_offset: view.data_size"),
     ),
     *in_file(
-        "Flowrt/Arguments.swift",
+        "Flowrt/Call/Arguments.swift",
         ("a context for a flow that takes none", "if contexts != 0 || context != nil {", "if contexts != 0 {"),
         ("rows of a context for a flow that takes none", "if contexts != 0 || context != nil {", "if context != nil {"),
         ("any number of contexts", "(contexts != 1 && contexts != rows)", "(contexts == 0)"),
@@ -210,7 +210,7 @@ READER = [
         ("the stream of a generator is ignored", "stream: rng?.pointee.stream ?? 0", "stream: 0"),
     ),
     *in_file(
-        "Flowrt/Verbs.swift",
+        "Flowrt/API/Verbs.swift",
         ("forward without any output", "hasRequiredPointers: x != nil && (z != nil || log_det != nil)", "hasRequiredPointers: x != nil"),
         ("forward insists on z", "hasRequiredPointers: x != nil && (z != nil || log_det != nil)", "hasRequiredPointers: x != nil && z != nil"),
         ("inverse without an output", "hasRequiredPointers: z != nil && x != nil", "hasRequiredPointers: z != nil"),
@@ -223,7 +223,7 @@ READER = [
         ("the generator stays after a bad row", "status == FLOWRT_OK || status == FLOWRT_ERR_NONFINITE {", "status == FLOWRT_OK {"),
     ),
     *in_file(
-        "Flowrt/Workspace.swift",
+        "Flowrt/Call/Workspace.swift",
         ("one step plan too few", "UInt64(view.step_count) &+ 2", "UInt64(view.step_count) &+ 1"),
         ("one layer plan too few", "layers = part(UInt64(view.layer_count) &*", "layers = part((UInt64(view.layer_count) &- min(1, UInt64(view.layer_count))) &*"),
         ("half of the stage tables", "tables = part(2 &* view.stage_count &* 4)", "tables = part(view.stage_count &* 4)"),
@@ -239,7 +239,7 @@ READER = [
         ("tiles grow for ever", "return count >= UInt64(FLOWRT_TILE_ROWS) ? UInt64(FLOWRT_TILE_ROWS) : (count &+ 15) & ~15", "return (count &+ 15) & ~15"),
     ),
     *in_file(
-        "Flowrt/Version.swift",
+        "Flowrt/API/Version.swift",
         ("the version number", "FLOWRT_VERSION_MINOR * 100", "FLOWRT_VERSION_MINOR * 10"),
     ),
     *in_file(

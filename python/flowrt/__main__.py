@@ -9,14 +9,15 @@ from contextlib import nullcontext
 
 import numpy as np
 
-from . import info, verify
+from . import info
+from ._version import __version__
+from .atomic import replacing
 from .c_array import c_array
 from .errors import Error, LibraryError
-from .format import read
+from .file import read
 from .library import load
 from .model import Model, NonfiniteWarning
-from .output import replacing
-from .version import __version__
+from .verify import verify
 
 _ENCODING = "utf-8-sig"  # spreadsheets begin a file with a byte order mark
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from .format import File
-from .format.codes import Activation, BaseKind, Form, Function, Kind, Pieces, Reads, Scale, Transformer, pieces_of
-from .format.metadata import metadata_of
-from .format.write import encode
+from .file import File
+from .file.codes import Activation, BaseKind, Form, Function, Kind, Pieces, Reads, Scale, Transformer, pieces_of
+from .file.metadata import metadata_of
+from .file.write import encode
 
 
 def describe(file: File) -> str:

@@ -11,7 +11,7 @@ from typing import Union
 import numpy as np
 
 from .errors import LibraryError, Status
-from .format.metadata import metadata_of
+from .file.metadata import metadata_of
 from .library import OPEN_VERIFY, ErrorDetail, ModelInfo, ModelStruct, Rng, aligned, load
 
 

@@ -24,18 +24,9 @@ from test_format import (
 import flowrt
 from flowrt import FormatError, LibraryError, Model
 from flowrt.errors import Status
-from flowrt.format import encode
-from flowrt.format.codes import (
-    Activation,
-    Function,
-    Pieces,
-    Scale,
-    SplineForm,
-    Transformer,
-    pieces_of,
-    spline_parameters,
-)
-from flowrt.format.records import (
+from flowrt.file import encode
+from flowrt.file.codes import Activation, Function, Pieces, Scale, SplineForm, Transformer, pieces_of, spline_parameters
+from flowrt.file.records import (
     AutoregressiveMixture,
     BoxUniform,
     ConditionalNormal,

@@ -11,7 +11,7 @@ import pytest
 
 import flowrt
 from flowrt import descriptions, reference
-from flowrt.format.codes import BaseKind, Function, Reads, SplineForm
+from flowrt.file.codes import BaseKind, Function, Reads, SplineForm
 
 D, H, C, K = 3, 8, 2, 4
 

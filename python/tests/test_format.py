@@ -14,9 +14,9 @@ from random_flows import network
 import flowrt
 from flowrt import ExportError, FormatError, ir
 from flowrt.errors import Status
-from flowrt.format import encode, read
-from flowrt.format.codes import Activation, Function, Limit, Scale, Transformer
-from flowrt.format.records import (
+from flowrt.file import encode, read
+from flowrt.file.codes import Activation, Function, Limit, Scale, Transformer
+from flowrt.file.records import (
     AutoregressiveMixture,
     AutoregressiveStep,
     BoxUniform,
@@ -29,7 +29,7 @@ from flowrt.format.records import (
     NormalMixture,
     PermutationStep,
 )
-from flowrt.format.write import _Writer
+from flowrt.file.write import _Writer
 
 
 def with_checksum(data: bytes) -> bytes:
@@ -317,7 +317,7 @@ def test_panels_have_a_limit(monkeypatch):
     """A small one here: the real one is 256 GiB."""
     data = unchecked(File(4, 0, [LinearStep(np.eye(4), np.eye(4), np.zeros(4), 0.0)]))
     for lines in (4, 3):
-        monkeypatch.setattr(importlib.import_module("flowrt.format.read"), "MAX_PANEL_LINES", Limit(lines, "lines"))
+        monkeypatch.setattr(importlib.import_module("flowrt.file.read"), "MAX_PANEL_LINES", Limit(lines, "lines"))
         if lines == 4:
             read(data)
         else:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ..adapters.modules import array
+from ..building.modules import array
 from ..errors import ExportError
 
 

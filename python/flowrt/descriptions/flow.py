@@ -6,11 +6,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from .. import ir, shapes
-from ..adapters.networks import linear_output
-from ..adapters.subset import reading
+from ..building.coordinates import reading
+from ..building.networks import linear_output
 from ..errors import ExportError
-from ..format.codes import MAX_DIM, Function, Reads
+from ..file.codes import MAX_DIM, Function, Reads
+from ..flow import flow as ir
+from ..flow import shapes
 from .fields import Fields
 from .networks import read_layers
 from .nflows import read_nflows

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from .. import ir
-from ..adapters.modules import reordered
-from ..format.codes import Activation
+from ..building.modules import reordered
+from ..file.codes import Activation
+from ..flow import flow as ir
 from .fields import Fields
 
 _ACTIVATIONS = {kind.name.lower(): kind for kind in Activation}

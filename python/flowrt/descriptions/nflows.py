@@ -14,13 +14,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from .. import ir
-from ..adapters import splines
-from ..adapters.modules import array, context_size, diagonal, inverted_if, reordered
-from ..adapters.nflows_networks import coupling_net, made
-from ..adapters.standardisation import of_standardised_context
-from ..adapters.subset import reading
-from ..format.codes import Reads, Scale
+from ..building import splines
+from ..building.coordinates import reading
+from ..building.modules import array, context_size, diagonal, inverted_if, reordered
+from ..file.codes import Reads, Scale
+from ..flow import flow as ir
+from ..frameworks.nflows.networks import coupling_net, made
+from ..frameworks.torch.standardisation import of_standardised_context
 from ..reference.functions import softplus
 from .fields import Fields
 from .networks import scale_rows

@@ -21,10 +21,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from .. import ir
-from ..adapters.modules import context_size
-from ..adapters.normflows_networks import shift_and_scale
-from ..format.codes import Activation, Form, Scale
+from ..building.modules import context_size
+from ..file.codes import Activation, Form, Scale
+from ..flow import flow as ir
+from ..frameworks.normflows.networks import shift_and_scale
 from .fields import Fields
 
 _ACTIVATIONS = {"relu": Activation.RELU, "tanh": Activation.TANH, "sigmoid": Activation.SIGMOID}

@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from .. import ir
-from ..format.codes import Pieces, SplineForm, spline_parameters
+from ..file.codes import Pieces, SplineForm, spline_parameters
+from ..flow import flow as ir
 from .fields import Fields
 from .networks import ROWS, sort_rows
 

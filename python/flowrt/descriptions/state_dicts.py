@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from ..adapters.modules import array
+from ..building.modules import array
 from .fields import Fields
 
 

@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from .. import ir
-from ..format.codes import Form, Scale
+from ..file.codes import Form, Scale
+from ..flow import flow as ir
 from .fields import Fields
 from .networks import ROWS, scale_rows, sort_rows
 from .splines import read_spline

@@ -16,11 +16,11 @@ import re
 
 import numpy as np
 
-from .. import ir
-from ..adapters.modules import array, context_size
-from ..adapters.networks import perceptron
-from ..adapters.standardisation import of_standardised_context
-from ..format.codes import Scale, SplineForm
+from ..building.modules import array, context_size
+from ..building.networks import perceptron
+from ..file.codes import Scale, SplineForm
+from ..flow import flow as ir
+from ..frameworks.torch.standardisation import of_standardised_context
 from .fields import Fields
 from .state_dicts import Node, activation_of, grouped, standardisation_of, state_dict_of
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..format.codes import BaseKind
+from ..file.codes import BaseKind
 from . import functions, noise
 from .conditioner import evaluate
 

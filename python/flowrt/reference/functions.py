@@ -7,7 +7,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from ..format.codes import Activation, Function, Scale
+from ..file.codes import Activation, Function, Scale
 
 HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 

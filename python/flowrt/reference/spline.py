@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..format.codes import Pieces, pieces_of, spline_parameters
+from ..file.codes import Pieces, pieces_of, spline_parameters
 from .functions import sigmoid, softplus
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..format.codes import Form, Kind, Reads, Transformer
+from ..file.codes import Form, Kind, Reads, Transformer
 from . import functions, spline
 from .conditioner import evaluate
 

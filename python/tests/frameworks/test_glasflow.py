@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from live import agree, agree_in_c
 
 import flowrt
-from flowrt import versions
-from flowrt.format.codes import BaseKind, Scale, SplineForm, Transformer
+from flowrt.file.codes import BaseKind, Scale, SplineForm, Transformer
+from flowrt.frameworks import versions
 
 SCALES = {
     "nflows": (Scale.SIGMOID, (1e-3,)),

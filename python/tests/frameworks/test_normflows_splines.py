@@ -14,8 +14,8 @@ from torch_weights import randomise
 
 import flowrt
 from flowrt import reference
-from flowrt.adapters.live import Live
-from flowrt.format.codes import Activation, BaseKind, Reads, SplineForm, Transformer
+from flowrt.file.codes import Activation, BaseKind, Reads, SplineForm, Transformer
+from flowrt.frameworks.torch.live import Live
 
 CIRCULAR = nf.flows.CircularAutoregressiveRationalQuadraticSpline
 CIRCULAR_COUPLING = nf.flows.CircularCoupledRationalQuadraticSpline

@@ -22,8 +22,8 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
 import flowrt
-from flowrt.adapters import choose
-from flowrt.adapters.overrides import require_own
+from flowrt.frameworks import choose
+from flowrt.frameworks.torch.overrides import require_own
 
 OVERRIDES = "a class overrides a formula"
 

@@ -9,7 +9,7 @@ import pytest
 from cases import CASES
 
 import flowrt
-from flowrt import versions
+from flowrt.frameworks import versions
 
 
 def model():

@@ -18,7 +18,7 @@ from live import agree, as_exact_in_c
 from paramax import Parameterize, WeightNormalization, non_trainable, unwrap
 
 import flowrt
-from flowrt.format.codes import BaseKind, Kind, Reads, Scale, Transformer
+from flowrt.file.codes import BaseKind, Kind, Reads, Scale, Transformer
 
 KEY = jax.random.key(0)
 ACTIVATIONS = [jax.nn.relu, jnp.tanh, jax.nn.elu, jax.nn.gelu, partial(jax.nn.leaky_relu, negative_slope=0.3)]

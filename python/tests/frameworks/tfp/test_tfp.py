@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from live import agree, as_exact_in_c
 
 import flowrt
-from flowrt.adapters import choose
-from flowrt.format.codes import BaseKind, Form, Kind, Reads, Scale, Transformer
+from flowrt.file.codes import BaseKind, Form, Kind, Reads, Scale, Transformer
+from flowrt.frameworks import choose
 
 tfb, tfd = tfp.bijectors, tfp.distributions
 layers = tf_keras.layers

@@ -2,9 +2,9 @@
 
     PYTHONPATH=python python docs/format_example.py
 
-The bytes are what the writer of the Python package makes. The labels are typed here, from the page alone, and each field
-is shown by the type that it has there: a writer that moves a field shows up as nonsense in the last column.
-`python/tests/test_pages.py` fails if the page holds other bytes than the writer gives.
+The writer of the Python package makes the bytes. The types and labels are typed here from the page, not taken from the
+writer: if the writer moves a field, the last column becomes nonsense. `python/tests/test_pages.py` fails if the page
+holds other bytes than the writer makes.
 """
 
 from __future__ import annotations
@@ -17,27 +17,27 @@ import numpy as np
 
 import flowrt
 from flowrt import ir
-from flowrt.format import encode
-from flowrt.format.codes import Scale
+from flowrt.file import encode
+from flowrt.file.codes import Scale
 
 PAGE = Path(__file__).parent / "FORMAT.md"
 BEGIN, END = "<!-- example, by docs/format_example.py -->\n", "<!-- end of example -->"
 X = np.array([[1.0, -2.0]])
 
-# Type and label of each field in the order of the file: `type` or `type[count]`, where a count of u8 stands for bytes
-# that are shown as they are. None begins a new part.
+# Type and label of each field, in the order of the file. Fields of u8 are shown as bytes alone. None begins a new part.
 FIELDS = [
     (None, "header"),
     ("u8[8]", "magic"), ("u16", "major"), ("u16", "minor"), ("u32", "crc32"), ("u64", "file_size"), ("u32", "features"),
-    ("u32", "dim: D"), ("u32", "context_dim: C"), ("u32", "record_count"), ("u64", "metadata_size"), ("u8[16]", "reserved"),
+    ("u32", "dim: D"), ("u32", "context_dim: C"), ("u32", "record_count"), ("u64", "metadata_size"),
+    ("u8[16]", "reserved"),
     (None, "record 0: autoregressive step"),
     ("u16", "kind"), ("u16", "reads: the data side"), ("u32", "stage_count: S"), ("u32", "passthrough"),
     ("u16", "layer_count"), ("u16", "transformer: affine"), ("u16", "form: q = s r + t"), ("u16", "scale: exp"),
     ("u32", "bins"), ("f32[8]", "p"), ("u8[8]", "reserved"),
     (None, "record 1: layer, the output layer of the step"),
-    ("u16", "kind"), ("u16", "activation: none"), ("u32", "width: t and a of two ranks"), ("u16", "source: the read side"),
-    ("u16", "context"), ("u16", "gate"), ("u16[3]", "add"), ("u16", "scaled"), ("u16", "reserved"),
-    ("f32", "a"), ("u8[36]", "reserved"),
+    ("u16", "kind"), ("u16", "activation: none"), ("u32", "width: t and a of two ranks"),
+    ("u16", "source: the read side"), ("u16", "context"), ("u16", "gate"), ("u16[3]", "add"), ("u16", "scaled"),
+    ("u16", "reserved"), ("f32", "a"), ("u8[36]", "reserved"),
     (None, "record 2: base density"),
     ("u16", "kind"), ("u16", "base: standard normal"), ("u8[60]", "unused and reserved"),
     (None, "blocks of the step"),

@@ -19,7 +19,7 @@ matplotlib.rcParams["svg.hashsalt"] = "flowrt"  # equal numbers give equal files
 matplotlib.rcParams["svg.fonttype"] = "none"  # text stays text
 matplotlib.rcParams["font.family"] = "sans-serif"
 matplotlib.rcParams["font.size"] = 9.5
-import matplotlib.pyplot as pyplot  # noqa: E402
+from matplotlib import pyplot  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "benchmarks"))

@@ -2,9 +2,9 @@
 
     python docs/pictures/sweep.py
 
-Both halves show the masked matrix between two hidden layers of the same network, and do the same number of multiply-adds
-in a second. On the left its units stand as a framework leaves them, and the whole matrix is multiplied for every
-coordinate. On the right they are sorted by degree: what is left is a triangle, and each stage uses its rows once.
+Both halves show the masked matrix between two hidden layers of the same network, and do the same number of
+multiply-adds a second. On the left, units are in a framework's order, and the whole matrix is multiplied again for
+every coordinate. On the right, they are sorted by degree: a triangle of blocks is left, and each stage uses its rows once.
 
     left   D passes of units x units multiply-adds            6 x 225 = 1350 for a row
     right  one sweep over the weights that are not masked         135 for a row, so ten rows in the same time
@@ -56,16 +56,17 @@ def picture() -> str:
     usual = _texts("The usual way: a pass for each coordinate", _usual(), "grey: masked, still multiplied")
     ours = _texts("flowrt: units sorted, each weight once", _ours(), "grey: not stored")
     title = f"One row drawn by {RANKS} network passes, while the sweep draws {ROWS}"
-    return "\n".join([
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}"'
-        f' role="img" aria-label="{title}">',
+    size = f'viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}"'
+    lines = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-label="{title}">',
         f"<title>{title}</title>",
         f"<style>\n{STYLE}{''.join(keyframes)}</style>",
         f'<rect class="page" x="0.5" y="0.5" width="{WIDTH - 1}" height="{HEIGHT - 1}" rx="8"/>',
         f'<g transform="translate(28 0)">{usual}{left}</g>',
         f'<g transform="translate(448 0)">{ours}{right}</g>',
         "</svg>\n",
-    ])  # fmt: skip
+    ]
+    return "\n".join(lines)
 
 
 def _usual() -> str:
@@ -136,7 +137,8 @@ def _half(side: str, degrees: list, rows: int, done: list, known: list, keyframe
 
 def _cells(kind: str, cells: list) -> str:
     side = CELL - 2
-    return f'<path class="{kind}" d="' + "".join(f"M{c * CELL} {r * CELL}h{side}v{side}h-{side}z" for r, c in cells) + '"/>'
+    squares = "".join(f"M{c * CELL} {r * CELL}h{side}v{side}h-{side}z" for r, c in cells)
+    return f'<path class="{kind}" d="{squares}"/>'
 
 
 def _strip(side: str, row: int, known: list, keyframes: list) -> str:

@@ -21,7 +21,18 @@ from flowrt.library import load
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
 PICTURES = ROOT / "docs" / "pictures"
-FOLDERS = (".", "docs", "python", "models", "models/canon", "examples-c", "benchmarks", "Tests", "Tests/golden")
+FOLDERS = (
+    ".",
+    "docs",
+    "python",
+    "models",
+    "models/canon",
+    "examples-c",
+    "benchmarks",
+    "Tests/golden",
+    "Tests/golden/1.0",
+    "Tests/abi",
+)
 PAGES = [path for folder in FOLDERS for path in sorted((ROOT / folder).glob("*.md"))]
 MADE_BY_SCRIPTS = {"EXPORTERS.md"}  # whose long lines are messages, quoted as they are
 

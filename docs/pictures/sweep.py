@@ -4,7 +4,8 @@
 
 Both halves show the masked matrix between two hidden layers of the same network, and do the same number of
 multiply-adds a second. On the left, units are in a framework's order, and the whole matrix is multiplied again for
-every coordinate. On the right, they are sorted by degree: a triangle of blocks is left, and each stage uses its rows once.
+every coordinate. On the right, they are sorted by degree: a triangle of blocks is left, and each stage uses its rows
+once.
 
     left   D passes of units x units multiply-adds            6 x 225 = 1350 for a row
     right  one sweep over the weights that are not masked         135 for a row, so ten rows in the same time

@@ -61,22 +61,22 @@ struct Reader {
   mutating func readRecords() throws(Refusal) {
     while recordsLeft > 0 {
       let record = nextRecord()
-      switch Int(record.kind) {
-      case FLOWRT_RECORD_ENCODER:
+      let kind: RecordKind = try record.code(FLOWRT_RECORD_KIND, record.kindField)
+      switch kind {
+      case .encoder:
         try readEncoder(record)
         continue
-      case FLOWRT_RECORD_AUTOREGRESSIVE: try readAutoregressive(record)
-      case FLOWRT_RECORD_DIAGONAL: try readDiagonal(record)
-      case FLOWRT_RECORD_LINEAR: try readLinear(record)
-      case FLOWRT_RECORD_ELEMENTWISE: try readElementwise(record)
-      case FLOWRT_RECORD_PERMUTATION:
+      case .autoregressive: try readAutoregressive(record)
+      case .diagonal: try readDiagonal(record)
+      case .linear: try readLinear(record)
+      case .elementwise: try readElementwise(record)
+      case .permutation:
         try record.requireZero(from: FLOWRT_RECORD_FIELDS)
         _ = try blocks.permutation(dim)
-      case FLOWRT_RECORD_BASE:
+      case .base:
         try readBase(record)
         return try finish()
-      case FLOWRT_RECORD_LAYER: throw record.refusal(FLOWRT_ERR_MALFORMED, FLOWRT_RECORD_KIND, UInt64(record.kind))
-      default: throw record.refusal(FLOWRT_ERR_FEATURE, FLOWRT_RECORD_KIND, UInt64(record.kind))
+      case .layer: throw record.refusal(FLOWRT_ERR_MALFORMED, FLOWRT_RECORD_KIND, UInt64(record.kindField))
       }
       view.step_count &+= 1
     }

@@ -8,11 +8,6 @@
 
 import FlowrtShim
 
-/// Codes of the file.
-enum BaseDensity: UInt16 {
-  case standardNormal, diagonalNormal, uniform, mixture, conditionalNormal, autoregressiveMixture
-}
-
 struct Base {
   private let sweep: Sweep
   private let density: BaseDensity
@@ -37,7 +32,10 @@ struct Base {
   /// The noise that `draw` starts from.
   static func law(_ call: UnsafePointer<flowrt_call>) -> Noise.Law {
     let record = call.pointee.basePlan.pointee.record!
-    return record.pointee.reads == BaseDensity.uniform.rawValue ? .uniform : .normal
+    switch BaseDensity(rawValue: record.pointee.reads).unsafelyUnwrapped {
+    case .uniform: return .uniform
+    case .standardNormal, .diagonalNormal, .mixture, .conditionalNormal, .autoregressiveMixture: return .normal
+    }
   }
 
   /// Turns the noise in the state into draws of z. An autoregressive mixture adds -log p(z) on the way.

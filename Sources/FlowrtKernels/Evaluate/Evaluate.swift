@@ -88,7 +88,7 @@ struct Evaluation {
     let count = Int(call.pointee.view.pointee.step_count)
     for i in 0..<count {
       let step = call.pointee.steps + (forward ? i : count &- 1 &- i)
-      if Int(step.pointee.record.pointee.kind) == FLOWRT_RECORD_ELEMENTWISE {
+      if step.pointee.record.pointee.kind == RecordKind.elementwise.rawValue {
         sweep.elementwise(step.pointee, forward: forward)
       } else {
         runStep(step, sweep, forward: forward)

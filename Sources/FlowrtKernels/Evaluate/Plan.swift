@@ -73,27 +73,27 @@ private struct Planner {
   mutating func run() {
     while index < recordCount {
       let record: UnsafePointer<flowrt_step_record> = nextRecord()
-      if Int(record.pointee.kind) == FLOWRT_RECORD_ENCODER {
+      step.pointee.record = record
+      switch RecordKind(rawValue: record.pointee.kind).unsafelyUnwrapped {
+      case .encoder:
         planEncoder(record)
         continue
-      }
-      step.pointee.record = record
-      switch Int(record.pointee.kind) {
-      case FLOWRT_RECORD_AUTOREGRESSIVE: autoregressive(record.pointee)
-      case FLOWRT_RECORD_DIAGONAL:
+      case .autoregressive: autoregressive(record.pointee)
+      case .diagonal:
         step.pointee.factor = blocks.take(dim)
         step.pointee.shift = blocks.take(dim)
-      case FLOWRT_RECORD_LINEAR:
+      case .linear:
         let lines = (dim &+ 15) / 16 &* dim
         step.pointee.factor = blocks.takeLines(lines)
         step.pointee.inverse_factor = blocks.takeLines(lines)
         step.pointee.shift = blocks.take(dim)
-      case FLOWRT_RECORD_ELEMENTWISE:
+      case .elementwise:
         step.pointee.data_index = blocks.take(dim)
         step.pointee.shift = blocks.take(dim)
         step.pointee.factor = blocks.take(dim)
-      case FLOWRT_RECORD_PERMUTATION: step.pointee.data_index = blocks.take(dim)
-      default: base(record.pointee)  // which comes last
+      case .permutation: step.pointee.data_index = blocks.take(dim)
+      case .base: base(record.pointee)
+      case .layer: break  // its owner has planned it
       }
       step += 1
     }
@@ -121,7 +121,8 @@ private struct Planner {
   private mutating func autoregressive(_ record: flowrt_step_record) {
     step.pointee.data_index = blocks.take(dim)
     step.pointee.noise_index = blocks.take(dim)
-    planStages(record, parameters: flowrt_transformer_parameters(record.transformer, record.form, record.bins))
+    let transformer = TransformerKind(rawValue: record.transformer).unsafelyUnwrapped
+    planStages(record, parameters: transformer.parameterCount(record))
   }
 
   /// The stages of a step, and its layers. What the file does not store, because it follows from the stages: the ranks that a

@@ -2,12 +2,6 @@
 
 import FlowrtShim
 
-/// Codes of the file. (Layer norm comes when all units are there: LayerNorm.swift.)
-enum Activation: UInt16 {
-  case identity, relu, tanh, elu, leakyRelu, silu, gelu, geluTanh, sigmoid, softplus, softsign, layerNorm,
-    sine
-}
-
 /// f(v). `a` is the layer's parameter (elu, leaky relu).
 @inline(never) func activate(_ v: Lanes, _ activation: Activation, _ a: Float) -> Lanes {
   switch activation {
@@ -31,7 +25,8 @@ func activateInPlace(
   _ values: UnsafeMutablePointer<Float>, _ first: Int, _ end: Int, _ code: UInt16, _ a: Float, lanesPerRow: Int
 ) {
   var first = first
-  // The most frequent ones in loops of their own.
+  // The most frequent ones in loops of their own, found by their numbers: this runs once for each stage. All others by `activate`,
+  // which knows every one.
   switch code {
   case Activation.identity.rawValue, Activation.layerNorm.rawValue: return
   case Activation.relu.rawValue: apply(Relu(), values, first, end)  // less work than pairing

@@ -25,31 +25,19 @@ struct Spline {
   let lower, upper: Float
   let minimumHeight, minimumDerivative, minimumShare: Float
   private let minimumWidth, clip, endDerivative: Float
-  private let clipsWidths, hasExponentialDerivatives: Bool
-  /// Whether r is moved round by half the interval before all else.
-  private let isTurned: Bool
-  let ends: Ends
-  let pieces: Pieces
-
-  /// The derivatives that a rank has: of the inner knots, of all, or of all with the last one the same as the first.
-  enum Ends: UInt16 {
-    case fixed, free, circular
-  }
-
-  enum Pieces: UInt16 {
-    case rationalQuadratic, linear, quadratic, linearRational, cubic
-  }
+  private let form: SplineForm
+  /// Derivatives, or values, of a rank.
+  let knotCount: Int
+  var ends: SplineEnds { form.ends }
+  var pieces: SplinePieces { form.pieces }
 
   init(_ record: flowrt_step_record) {
     bins = Int(record.bins)
     (lower, upper) = (record.p.0, record.p.1)
     (minimumWidth, minimumHeight) = (record.p.2, record.p.3)
     (minimumDerivative, clip, endDerivative, minimumShare) = (record.p.4, record.p.5, record.p.6, record.p.7)
-    clipsWidths = Int(flowrt_spline_widths(record.form)) == FLOWRT_WIDTHS_CLIPPED
-    hasExponentialDerivatives = Int(flowrt_spline_derivatives(record.form)) == FLOWRT_DERIVATIVES_EXP
-    ends = Ends(rawValue: flowrt_spline_ends(record.form)).unsafelyUnwrapped
-    isTurned = flowrt_spline_turned(record.form) != 0
-    pieces = Pieces(rawValue: flowrt_spline_pieces(record.form)).unsafelyUnwrapped
+    form = SplineForm(record.form).unsafelyUnwrapped
+    knotCount = Int(form.knotCount(bins: record.bins))
   }
 
   /// The unknown side from the known one, and log|dq/dr|, of up to 16 values. `fromRead`: r is known.
@@ -65,13 +53,13 @@ struct Spline {
     let column = SplineColumns(scratch)
     let raw = RawColumns(self, p, stride, end: column.end)
     let widthScale =
-      pieces == .linear
-      ? Scaling(constant: (upper - lower) / Float(bins), column.widthScale)
-      : exponentials(raw.widths, stride, count, minimum: minimumWidth, column.widthScale)
+      pieces.hasWidths
+      ? exponentials(raw.widths, stride, count, minimum: minimumWidth, column.widthScale)
+      : Scaling(constant: (upper - lower) / Float(bins), column.widthScale)
     let heightScale =
-      pieces == .quadratic
-      ? densities(raw, count, widthScale, column.heightScale)
-      : exponentials(raw.heights, stride, count, minimum: minimumHeight, column.heightScale)
+      pieces.hasHeights
+      ? exponentials(raw.heights, stride, count, minimum: minimumHeight, column.heightScale)
+      : densities(raw, count, widthScale, column.heightScale)
 
     eachRegister(count) { at in
       column.store(findBin(raw, widthScale, heightScale, inner(known.register(at), fromRead), fromRead, at), at)
@@ -98,9 +86,13 @@ struct Spline {
       let inner = inner(value, fromRead)
       var bin = column.bin(at)
       complete(&bin, raw, widthScale, heightScale, inner, fromRead, at)
-      let point = pieces == .cubic ? bin.cubic(inner, fromRead) : bin.rationalQuadratic(inner, fromRead)
+      let point: (value: Register, slope: Register)
+      switch pieces {
+      case .cubic: point = bin.cubic(inner, fromRead)
+      case .rationalQuadratic, .linear, .quadratic, .linearRational: point = bin.rationalQuadratic(inner, fromRead)
+      }
       var other = atMost(upper, atLeast(lower, point.value))
-      if isTurned && !fromRead { other = halfTurn(other) }
+      if form.isTurned && !fromRead { other = halfTurn(other) }
       unknown.store(ifInside(other, value), at)
       logS.store(ifInside(point.slope, Register(repeating: 1)), at)
     }
@@ -110,7 +102,7 @@ struct Spline {
   /// A known value, limited to the interval, as the bins have it.
   @inline(__always) private func inner(_ known: Register, _ fromRead: Bool) -> Register {
     let bounded = atMost(upper, atLeast(lower, known))
-    return isTurned && fromRead ? halfTurn(bounded) : bounded
+    return form.isTurned && fromRead ? halfTurn(bounded) : bounded
   }
 
   /// Its own inverse, but for the point in the middle.
@@ -123,7 +115,7 @@ struct Spline {
   @inline(never) private func exponentials(
     _ p: UnsafeMutablePointer<Float>, _ stride: Int, _ count: Int, minimum: Float, _ column: UnsafeMutablePointer<Float>
   ) -> Scaling {
-    if clipsWidths { inPlace(p, bins, stride, .clip) }
+    if form.widths == .clipped { inPlace(p, bins, stride, .clip) }
     eachRegister(count) { at in
       var largest = Register(repeating: -.infinity)
       for bin in 0..<bins { largest = flowrt_v_max(largest, p.register(bin &* stride &+ at)) }
@@ -141,20 +133,11 @@ struct Spline {
     return scaling
   }
 
-  /// How many derivatives a rank has.
-  @inline(__always) var derivativeCount: Int {
-    switch ends {
-    case .fixed: return bins &- 1
-    case .free: return bins &+ 1
-    case .circular: return bins
-    }
-  }
-
   /// The bin that holds a known value, with raw derivatives and share.
   @inline(__always) private func findBin(
     _ raw: RawColumns, _ widthScale: Scaling, _ heightScale: Scaling, _ known: Register, _ fromRead: Bool, _ at: Int
   ) -> Bin {
-    let end = pieces == .quadratic ? raw.end.register(at) : Register()
+    let end = pieces.hasHeights ? Register() : raw.end.register(at)
     var bin = Bin()
     var x = Sum(Register(repeating: lower))
     var y = x
@@ -163,8 +146,8 @@ struct Spline {
       let right = ends == .fixed && j == bins &- 1 ? end : raw.derivative(ofKnot: j &+ 1, at)
       let width = widthScale.of(raw.width(j, at), at)
       let height =
-        pieces == .quadratic
-        ? width * heightScale.of(0.5 * (left + right), at) : heightScale.of(raw.height(j, at), at)
+        pieces.hasHeights
+        ? heightScale.of(raw.height(j, at), at) : width * heightScale.of(0.5 * (left + right), at)
       let knot = fromRead ? x.high : y.high
       @inline(__always) func pick(_ new: Register, _ old: Register) -> Register {
         flowrt_v_if_less(known, knot, old, new)
@@ -173,7 +156,7 @@ struct Spline {
       (bin.xLow, bin.yLow) = (pick(x.low, bin.xLow), pick(y.low, bin.yLow))
       (bin.d0, bin.d1) = (pick(left, bin.d0), pick(right, bin.d1))
       bin.number = pick(Register(repeating: Float(j)), bin.number)
-      if pieces == .linearRational { bin.share = pick(raw.share(j, at), bin.share) }
+      if pieces.hasShares { bin.share = pick(raw.share(j, at), bin.share) }
       x.add(width)
       y.add(height)
       left = right
@@ -222,7 +205,10 @@ struct Spline {
       switch function {
       case .clip: u = u / (1 + magnitude(u + u) / clip)
       case .derivative:
-        u = hasExponentialDerivatives ? exp(u / (1 + magnitude(u) / clip)) : softplus(u) + minimumDerivative
+        switch form.derivatives {
+        case .softplus: u = softplus(u) + minimumDerivative
+        case .exp: u = exp(u / (1 + magnitude(u) / clip))
+        }
       case .sigmoid: u = sigmoid(u)
       case .exponential(let largest): u = exp(u - largest.lanes(0))
       }

@@ -9,19 +9,22 @@ struct RawColumns {
   let end: UnsafeMutablePointer<Float>
   let stride: Int
   private let derivativeStride: Int
-  private let ends: Spline.Ends
+  private let ends: SplineEnds
   private let bins: Int
 
   @inline(__always) init(
     _ spline: Spline, _ p: UnsafeMutablePointer<Float>, _ stride: Int, end: UnsafeMutablePointer<Float>
   ) {
     let axis = spline.bins &* stride
-    // Linear pieces have no widths and no derivatives, quadratic ones no heights, cubic ones two ends instead of derivatives.
+    let pieces = spline.pieces
     widths = p
-    heights = spline.pieces == .linear ? p : p + axis
-    derivatives = spline.pieces == .linear || spline.pieces == .quadratic ? heights : heights + axis
-    derivativeStride = spline.pieces == .linear || spline.pieces == .cubic ? 0 : stride
-    shares = derivatives + spline.derivativeCount &* stride
+    heights = pieces.hasWidths ? p + axis : p
+    derivatives = pieces.hasHeights && pieces.hasWidths ? heights + axis : heights
+    switch pieces.slopes {
+    case .values, .derivatives: derivativeStride = stride
+    case .none, .bounds: derivativeStride = 0  // one readable value for all knots: the caller replaces it
+    }
+    shares = derivatives + spline.knotCount &* stride
     (self.end, self.stride, ends, bins) = (end, stride, spline.ends, spline.bins)
   }
 
@@ -31,7 +34,12 @@ struct RawColumns {
 
   /// Of a knot; that of any other where it is fixed or there is none.
   @inline(__always) func derivative(ofKnot knot: Int, _ at: Int) -> Register {
-    let place = ends == .fixed ? max(0, knot &- 1) : ends == .circular && knot == bins ? 0 : knot
+    let place: Int
+    switch ends {
+    case .fixed: place = max(0, knot &- 1)
+    case .free: place = knot
+    case .circular: place = knot == bins ? 0 : knot
+    }
     return derivatives.register(place &* derivativeStride &+ at)
   }
 }

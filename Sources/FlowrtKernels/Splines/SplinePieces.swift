@@ -99,7 +99,7 @@ extension Spline {
   @inline(never) func densities(
     _ raw: RawColumns, _ count: Int, _ widthScale: Scaling, _ columns: UnsafeMutablePointer<Float>
   ) -> Scaling {
-    inPlace(raw.derivatives, derivativeCount, raw.stride, .derivative)
+    inPlace(raw.derivatives, knotCount, raw.stride, .derivative)
     let range = upper - lower
     let scaling = Scaling(columns, least: minimumHeight)
     eachRegister(count) { at in

@@ -5,13 +5,7 @@
 
 import FlowrtShim
 
-/// Codes of the file.
-enum ElementwiseFunction: UInt32 {
-  case identity, logit, logAbove, logBelow, sigmoid, expAbove, atanh, tanh, leaky, leakyInverse, softsign,
-    softsignInverse, probit, normalCdf
-  /// The inverse of `logBelow`; not in a file.
-  case expBelow = 0xFFFF_FFFF
-
+extension ElementwiseFunction {
   var inverse: ElementwiseFunction {
     switch self {
     case .identity: return .identity
@@ -76,7 +70,9 @@ enum ElementwiseFunction: UInt32 {
   private var usesInterval: Bool {
     switch self {
     case .logit, .sigmoid, .probit, .normalCdf: return true
-    default: return false
+    case .identity, .logAbove, .logBelow, .expAbove, .expBelow, .atanh, .tanh, .leaky, .leakyInverse, .softsign,
+      .softsignInverse:
+      return false
     }
   }
 
@@ -90,7 +86,8 @@ enum ElementwiseFunction: UInt32 {
     case .logBelow: (low, high) = (-all, a)
     case .atanh: (low, high) = (Lanes(repeating: -1), Lanes(repeating: 1))
     case .softsignInverse: (low, high) = (-a, a)
-    default: return Lanes()
+    // Defined everywhere.
+    case .identity, .sigmoid, .expAbove, .expBelow, .tanh, .leaky, .leakyInverse, .softsign, .normalCdf: return Lanes()
     }
     let one = Lanes(repeating: 1)
     let below = flowrt_v_if_less(low, v, Lanes(), one)

@@ -32,18 +32,19 @@ struct Sweep {
   /// Takes the state through one step, from data to noise (`forward`) or back, and adds its log-determinant. (Elementwise steps
   /// are not among them: Evaluate.swift.)
   func run(_ step: flowrt_step_plan, forward: Bool) {
-    switch Int(step.record.pointee.kind) {
-    case FLOWRT_RECORD_AUTOREGRESSIVE: autoregressive(step, forward: forward)
-    case FLOWRT_RECORD_DIAGONAL: diagonal(step, forward: forward)
-    case FLOWRT_RECORD_LINEAR: linear(step, forward: forward)
-    case FLOWRT_RECORD_ENCODER: encode(step)
-    default: permutation(step, forward: forward)
+    switch RecordKind(rawValue: step.record.pointee.kind).unsafelyUnwrapped {
+    case .autoregressive: autoregressive(step, forward: forward)
+    case .diagonal: diagonal(step, forward: forward)
+    case .linear: linear(step, forward: forward)
+    case .permutation: permutation(step, forward: forward)
+    case .encoder: encode(step)
+    case .elementwise, .base, .layer: break  // not run here: Evaluate.swift, Base.swift, Conditioner.swift
     }
   }
 
   private func autoregressive(_ step: flowrt_step_plan, forward: Bool) {
     let record = step.record.pointee
-    let readsData = record.reads == 0
+    let readsData = record.reads == ReadSide.data.rawValue
     solve(
       step, Transformer(record), readIndex: readsData ? step.data_index : step.noise_index,
       otherIndex: readsData ? step.noise_index : step.data_index, fromRead: readsData == forward)

@@ -117,12 +117,13 @@ struct Transform {
     _ p: UnsafeMutablePointer<Float>, stride: Int, _ known: UnsafeMutablePointer<Float>,
     _ unknown: UnsafeMutablePointer<Float>, _ logS: UnsafeMutablePointer<Float>, _ rank: Int, _ row: Int, _ count: Int
   ) {
-    if case .spline(let spline) = transformer {
+    switch transformer {
+    case .affine, .additive: break  // done by the callers
+    case .spline(let spline):
       let scratch = columns + 16 &* (rows == 1 ? parameterCount : 1)
       spline.apply(p, stride: stride, known, unknown, logS, count: count, scratch: scratch, fromRead: fromRead)
-    }
-    #if !FLOWRT_LEVEL_3 || SWIFT_PACKAGE  // else bases are evaluated by level 2
-      if case .mixture(let mixture) = transformer {
+    case .mixture(let mixture):
+      #if !FLOWRT_LEVEL_3 || SWIFT_PACKAGE  // else bases are evaluated by level 2
         let known = known.lanes(0)
         var z = known
         if let choices {
@@ -132,8 +133,8 @@ struct Transform {
         }
         unknown.store(z, 0)
         logS.store(mixture.logDensity(p, stride: stride, z), 0)
-      }
-    #endif
+      #endif
+    }
   }
 
   @inline(__always) private func additive(_ t: Lanes, _ known: Lanes) -> Lanes {

@@ -8,14 +8,6 @@
 
 import FlowrtShim
 
-enum AffineForm: UInt16 {
-  case scaleThenShift, shiftThenScale, gated
-}
-
-enum ScaleFunction: UInt16 {
-  case exp, clampedExp, softplus, clampedSoftplus, sigmoid, softClippedExp, tanhExp, atanExp
-}
-
 /// What the parameters of a rank are for.
 enum Transformer {
   case affine(Affine)
@@ -26,10 +18,10 @@ enum Transformer {
   case mixture(Mixture)
 
   init(_ record: flowrt_step_record) {
-    switch Int(record.transformer) {
-    case FLOWRT_TRANSFORMER_AFFINE: self = .affine(Affine(record))
-    case FLOWRT_TRANSFORMER_ADDITIVE: self = .additive
-    default: self = .spline(Spline(record))
+    switch TransformerKind(rawValue: record.transformer).unsafelyUnwrapped {
+    case .affine: self = .affine(Affine(record))
+    case .additive: self = .additive
+    case .spline: self = .spline(Spline(record))
     }
   }
 }

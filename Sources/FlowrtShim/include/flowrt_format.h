@@ -24,10 +24,14 @@ enum {
     FLOWRT_RECORD_ELEMENTWISE = 5,
     FLOWRT_RECORD_PERMUTATION = 6,
     FLOWRT_RECORD_ENCODER = 7,
-    FLOWRT_RECORD_BASE = 8
+    FLOWRT_RECORD_BASE = 8,
+    FLOWRT_RECORDS_END
 };
 
-/* Codes that count from zero, each list with their number at its end; the kernels' enums of the same names have the same order. */
+/* Codes that count from zero, each list with their number at its end. The enums of the same names in Codes.swift have the
+ * same numbers; CodesTests compares them. */
+enum { FLOWRT_READS_DATA, FLOWRT_READS_NOISE, FLOWRT_SIDES };
+
 enum {
     FLOWRT_ACTIVATION_IDENTITY,
     FLOWRT_ACTIVATION_RELU,
@@ -87,7 +91,7 @@ enum {
     FLOWRT_BASES
 };
 
-enum { FLOWRT_TRANSFORMER_AFFINE = 1, FLOWRT_TRANSFORMER_ADDITIVE = 2, FLOWRT_TRANSFORMER_SPLINE = 3 };
+enum { FLOWRT_TRANSFORMER_AFFINE = 1, FLOWRT_TRANSFORMER_ADDITIVE = 2, FLOWRT_TRANSFORMER_SPLINE = 3, FLOWRT_TRANSFORMERS_END };
 
 /* Autoregressive steps, encoders and bases; the fields that a kind does not have are zero. */
 typedef struct flowrt_step_record {
@@ -168,37 +172,20 @@ static inline uint16_t flowrt_spline_ends(uint16_t form) { return (form >> 4) & 
 static inline uint16_t flowrt_spline_turned(uint16_t form) { return (form >> 6) & 1; }
 static inline uint16_t flowrt_spline_pieces(uint16_t form) { return form >> 7; }
 
-enum { FLOWRT_WIDTHS_SOFTMAX, FLOWRT_WIDTHS_CLIPPED };
-enum { FLOWRT_DERIVATIVES_SOFTPLUS, FLOWRT_DERIVATIVES_EXP };
-enum { FLOWRT_ENDS_FIXED, FLOWRT_ENDS_FREE, FLOWRT_ENDS_CIRCULAR };
+enum { FLOWRT_WIDTHS_SOFTMAX, FLOWRT_WIDTHS_CLIPPED, FLOWRT_SPLINE_WIDTHS };
+enum { FLOWRT_DERIVATIVES_SOFTPLUS, FLOWRT_DERIVATIVES_EXP, FLOWRT_SPLINE_DERIVATIVES };
+enum { FLOWRT_ENDS_FIXED, FLOWRT_ENDS_FREE, FLOWRT_ENDS_CIRCULAR, FLOWRT_SPLINE_ENDS };
 enum {
     FLOWRT_PIECES_RATIONAL_QUADRATIC,
     FLOWRT_PIECES_LINEAR,
     FLOWRT_PIECES_QUADRATIC,
     FLOWRT_PIECES_LINEAR_RATIONAL,
-    FLOWRT_PIECES_CUBIC
+    FLOWRT_PIECES_CUBIC,
+    FLOWRT_SPLINE_PIECES
 };
 
 /* What a spline needs for 16 values, besides their parameters: columns of 16 floats. */
 #define FLOWRT_SPLINE_COLUMNS 15
-
-/* Parameters of each rank: the factor between ranks and output rows (docs/FORMAT.md section 5). */
-static inline uint32_t flowrt_transformer_parameters(uint16_t transformer, uint16_t form, uint32_t bins) {
-    switch (transformer) {
-    case FLOWRT_TRANSFORMER_AFFINE: return 2;
-    case FLOWRT_TRANSFORMER_ADDITIVE: return 1;
-    default: break;
-    }
-    const uint32_t ends = flowrt_spline_ends(form);
-    const uint32_t derivatives = ends == FLOWRT_ENDS_FIXED ? bins - 1 : ends == FLOWRT_ENDS_FREE ? bins + 1 : bins;
-    switch (flowrt_spline_pieces(form)) { /* widths, heights, derivatives, shares */
-    case FLOWRT_PIECES_RATIONAL_QUADRATIC: return bins + bins + derivatives;
-    case FLOWRT_PIECES_LINEAR: return bins;
-    case FLOWRT_PIECES_QUADRATIC: return bins + derivatives;
-    case FLOWRT_PIECES_LINEAR_RATIONAL: return bins + bins + derivatives + bins;
-    default: return bins + bins + 2; /* cubic */
-    }
-}
 
 _Static_assert(sizeof(flowrt_file_header) == 64 && sizeof(flowrt_step_record) == 64, "64-byte records");
 _Static_assert(sizeof(flowrt_layer_record) == 64 && sizeof(flowrt_constant_record) == 64, "64-byte records");

@@ -6,35 +6,35 @@ import FlowrtShim
 extension Reader {
   mutating func readBase(_ record: Record) throws(Refusal) {
     let base = record.step
-    switch Int(base.reads) {
-    case FLOWRT_BASE_STANDARD_NORMAL: try record.requireZero(from: FLOWRT_STEP_STAGE_COUNT)
-    case FLOWRT_BASE_DIAGONAL_NORMAL:
+    let density: BaseDensity = try record.code(FLOWRT_STEP_READS, base.reads)
+    switch density {
+    case .standardNormal: try record.requireZero(from: FLOWRT_STEP_STAGE_COUNT)
+    case .diagonalNormal:
       try record.requireZero(from: FLOWRT_STEP_STAGE_COUNT)
       _ = try blocks.floats(dim)
       try blocks.floats(dim, where: { $0 > 0 })
       view.parameter_count &+= 2 &* dim
-    case FLOWRT_BASE_UNIFORM:
+    case .uniform:
       try record.requireZero(from: FLOWRT_STEP_STAGE_COUNT)
       try readBox()
       view.parameter_count &+= 2 &* dim
-    case FLOWRT_BASE_MIXTURE:
+    case .mixture:
       try record.requireZero(from: FLOWRT_STEP_STAGE_COUNT, upTo: FLOWRT_STEP_BINS)
       try record.requireZero(from: FLOWRT_STEP_P)
       try readMixture(UInt64(try componentCount(record)))
-    case FLOWRT_BASE_CONDITIONAL_NORMAL:
+    case .conditionalNormal:
       try record.requireZero(from: FLOWRT_STEP_STAGE_COUNT, upTo: FLOWRT_STEP_LAYER_COUNT)
       try record.requireZero(from: FLOWRT_STEP_TRANSFORMER)
       try checkLayerCount(record)
       try readConditioner(
         Network(layerCount: base.layer_count, contextDim: view.encoded_dim, outputWidth: 2 &* dim))
-    case FLOWRT_BASE_AUTOREGRESSIVE_MIXTURE:
+    case .autoregressiveMixture:
       try record.requireZero(from: FLOWRT_STEP_PASSTHROUGH, upTo: FLOWRT_STEP_LAYER_COUNT)
       try record.requireZero(from: FLOWRT_STEP_TRANSFORMER, upTo: FLOWRT_STEP_SCALE)
-      try checkScale(record)
+      _ = try checkScale(record)
       let parameters = 3 &* (try componentCount(record))
       _ = try blocks.permutation(dim)
       try readStages(record, parameters: parameters)
-    default: throw record.refusal(FLOWRT_ERR_FEATURE, FLOWRT_STEP_READS, UInt64(base.reads))
     }
   }
 

@@ -7,16 +7,14 @@ import FlowrtShim
 private enum Constants {
   case none, lower, positive, interval
 
+  /// nil if the number is no code of a file.
   init?(function: UInt32) {
-    switch Int(truncatingIfNeeded: function) {
-    case FLOWRT_FUNCTION_IDENTITY, FLOWRT_FUNCTION_ATANH, FLOWRT_FUNCTION_TANH: self = .none
-    case FLOWRT_FUNCTION_LOG_ABOVE, FLOWRT_FUNCTION_LOG_BELOW, FLOWRT_FUNCTION_EXP_ABOVE: self = .lower
-    case FLOWRT_FUNCTION_LEAKY, FLOWRT_FUNCTION_LEAKY_INVERSE, FLOWRT_FUNCTION_SOFTSIGN,
-      FLOWRT_FUNCTION_SOFTSIGN_INVERSE:
-      self = .positive
-    case FLOWRT_FUNCTION_LOGIT, FLOWRT_FUNCTION_SIGMOID, FLOWRT_FUNCTION_PROBIT, FLOWRT_FUNCTION_NORMAL_CDF:
-      self = .interval
-    default: return nil
+    switch ElementwiseFunction(rawValue: function) {
+    case .identity, .atanh, .tanh: self = .none
+    case .logAbove, .logBelow, .expAbove: self = .lower
+    case .leaky, .leakyInverse, .softsign, .softsignInverse: self = .positive
+    case .logit, .sigmoid, .probit, .normalCdf: self = .interval
+    case .expBelow, nil: return nil
     }
   }
 

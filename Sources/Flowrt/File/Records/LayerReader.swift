@@ -116,10 +116,9 @@ private struct LayerReader {
   private var width: UInt64 { UInt64(layer.width) }
   private var panels: UInt64 { (width &+ 15) / 16 }
   private var isOutput: Bool { number &+ 1 == network.layerCount }
-  private var activation: Int { Int(layer.activation) }
 
   func read(_ reader: inout Reader) throws(Refusal) -> LayerFacts {
-    try checkFields()
+    let activation = try checkFields()
     let contextLines = try checkContext()
     let outputs = isOutput ? network.outputs : nil
     var degrees = outputs ?? Degrees()
@@ -131,7 +130,7 @@ private struct LayerReader {
     let hasConstantSource = layer.source >= 2 && earlier[layer.source].isContextOnly
     let isContextOnly =
       outputs == nil && (layer.source == 0 || hasConstantSource) && gate && add0 && add1 && add2
-    if activation == FLOWRT_ACTIVATION_LAYER_NORM && !isContextOnly {
+    if activation == .layerNorm && !isContextOnly {
       throw refusal(FLOWRT_LAYER_ACTIVATION, UInt64(layer.activation))
     }
     if isContextOnly && degrees.count(0) != width {
@@ -165,11 +164,11 @@ private struct LayerReader {
   }
 
   /// What can be said of the fields alone.
-  private func checkFields() throws(Refusal) {
-    if Int(layer.kind) != FLOWRT_RECORD_LAYER {
+  private func checkFields() throws(Refusal) -> Activation {
+    if RecordKind(rawValue: layer.kind) != .layer {
       throw refusal(FLOWRT_RECORD_KIND, UInt64(layer.kind), expected: UInt64(FLOWRT_RECORD_LAYER))
     }
-    try checkActivation()
+    let activation = try checkActivation()
     if width == 0 { throw refusal(FLOWRT_LAYER_WIDTH, 0, expected: 1) }
     if width > maximumWidth {
       throw record.refusal(FLOWRT_ERR_LIMIT, FLOWRT_LAYER_WIDTH, width, expected: maximumWidth)
@@ -183,21 +182,23 @@ private struct LayerReader {
       throw refusal(FLOWRT_LAYER_SOURCE, UInt64(layer.source))
     }
     if layer.scaled > 7 { throw refusal(FLOWRT_LAYER_SCALED, UInt64(layer.scaled)) }
+    return activation
   }
 
-  private func checkActivation() throws(Refusal) {
-    if activation >= FLOWRT_ACTIVATIONS {
-      throw record.refusal(FLOWRT_ERR_FEATURE, FLOWRT_LAYER_ACTIVATION, UInt64(layer.activation))
+  /// The activation and its parameter `a`.
+  private func checkActivation() throws(Refusal) -> Activation {
+    let activation: Activation = try record.code(FLOWRT_LAYER_ACTIVATION, layer.activation)
+    let a = layer.a
+    let isFinite = a - a == 0
+    let isValid: Bool
+    switch activation {
+    case .elu, .leakyRelu: isValid = isFinite
+    case .layerNorm: isValid = a > 0 && isFinite
+    case .identity, .relu, .tanh, .silu, .gelu, .geluTanh, .sigmoid, .softplus, .softsign, .sine:
+      isValid = a.bitPattern == 0
     }
-    let takesParameter =
-      activation == FLOWRT_ACTIVATION_ELU || activation == FLOWRT_ACTIVATION_LEAKY_RELU
-      || activation == FLOWRT_ACTIVATION_LAYER_NORM
-    if activation == FLOWRT_ACTIVATION_LAYER_NORM && !(layer.a > 0) {
-      throw refusal(FLOWRT_LAYER_A, UInt64(layer.a.bitPattern))
-    }
-    if takesParameter ? layer.a - layer.a != 0 : layer.a.bitPattern != 0 {
-      throw refusal(FLOWRT_LAYER_A, UInt64(layer.a.bitPattern))
-    }
+    if !isValid { throw refusal(FLOWRT_LAYER_A, UInt64(a.bitPattern)) }
+    return activation
   }
 
   /// The context or an earlier layer that depends on it alone. Returns the number of its values.

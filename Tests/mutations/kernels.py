@@ -281,7 +281,7 @@ _FLOW = [
         ("mean and log std of a conditional normal swapped", "let logStd = output(outputs, 2 &* i &+ 1, row)", "let logStd = output(outputs, 2 &* i, row)"),
         ("a conditional normal's outputs for rows are read as shared", "let isShared = sweep.contextTile == nil && rows > 1", "let isShared = rows > 1"),
         ("draws from a box start at 0", "u * (plan.factor[i] - plan.shift[i]) + plan.shift[i]", "u * (plan.factor[i] - plan.shift[i])"),
-        ("draws from a box are normal", "case .uniform: return .uniform", "case .uniform: return .normal"),
+        ("draws from a box are normal", "case .boxUniform: return .uniform", "case .boxUniform: return .normal"),
         ("the size of a box has the wrong sign", "(z - z) - sign * scratch[i]", "(z - z) + sign * scratch[i]"),
         ("points beyond a box are inside", "ifMore(z, upper[i], one, Lanes())", "Lanes()"),
         ("points below a box are inside", "ifLess(z, lower[i], one, ifMore(z, upper[i], one, Lanes()))", "ifMore(z, upper[i], one, Lanes())"),

@@ -27,7 +27,7 @@ enum ElementwiseFunction: UInt32 {
 
 /// The density of z (section 2.7).
 enum BaseDensity: UInt16 {
-  case standardNormal, diagonalNormal, uniform, mixture, conditionalNormal, autoregressiveMixture
+  case standardNormal, diagonalNormal, boxUniform, normalMixture, conditionalNormal, autoregressiveMixture
 }
 
 /// What a layer makes of its sums (section 4).
@@ -49,7 +49,7 @@ enum AffineForm: UInt16 {
 
 /// The positive scale s that is made of a raw parameter (section 5).
 enum ScaleFunction: UInt16 {
-  case exp, clampedExp, softplus, clampedSoftplus, sigmoid, softClippedExp, tanhExp, atanExp
+  case exp, expClamped, softplus, softplusClamped, sigmoid, expSoftClipped, expTanh, expAtan
 }
 
 /// How raw parameters become widths and heights of a spline's bins (section 5.1).

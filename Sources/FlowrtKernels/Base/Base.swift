@@ -33,8 +33,8 @@ struct Base {
   static func law(_ call: UnsafePointer<flowrt_call>) -> Noise.Law {
     let record = call.pointee.basePlan.pointee.record!
     switch BaseDensity(rawValue: record.pointee.reads).unsafelyUnwrapped {
-    case .uniform: return .uniform
-    case .standardNormal, .diagonalNormal, .mixture, .conditionalNormal, .autoregressiveMixture: return .normal
+    case .boxUniform: return .uniform
+    case .standardNormal, .diagonalNormal, .normalMixture, .conditionalNormal, .autoregressiveMixture: return .normal
     }
   }
 
@@ -48,10 +48,10 @@ struct Base {
         let (mean, std, _) = normal(outputs, i, row)
         return fma(std, noise, mean)
       }
-    case .uniform:
+    case .boxUniform:
       // Not fused: the same bits on every CPU.
       map { i, _, u in u * (plan.factor[i] - plan.shift[i]) + plan.shift[i] }
-    case .mixture: drawMixture(choices)
+    case .normalMixture: drawMixture(choices)
     case .autoregressiveMixture: autoregressiveMixture(choices)
     }
   }
@@ -60,8 +60,8 @@ struct Base {
   func addLogDensity(sign: Float) {
     switch density {
     case .standardNormal, .diagonalNormal, .conditionalNormal: addNormal(sign)
-    case .uniform: addUniform(sign)
-    case .mixture: addMixture(sign)
+    case .boxUniform: addUniform(sign)
+    case .normalMixture: addMixture(sign)
     case .autoregressiveMixture: if sign > 0 { autoregressiveMixture(nil) }
     }
   }
@@ -153,7 +153,7 @@ struct Base {
 
   /// Fills what depends on no row.
   func prepare() {
-    if density != .mixture { return }
+    if density != .normalMixture { return }
     let logWeight = plan.shift!
     var largest = -Float.infinity
     for c in 0..<components { largest = logWeight[c] > largest ? logWeight[c] : largest }

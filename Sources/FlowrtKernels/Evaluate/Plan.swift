@@ -102,10 +102,10 @@ private struct Planner {
   private mutating func base(_ record: flowrt_step_record) {
     switch BaseDensity(rawValue: record.reads).unsafelyUnwrapped {
     case .standardNormal: break
-    case .diagonalNormal, .uniform:
+    case .diagonalNormal, .boxUniform:
       step.pointee.shift = blocks.take(dim)
       step.pointee.factor = blocks.take(dim)
-    case .mixture:
+    case .normalMixture:
       let components = Int(record.bins)
       step.pointee.shift = blocks.take(components)
       step.pointee.factor = blocks.takeLines((dim &+ 15) / 16 &* 2 &* components)

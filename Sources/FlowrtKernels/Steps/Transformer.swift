@@ -45,22 +45,22 @@ struct Affine {
     case .softplus:
       let s = softplus(a) + p0
       return (s, p0 == 0 ? ifLess(a, -16, a, log(s)) : log(s))
-    case .clampedExp:
+    case .expClamped:
       let c = atMost(p1, atLeast(p0, a))
       return (exp(c), c)
-    case .clampedSoftplus:
+    case .softplusClamped:
       let s = atMost(p2, atLeast(p1, softplus(a) + p0))
       return (s, log(s))
     case .sigmoid:
       let s = sigmoid(a) + p0
       return (s, p0 == 0 ? logSigmoid(a) : log(s))
-    case .softClippedExp:
+    case .expSoftClipped:
       let c = a / (1 + magnitude(a) / p0)
       return (exp(c), c)
-    case .tanhExp:
+    case .expTanh:
       let c = p0 * tanh(a)
       return (exp(c), c)
-    case .atanExp:
+    case .expAtan:
       let c = p0 * atan(a)
       return (exp(c), c)
     }

@@ -90,10 +90,10 @@ func checkScale(_ record: Record) throws(Refusal) -> ScaleFunction {
   let isValid: Bool
   switch scale {
   case .exp: (used, isValid) = (0, true)
-  case .clampedExp: (used, isValid) = (2, p0 <= p1)
+  case .expClamped: (used, isValid) = (2, p0 <= p1)
   case .softplus, .sigmoid: (used, isValid) = (1, p0 >= 0)
-  case .clampedSoftplus: (used, isValid) = (3, p0 >= 0 && p1 > 0 && p1 <= p2)
-  case .softClippedExp, .tanhExp, .atanExp: (used, isValid) = (1, p0 > 0)
+  case .softplusClamped: (used, isValid) = (3, p0 >= 0 && p1 > 0 && p1 <= p2)
+  case .expSoftClipped, .expTanh, .expAtan: (used, isValid) = (1, p0 > 0)
   }
   try record.requireConstant(0, p0, isValid)
   try record.requireConstant(1, p1)

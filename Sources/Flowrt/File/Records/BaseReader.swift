@@ -14,11 +14,11 @@ extension Reader {
       _ = try blocks.floats(dim)
       try blocks.floats(dim, where: { $0 > 0 })
       view.parameter_count &+= 2 &* dim
-    case .uniform:
+    case .boxUniform:
       try record.requireZero(from: FLOWRT_STEP_STAGE_COUNT)
       try readBox()
       view.parameter_count &+= 2 &* dim
-    case .mixture:
+    case .normalMixture:
       try record.requireZero(from: FLOWRT_STEP_STAGE_COUNT, upTo: FLOWRT_STEP_BINS)
       try record.requireZero(from: FLOWRT_STEP_P)
       try readMixture(UInt64(try componentCount(record)))

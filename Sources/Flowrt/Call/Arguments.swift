@@ -117,7 +117,8 @@ struct Arguments {
       prologue: part(layout.prologue), context_tile: part(layout.contextTile), encoder: part(layout.encoder),
       state: part(layout.state),
       read: part(layout.read), other: part(layout.other), log_scale: part(layout.logScale),
-      log_sum: part(layout.logSum), columns: part(layout.columns), activations: part(layout.activations))
+      log_sum: part(layout.logSum), transformer_scratch: part(layout.transformerScratch),
+      activations: part(layout.activations))
     flowrt_make_plan(&call)
     #if FLOWRT_LEVELS_3
       if view.pointee.level > 1 { return flowrt_evaluate_level2(&call) }

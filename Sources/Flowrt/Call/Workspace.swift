@@ -6,7 +6,7 @@ import FlowrtShim
 /// Offsets, in bytes, of the parts of a workspace for tiles of `rows` rows. The same on every CPU.
 struct WorkspaceLayout {
   private(set) var size: UInt64 = 0
-  let steps, layers, tables, panels, prologue, contextTile, encoder, state, read, other, logScale, columns,
+  let steps, layers, tables, panels, prologue, contextTile, encoder, state, read, other, logScale, transformerScratch,
     logSum, activations: UInt64
 
   init(_ view: flowrt_view, rows: UInt64) {
@@ -30,7 +30,7 @@ struct WorkspaceLayout {
     read = part(tile &* 4)
     other = part(row &* 4)
     logScale = part(row &* 4)
-    columns = part(16 &* UInt64(view.columns) &* 4)
+    transformerScratch = part(16 &* UInt64(view.scratch_columns) &* 4)
     logSum = part(3 &* rows &* 4)
     activations = part((view.activations_size &* rows &+ 32) &* 4)
     size = end

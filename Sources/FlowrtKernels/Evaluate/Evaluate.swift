@@ -75,7 +75,7 @@ struct Evaluation {
     let encoder = call.pointee.encoderPlan
     runStep(encoder, Sweep(call: call, rows: rows, lanesPerRow: lanesPerRow, contextTile: contextTile), forward: true)
     let last = encoder.pointee.layers + (Int(view.encoder_layers) &- 1)
-    return UnsafePointer(call.pointee.encoder + Int(last.pointee.values) &* rows)
+    return UnsafePointer(call.pointee.encoder + Int(last.pointee.values_offset) &* rows)
   }
 
   /// A step at the CPU's own level.

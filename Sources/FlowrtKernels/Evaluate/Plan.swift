@@ -80,18 +80,18 @@ private struct Planner {
         continue
       case .autoregressive: autoregressive(record.pointee)
       case .diagonal:
-        step.pointee.factor = blocks.take(dim)
-        step.pointee.shift = blocks.take(dim)
+        step.pointee.diagonal.scale = blocks.take(dim)
+        step.pointee.diagonal.shift = blocks.take(dim)
       case .linear:
         let lines = (dim &+ 15) / 16 &* dim
-        step.pointee.factor = blocks.takeLines(lines)
-        step.pointee.inverse_factor = blocks.takeLines(lines)
-        step.pointee.shift = blocks.take(dim)
+        step.pointee.linear.matrix = blocks.takeLines(lines)
+        step.pointee.linear.inverse = blocks.takeLines(lines)
+        step.pointee.linear.shift = blocks.take(dim)
       case .elementwise:
-        step.pointee.data_index = blocks.take(dim)
-        step.pointee.shift = blocks.take(dim)
-        step.pointee.factor = blocks.take(dim)
-      case .permutation: step.pointee.data_index = blocks.take(dim)
+        step.pointee.elementwise.functions = blocks.take(dim)
+        step.pointee.elementwise.lower = blocks.take(dim)
+        step.pointee.elementwise.upper = blocks.take(dim)
+      case .permutation: step.pointee.permutation.index = blocks.take(dim)
       case .base: base(record.pointee)
       case .layer: break  // its owner has planned it
       }
@@ -100,27 +100,30 @@ private struct Planner {
   }
 
   private mutating func base(_ record: flowrt_step_record) {
-    switch BaseDensity(rawValue: record.reads).unsafelyUnwrapped {
+    switch BaseDensity(rawValue: record.density).unsafelyUnwrapped {
     case .standardNormal: break
-    case .diagonalNormal, .boxUniform:
-      step.pointee.shift = blocks.take(dim)
-      step.pointee.factor = blocks.take(dim)
+    case .diagonalNormal:
+      step.pointee.diagonal_normal.mean = blocks.take(dim)
+      step.pointee.diagonal_normal.std = blocks.take(dim)
+    case .boxUniform:
+      step.pointee.box_uniform.lower = blocks.take(dim)
+      step.pointee.box_uniform.upper = blocks.take(dim)
     case .normalMixture:
-      let components = Int(record.bins)
-      step.pointee.shift = blocks.take(components)
-      step.pointee.factor = blocks.takeLines((dim &+ 15) / 16 &* 2 &* components)
-      step.pointee.inverse_factor = UnsafePointer(prologue)
+      let components = Int(record.components)
+      step.pointee.normal_mixture.log_weights = blocks.take(components)
+      step.pointee.normal_mixture.components = blocks.takeLines((dim &+ 15) / 16 &* 2 &* components)
+      step.pointee.normal_mixture.constants = prologue
       prologue += Int(flowrt_mixture_floats(UInt64(components)))
     case .conditionalNormal: planLayers(of: step, Int(record.layer_count), 1, nil, outputEnd: nil)
     case .autoregressiveMixture:
-      step.pointee.data_index = blocks.take(dim)
-      planStages(record, parameters: 3 &* record.bins)
+      step.pointee.autoregressive_mixture.index = blocks.take(dim)
+      planStages(record, parameters: 3 &* record.components)
     }
   }
 
   private mutating func autoregressive(_ record: flowrt_step_record) {
-    step.pointee.data_index = blocks.take(dim)
-    step.pointee.noise_index = blocks.take(dim)
+    step.pointee.autoregressive.data_index = blocks.take(dim)
+    step.pointee.autoregressive.noise_index = blocks.take(dim)
     let transformer = TransformerKind(rawValue: record.transformer).unsafelyUnwrapped
     planStages(record, parameters: transformer.parameterCount(record))
   }
@@ -207,7 +210,7 @@ private struct Planner {
     } else {
       layer.pointee.start = UnsafeMutablePointer(mutating: bias)
     }
-    layer.pointee.values = values
+    layer.pointee.values_offset = values
     values &+= panelCount &* 16
   }
 

@@ -36,7 +36,7 @@ struct Conditioner {
 
   /// Where the values of a layer are: `rows` floats for each unit, or one if it is context-only and in the prologue.
   @inline(__always) func values(_ layer: Layer) -> UnsafeMutablePointer<Float> {
-    isInPrologue(layer) ? layer.pointee.start : activations + Int(layer.pointee.values) &* rows
+    isInPrologue(layer) ? layer.pointee.start : activations + Int(layer.pointee.values_offset) &* rows
   }
   @inline(__always) func isInPrologue(_ layer: Layer) -> Bool {
     layer.pointee.context_only != 0 && contextTile == nil

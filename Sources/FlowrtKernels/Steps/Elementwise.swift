@@ -99,7 +99,7 @@ extension ElementwiseFunction {
 extension Sweep {
   /// w[i] = f_i(v[i]), or back.
   func elementwise(_ step: flowrt_step_plan, forward: Bool) {
-    let (lower, upper, codes) = (step.shift!, step.factor!, step.data_index!)
+    let (lower, upper, codes) = (step.elementwise.lower!, step.elementwise.upper!, step.elementwise.functions!)
     let sums = LogSum(call.pointee.log_sum, rows: rows)
     @inline(__always) func function(_ i: Int) -> ElementwiseFunction {
       let f = ElementwiseFunction(rawValue: codes[i]).unsafelyUnwrapped

@@ -31,7 +31,7 @@ struct Mixture {
   private let affine: Affine
 
   init(_ record: flowrt_step_record) {
-    components = Int(record.bins)
+    components = Int(record.components)
     affine = Affine(record)
   }
 

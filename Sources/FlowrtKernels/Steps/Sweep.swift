@@ -44,10 +44,11 @@ struct Sweep {
 
   private func autoregressive(_ step: flowrt_step_plan, forward: Bool) {
     let record = step.record.pointee
+    let index = step.autoregressive
     let readsData = record.reads == ReadSide.data.rawValue
     solve(
-      step, Transformer(record), readIndex: readsData ? step.data_index : step.noise_index,
-      otherIndex: readsData ? step.noise_index : step.data_index, fromRead: readsData == forward)
+      step, Transformer(record), readIndex: readsData ? index.data_index : index.noise_index,
+      otherIndex: readsData ? index.noise_index : index.data_index, fromRead: readsData == forward)
   }
 
   /// One side of a step from the other. `fromRead`: the other side from the one that the conditioner reads, in one pass; else
@@ -65,7 +66,7 @@ struct Sweep {
     let transform = Transform(
       rows: rows, transformer: transformer, passthrough: Int(record.passthrough), read: read, other: call.pointee.other,
       state: state, otherIndex: otherIndex, logScale: call.pointee.log_scale, logSum: call.pointee.log_sum,
-      columns: call.pointee.columns,
+      columns: call.pointee.transformer_scratch,
       fromRead: fromRead, choices: choices, parameters: conditioner.values(output),
       parameterCount: Int(output.pointee.width) / (dim &- Int(record.passthrough)))
 
@@ -112,7 +113,7 @@ struct Sweep {
     @inline(__always) func map(_ v: Lanes, _ scale: Lanes, _ shift: Lanes) -> Lanes {
       forward ? fma(scale, v, shift) : (v - shift) / scale
     }
-    let (scale, shift) = (step.factor!, step.shift!)
+    let (scale, shift) = (step.diagonal.scale!, step.diagonal.shift!)
     if rows == 1 {
       // The last vector may reach past the last coordinate, into padding on both sides.
       var i = 0
@@ -132,8 +133,8 @@ struct Sweep {
 
   /// w = M v + shift, v = N (w - shift) with the stored inverse N of M: the tiles of a layer without degrees.
   private func linear(_ step: flowrt_step_plan, forward: Bool) {
-    let matrix: UnsafePointer<Float> = forward ? step.factor : step.inverse_factor
-    let shift = step.shift!
+    let matrix: UnsafePointer<Float> = forward ? step.linear.matrix : step.linear.inverse
+    let shift = step.linear.shift!
     let panels = (dim &+ 15) / 16
     if rows == 1 {
       for panel in 0..<panels {
@@ -162,7 +163,7 @@ struct Sweep {
 
   /// w[i] = v[index[i]].
   private func permutation(_ step: flowrt_step_plan, forward: Bool) {
-    let index = step.data_index!
+    let index = step.permutation.index!
     if forward {
       gather(into: read, index)
       for i in 0..<dim &* rows { state[i] = read[i] }

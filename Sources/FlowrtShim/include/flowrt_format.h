@@ -96,12 +96,12 @@ enum { FLOWRT_TRANSFORMER_AFFINE = 1, FLOWRT_TRANSFORMER_ADDITIVE = 2, FLOWRT_TR
 /* Autoregressive steps, encoders and bases; the fields that a kind does not have are zero. */
 typedef struct flowrt_step_record {
     uint16_t kind;
-    uint16_t reads; /* base: the density */
+    union { uint16_t reads, density; };   /* of a step, the side that its conditioner reads; of a base */
     uint32_t stage_count;
     uint32_t passthrough;
     uint16_t layer_count;
     uint16_t transformer, form, scale;
-    uint32_t bins;
+    union { uint32_t bins, components; }; /* of a spline; of a mixture */
     float p[8];
     uint8_t reserved[8];
 } flowrt_step_record;
@@ -138,6 +138,7 @@ enum {
 enum { FLOWRT_RECORD_KIND = 0, FLOWRT_RECORD_FIELDS = 2 }; /* of any record, and what follows it */
 enum {
     FLOWRT_STEP_READS = offsetof(flowrt_step_record, reads),
+    FLOWRT_STEP_DENSITY = offsetof(flowrt_step_record, density),
     FLOWRT_STEP_STAGE_COUNT = offsetof(flowrt_step_record, stage_count),
     FLOWRT_STEP_PASSTHROUGH = offsetof(flowrt_step_record, passthrough),
     FLOWRT_STEP_LAYER_COUNT = offsetof(flowrt_step_record, layer_count),
@@ -145,6 +146,7 @@ enum {
     FLOWRT_STEP_FORM = offsetof(flowrt_step_record, form),
     FLOWRT_STEP_SCALE = offsetof(flowrt_step_record, scale),
     FLOWRT_STEP_BINS = offsetof(flowrt_step_record, bins),
+    FLOWRT_STEP_COMPONENTS = offsetof(flowrt_step_record, components),
     FLOWRT_STEP_P = offsetof(flowrt_step_record, p),
     FLOWRT_STEP_RESERVED = offsetof(flowrt_step_record, reserved)
 };

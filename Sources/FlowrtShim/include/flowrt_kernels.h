@@ -29,7 +29,7 @@ typedef struct flowrt_view {
     uint32_t layer_count;
     uint32_t format_version;
     uint32_t level;
-    uint32_t columns; /* of 16 floats that a transformer needs, where most */
+    uint32_t scratch_columns; /* of 16 floats each: what the transformer with the most parameters needs */
     uint32_t reserved[34];
 } flowrt_view;
 
@@ -51,7 +51,7 @@ typedef struct flowrt_layer_plan {
     const uint32_t *panel_start; /* first line of each panel in weights */
     const float *scale[3];       /* of the added layers; NULL for 1 */
     uint32_t width, panels;
-    uint32_t values; /* offset of its values in the activations (a context-only layer's may be at start) */
+    uint32_t values_offset; /* of its values in the activations (a context-only layer's may be at start) */
     int32_t source;  /* a layer of the same step, FLOWRT_NO_LAYER or FLOWRT_READ_SIDE */
     int32_t gate, add[3];
     int32_t context_source; /* the layer that context_weights multiply; FLOWRT_NO_LAYER: the context */
@@ -75,11 +75,22 @@ enum { FLOWRT_NO_LAYER = -1, FLOWRT_READ_SIDE = -2 };
 
 typedef struct flowrt_step_plan {
     const flowrt_step_record *record;
-    const uint32_t *data_index, *noise_index, *stage_end; /* permutation: index; elementwise: function; in data_index */
-    const float *factor, *inverse_factor; /* diagonal: scale; linear: the matrices, as panels; elementwise: upper; base: std,
-                                             upper, or a mixture's normals and constants */
-    const float *shift;                   /* elementwise: lower; base: mean, lower or log weights */
-    flowrt_layer_plan *layers;
+    flowrt_layer_plan *layers;  /* of a step, encoder or base that has a network */
+    const uint32_t *stage_end;  /* of a step or base with stages: for each, the ranks up to its end */
+    union {                     /* its blocks in the file: one member for each kind of step and each density */
+        struct { const uint32_t *data_index, *noise_index; } autoregressive; /* coordinate of each rank, on both sides */
+        struct { const float *scale, *shift; } diagonal;
+        struct { const float *matrix, *inverse, *shift; } linear; /* the matrices as weight panels */
+        struct { const uint32_t *functions; const float *lower, *upper; } elementwise;
+        struct { const uint32_t *index; } permutation;
+        struct { const float *mean, *std; } diagonal_normal;
+        struct { const float *lower, *upper; } box_uniform;
+        struct {
+            const float *log_weights, *components; /* of each component: mean, std */
+            float *constants;                      /* in the prologue: flowrt_mixture_floats */
+        } normal_mixture;
+        struct { const uint32_t *index; } autoregressive_mixture; /* coordinate of each rank */
+    };
 } flowrt_step_plan;
 
 /* Floats of the prologue that hold a mixture's constants: K, padded to 16, and K + 1 (Base.swift). */
@@ -129,7 +140,8 @@ typedef struct flowrt_call {
     float *other;       /* dim, by rank: the other side; for a single row */
     float *log_scale;   /* dim, by rank: terms of the log-determinant; for a single row */
     float *log_sum;     /* 3 x tile_rows: running log-determinant, its rounding error, points outside the support */
-    float *columns;     /* columns x 16: a single row's parameters of 16 ranks, or a tile's log s; then what a spline needs */
+    float *transformer_scratch; /* scratch_columns x 16: a single row's parameters of 16 ranks, or a tile's log s; then what a
+                                   spline needs */
     float *activations; /* activations_size x tile_rows */
 } flowrt_call;
 

@@ -19,7 +19,7 @@ extension Reader {
     _ = try blocks.permutation(dim)
     let parameters = transformer.parameterCount(step)
     if transformer == .spline {
-      view.columns = max(view.columns, parameters &+ UInt32(FLOWRT_SPLINE_COLUMNS))
+      view.scratch_columns = max(view.scratch_columns, parameters &+ UInt32(FLOWRT_SPLINE_COLUMNS))
     }
     try readStages(record, parameters: parameters)
   }
@@ -52,7 +52,7 @@ extension Reader {
     if !skipIsBoundary { throw record.refusal(FLOWRT_ERR_MALFORMED, FLOWRT_STEP_PASSTHROUGH, skip) }
 
     view.stage_count &+= stages
-    view.columns = max(view.columns, parameters)
+    view.scratch_columns = max(view.scratch_columns, parameters)
     let inputs = Degrees(table: stageEnd, shift: -1)
     let outputs = Degrees(table: stageEnd, skip: step.passthrough, factor: parameters)
     try readConditioner(

@@ -6,7 +6,7 @@ import FlowrtShim
 extension Reader {
   mutating func readBase(_ record: Record) throws(Refusal) {
     let base = record.step
-    let density: BaseDensity = try record.code(FLOWRT_STEP_READS, base.reads)
+    let density: BaseDensity = try record.code(FLOWRT_STEP_DENSITY, base.density)
     switch density {
     case .standardNormal: try record.requireZero(from: FLOWRT_STEP_STAGE_COUNT)
     case .diagonalNormal:
@@ -19,7 +19,7 @@ extension Reader {
       try readBox()
       view.parameter_count &+= 2 &* dim
     case .normalMixture:
-      try record.requireZero(from: FLOWRT_STEP_STAGE_COUNT, upTo: FLOWRT_STEP_BINS)
+      try record.requireZero(from: FLOWRT_STEP_STAGE_COUNT, upTo: FLOWRT_STEP_COMPONENTS)
       try record.requireZero(from: FLOWRT_STEP_P)
       try readMixture(UInt64(try componentCount(record)))
     case .conditionalNormal:
@@ -67,10 +67,10 @@ extension Reader {
 }
 
 private func componentCount(_ record: Record) throws(Refusal) -> UInt32 {
-  let components = record.step.bins
-  if components == 0 { throw record.refusal(FLOWRT_ERR_MALFORMED, FLOWRT_STEP_BINS, 0, expected: 1) }
+  let components = record.step.components
+  if components == 0 { throw record.refusal(FLOWRT_ERR_MALFORMED, FLOWRT_STEP_COMPONENTS, 0, expected: 1) }
   if components > maximumBins {
-    throw record.refusal(FLOWRT_ERR_LIMIT, FLOWRT_STEP_BINS, UInt64(components), expected: UInt64(maximumBins))
+    throw record.refusal(FLOWRT_ERR_LIMIT, FLOWRT_STEP_COMPONENTS, UInt64(components), expected: UInt64(maximumBins))
   }
   return components
 }

@@ -47,9 +47,3 @@ func tileRows(_ count: UInt64) -> UInt64 {
 func workspaceSize(_ view: flowrt_view, _ count: UInt64) -> UInt64 {
   WorkspaceLayout(view, rows: tileRows(count)).size
 }
-
-@implementation @_cdecl("flowrt_workspace_size")
-public func flowrt_workspace_size(_ model: UnsafePointer<flowrt_model>!, _ count: Int) -> Int {
-  guard let view = openView(model) else { return 0 }
-  return Int(truncatingIfNeeded: workspaceSize(view.pointee, UInt64(UInt(bitPattern: count))))
-}

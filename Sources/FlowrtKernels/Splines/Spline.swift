@@ -11,7 +11,7 @@
 //
 // The pieces of other splines are special cases of this one, which differ in where w, h and the derivatives come from:
 // d_j = d_j+1 = s is linear, d_j + d_j+1 = 2 s quadratic, d_j d_j+1 = s^2 linear-rational. Those, and cubic pieces, which are
-// not, have their formulas in SplinePieces.swift.
+// not, have their formulas in Bin.swift.
 //
 // The knots are never stored, and have a second float for what they round off: one walk along the bins adds up both axes and
 // keeps what belongs to the last knot that is not beyond the known value. Cost: 2 K exponentials for the softmaxes, and some
@@ -50,8 +50,8 @@ struct Spline {
     _ unknown: UnsafeMutablePointer<Float>, _ logS: UnsafeMutablePointer<Float>, count: Int,
     scratch: UnsafeMutablePointer<Float>, fromRead: Bool
   ) {
-    let column = SplineColumns(scratch)
-    let raw = RawColumns(self, p, stride, end: column.end)
+    let column = SplineScratch(scratch)
+    let raw = RawColumns(form, bins: bins, knots: knotCount, p, stride, end: column.end)
     let widthScale =
       pieces.hasWidths
       ? exponentials(raw.widths, stride, count, minimum: minimumWidth, column.widthScale)
@@ -126,9 +126,41 @@ struct Spline {
     let range = upper - lower
     let scaling = Scaling(column, least: range * minimum)
     eachRegister(count) { at in
-      var sum = Sum(Register())
+      var sum = TwoSum(Register())
       for bin in 0..<bins { sum.add(p.register(bin &* stride &+ at)) }
       scaling.set(range * (1 - minimum * Float(bins)), by: sum, at)
+    }
+    return scaling
+  }
+
+  /// Quadratic pieces have values at the knots instead of heights: softplus(u) plus the minimum, joined by straight lines, of which the
+  /// integral over the interval is made 1. Where the ends are fixed, the value there is such that it fits (raw.end). Returns what
+  /// makes derivatives of the values.
+  @inline(never) func densities(
+    _ raw: RawColumns, _ count: Int, _ widthScale: Scaling, _ columns: UnsafeMutablePointer<Float>
+  ) -> Scaling {
+    inPlace(raw.derivatives, knotCount, raw.stride, .derivative)
+    let range = upper - lower
+    let scaling = Scaling(columns, least: minimumHeight)
+    eachRegister(count) { at in
+      var area = TwoSum(Register())
+      let first = raw.derivative(ofKnot: 0, at)
+      var left = ends == .fixed ? Register() : first
+      for bin in 0..<bins {
+        let isEnd = ends == .fixed && bin == bins &- 1
+        let right = isEnd ? Register() : raw.derivative(ofKnot: bin &+ 1, at)
+        area.add(widthScale.of(raw.width(bin, at), at) * (0.5 * (left + right)))
+        left = right
+      }
+      if ends == .fixed {
+        let w0 = 0.25 * widthScale.of(raw.width(0, at), at)
+        let w1 = 0.25 * widthScale.of(raw.width(bins &- 1, at), at)
+        let last = raw.derivative(ofKnot: bins &- 1, at)
+        let end = negatedFma(w0, first, negatedFma(w1, last, area.high)) / (range - (w0 + w1))
+        raw.end.store(end, at)
+        area.add(end * (2 * (w0 + w1)))
+      }
+      scaling.set(range * (1 - minimumHeight), by: area, at)
     }
     return scaling
   }
@@ -139,7 +171,7 @@ struct Spline {
   ) -> Bin {
     let end = pieces.hasHeights ? Register() : raw.end.register(at)
     var bin = Bin()
-    var x = Sum(Register(repeating: lower))
+    var x = TwoSum(Register(repeating: lower))
     var y = x
     var left = ends == .fixed ? end : raw.derivative(ofKnot: 0, at)
     for j in 0..<bins {
@@ -176,7 +208,7 @@ struct Spline {
     case .linearRational:
       setEnds(&bin)
       bin.divide(minimumShare: minimumShare, known, fromRead)
-    case .cubic: setCubicDerivatives(&bin, raw, widthScale, heightScale, at)
+    case .cubic: bin.setCubicDerivatives(raw, widthScale, heightScale, bins: bins, at)
     }
   }
 

@@ -133,7 +133,7 @@ struct Sweep {
 
   /// w = M v + shift, v = N (w - shift) with the stored inverse N of M: the tiles of a layer without degrees.
   private func linear(_ step: flowrt_step_plan, forward: Bool) {
-    let matrix: UnsafePointer<Float> = forward ? step.linear.matrix : step.linear.inverse
+    let matrix: UnsafePointer<Float> = forward ? step.linear.matrix : step.linear.inverse_matrix
     let shift = step.linear.shift!
     let panels = (dim &+ 15) / 16
     if rows == 1 {

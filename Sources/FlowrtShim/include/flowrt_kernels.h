@@ -73,23 +73,34 @@ static inline bool flowrt_is_in_prologue(bool context_only, bool constant_source
 
 enum { FLOWRT_NO_LAYER = -1, FLOWRT_READ_SIDE = -2 };
 
+/* The blocks of a step or base, as they lie in the file, and in the order of their fields (Layout.swift). */
+typedef struct flowrt_autoregressive_blocks { const uint32_t *data_index, *noise_index; } flowrt_autoregressive_blocks;
+typedef struct flowrt_diagonal_blocks { const float *scale, *shift; } flowrt_diagonal_blocks;
+typedef struct flowrt_linear_blocks { const float *matrix, *inverse_matrix, *shift; } flowrt_linear_blocks;
+typedef struct flowrt_elementwise_blocks { const uint32_t *functions; const float *lower, *upper; } flowrt_elementwise_blocks;
+typedef struct flowrt_permutation_blocks { const uint32_t *index; } flowrt_permutation_blocks;
+typedef struct flowrt_diagonal_normal_blocks { const float *mean, *std; } flowrt_diagonal_normal_blocks;
+typedef struct flowrt_box_uniform_blocks { const float *lower, *upper; } flowrt_box_uniform_blocks;
+typedef struct flowrt_normal_mixture_blocks {
+    const float *log_weights, *components; /* of each component: mean, std */
+    float *constants;                      /* not in the file but in the prologue: flowrt_mixture_floats */
+} flowrt_normal_mixture_blocks;
+typedef struct flowrt_autoregressive_mixture_blocks { const uint32_t *index; } flowrt_autoregressive_mixture_blocks;
+
 typedef struct flowrt_step_plan {
     const flowrt_step_record *record;
     flowrt_layer_plan *layers;  /* of a step, encoder or base that has a network */
     const uint32_t *stage_end;  /* of a step or base with stages: for each, the ranks up to its end */
-    union {                     /* its blocks in the file: one member for each kind of step and each density */
-        struct { const uint32_t *data_index, *noise_index; } autoregressive; /* coordinate of each rank, on both sides */
-        struct { const float *scale, *shift; } diagonal;
-        struct { const float *matrix, *inverse, *shift; } linear; /* the matrices as weight panels */
-        struct { const uint32_t *functions; const float *lower, *upper; } elementwise;
-        struct { const uint32_t *index; } permutation;
-        struct { const float *mean, *std; } diagonal_normal;
-        struct { const float *lower, *upper; } box_uniform;
-        struct {
-            const float *log_weights, *components; /* of each component: mean, std */
-            float *constants;                      /* in the prologue: flowrt_mixture_floats */
-        } normal_mixture;
-        struct { const uint32_t *index; } autoregressive_mixture; /* coordinate of each rank */
+    union {                     /* by the kind of the record, and by the density of a base */
+        flowrt_autoregressive_blocks autoregressive; /* the coordinate of each rank, on both sides */
+        flowrt_diagonal_blocks diagonal;
+        flowrt_linear_blocks linear; /* the matrices as weight panels */
+        flowrt_elementwise_blocks elementwise;
+        flowrt_permutation_blocks permutation;
+        flowrt_diagonal_normal_blocks diagonal_normal;
+        flowrt_box_uniform_blocks box_uniform;
+        flowrt_normal_mixture_blocks normal_mixture;
+        flowrt_autoregressive_mixture_blocks autoregressive_mixture; /* the coordinate of each rank */
     };
 } flowrt_step_plan;
 

@@ -3,9 +3,6 @@
 import CFlowrt
 import FlowrtShim
 
-/// Bins of a spline, components of a mixture.
-let maximumBins: UInt32 = 1024
-
 extension Reader {
   mutating func readAutoregressive(_ record: Record) throws(Refusal) {
     let step = record.step
@@ -15,8 +12,7 @@ extension Reader {
     }
     let transformer = try checkTransformer(record)
 
-    _ = try blocks.permutation(dim)
-    _ = try blocks.permutation(dim)
+    _ = try blocks.autoregressive(dim)
     let parameters = transformer.parameterCount(step)
     if transformer == .spline {
       view.scratch_columns = max(view.scratch_columns, parameters &+ UInt32(FLOWRT_SPLINE_COLUMNS))
@@ -35,18 +31,12 @@ extension Reader {
       throw record.refusal(FLOWRT_ERR_MALFORMED, FLOWRT_STEP_STAGE_COUNT, stages, expected: dim)
     }
     try checkLayerCount(record)
-    let stagesAt = blocks.next
-    let stageEnd = try blocks.integers(stages)
-    var previous: UInt64 = 0
+    let stageEnd = try blocks.stages(stages, dim)
+    // Ranks that are passed through are those of whole stages.
     var skipIsBoundary = skip == 0
     var s: UInt64 = 0
     while s < stages {
-      let end = UInt64(stageEnd[Int(truncatingIfNeeded: s)])
-      if end <= previous || end > dim || (s == stages &- 1 && end != dim) {
-        throw blocks.refusal(FLOWRT_ERR_MALFORMED, offset: stagesAt &+ 4 &* s, expected: dim, found: end)
-      }
-      if end == skip { skipIsBoundary = true }
-      previous = end
+      if UInt64(stageEnd[Int(truncatingIfNeeded: s)]) == skip { skipIsBoundary = true }
       s &+= 1
     }
     if !skipIsBoundary { throw record.refusal(FLOWRT_ERR_MALFORMED, FLOWRT_STEP_PASSTHROUGH, skip) }

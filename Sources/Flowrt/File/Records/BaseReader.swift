@@ -11,8 +11,7 @@ extension Reader {
     case .standardNormal: try record.requireZero(from: FLOWRT_STEP_STAGE_COUNT)
     case .diagonalNormal:
       try record.requireZero(from: FLOWRT_STEP_STAGE_COUNT)
-      _ = try blocks.floats(dim)
-      try blocks.floats(dim, where: { $0 > 0 })
+      _ = try blocks.diagonalNormal(dim)
       view.parameter_count &+= 2 &* dim
     case .boxUniform:
       try record.requireZero(from: FLOWRT_STEP_STAGE_COUNT)
@@ -33,7 +32,7 @@ extension Reader {
       try record.requireZero(from: FLOWRT_STEP_TRANSFORMER, upTo: FLOWRT_STEP_SCALE)
       _ = try checkScale(record)
       let parameters = 3 &* (try componentCount(record))
-      _ = try blocks.permutation(dim)
+      _ = try blocks.autoregressiveMixture(dim)
       try readStages(record, parameters: parameters)
     }
   }
@@ -41,11 +40,10 @@ extension Reader {
   /// lower < upper.
   private mutating func readBox() throws(Refusal) {
     let start = blocks.next
-    let lower = try blocks.floats(dim)
-    let upper = try blocks.floats(dim)
+    let box = try blocks.boxUniform(dim)
     var i: UInt64 = 0
     while i < dim {
-      let (a, b) = (lower[Int(truncatingIfNeeded: i)], upper[Int(truncatingIfNeeded: i)])
+      let (a, b) = (box.lower[Int(truncatingIfNeeded: i)], box.upper[Int(truncatingIfNeeded: i)])
       if !(a < b && b - a < .infinity) {
         throw blocks.refusal(FLOWRT_ERR_MALFORMED, offset: start &+ 4 &* i, found: UInt64(a.bitPattern))
       }
@@ -54,13 +52,7 @@ extension Reader {
   }
 
   private mutating func readMixture(_ components: UInt64) throws(Refusal) {
-    _ = try blocks.floats(components)
-    var c: UInt64 = 0
-    while c < components {
-      _ = try blocks.floats(dim)
-      try blocks.floats(dim, where: { $0 > 0 })
-      c &+= 1
-    }
+    _ = try blocks.normalMixture(dim, components: components)
     view.parameter_count &+= components &* (1 &+ 2 &* dim)
     view.prologue_size &+= flowrt_mixture_floats(components)
   }

@@ -33,18 +33,17 @@ extension Reader {
   mutating func readElementwise(_ record: Record) throws(Refusal) {
     try record.requireZero(from: FLOWRT_RECORD_FIELDS)
     let functionsAt = blocks.next
-    let functions = try blocks.integers(dim)
-    let lowerAt = blocks.next
-    let lower = try blocks.floats(dim)
-    let upper = try blocks.floats(dim)
+    let lowerAt = functionsAt &+ aligned(4 &* dim)
+    let step = try blocks.elementwise(dim)
     var i: UInt64 = 0
     while i < dim {
       let at = Int(truncatingIfNeeded: i)
-      guard let constants = Constants(function: functions[at]) else {
-        throw blocks.refusal(FLOWRT_ERR_FEATURE, offset: functionsAt &+ 4 &* i, found: UInt64(functions[at]))
+      let (function, lower, upper) = (step.functions[at], step.lower[at], step.upper[at])
+      guard let constants = Constants(function: function) else {
+        throw blocks.refusal(FLOWRT_ERR_FEATURE, offset: functionsAt &+ 4 &* i, found: UInt64(function))
       }
-      if !constants.allow(lower[at], upper[at]) {
-        throw blocks.refusal(FLOWRT_ERR_MALFORMED, offset: lowerAt &+ 4 &* i, found: UInt64(lower[at].bitPattern))
+      if !constants.allow(lower, upper) {
+        throw blocks.refusal(FLOWRT_ERR_MALFORMED, offset: lowerAt &+ 4 &* i, found: UInt64(lower.bitPattern))
       }
       i &+= 1
     }

@@ -7,15 +7,20 @@
 
 import FlowrtShim
 
-/// A bin: its corner, of which `xLow` and `yLow` are what rounds off, its size, the derivatives at both ends, its number, and where
-/// it is divided, as a share of the width.
+/// The bins of as many values as a register holds.
+///
+/// - x, y: the knot where a bin begins; xLow, yLow: what rounding took from it.
+/// - w, h: its width and height.
+/// - d0, d1: the derivatives at both ends. On the way there, the raw parameters and what functions make of them.
+/// - number: its place among the bins, from 0 on.
+/// - share: of linear-rational pieces, the part of the width at which the bin is divided in two.
 struct Bin {
   var x = Register(), y = Register(), xLow = Register(), yLow = Register()
   var w = Register(), h = Register()
   var d0 = Register(), d1 = Register()
   var number = Register(), share = Register()
 
-  /// The other side of a known value, and dq/dr.
+  /// The other side of a known value, and dq/dr, of a rational-quadratic piece. `fromRead`: r is known, and q is looked for.
   @inline(__always) func rationalQuadratic(_ known: Register, _ fromRead: Bool) -> (value: Register, slope: Register) {
     let s = h / w
     let k = fma(s, -2, d0 + d1)
@@ -41,7 +46,8 @@ struct Bin {
     return (c + c) / (-b - flowrt_v_sqrt(atLeast(0, discriminant)))
   }
 
-  /// The same of a cubic piece, which in units of its width and height is u = t (a + t (b + t c)).
+  /// The other side of a known value, and dq/dr, of a cubic piece. In units of the bin's width and height it is
+  /// u = t (a + t (b + t c)).
   @inline(__always) func cubic(_ known: Register, _ fromRead: Bool) -> (value: Register, slope: Register) {
     let s = h / w
     let (a, e) = (d0 / s, d1 / s)
@@ -70,7 +76,8 @@ struct Bin {
     return (fromRead ? fma(h, cubic, yLow) + y : fma(t, w, xLow) + x, atLeast(.leastNormalMagnitude, slope))
   }
 
-  /// A linear-rational bin becomes that of its two Moebius maps which holds the known value.
+  /// Replaces a linear-rational bin by one of its two halves, each a Moebius map: the one that holds the known value. `share` says
+  /// where the bin is divided; value and derivative there follow from the condition that both halves fit together smoothly.
   @inline(__always) mutating func divide(minimumShare: Float, _ known: Register, _ fromRead: Bool) {
     let part = fma(share, 1 - 2 * minimumShare, minimumShare)
     let rest = 1 - part
@@ -79,7 +86,7 @@ struct Bin {
     let (w0, h0) = (w * part, unit * weight)
     let s = h0 / w0
     let middle = s * s / d0
-    var (knotX, knotY) = (Sum(x), Sum(y))
+    var (knotX, knotY) = (TwoSum(x), TwoSum(y))
     knotX.add(w0)
     knotY.add(h0)
     let knot = fromRead ? knotX.high : knotY.high
@@ -91,59 +98,27 @@ struct Bin {
     (w, h) = (pick(w * rest, w0), pick(unit * rest, h0))
     (d0, d1) = (pick(middle, d0), pick(d1, middle))
   }
-}
 
-extension Spline {
-  /// Quadratic pieces have no heights but values at the knots, softplus(u) plus the minimum, whose integral is made 1. Returns what
-  /// makes derivatives of them.
-  @inline(never) func densities(
-    _ raw: RawColumns, _ count: Int, _ widthScale: Scaling, _ columns: UnsafeMutablePointer<Float>
-  ) -> Scaling {
-    inPlace(raw.derivatives, knotCount, raw.stride, .derivative)
-    let range = upper - lower
-    let scaling = Scaling(columns, least: minimumHeight)
-    eachRegister(count) { at in
-      var area = Sum(Register())
-      let first = raw.derivative(ofKnot: 0, at)
-      var left = ends == .fixed ? Register() : first
-      for bin in 0..<bins {
-        let isEnd = ends == .fixed && bin == bins &- 1
-        let right = isEnd ? Register() : raw.derivative(ofKnot: bin &+ 1, at)
-        area.add(widthScale.of(raw.width(bin, at), at) * (0.5 * (left + right)))
-        left = right
-      }
-      if ends == .fixed {
-        let w0 = 0.25 * widthScale.of(raw.width(0, at), at)
-        let w1 = 0.25 * widthScale.of(raw.width(bins &- 1, at), at)
-        let last = raw.derivative(ofKnot: bins &- 1, at)
-        let end = negatedFma(w0, first, negatedFma(w1, last, area.high)) / (range - (w0 + w1))
-        raw.end.store(end, at)
-        area.add(end * (2 * (w0 + w1)))
-      }
-      scaling.set(range * (1 - minimumHeight), by: area, at)
-    }
-    return scaling
-  }
-
-  /// The derivatives of a cubic bin: between two bins as Steffen 1990 (equation 11) has them, at the ends of the interval three times
-  /// the slope and what `d0` and `d1` are before.
-  @inline(__always) func setCubicDerivatives(
-    _ bin: inout Bin, _ raw: RawColumns, _ widthScale: Scaling, _ heightScale: Scaling, _ at: Int
+  /// Sets the derivatives of a cubic bin. At a knot between two bins they follow from the widths and slopes of both (Steffen 1990,
+  /// equation 11). At the ends of the interval they are three times the bin's slope, times what the network gives: `d0` and `d1` as
+  /// they are before.
+  @inline(__always) mutating func setCubicDerivatives(
+    _ raw: RawColumns, _ widthScale: Scaling, _ heightScale: Scaling, bins: Int, _ at: Int
   ) {
-    let s = bin.h / bin.w
+    let s = h / w
     // The width and the slope of the bin before this one, and of the one after it.
-    var (w0, s0, w1, s1) = (bin.w, s, bin.w, s)
+    var (w0, s0, w1, s1) = (w, s, w, s)
     for j in 0..<bins {
       let width = widthScale.of(raw.width(j, at), at)
       let slope = heightScale.of(raw.height(j, at), at) / width
-      (w0, s0) = (ifEqual(bin.number, Float(j &+ 1), width, w0), ifEqual(bin.number, Float(j &+ 1), slope, s0))
-      (w1, s1) = (ifEqual(bin.number, Float(j &- 1), width, w1), ifEqual(bin.number, Float(j &- 1), slope, s1))
+      (w0, s0) = (ifEqual(number, Float(j &+ 1), width, w0), ifEqual(number, Float(j &+ 1), slope, s0))
+      (w1, s1) = (ifEqual(number, Float(j &- 1), width, w1), ifEqual(number, Float(j &- 1), slope, s1))
     }
     @inline(__always) func between(_ w: Register, _ other: Register) -> Register {
-      flowrt_v_min(2 * flowrt_v_min(s, other), fma(w, s, bin.w * other) / (w + bin.w))
+      flowrt_v_min(2 * flowrt_v_min(s, other), fma(w, s, self.w * other) / (w + self.w))
     }
-    let (first, last) = (bin.d0, bin.d1)
-    bin.d0 = ifEqual(bin.number, 0, 3 * first * s, between(w0, s0))
-    bin.d1 = ifEqual(bin.number, Float(bins &- 1), 3 * last * s, between(w1, s1))
+    let (first, last) = (d0, d1)
+    d0 = ifEqual(number, 0, 3 * first * s, between(w0, s0))
+    d1 = ifEqual(number, Float(bins &- 1), 3 * last * s, between(w1, s1))
   }
 }

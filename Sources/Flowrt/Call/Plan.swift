@@ -1,22 +1,24 @@
 // The plan of a call: for every step and layer, where its blocks lie, and what else follows from the records.
 //
-// A file stores no offsets. They are found here, once for each call, into the workspace: the records in their order, and for each one
-// its blocks in the order of Layout.swift. The structure was validated by flowrt_model_open, so nothing is checked again.
+// A file stores no offsets. They are found here, once for each call, into the workspace: the records in their order,
+// and for each one its blocks in the order of Layout.swift. The structure was validated by flowrt_model_open, so
+// nothing is checked again.
 //
 //     records   | autoregressive | layer | layer | linear | base |
 //     steps     | 0: autoregressive     ---->    | 1      | base |    entries of call.steps, the encoder's behind them
 //     layers            | 0     | 1     |                            entries of call.layers, in the order of the file
 //
-// Besides pointers into the file, a plan has three things of its own, each in an array of the workspace that grows from record to
-// record:
+// Besides pointers into the file, a plan has three things of its own, each in an array of the workspace that grows from
+// record to record:
 //
-//     tables     two for each step or base with S stages, S numbers each: for degree g, the ranks that a unit of degree g sees (all
-//                of the stages before), and the output units of degree g or lower
+//     tables     two for each step or base with S stages, S numbers each: for degree g, the ranks that a unit of degree g
+//                sees (all of the stages before), and the output units of degree g or lower
 //     panels     the first line of every weight panel of a layer, from its weights on
-//     prologue   room for the sums that depend on the context alone, and for the constants of a mixture (Prologue.swift, Base.swift)
+//     prologue   room for the sums that depend on the context alone (Prologue.swift), and for the constants of a mixture
+//                (Base.swift)
 //
-// Cost: an eighth of the time of a single row of a small flow. That is why this file is compiled like a kernel, for speed and without
-// checks (cmake/FlowrtSwift.cmake).
+// Cost: an eighth of the time of a single row of a small flow. That is why this file is compiled like a kernel, for
+// speed and without checks (cmake/FlowrtSwift.cmake).
 
 import FlowrtShim
 
@@ -177,8 +179,8 @@ private struct Planner {
     contextDim = encodedDim
   }
 
-  /// The layers that follow a record. `inputs`: for each degree the ranks that it sees, nil in a network of the context alone.
-  /// `outputs`: ends of the last layer's degrees where these are not stored.
+  /// The layers that follow a record. `inputs`: for each degree the ranks that it sees, nil in a network of the context
+  /// alone. `outputs`: ends of the last layer's degrees where these are not stored.
   private mutating func planLayers(of owner: Step, _ count: Int, _ stages: UInt32, inputs: Table?, outputs: Table?) {
     owner.pointee.layers = layer
     valuesOffset = 0

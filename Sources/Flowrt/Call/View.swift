@@ -6,8 +6,8 @@ import FlowrtShim
 /// Words of 64 bits that a view has.
 let viewWords = 32
 
-/// A hash of all words of a view but the tag. Each step is one-to-one, so that a change of any word changes the hash. Its
-/// last bit is set, so that zeros are no open model.
+/// A hash of all words of a view but the tag. Each step is one-to-one, so that a change of any word changes the hash.
+/// Its last bit is set, so that zeros are no open model.
 func tag(_ view: UnsafePointer<flowrt_view>) -> UInt64 {
   let words = UnsafeRawPointer(view).assumingMemoryBound(to: UInt64.self)
   var hash: UInt64 = 0x666C_6F77_7274_0001

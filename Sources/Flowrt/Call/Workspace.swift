@@ -16,7 +16,8 @@ struct WorkspaceLayout {
       end = (end &+ bytes &+ 63) & ~63
       return start
     }
-    // Single rows are a part of every call. Their vectors may reach past the last of `dim` values, and past the last unit.
+    // Single rows are a part of every call. Their vectors may reach past the last of `dim` values, and past the last
+    // unit.
     let row = UInt64(view.dim) &+ 16
     let tile = max(UInt64(view.dim) &* rows, row)
     steps = part((UInt64(view.step_count) &+ 2) &* UInt64(FLOWRT_STEP_PLAN_BYTES))

@@ -80,7 +80,9 @@ struct Blocks: BlockVisitor {
       width: width, lines: Flowrt.panels(of: width) &* lines, panelLines: { _ in lines }, visible: { _ in lines })
   }
 
-  @inline(never) mutating func panels(width: UInt64, units: Degrees, inputs: Degrees) throws(Refusal) -> UnsafePointer<Float> {
+  @inline(never) mutating func panels(
+    width: UInt64, units: Degrees, inputs: Degrees
+  ) throws(Refusal) -> UnsafePointer<Float> {
     // A panel has the lines that its last unit sees.
     func lastUnit(_ panel: UInt64) -> UInt64 { min(panel &* 16 &+ 15, width &- 1) }
     var lines: UInt64 = 0
@@ -145,7 +147,9 @@ struct Blocks: BlockVisitor {
     }
   }
 
-  @inline(never) mutating func ends(_ count: UInt64, last: UInt64, increase: Bool) throws(Refusal) -> UnsafePointer<UInt32> {
+  @inline(never) mutating func ends(
+    _ count: UInt64, last: UInt64, increase: Bool
+  ) throws(Refusal) -> UnsafePointer<UInt32> {
     let start = next
     let block = try integers(count)
     var previous: UInt64 = 0

@@ -1,8 +1,9 @@
 // The codes of a file, as enums: what a `switch` over one of them forgets, the compiler finds.
 //
-// The reader makes them from the numbers of the file, and refuses a number that is none of them; kernels and plan may take them
-// for granted. The numbers stand in docs/FORMAT.md and in flowrt_format.h, with which CodesTests compares them. This file is
-// compiled into both modules (Sources/FlowrtKernels/Codes.swift is a link to it), which share nothing else but C headers.
+// The reader makes them from the numbers of the file, and refuses a number that is none of them; kernels and plan may
+// take them for granted. The numbers stand in docs/FORMAT.md and in flowrt_format.h, with which CodesTests compares
+// them. This file is compiled into both modules (Sources/FlowrtKernels/Codes.swift is a link to it), which share
+// nothing else but C headers.
 
 import FlowrtShim
 
@@ -62,7 +63,8 @@ enum SplineDerivatives: UInt16 {
   case softplus, exp
 }
 
-/// The knots at which a spline has a derivative of its own: the inner ones; all; or all, with the last the same as the first.
+/// The knots at which a spline has a derivative of its own: the inner ones; all; or all, with the last the same as the
+/// first.
 enum SplineEnds: UInt16 {
   case fixed, free, circular
 }
@@ -162,7 +164,8 @@ struct SplineForm {
 }
 
 extension TransformerKind {
-  /// Parameters of a rank: the factor between ranks and outputs of the conditioner (section 5). The fields were checked.
+  /// Parameters of a rank: the factor between ranks and outputs of the conditioner (section 5). The fields were
+  /// checked.
   func parameterCount(_ record: flowrt_step_record) -> UInt32 {
     switch self {
     case .affine: return 2

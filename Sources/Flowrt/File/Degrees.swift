@@ -1,8 +1,8 @@
 // How many units of a layer, or ranks of a side, have a degree or a lower one.
 
-/// Number of units of degree <= g: factor * max(table[g + shift] - skip, 0), and 0 where g + shift < 0. One form serves the
-/// read side (shift -1: rank k of stage s has degree s + 1), hidden layers, and output layers (factor parameters for each rank
-/// after the first skip).
+/// Number of units of degree <= g: factor * max(table[g + shift] - skip, 0), and 0 where g + shift < 0. One form serves
+/// the read side (shift -1: rank k of stage s has degree s + 1), hidden layers, and output layers (factor parameters
+/// for each rank after the first skip).
 struct Degrees {
   var table: UnsafePointer<UInt32>? = nil
   var skip: UInt32 = 0
@@ -16,7 +16,8 @@ struct Degrees {
     return table[i] <= skip ? 0 : UInt64(table[i] &- skip) &* UInt64(factor)
   }
 
-  /// Moves `degree` on to that of a unit. Units that are asked for in ascending order cost one pass over the degrees together.
+  /// Moves `degree` on to that of a unit. Units that are asked for in ascending order cost one pass over the degrees
+  /// together.
   func advance(_ degree: inout UInt64, toUnit unit: UInt64) {
     while count(degree) <= unit { degree &+= 1 }
   }

@@ -1,11 +1,13 @@
-// The blocks of a file: which ones belong to a record, in which order, and how large they are (docs/FORMAT.md sections 2 to 4).
+// The blocks of a file: which ones belong to a record, in which order, and how large they are (docs/FORMAT.md sections
+// 2 to 4).
 //
-// This is the one description of that order. Two visitors walk along it: Blocks, which checks every block against the bytes
-// that are there, and PlanBlocks, which notes where each one lies.
+// This is the one description of that order. Two visitors walk along it: Blocks, which checks every block against the
+// bytes that are there, and PlanBlocks, which notes where each one lies.
 //
 //     header | record 0 | record 1 | ... | blocks of record 0 | blocks of record 1 | ... | metadata
 //
-// Each block begins at a multiple of 64 bytes. A file stores no offsets, so what follows a block is found by its size alone.
+// Each block begins at a multiple of 64 bytes. A file stores no offsets, so what follows a block is found by its size
+// alone.
 
 import FlowrtShim
 
@@ -95,8 +97,8 @@ extension BlockVisitor {
     return (logWeights, means)
   }
 
-  /// The first block of a layer: for each of its step's `stages` degrees, the units that have it or a lower one. `outputs`: these ends
-  /// where they follow from the stages, and are not stored.
+  /// The first block of a layer: for each of its step's `stages` degrees, the units that have it or a lower one.
+  /// `outputs`: these ends where they follow from the stages, and are not stored.
   @inline(__always) mutating func layerEnds(
     _ record: flowrt_layer_record, stages: UInt64, outputs: Ends?
   ) throws(Failure) -> Ends {
@@ -104,8 +106,8 @@ extension BlockVisitor {
     return ends(try ends(stages, last: UInt64(record.width), increase: false))
   }
 
-  /// The other blocks of a layer. `units`: its ends. `inputs`: those of its source, if it has one. `contextLines`: inputs of its
-  /// context weights, if it has any.
+  /// The other blocks of a layer. `units`: its ends. `inputs`: those of its source, if it has one. `contextLines`:
+  /// inputs of its context weights, if it has any.
   @inline(__always) mutating func layer(
     _ record: flowrt_layer_record, units: Ends, inputs: Ends?, contextLines: UInt64
   ) throws(Failure) -> LayerBlocks {

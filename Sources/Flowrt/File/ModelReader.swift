@@ -1,9 +1,11 @@
 // Reads and validates a .flw file: header, records, and the sizes of all blocks (docs/FORMAT.md).
 //
-// Nothing that the file says is believed before it was compared with the bytes that are there. After this, every index and
-// every size that the kernels use is known to be in range; only the values of parameters are not looked at (unless `verify`).
+// Nothing that the file says is believed before it was compared with the bytes that are there. After this, every index
+// and every size that the kernels use is known to be in range; only the values of parameters are not looked at (unless
+// `verify`).
 //
-// Header and checksum: Header.swift. Each kind of record: an extension of Reader in Records/. Order of the blocks: Layout.swift.
+// Header and checksum: Header.swift. Each kind of record: an extension of Reader in Records/. Order of the blocks:
+// Layout.swift.
 
 import CFlowrt
 import FlowrtShim

@@ -1,6 +1,7 @@
 // The state of reading a file: the next record, the blocks from the next one on, and the facts that were found.
 //
-// Who reads what: ModelReader.swift the sequence of records, the files of Records/ one kind of record each, Blocks.swift a block.
+// Who reads what: ModelReader.swift the sequence of records, the files of Records/ one kind of record each,
+// Blocks.swift a block.
 
 import CFlowrt
 import FlowrtShim

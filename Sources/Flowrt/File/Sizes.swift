@@ -5,7 +5,8 @@
 let panelUnits = 16
 /// Floats of a line: the weights of a panel's units for one input.
 let lineFloats = 16
-/// Bytes of a line, of a record and of the header. Blocks begin at multiples of them, and so does the workspace with its parts.
+/// Bytes of a line, of a record and of the header. Blocks begin at multiples of them, and so does the workspace with
+/// its parts.
 let alignment: UInt64 = 64
 
 /// Panels that hold so many units.

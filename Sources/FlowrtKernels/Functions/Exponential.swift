@@ -13,8 +13,8 @@
 
 import FlowrtShim
 
-/// 1.5 * 2^23. Adding it rounds a float of magnitude below 2^22 to an integer n, in the last bits of the sum; with an even bias
-/// added to it, these are n + bias. (An odd one would round what lies halfway to the other side.)
+/// 1.5 * 2^23. Adding it rounds a float of magnitude below 2^22 to an integer n, in the last bits of the sum; with an
+/// even bias added to it, these are n + bias. (An odd one would round what lies halfway to the other side.)
 let roundingMagic: Float = 12_582_912
 
 private let log2e: Float = 1.442_695_04
@@ -37,7 +37,8 @@ private let log2e: Float = 1.442_695_04
 /// tanh x.
 @inline(never) func tanh(_ x: Lanes) -> Lanes { Lanes(tanh(x.chunk)) }
 
-// The same where a call would be felt. (Not on narrow vectors: there the code would be.)
+// e^x and tanh x for hot loops: inlined on AVX2 and AVX-512. On SSE2 and NEON, where 16 floats take four registers, the
+// code would grow more than a call costs.
 #if FLOWRT_LEVEL_2 || FLOWRT_LEVEL_3
   @inline(__always) func inlinedExp(_ x: Lanes) -> Lanes { Lanes(exp(x.chunk)) }
   @inline(__always) func inlinedTanh(_ x: Lanes) -> Lanes { Lanes(tanh(x.chunk)) }
@@ -82,8 +83,8 @@ private let log2e: Float = 1.442_695_04
 }
 
 @inline(__always) func tanh<let N: Int>(_ x: Unrolled<N>) -> Unrolled<N> {
-  // 2|x| = n ln 2 + 2h, and expm1(2h) = 2 (h + 2 h^2 q(2h)). Powers of two are in the constants, where they cost nothing and round
-  // nothing. From 9.02 on tanh rounds to 1.
+  // 2|x| = n ln 2 + 2h, and expm1(2h) = 2 (h + 2 h^2 q(2h)). Powers of two are in the constants, where they cost
+  // nothing and round nothing. From 9.02 on tanh rounds to 1.
   let y = atMost(9.02, magnitude(x))
   // One step of reduction suffices: what h loses for large n, the flat end of tanh forgives; for n = 0 it is exact.
   let magic = roundingMagic + 128
@@ -98,9 +99,9 @@ private let log2e: Float = 1.442_695_04
   return copySign(overTwoMore(expm1), x)
 }
 
-/// p / (p + 2) for p >= 0. The reciprocal r of d = p + 2 is guessed from the exponent, off by at most 12 %; a step of Halley's
-/// iteration cubes that error, a step of Newton's squares it. The residual p - (p + 2) q, from the unrounded p + 2, corrects
-/// the quotient.
+/// p / (p + 2) for p >= 0. The reciprocal r of d = p + 2 is guessed from the exponent, off by at most 12 %; a step of
+/// Halley's iteration cubes that error, a step of Newton's squares it. The residual p - (p + 2) q, from the unrounded p
+/// + 2, corrects the quotient.
 @inline(__always) private func overTwoMore<let N: Int>(_ p: Unrolled<N>) -> Unrolled<N> {
   let d = p + 2
   let guess = d.map { float(RegisterBits(repeating: 0x7EF3_11C3) &- bits($0)) }

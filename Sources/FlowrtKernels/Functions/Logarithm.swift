@@ -1,7 +1,7 @@
 // log and log1p.
 //
-// x = 2^k m with m in [sqrt(1/2), sqrt(2)), f = m - 1:  log x = k ln 2 + f - f^2 / 2 + f^3 p(f), p of degree 8. Only bit
-// operations reduce the argument. Errors over all float32 inputs: docs/ACCURACY.md.
+// x = 2^k m with m in [sqrt(1/2), sqrt(2)), f = m - 1:  log x = k ln 2 + f - f^2 / 2 + f^3 p(f), p of degree 8. Only
+// bit operations reduce the argument. Errors over all float32 inputs: docs/ACCURACY.md.
 
 import FlowrtShim
 
@@ -12,7 +12,8 @@ let smallestNormal: Float = 0x1p-126
 let ln2High: Float = 0.693_359_375
 let ln2Low: Float = -2.121_944_4e-4
 
-/// log(2^k (1 + f)), f in [sqrt(1/2) - 1, sqrt(2) - 1]. `fused` false gives the same bits with and without FMA hardware.
+/// log(2^k (1 + f)), f in [sqrt(1/2) - 1, sqrt(2) - 1]. `fused` false gives the same bits with and without FMA
+/// hardware.
 @inline(__always) private func logCore<let N: Int>(_ f: Unrolled<N>, _ k: Unrolled<N>, fused: Bool) -> Unrolled<N> {
   typealias V = Unrolled<N>
   @inline(__always) func add(_ a: V, _ b: V, _ c: V) -> V { fused ? fma(a, b, c) : a * b + c }
@@ -63,5 +64,5 @@ let ln2Low: Float = -2.121_944_4e-4
   return logCore(f, e.map { ifMore($0, boundary, Register(repeating: 1), Register()) }, fused: true)
 }
 
-/// The same where a call would not be felt.
+/// log(1 + e) for e in [0, 1], as a call: for places where speed does not depend on it.
 @inline(never) func log1pOfUnit(_ e: Lanes) -> Lanes { Lanes(log1pOfUnit(e.chunk)) }

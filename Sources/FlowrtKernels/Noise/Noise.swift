@@ -25,7 +25,7 @@ struct Noise {
     rowOfLane = lanesPerRow == 2 ? laneWords() &>> 1 : laneWords()
   }
 
-  /// Of all rows of a call.
+  /// The Philox key that all rows of a call share, made of the caller's seed and stream.
   static func key(seed: UInt64, stream: UInt64) -> Key {
     let w = philox(
       (
@@ -71,7 +71,7 @@ struct Noise {
     return choice(low, high, Words(repeating: number))
   }
 
-  /// Of one draw, those with 16 numbers.
+  /// Numbers in (0, 1) that pick components for 16 of a draw's choices, which `numbers` count.
   func choices(index: UInt64, numbers: Words) -> Lanes {
     choice(
       Words(repeating: UInt32(truncatingIfNeeded: index)), Words(repeating: UInt32(truncatingIfNeeded: index &>> 32)),

@@ -20,7 +20,8 @@ struct Bin {
   var d0 = Register(), d1 = Register()
   var number = Register(), share = Register()
 
-  /// The other side of a known value, and dq/dr, of a rational-quadratic piece. `fromRead`: r is known, and q is looked for.
+  /// The other side of a known value, and dq/dr, of a rational-quadratic piece. `fromRead`: r is known, and q is looked
+  /// for.
   @inline(__always) func rationalQuadratic(_ known: Register, _ fromRead: Bool) -> (value: Register, slope: Register) {
     let s = h / w
     let k = fma(s, -2, d0 + d1)
@@ -58,7 +59,8 @@ struct Bin {
     var t = fromRead ? (known - x - xLow) / w : (known - y - yLow) / h
     t = atMost(1, atLeast(0, t))
     if !fromRead {
-      // Newton's steps from t = u, halving the bracket where they leave it: sixteen are enough for all a and e in 0 ... 3.
+      // Newton's steps from t = u, halving the bracket where they leave it: sixteen are enough for all a and e in 0 ...
+      // 3.
       let u = t
       var (low, high) = (Register(), Register(repeating: 1))
       for _ in 0..<16 {
@@ -76,8 +78,9 @@ struct Bin {
     return (fromRead ? fma(h, cubic, yLow) + y : fma(t, w, xLow) + x, atLeast(.leastNormalMagnitude, slope))
   }
 
-  /// Replaces a linear-rational bin by one of its two halves, each a Moebius map: the one that holds the known value. `share` says
-  /// where the bin is divided; value and derivative there follow from the condition that both halves fit together smoothly.
+  /// Replaces a linear-rational bin by one of its two halves, each a Moebius map: the one that holds the known value.
+  /// `share` says where the bin is divided; value and derivative there follow from the condition that both halves fit
+  /// together smoothly.
   @inline(__always) mutating func divide(minimumShare: Float, _ known: Register, _ fromRead: Bool) {
     let part = fma(share, 1 - 2 * minimumShare, minimumShare)
     let rest = 1 - part
@@ -99,9 +102,9 @@ struct Bin {
     (d0, d1) = (pick(middle, d0), pick(d1, middle))
   }
 
-  /// Sets the derivatives of a cubic bin. At a knot between two bins they follow from the widths and slopes of both (Steffen 1990,
-  /// equation 11). At the ends of the interval they are three times the bin's slope, times what the network gives: `d0` and `d1` as
-  /// they are before.
+  /// Sets the derivatives of a cubic bin. At a knot between two bins they follow from the widths and slopes of both
+  /// (Steffen 1990, equation 11). At the ends of the interval they are three times the bin's slope, times what the
+  /// network gives: `d0` and `d1` as they are before.
   @inline(__always) mutating func setCubicDerivatives(
     _ raw: RawColumns, _ widthScale: Scaling, _ heightScale: Scaling, bins: Int, _ at: Int
   ) {

@@ -1,22 +1,25 @@
 // The raw parameters of a spline, and the scalings that make widths and heights of them.
 //
-// The parameters of up to 16 values stand in columns: parameter j of value i is float j * stride + i. For a single value the stride
-// is 1, and its parameters stand side by side.
+// The parameters of up to 16 values stand in columns: parameter j of value i is float j * stride + i. For a single
+// value the stride is 1, and its parameters stand side by side.
 //
 //     columns ->   widths (K) | heights (K) | derivatives (K - 1, K or K + 1) | shares (K)       K bins
 //
-// Pieces that lack one of these groups have the next one in its place (SplinePieces in Codes.swift says which groups there are).
+// Pieces that lack one of these groups have the next one in its place (SplinePieces in Codes.swift says which groups
+// there are).
 
 import FlowrtShim
 
 /// Where the groups of raw parameters begin. `at` is always the first of the values that a register takes.
 struct RawColumns {
   let widths, heights, derivatives, shares: UnsafeMutablePointer<Float>
-  /// Scratch: the value at the ends of the interval for quadratic pieces that have no parameter for it (Spline.densities).
+  /// Scratch: the value at the ends of the interval for quadratic pieces that have no parameter for it
+  /// (Spline.densities).
   let end: UnsafeMutablePointer<Float>
   /// Floats from a parameter to the next one.
   let stride: Int
-  /// The same from a knot's derivative to the next knot's; 0 for pieces that have none, so that all knots read one value.
+  /// The same from a knot's derivative to the next knot's; 0 for pieces that have none, so that all knots read one
+  /// value.
   private let derivativeStride: Int
   private let ends: SplineEnds
   private let bins: Int
@@ -43,8 +46,8 @@ struct RawColumns {
   @inline(__always) func height(_ bin: Int, _ at: Int) -> Register { heights.register(bin &* stride &+ at) }
   @inline(__always) func share(_ bin: Int, _ at: Int) -> Register { shares.register(bin &* stride &+ at) }
 
-  /// The raw derivative at a knot. Where the ends are fixed, the first and the last knot have no parameter: they read that of a
-  /// neighbour, which the caller replaces. In a circle the last knot is the first.
+  /// The raw derivative at a knot. Where the ends are fixed, the first and the last knot have no parameter: they read
+  /// that of a neighbour, which the caller replaces. In a circle the last knot is the first.
   @inline(__always) func derivative(ofKnot knot: Int, _ at: Int) -> Register {
     let place: Int
     switch ends {
@@ -56,8 +59,9 @@ struct RawColumns {
   }
 }
 
-/// The map e -> a / b e + least, which turns exponentials into widths or heights: b is the sum of the exponentials, a what is left of
-/// the interval beside the least widths. The quotient a / b takes two columns, one for what the division rounds off.
+/// The map e -> a / b e + least, which turns exponentials into widths or heights: b is the sum of the exponentials, a
+/// what is left of the interval beside the least widths. The quotient a / b takes two columns, one for what the
+/// division rounds off.
 struct Scaling {
   private let high, low: UnsafeMutablePointer<Float>
   private let least: Float

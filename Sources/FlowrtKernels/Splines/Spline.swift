@@ -1,8 +1,8 @@
-// Monotone splines (docs/FORMAT.md section 5.1), first of all the rational-quadratic one (Durkan, Bekasov, Murray, Papamakarios
-// 2019, "Neural spline flows").
+// Monotone splines (docs/FORMAT.md section 5.1), first of all the rational-quadratic one (Durkan, Bekasov, Murray,
+// Papamakarios 2019, "Neural spline flows").
 //
-// K bins between `lower` and `upper`; bin j begins at the knot (x_j, y_j), is w_j wide and h_j high, and has the derivatives
-// d_j and d_j+1 at its ends. With s = h / w, t = (r - x_j) / w and k = d_j + d_j+1 - 2 s, inside of a bin
+// K bins between `lower` and `upper`; bin j begins at the knot (x_j, y_j), is w_j wide and h_j high, and has the
+// derivatives d_j and d_j+1 at its ends. With s = h / w, t = (r - x_j) / w and k = d_j + d_j+1 - 2 s, inside of a bin
 //
 //     q     = y_j + h (s t^2 + d_j t (1 - t)) / (s + k t (1 - t))                                          (equation 4)
 //     dq/dr = s^2 (d_j+1 t^2 + 2 s t (1 - t) + d_j (1 - t)^2) / (s + k t (1 - t))^2                        (equation 5)
@@ -10,13 +10,13 @@
 // and the inverse is the root t of a quadratic (equations 6 to 8). Outside of the bounds q = r.
 //
 // The pieces of other splines are special cases of this one, which differ in where w, h and the derivatives come from:
-// d_j = d_j+1 = s is linear, d_j + d_j+1 = 2 s quadratic, d_j d_j+1 = s^2 linear-rational. Those, and cubic pieces, which are
-// not, have their formulas in Bin.swift.
+// d_j = d_j+1 = s is linear, d_j + d_j+1 = 2 s quadratic, d_j d_j+1 = s^2 linear-rational. Those, and cubic pieces,
+// which are not, have their formulas in Bin.swift.
 //
-// The knots are never stored, and have a second float for what they round off: one walk along the bins adds up both axes and
-// keeps what belongs to the last knot that is not beyond the known value. Cost: 2 K exponentials for the softmaxes, and some
-// twenty operations a bin. Values lie in columns of 16 floats, which are worked off register by register (Register.swift)
-// between the calls of functions.
+// The knots are never stored, and have a second float for what they round off: one walk along the bins adds up both
+// axes and keeps what belongs to the last knot that is not beyond the known value. Cost: 2 K exponentials for the
+// softmaxes, and some twenty operations a bin. Values lie in columns of 16 floats, which are worked off register by
+// register (Register.swift) between the calls of functions.
 
 import FlowrtShim
 
@@ -40,10 +40,14 @@ struct Spline {
     knotCount = Int(form.knotCount(bins: record.bins))
   }
 
-  /// The unknown side from the known one, and log|dq/dr|, of up to 16 values. `fromRead`: r is known.
+  /// The unknown side from the known one, and log|dq/dr|, of up to 16 values. `fromRead`: r is known, else q.
   ///
-  /// - p: the raw parameters, each 16 values, `stride` floats apart: widths, heights, derivatives, shares, as far as the pieces have
-  ///   them. They are overwritten. A stride of 1: those of a single value, side by side.
+  /// First the raw parameters become exponentials, and what scales them to widths and heights is found. Then one walk
+  /// along the bins finds the bin of each value, whose parts go through functions of their own. At last the formula of
+  /// the pieces is applied.
+  ///
+  /// - p: the raw parameters (RawColumns.swift), which are overwritten.
+  /// - stride: floats from a parameter of 16 values to the next; 1 if there is a single value.
   /// - scratch: `FLOWRT_SPLINE_COLUMNS` columns.
   @inline(never) func apply(
     _ p: UnsafeMutablePointer<Float>, stride: Int, _ known: UnsafeMutablePointer<Float>,
@@ -105,13 +109,16 @@ struct Spline {
     return form.isTurned && fromRead ? halfTurn(bounded) : bounded
   }
 
-  /// Its own inverse, but for the point in the middle.
+  /// Moves a value by half of the interval, and round to its other side if it leaves it. This is its own inverse, but
+  /// for the point in the middle.
   @inline(__always) private func halfTurn(_ r: Register) -> Register {
     let half = 0.5 * (upper - lower)
     return ifLess(r, lower + half, r + half, r - half)
   }
 
-  /// Turns the raw values of one axis into e^(u - max u). Returns what makes widths or heights of them.
+  /// Turns the raw values u of one axis into e^(u - max u), in place: the softmax without its division. Returns the
+  /// scaling that makes widths or heights of them, each at least `minimum` of the interval. `column`: two columns for
+  /// the scaling, the first of which holds the maximum before.
   @inline(never) private func exponentials(
     _ p: UnsafeMutablePointer<Float>, _ stride: Int, _ count: Int, minimum: Float, _ column: UnsafeMutablePointer<Float>
   ) -> Scaling {
@@ -133,9 +140,9 @@ struct Spline {
     return scaling
   }
 
-  /// Quadratic pieces have values at the knots instead of heights: softplus(u) plus the minimum, joined by straight lines, of which the
-  /// integral over the interval is made 1. Where the ends are fixed, the value there is such that it fits (raw.end). Returns what
-  /// makes derivatives of the values.
+  /// Quadratic pieces have values at the knots instead of heights: softplus(u) plus the minimum, joined by straight
+  /// lines, of which the integral over the interval is made 1. Where the ends are fixed, the value there is such that
+  /// it fits (raw.end). Returns what makes derivatives of the values.
   @inline(never) func densities(
     _ raw: RawColumns, _ count: Int, _ widthScale: Scaling, _ columns: UnsafeMutablePointer<Float>
   ) -> Scaling {
@@ -165,7 +172,8 @@ struct Spline {
     return scaling
   }
 
-  /// The bin that holds a known value, with raw derivatives and share.
+  /// The bin that holds a known value, with raw derivatives and share. The bins begin at sums of widths and heights;
+  /// every register takes all of them, and keeps the last one whose knot is not beyond its value.
   @inline(__always) private func findBin(
     _ raw: RawColumns, _ widthScale: Scaling, _ heightScale: Scaling, _ known: Register, _ fromRead: Bool, _ at: Int
   ) -> Bin {
@@ -196,7 +204,8 @@ struct Spline {
     return bin
   }
 
-  /// The derivatives of a bin from raw ones that a function has been applied to, or from what the pieces have instead.
+  /// Sets the derivatives of a bin, after `inPlace` has made derivatives of its raw ones. Pieces without parameters for
+  /// them have them from the bin's slope, from its values, or from the neighbouring bins.
   @inline(__always) private func complete(
     _ bin: inout Bin, _ raw: RawColumns, _ widthScale: Scaling, _ heightScale: Scaling, _ known: Register,
     _ fromRead: Bool, _ at: Int
@@ -212,7 +221,7 @@ struct Spline {
     }
   }
 
-  /// The derivatives at the ends of the interval, where they are fixed.
+  /// Puts the fixed derivative at the outer ends of the first and the last bin, for which findBin has found any other.
   @inline(__always) private func setEnds(_ bin: inout Bin) {
     if ends != .fixed { return }
     let end = Register(repeating: endDerivative)

@@ -3,8 +3,8 @@
 //     column   0  1   2     3     4  5   6   7   8       9      10 11        12 13         14
 //              x  y   xLow  yLow  w  h   d0  d1  number  share  widthScale   heightScale   end
 //
-// Columns 0 to 9 are the bin of each value (Bin.swift), two columns each the scalings of widths and heights (RawColumns.swift), and
-// the last one the value at the ends of quadratic pieces.
+// Columns 0 to 9 are the bin of each value (Bin.swift), two columns each the scalings of widths and heights
+// (RawColumns.swift), and the last one the value at the ends of quadratic pieces.
 
 import FlowrtShim
 
@@ -23,7 +23,8 @@ struct SplineScratch {
   @inline(__always) var heightScale: UnsafeMutablePointer<Float> { column(12) }
   @inline(__always) var end: UnsafeMutablePointer<Float> { column(14) }
 
-  /// Keeps the bins of the values from `at` on, as many as a register holds, while a function is applied to a part of them.
+  /// Keeps the bins of the values from `at` on, as many as a register holds, while a function is applied to a part of
+  /// them.
   @inline(__always) func store(_ bin: Bin, _ at: Int) {
     @inline(__always) func put(_ column: Int, _ value: Register) { base.store(value, column &* laneCount &+ at) }
     put(0, bin.x)

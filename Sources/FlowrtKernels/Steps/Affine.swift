@@ -1,4 +1,5 @@
-// The affine transformer: a scale s and a shift t between the read side r and the other side q (docs/FORMAT.md section 5).
+// The affine transformer: a scale s and a shift t between the read side r and the other side q (docs/FORMAT.md section
+// 5).
 //
 //   form 0   q = s r + t          Papamakarios et al. 2017 (MAF), Kingma et al. 2016 (IAF, eq. 9)
 //   form 1   q = s (r - t)
@@ -48,14 +49,15 @@ struct Affine {
     }
   }
 
-  /// The unknown side from the known one, and log s = log|dq/dr|, of `count` values, a multiple of 16. `fromRead`: r is known. (By
-  /// address: a function that takes a vector would get it in four pieces.)
+  /// The unknown side from the known one, and log s = log|dq/dr|, of `count` values, a multiple of 16. `fromRead`: r is
+  /// known, else q. All of them are handed over by address: at the narrow levels a vector that is an argument would be
+  /// taken apart into four.
   @inline(never) func apply(
     _ t: UnsafePointer<Float>, _ a: UnsafePointer<Float>, _ known: UnsafePointer<Float>,
     _ unknown: UnsafeMutablePointer<Float>, _ logScale: UnsafeMutablePointer<Float>, count: Int, fromRead: Bool
   ) {
-    // The most frequent ones without a call. (Not on narrow vectors: there the code would be felt.) With such a p0, s is a normal
-    // number wherever its logarithm counts.
+    // The most frequent scale functions without a call, on AVX2 and AVX-512; on narrower vectors the code would grow
+    // more than a call costs. With such a p0, s is a normal number wherever its logarithm counts.
     #if FLOWRT_LEVEL_2 || FLOWRT_LEVEL_3
       if scaleFunction == .exp || (scaleFunction == .softplus && (p0 == 0 || p0 >= smallestNormal)) {
         var i = 0
@@ -75,7 +77,8 @@ struct Affine {
     }
   }
 
-  /// The same for exp and softplus. Returns how many values these were.
+  /// The unknown side and log s of N registers of values, for the scale functions exp and softplus. Returns how many
+  /// values these were.
   @inline(__always) private func apply<let N: Int>(
     _ t: Unrolled<N>, _ a: Unrolled<N>, _ known: Unrolled<N>, _ unknown: UnsafeMutablePointer<Float>,
     _ logScale: UnsafeMutablePointer<Float>, _ fromRead: Bool

@@ -1,5 +1,5 @@
-// A mixture of K normals whose parameters come from the network (MADE with mixture conditionals: Papamakarios et al. 2017,
-// "MADE MoG"; docs/FORMAT.md section 2.7, base 5).
+// A mixture of K normals whose parameters come from the network (MADE with mixture conditionals: Papamakarios et al.
+// 2017, "MADE MoG"; docs/FORMAT.md section 2.7, base 5).
 //
 //     log p(z) = log sum_c pi_c N(z; m_c, s_c)
 //

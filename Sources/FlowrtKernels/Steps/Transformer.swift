@@ -1,5 +1,5 @@
-// The elementwise maps between the read side r and the other side q (docs/FORMAT.md section 5): affine (Affine.swift), additive,
-// spline (Spline.swift), and the density that a base has for each coordinate (Mixture.swift).
+// The elementwise maps between the read side r and the other side q (docs/FORMAT.md section 5): affine (Affine.swift),
+// additive, spline (Spline.swift), and the density that a base has for each coordinate (Mixture.swift).
 
 import FlowrtShim
 

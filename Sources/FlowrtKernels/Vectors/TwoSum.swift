@@ -19,8 +19,8 @@ extension SIMD16: TwoSummable where Scalar == Float {}
   return (sum, (a - (sum - part)) + (b - part))
 }
 
-/// A running sum in two floats. The knots of a spline are such sums of widths: an error of a knot is multiplied by the slope of the
-/// spline.
+/// A running sum in two floats. The knots of a spline are such sums of widths: an error of a knot is multiplied by the
+/// slope of the spline.
 struct TwoSum {
   private(set) var high: Register
   private(set) var low = Register()

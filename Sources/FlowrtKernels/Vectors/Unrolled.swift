@@ -1,9 +1,9 @@
 // N registers abreast: each operation is done for all of them before the next.
 //
-// A formula is a chain of operations that wait for one another. Side by side, N chains take little longer than one, where the CPU
-// alone does not look far enough ahead: tanh of 16 floats is 26 instructions, which AVX-512 CPUs could do in 13 cycles; they take
-// 19 for one register after the other and 15 for four abreast. With 16 floats in two registers or four, the other levels have
-// enough of it in a chunk.
+// A formula is a chain of operations that wait for one another. Side by side, N chains take little longer than one,
+// where the CPU alone does not look far enough ahead: tanh of 16 floats is 26 instructions, which AVX-512 CPUs could do
+// in 13 cycles; they take 19 for one register after the other and 15 for four abreast. With 16 floats in two registers
+// or four, the other levels have enough of it in a chunk.
 
 import FlowrtShim
 
@@ -64,7 +64,9 @@ struct Unrolled<let N: Int> {
   a.with(b) { negatedFma($0, $1, c) }
 }
 
-@inline(__always) func atMost<let N: Int>(_ limit: Float, _ x: Unrolled<N>) -> Unrolled<N> { x.map { atMost(limit, $0) } }
+@inline(__always) func atMost<let N: Int>(_ limit: Float, _ x: Unrolled<N>) -> Unrolled<N> {
+  x.map { atMost(limit, $0) }
+}
 @inline(__always) func atLeast<let N: Int>(_ limit: Float, _ x: Unrolled<N>) -> Unrolled<N> {
   x.map { atLeast(limit, $0) }
 }

@@ -6,7 +6,9 @@ import FlowrtShim
 extension Reader {
   mutating func readAutoregressive(_ record: Record) throws(Refusal) {
     let step = record.step
-    if ReadSide(rawValue: step.reads) == nil { throw record.refusal(FLOWRT_ERR_MALFORMED, FLOWRT_STEP_READS, UInt64(step.reads)) }
+    if ReadSide(rawValue: step.reads) == nil {
+      throw record.refusal(FLOWRT_ERR_MALFORMED, FLOWRT_STEP_READS, UInt64(step.reads))
+    }
     if UInt64(step.passthrough) >= dim {
       throw record.refusal(FLOWRT_ERR_MALFORMED, FLOWRT_STEP_PASSTHROUGH, UInt64(step.passthrough), expected: dim)
     }
@@ -20,8 +22,8 @@ extension Reader {
     try readStages(record, parameters: parameters)
   }
 
-  /// The stages of a step or base, and its conditioner, of which the output layer has `parameters` units for each rank that is
-  /// not passed through.
+  /// The stages of a step or base, and its conditioner, of which the output layer has `parameters` units for each rank
+  /// that is not passed through.
   mutating func readStages(_ record: Record, parameters: UInt32) throws(Refusal) {
     let step = record.step
     let dim = dim
@@ -110,8 +112,8 @@ private func checkSpline(_ record: Record) throws(Refusal) {
   try record.requireZero(from: FLOWRT_STEP_RESERVED)
 }
 
-/// Whether the pieces can have the derivatives and the ends that the form names. Where they have no derivatives of their own, both
-/// parts of the form must be zero, the codes of `softplus` and `fixed`.
+/// Whether the pieces can have the derivatives and the ends that the form names. Where they have no derivatives of
+/// their own, both parts of the form must be zero, the codes of `softplus` and `fixed`.
 private func allowsSlopes(_ form: SplineForm) -> Bool {
   switch form.pieces.slopes {
   case .derivatives: return true
@@ -137,8 +139,8 @@ private func checkSplineConstants(_ record: Record, _ form: SplineForm) throws(R
   try record.requireConstant(0, lower, lower < upper)
   // Between bounds whose difference overflows no bin has a width.
   try record.requireConstant(1, upper, upper - lower < .infinity)
-  // The least widths of all bins together are less than the interval, and so are the least heights. Quadratic pieces have a
-  // least value instead of a least height, a share of the mean value, which is 1.
+  // The least widths of all bins together are less than the interval, and so are the least heights. Quadratic pieces
+  // have a least value instead of a least height, a share of the mean value, which is 1.
   try require(2, minimumWidth, if: pieces.hasWidths && !clipsWidths, minimumWidth >= 0 && minimumWidth * bins < 1)
   let leastHeights = minimumHeight * (hasValues ? 1 : bins)
   try require(3, minimumHeight, if: hasValues || !clipsWidths, minimumHeight >= 0 && leastHeights < 1)

@@ -1,4 +1,5 @@
-// Validates the steps without a network whose numbers are constants: diagonal and linear (docs/FORMAT.md sections 2.2, 2.3).
+// Validates the steps without a network whose numbers are constants: diagonal and linear (docs/FORMAT.md sections 2.2,
+// 2.3).
 
 import CFlowrt
 import FlowrtShim

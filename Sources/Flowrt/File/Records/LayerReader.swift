@@ -97,7 +97,8 @@ private struct LayerReader {
   private var panels: UInt64 { Flowrt.panels(of: width) }
   private var isOutput: Bool { number &+ 1 == network.layerCount }
 
-  /// Checks the fields that can be judged alone, the degrees, what fields and degrees say about each other, and the parameters.
+  /// Checks the fields that can be judged alone, the degrees, what fields and degrees say about each other, and the
+  /// parameters.
   func read(_ reader: inout Reader) throws(Refusal) -> LayerFacts {
     let activation = try checkFields()
     let contextLines = try checkContext()
@@ -189,8 +190,8 @@ private struct LayerReader {
     throw refusal(FLOWRT_LAYER_CONTEXT, UInt64(layer.context))
   }
 
-  /// A gate or an added layer, or none: earlier, as wide, and final no later than the units that use it. Returns whether it
-  /// depends on the context alone.
+  /// A gate or an added layer, or none: earlier, as wide, and final no later than the units that use it. Returns
+  /// whether it depends on the context alone.
   private func checkOperand(
     _ reference: UInt16, _ field: Int, isScaled: Bool, _ degrees: Degrees
   ) throws(Refusal) -> Bool {

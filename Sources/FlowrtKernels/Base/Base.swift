@@ -213,7 +213,7 @@ struct Base {
   @inline(never) private func autoregressiveMixture(_ choices: Choices?) {
     sweep.solve(
       plan, .mixture(Mixture(plan.record.pointee)), readIndex: plan.autoregressive_mixture.index, otherIndex: plan.autoregressive_mixture.index,
-      fromRead: choices == nil, choices: choices)
+      readIsKnown: choices == nil, choices: choices)
   }
 
   // MARK: Values by coordinate, in both tile shapes

@@ -20,17 +20,18 @@ struct Bin {
   var d0 = Register(), d1 = Register()
   var number = Register(), share = Register()
 
-  /// The other side of a known value, and dq/dr, of a rational-quadratic piece. `fromRead`: r is known, and q is looked
+  /// The other side of a known value, and dq/dr, of a rational-quadratic piece. `readIsKnown`: r is known, and q is looked
   /// for.
-  @inline(__always) func rationalQuadratic(_ known: Register, _ fromRead: Bool) -> (value: Register, slope: Register) {
+  @inline(__always) func rationalQuadratic(_ known: Register, _ readIsKnown: Bool) -> (value: Register, slope: Register)
+  {
     let s = h / w
     let k = fma(s, -2, d0 + d1)
-    var t = fromRead ? (known - x - xLow) / w : rationalQuadraticRoot(known - y - yLow, s: s, k: k)
+    var t = readIsKnown ? (known - x - xLow) / w : rationalQuadraticRoot(known - y - yLow, s: s, k: k)
     t = atMost(1, atLeast(0, t))
     let rest = 1 - t
     let product = t * rest
     let denominator = fma(k, product, s)
-    let value = fromRead ? fma(h, fma(s * t, t, d0 * product) / denominator, yLow) + y : fma(t, w, xLow) + x
+    let value = readIsKnown ? fma(h, fma(s * t, t, d0 * product) / denominator, yLow) + y : fma(t, w, xLow) + x
     let ratio = s / denominator
     return (value, ratio * ratio * fma(d1 * t, t, fma(s + s, product, d0 * rest * rest)))
   }
@@ -49,16 +50,16 @@ struct Bin {
 
   /// The other side of a known value, and dq/dr, of a cubic piece. In units of the bin's width and height it is
   /// u = t (a + t (b + t c)).
-  @inline(__always) func cubic(_ known: Register, _ fromRead: Bool) -> (value: Register, slope: Register) {
+  @inline(__always) func cubic(_ known: Register, _ readIsKnown: Bool) -> (value: Register, slope: Register) {
     let s = h / w
     let (a, e) = (d0 / s, d1 / s)
     let b = 3 - fma(a, 2, e)
     let c = a + e - 2
     let b2 = b + b
     let c3 = c * 3
-    var t = fromRead ? (known - x - xLow) / w : (known - y - yLow) / h
+    var t = readIsKnown ? (known - x - xLow) / w : (known - y - yLow) / h
     t = atMost(1, atLeast(0, t))
-    if !fromRead {
+    if !readIsKnown {
       // Newton's steps from t = u, halving the bracket where they leave it: sixteen are enough for all a and e in 0 ...
       // 3.
       let u = t
@@ -75,13 +76,13 @@ struct Bin {
     }
     let cubic = fma(fma(c, t, b), t, a) * t
     let slope = s * fma(fma(c3, t, b2), t, a)
-    return (fromRead ? fma(h, cubic, yLow) + y : fma(t, w, xLow) + x, atLeast(.leastNormalMagnitude, slope))
+    return (readIsKnown ? fma(h, cubic, yLow) + y : fma(t, w, xLow) + x, atLeast(.leastNormalMagnitude, slope))
   }
 
   /// Replaces a linear-rational bin by one of its two halves, each a Moebius map: the one that holds the known value.
   /// `share` says where the bin is divided; value and derivative there follow from the condition that both halves fit
   /// together smoothly.
-  @inline(__always) mutating func divide(minimumShare: Float, _ known: Register, _ fromRead: Bool) {
+  @inline(__always) mutating func divide(minimumShare: Float, _ known: Register, _ readIsKnown: Bool) {
     let part = fma(share, 1 - 2 * minimumShare, minimumShare)
     let rest = 1 - part
     let weight = part * flowrt_v_sqrt(d0 / d1)
@@ -92,7 +93,7 @@ struct Bin {
     var (knotX, knotY) = (TwoSum(x), TwoSum(y))
     knotX.add(w0)
     knotY.add(h0)
-    let knot = fromRead ? knotX.high : knotY.high
+    let knot = readIsKnown ? knotX.high : knotY.high
     @inline(__always) func pick(_ second: Register, _ first: Register) -> Register {
       flowrt_v_if_less(known, knot, first, second)
     }

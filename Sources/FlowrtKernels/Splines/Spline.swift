@@ -40,7 +40,7 @@ struct Spline {
     knotCount = Int(form.knotCount(bins: record.bins))
   }
 
-  /// The unknown side from the known one, and log|dq/dr|, of up to 16 values. `fromRead`: r is known, else q.
+  /// The unknown side from the known one, and log|dq/dr|, of up to 16 values. `readIsKnown`: r is known, else q.
   ///
   /// First the raw parameters become exponentials, and what scales them to widths and heights is found. Then one walk
   /// along the bins finds the bin of each value, whose parts go through functions of their own. At last the formula of
@@ -52,7 +52,7 @@ struct Spline {
   @inline(never) func apply(
     _ p: UnsafeMutablePointer<Float>, stride: Int, _ known: UnsafeMutablePointer<Float>,
     _ unknown: UnsafeMutablePointer<Float>, _ logS: UnsafeMutablePointer<Float>, count: Int,
-    scratch: UnsafeMutablePointer<Float>, fromRead: Bool
+    scratch: UnsafeMutablePointer<Float>, readIsKnown: Bool
   ) {
     let column = SplineScratch(scratch)
     let raw = RawColumns(form, bins: bins, knots: knotCount, p, stride, end: column.end)
@@ -66,7 +66,7 @@ struct Spline {
       : densities(raw, count, widthScale, column.heightScale)
 
     eachRegister(count) { at in
-      column.store(findBin(raw, widthScale, heightScale, inner(known.register(at), fromRead), fromRead, at), at)
+      column.store(findBin(raw, widthScale, heightScale, inner(known.register(at), readIsKnown), readIsKnown, at), at)
     }
     switch pieces {
     case .rationalQuadratic: inPlace(column.derivatives, 2, 16, .derivative)
@@ -87,16 +87,16 @@ struct Spline {
       @inline(__always) func ifInside(_ yes: Register, _ no: Register) -> Register {
         flowrt_v_if_equal(bounded, value, yes, no)
       }
-      let inner = inner(value, fromRead)
+      let inner = inner(value, readIsKnown)
       var bin = column.bin(at)
-      complete(&bin, raw, widthScale, heightScale, inner, fromRead, at)
+      complete(&bin, raw, widthScale, heightScale, inner, readIsKnown, at)
       let point: (value: Register, slope: Register)
       switch pieces {
-      case .cubic: point = bin.cubic(inner, fromRead)
-      case .rationalQuadratic, .linear, .quadratic, .linearRational: point = bin.rationalQuadratic(inner, fromRead)
+      case .cubic: point = bin.cubic(inner, readIsKnown)
+      case .rationalQuadratic, .linear, .quadratic, .linearRational: point = bin.rationalQuadratic(inner, readIsKnown)
       }
       var other = atMost(upper, atLeast(lower, point.value))
-      if form.isTurned && !fromRead { other = halfTurn(other) }
+      if form.isTurned && !readIsKnown { other = halfTurn(other) }
       unknown.store(ifInside(other, value), at)
       logS.store(ifInside(point.slope, Register(repeating: 1)), at)
     }
@@ -104,9 +104,9 @@ struct Spline {
   }
 
   /// A known value, limited to the interval, as the bins have it.
-  @inline(__always) private func inner(_ known: Register, _ fromRead: Bool) -> Register {
+  @inline(__always) private func inner(_ known: Register, _ readIsKnown: Bool) -> Register {
     let bounded = atMost(upper, atLeast(lower, known))
-    return form.isTurned && fromRead ? halfTurn(bounded) : bounded
+    return form.isTurned && readIsKnown ? halfTurn(bounded) : bounded
   }
 
   /// Moves a value by half of the interval, and round to its other side if it leaves it. This is its own inverse, but
@@ -175,7 +175,7 @@ struct Spline {
   /// The bin that holds a known value, with raw derivatives and share. The bins begin at sums of widths and heights;
   /// every register takes all of them, and keeps the last one whose knot is not beyond its value.
   @inline(__always) private func findBin(
-    _ raw: RawColumns, _ widthScale: Scaling, _ heightScale: Scaling, _ known: Register, _ fromRead: Bool, _ at: Int
+    _ raw: RawColumns, _ widthScale: Scaling, _ heightScale: Scaling, _ known: Register, _ readIsKnown: Bool, _ at: Int
   ) -> Bin {
     let end = pieces.hasHeights ? Register() : raw.end.register(at)
     var bin = Bin()
@@ -188,7 +188,7 @@ struct Spline {
       let height =
         pieces.hasHeights
         ? heightScale.of(raw.height(j, at), at) : width * heightScale.of(0.5 * (left + right), at)
-      let knot = fromRead ? x.high : y.high
+      let knot = readIsKnown ? x.high : y.high
       @inline(__always) func pick(_ new: Register, _ old: Register) -> Register {
         flowrt_v_if_less(known, knot, old, new)
       }
@@ -208,7 +208,7 @@ struct Spline {
   /// them have them from the bin's slope, from its values, or from the neighbouring bins.
   @inline(__always) private func complete(
     _ bin: inout Bin, _ raw: RawColumns, _ widthScale: Scaling, _ heightScale: Scaling, _ known: Register,
-    _ fromRead: Bool, _ at: Int
+    _ readIsKnown: Bool, _ at: Int
   ) {
     switch pieces {
     case .rationalQuadratic: setEnds(&bin)
@@ -216,7 +216,7 @@ struct Spline {
     case .quadratic: (bin.d0, bin.d1) = (heightScale.of(bin.d0, at), heightScale.of(bin.d1, at))
     case .linearRational:
       setEnds(&bin)
-      bin.divide(minimumShare: minimumShare, known, fromRead)
+      bin.divide(minimumShare: minimumShare, known, readIsKnown)
     case .cubic: bin.setCubicDerivatives(raw, widthScale, heightScale, bins: bins, at)
     }
   }

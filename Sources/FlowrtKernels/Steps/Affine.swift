@@ -49,12 +49,12 @@ struct Affine {
     }
   }
 
-  /// The unknown side from the known one, and log s = log|dq/dr|, of `count` values, a multiple of 16. `fromRead`: r is
+  /// The unknown side from the known one, and log s = log|dq/dr|, of `count` values, a multiple of 16. `readIsKnown`: r is
   /// known, else q. All of them are handed over by address: at the narrow levels a vector that is an argument would be
   /// taken apart into four.
   @inline(never) func apply(
     _ t: UnsafePointer<Float>, _ a: UnsafePointer<Float>, _ known: UnsafePointer<Float>,
-    _ unknown: UnsafeMutablePointer<Float>, _ logScale: UnsafeMutablePointer<Float>, count: Int, fromRead: Bool
+    _ unknown: UnsafeMutablePointer<Float>, _ logScale: UnsafeMutablePointer<Float>, count: Int, readIsKnown: Bool
   ) {
     // The most frequent scale functions without a call, on AVX2 and AVX-512; on narrower vectors the code would grow
     // more than a call costs. With such a p0, s is a normal number wherever its logarithm counts.
@@ -62,17 +62,17 @@ struct Affine {
       if scaleFunction == .exp || (scaleFunction == .softplus && (p0 == 0 || p0 >= smallestNormal)) {
         var i = 0
         #if FLOWRT_LEVEL_3
-          if count >= 48 { i = apply(Unrolled<3>(t), Unrolled(a), Unrolled(known), unknown, logScale, fromRead) }
+          if count >= 48 { i = apply(Unrolled<3>(t), Unrolled(a), Unrolled(known), unknown, logScale, readIsKnown) }
         #endif
         while i < count {
-          i &+= apply(Chunk(t + i), Chunk(a + i), Chunk(known + i), unknown + i, logScale + i, fromRead)
+          i &+= apply(Chunk(t + i), Chunk(a + i), Chunk(known + i), unknown + i, logScale + i, readIsKnown)
         }
         return
       }
     #endif
     for i in stride(from: 0, to: count, by: laneCount) {
       let (s, logS) = scale(a.lanes(i))
-      map(s: s.chunk, Chunk(t + i), Chunk(known + i), fromRead).store(unknown + i)
+      map(s: s.chunk, Chunk(t + i), Chunk(known + i), readIsKnown).store(unknown + i)
       logScale.store(logS, i)
     }
   }
@@ -81,10 +81,10 @@ struct Affine {
   /// values these were.
   @inline(__always) private func apply<let N: Int>(
     _ t: Unrolled<N>, _ a: Unrolled<N>, _ known: Unrolled<N>, _ unknown: UnsafeMutablePointer<Float>,
-    _ logScale: UnsafeMutablePointer<Float>, _ fromRead: Bool
+    _ logScale: UnsafeMutablePointer<Float>, _ readIsKnown: Bool
   ) -> Int {
     let s = scaleFunction == .exp ? exp(a) : softplus(a) + p0
-    map(s: s, t, known, fromRead).store(unknown)
+    map(s: s, t, known, readIsKnown).store(unknown)
     var logS = a
     if scaleFunction == .softplus {
       logS = s.with(logOfNormal(s)) { s, logS in ifLess(s, .infinity, logS, s) }
@@ -97,12 +97,12 @@ struct Affine {
 
   /// The unknown side.
   @inline(__always) private func map<let N: Int>(
-    s: Unrolled<N>, _ t: Unrolled<N>, _ known: Unrolled<N>, _ fromRead: Bool
+    s: Unrolled<N>, _ t: Unrolled<N>, _ known: Unrolled<N>, _ readIsKnown: Bool
   ) -> Unrolled<N> {
     switch form {
-    case .scaleThenShift: return fromRead ? fma(s, known, t) : (known - t) / s
-    case .shiftThenScale: return fromRead ? s * (known - t) : known / s + t
-    case .gated: return fromRead ? fma(s, known - t, t) : (known - t) / s + t
+    case .scaleThenShift: return readIsKnown ? fma(s, known, t) : (known - t) / s
+    case .shiftThenScale: return readIsKnown ? s * (known - t) : known / s + t
+    case .gated: return readIsKnown ? fma(s, known - t, t) : (known - t) / s + t
     }
   }
 }

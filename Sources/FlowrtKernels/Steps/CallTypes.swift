@@ -10,6 +10,11 @@ let noLayer = Int32(FLOWRT_NO_LAYER)
 /// The source of a layer that sees the side which the conditioner reads.
 let readSide = Int32(FLOWRT_READ_SIDE)
 
+/// Which way the rows go through the steps.
+enum Direction {
+  case toNoise, toData
+}
+
 extension flowrt_call {
   /// The base, planned behind the steps.
   var basePlan: Step { steps + Int(view.pointee.step_count) }

@@ -98,12 +98,12 @@ extension ElementwiseFunction {
 
 extension Sweep {
   /// w[i] = f_i(v[i]), or back.
-  func elementwise(_ step: flowrt_step_plan, forward: Bool) {
+  func elementwise(_ step: flowrt_step_plan, direction: Direction) {
     let (lower, upper, codes) = (step.elementwise.lower!, step.elementwise.upper!, step.elementwise.functions!)
     let sums = LogSum(call.pointee.log_sum, rows: rows)
     @inline(__always) func function(_ i: Int) -> ElementwiseFunction {
       let f = ElementwiseFunction(rawValue: codes[i]).unsafelyUnwrapped
-      return forward ? f : f.inverse
+      return direction == .toNoise ? f : f.inverse
     }
     // Many rows: coordinate after coordinate. One row: 16 coordinates in lanes, once for each run of equal functions among them.
     var first = 0
@@ -118,7 +118,7 @@ extension Sweep {
         let index = rows == 1 ? at : first &* rows &+ row
         let v = state.lanes(index)
         let (w, logSlope) = f.apply(v, a, b)
-        let isOutside = forward ? f.outside(v, a, b) : Lanes()
+        let isOutside = direction == .toNoise ? f.outside(v, a, b) : Lanes()
         if rows > 1 {
           state.store(w, index)
           sums.add(logSlope, first: row)

@@ -120,9 +120,9 @@ struct flowrt_call;
 /* Takes the state through one step (or, for the encoder's record, the context tile through the encoder): the part of the
  * library that every CPU level has its own of. rows: 1, 16, 32, 48 or 64; lanes_per_row: 2 if up to eight rows stand
  * twice in a tile of 16, else 1; context_tile: the steps' context for the rows of a tile, NULL if what depends on it is in
- * the prologue; forward: data to noise. */
+ * the prologue; to_noise: from data to noise, else back. */
 typedef void flowrt_step_function(const struct flowrt_call *call, const flowrt_step_plan *step, ptrdiff_t rows,
-                                  ptrdiff_t lanes_per_row, const float *context_tile, bool forward);
+                                  ptrdiff_t lanes_per_row, const float *context_tile, bool to_noise);
 typedef flowrt_step_function *flowrt_step_runner;
 
 /* One evaluation: validated arguments and the workspace, carved into its parts (docs/SWEEP.md, "Workspace"). */

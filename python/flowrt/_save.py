@@ -13,7 +13,7 @@ from .compiler.compile import compile
 from .errors import Error, ExportError, FormatError
 from .file import encode
 from .flow import flow as ir
-from .frameworks import choose, dtypes, refusing, unwrapped, versions
+from .frameworks import choose, dtypes, refusing, registry, unwrapped
 from .verify import verify as verification
 from .verify.rows import own_rows
 
@@ -32,12 +32,12 @@ def save(
     """Writes a trained flow, as it is in evaluation mode, to a `.flw` file.
 
     `flow` is a live model of a framework, as python/README.md lists them. The adapter is chosen from the object, or
-    named by `framework`: "nflows", "zuko", "pyro", "normflows", "sbi", "flowjax" or "tfp". A model of your own is given
-    as a description: a dictionary of arrays and options (docs/DESCRIPTIONS.md), or a `flowrt.ir.Flow`. `context_dim` is
+    named by `framework`, a name in `flowrt.frameworks.registry`. A model of your own is given as a description: a
+    dictionary of arrays and options (docs/DESCRIPTIONS.md), or a `flowrt.ir.Flow`. `context_dim` is
     needed only where no layer of a framework's model tells how long the context is; neither goes with a description.
     `notes` goes into the file's metadata.
 
-    A version of a framework that is not among `flowrt.versions.TESTED` is warned about, and verified.
+    A version of a framework that `flowrt.frameworks.registry` does not list as tested is warned about, and verified.
 
     Whatever is exported is first compared, in float64, with what the live model computes of rows near the data and far
     from them. With `verify` the file is read back, evaluated by `flowrt.reference` and, if it is found, by libflowrt,
@@ -70,9 +70,10 @@ def _export(flow, framework, context_dim, verify, own, notes) -> tuple:
     """The bytes of a live model's file, and the comparison that `verify` or a user's `own` rows ask for, or None."""
     adapter = choose(flow, framework)
     description = adapter.describe(flow, context_dim)
-    origin, version = versions.installed(adapter.framework, flow)
-    description.framework = f"{origin} {version}".strip()
-    verify = versions.warn_of_untested(origin, version) or verify
+    origin = registry.origin_of(flow, adapter.framework)
+    version = registry.installed_version(origin)
+    description.framework = f"{origin.name} {version}".strip()
+    verify = registry.warn_of_untested(origin, version) or verify
     description.notes = notes
     exact = compile(description)
     data = encode(exact)

@@ -6,11 +6,9 @@ import numpy as np
 
 from ...building.modules import names
 from ...errors import ExportError
+from ..registry import ROOTS
 from .live import Live
 
-_FRAMEWORKS = {
-    "nflows", "glasflow", "zuko", "pyro", "normflows", "sbi", "flowjax", "tensorflow_probability", "torch"
-}  # fmt: skip
 SAMPLERS = (
     "sample", "_sample", "sample_n", "_sample_n", "rsample", "sample_and_log_prob", "_sample_and_log_prob",
     "rsample_and_log_prob",
@@ -133,7 +131,7 @@ def _parts(network) -> list:
 
 
 def _is_own(cls) -> bool:
-    return cls.__module__.split(".")[0] in _FRAMEWORKS
+    return cls.__module__.split(".")[0] in ROOTS
 
 
 def _equal(result, expected) -> bool:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 
 from ..errors import ExportError
 from ..file.codes import Activation, Function, Reads
-from ..flow.flow import CONTEXT, READ, Autoregressive, Diagonal, Elementwise, Layer
+from ..flow.flow import CONTEXT, READ, Autoregressive, Diagonal, Elementwise, Layer, Linear, Permutation, Step
 from ..reference.functions import INVERSES
+from ..tables import Table
 from .activations import recognise
 
 
@@ -67,16 +69,26 @@ def diagonal(dim: int, name: str, scale=1.0, shift=0.0, before=0.0) -> Diagonal:
 
 
 def inverted_if(step, inverted: bool):
-    """A step that is no permutation, or the one that undoes it."""
-    if not inverted:
-        return step
-    if isinstance(step, Autoregressive):
-        return replace(step, reads=Reads(1 - step.reads))
-    if isinstance(step, Elementwise):
-        return replace(step, function=np.array([INVERSES[Function(f)] for f in step.function]))
-    if isinstance(step, Diagonal):
-        return replace(step, scale=1 / step.scale, shift=0 - step.before, before=0 - step.shift)
-    return replace(step, matrix=np.linalg.inv(step.matrix), shift=0 - step.before, before=0 - step.shift)
+    """A step, or the one that undoes it."""
+    return _INVERTED[type(step)](step) if inverted else step
+
+
+def _affine_inverse(step, **factor):
+    """v = factor (w - shift) - before, of a step that is w = factor (v + before) + shift."""
+    return replace(step, **factor, shift=0 - step.before, before=0 - step.shift)
+
+
+_INVERTED = Table(
+    "flowrt.building.modules._INVERTED",
+    get_args(Step),
+    {
+        Autoregressive: lambda step: replace(step, reads=Reads(1 - step.reads)),
+        Diagonal: lambda step: _affine_inverse(step, scale=1 / step.scale),
+        Permutation: lambda step: replace(step, index=np.argsort(step.index)),
+        Linear: lambda step: _affine_inverse(step, matrix=np.linalg.inv(step.matrix)),
+        Elementwise: lambda step: replace(step, function=np.array([INVERSES[Function(f)] for f in step.function])),
+    },
+)
 
 
 def bias_of(linear) -> np.ndarray:

@@ -7,6 +7,7 @@ diagonal step where that loses no digits, and x and z keep the coordinate order 
 from __future__ import annotations
 
 import json
+from typing import get_args
 
 import numpy as np
 
@@ -26,6 +27,7 @@ from ..file.records import (
 )
 from ..flow import flow as ir
 from ..flow import shapes
+from ..tables import Table
 from .order import dependencies, prove
 from .units import arrange
 
@@ -46,7 +48,7 @@ def compile(flow: ir.Flow) -> File:
         flow.dim,
         flow.context_dim,
         steps.finish(),
-        _base(flow.base, flow.dim),
+        _BASES[type(flow.base)](flow.base, flow.dim),
         None if flow.encoder is None else Encoder(_context_network(flow.encoder)),
         json.dumps(metadata).encode(),
     )
@@ -61,13 +63,7 @@ class _Steps:
         self.where = np.arange(dim)
 
     def append(self, step: ir.Step) -> None:
-        {
-            ir.Autoregressive: self._autoregressive,
-            ir.Diagonal: self._diagonal,
-            ir.Permutation: self._permutation,
-            ir.Linear: self._linear,
-            ir.Elementwise: self._elementwise,
-        }[type(step)](step)
+        _STEPS[type(step)](self, step)
 
     def finish(self) -> list:
         """The steps, with what is left of the permutations moved into the last step that can take it."""
@@ -159,19 +155,45 @@ class _Steps:
         self.steps.append(ElementwiseStep(function, lower, upper, step.margin))
 
 
-def _base(base: ir.Base, dim: int):
-    if isinstance(base, ir.ConditionalNormal):
-        return ConditionalNormal(_context_network(base.layers))
-    if isinstance(base, ir.AutoregressiveMixture):
-        count = 3 * base.components
-        depends = dependencies(base.layers, dim, "base density")[-1]
-        order = prove(depends.reshape(dim, count, dim).any(axis=1), np.arange(dim), "base density")
-        rows = (count * order.coordinates[:, None] + np.arange(count)).reshape(-1)
-        layers = arrange(base.layers, np.repeat(order.stage, count), rows, order.stage, order.coordinates)
-        return AutoregressiveMixture(
-            order.coordinates, order.stage_end, layers, base.components, base.scale, ir.parameters(base.p)
-        )
-    return base
+_STEPS = Table(
+    "flowrt.compiler.compile._STEPS",
+    get_args(ir.Step),
+    {
+        ir.Autoregressive: _Steps._autoregressive,
+        ir.Diagonal: _Steps._diagonal,
+        ir.Permutation: _Steps._permutation,
+        ir.Linear: _Steps._linear,
+        ir.Elementwise: _Steps._elementwise,
+    },
+)
+
+
+def _conditional_normal(base: ir.ConditionalNormal, dim: int) -> ConditionalNormal:
+    return ConditionalNormal(_context_network(base.layers))
+
+
+def _autoregressive_mixture(base: ir.AutoregressiveMixture, dim: int) -> AutoregressiveMixture:
+    count = 3 * base.components
+    depends = dependencies(base.layers, dim, "base density")[-1]
+    order = prove(depends.reshape(dim, count, dim).any(axis=1), np.arange(dim), "base density")
+    rows = (count * order.coordinates[:, None] + np.arange(count)).reshape(-1)
+    layers = arrange(base.layers, np.repeat(order.stage, count), rows, order.stage, order.coordinates)
+    return AutoregressiveMixture(
+        order.coordinates, order.stage_end, layers, base.components, base.scale, ir.parameters(base.p)
+    )
+
+
+_BASES = Table(
+    "flowrt.compiler.compile._BASES",
+    get_args(ir.Base),
+    {
+        **dict.fromkeys(
+            (ir.StandardNormal, ir.DiagonalNormal, ir.BoxUniform, ir.NormalMixture), lambda base, dim: base
+        ),
+        ir.ConditionalNormal: _conditional_normal,
+        ir.AutoregressiveMixture: _autoregressive_mixture,
+    },
+)
 
 
 def _context_network(layers: list) -> list:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .file import File
+from .file import File, encode
 from .file.codes import (
     STEP_KINDS,
     Activation,
@@ -19,7 +19,6 @@ from .file.codes import (
     pieces_of,
 )
 from .file.metadata import metadata_of
-from .file.write import encode
 from .tables import Table
 
 

@@ -13,11 +13,10 @@ import numpy as np
 
 from .._version import __version__
 from ..errors import ExportError
-from ..file.codes import parameters_per_rank
-from ..file.records import (
-    AutoregressiveMixture,
+from ..file import (
+    AutoregressiveMixtureBase,
     AutoregressiveStep,
-    ConditionalNormal,
+    ConditionalNormalBase,
     DiagonalStep,
     ElementwiseStep,
     Encoder,
@@ -25,6 +24,7 @@ from ..file.records import (
     LinearStep,
     PermutationStep,
 )
+from ..file.codes import parameters_per_rank
 from ..flow import flow as ir
 from ..flow import shapes
 from ..tables import Table
@@ -168,17 +168,17 @@ _STEPS = Table(
 )
 
 
-def _conditional_normal(base: ir.ConditionalNormal, dim: int) -> ConditionalNormal:
-    return ConditionalNormal(_context_network(base.layers))
+def _conditional_normal(base: ir.ConditionalNormal, dim: int) -> ConditionalNormalBase:
+    return ConditionalNormalBase(_context_network(base.layers))
 
 
-def _autoregressive_mixture(base: ir.AutoregressiveMixture, dim: int) -> AutoregressiveMixture:
+def _autoregressive_mixture(base: ir.AutoregressiveMixture, dim: int) -> AutoregressiveMixtureBase:
     count = 3 * base.components
     depends = dependencies(base.layers, dim, "base density")[-1]
     order = prove(depends.reshape(dim, count, dim).any(axis=1), np.arange(dim), "base density")
     rows = (count * order.coordinates[:, None] + np.arange(count)).reshape(-1)
     layers = arrange(base.layers, np.repeat(order.stage, count), rows, order.stage, order.coordinates)
-    return AutoregressiveMixture(
+    return AutoregressiveMixtureBase(
         order.coordinates, order.stage_end, layers, base.components, base.scale, ir.parameters(base.p)
     )
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..errors import ExportError
 from ..file.codes import Activation
-from ..file.records import Layer as SortedLayer
+from ..file.layer import SortedLayer
 from ..flow.flow import CONTEXT, READ, Layer
 
 

@@ -11,8 +11,8 @@ from typing import Optional, Union
 
 import numpy as np
 
+from ..file.base import BoxUniform, DiagonalNormal, NormalMixture, StandardNormal
 from ..file.codes import NO_PARAMETERS, Activation, Form, Reads, Scale, Transformer
-from ..file.records import BoxUniform, DiagonalNormal, NormalMixture, StandardNormal
 
 READ = "read"  # source of a layer: the side of the step that the conditioner reads
 CONTEXT = "context"  # context source of a layer: the context itself

@@ -7,8 +7,8 @@ import numpy as np
 from ...building.modules import array, is_identity, names, refuse, reordered
 from ...building.networks import linear_output
 from ...errors import ExportError
+from ...file.base import BoxUniform, DiagonalNormal, StandardNormal
 from ...file.codes import Scale
-from ...file.records import BoxUniform, DiagonalNormal, StandardNormal
 from ...flow import flow as ir
 from ..torch.overrides import require_own_sampler
 from .networks import coupling_net, linear_made

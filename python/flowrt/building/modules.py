@@ -116,15 +116,6 @@ def concatenated_linear(linear, variables: slice, context: slice, **fields) -> L
     return Layer(bias_of(linear), **fields)
 
 
-def reordered(layer: Layer, rows) -> None:
-    """Puts the units of a layer into another order, in place."""
-    layer.bias = layer.bias[rows]
-    if layer.weight is not None:
-        layer.weight, layer.mask = layer.weight[rows], layer.mask[rows]
-    if layer.context_weight is not None:
-        layer.context_weight = layer.context_weight[rows]
-
-
 def activated(layer: Layer, function) -> Layer:
     """The layer with the activation of a live callable."""
     layer.activation, layer.a = recognise(function)

@@ -13,9 +13,11 @@ from dataclasses import replace
 import numpy as np
 
 from ..errors import ExportError
-from ..file.codes import Reads, SplineForm, spline_parameters
+from ..file.codes import Pieces, Reads, SplineForm, pieces_of, spline_parameters
 from ..flow import flow as ir
+from ..tables import Table
 from .modules import array, names
+from .output_rows import scale_rows
 
 _PIECES = {
     "PiecewiseLinear": SplineForm.LINEAR,
@@ -40,7 +42,7 @@ _FREE_PARAMETERS = (
 )
 
 
-def pieces_of(module) -> SplineForm:
+def form_of_pieces(module) -> SplineForm:
     """What the bins of a live module's spline are made of; what has no such class is rational-quadratic."""
     kinds = names(module)
     return next((form for pieces, form in _PIECES.items() if any(pieces in kind for kind in kinds)), SplineForm(0))
@@ -75,7 +77,8 @@ def _steps(module, layers: list, reads: Reads, transformed: np.ndarray, dim: int
     output = layers[-1]
     if output.width != rows * count:
         raise ExportError(f"{name}: the network has {output.width} outputs, not {rows * count}")
-    _divide(output, rows, _divided(module, transformer), divisor)
+    divided = np.arange(output.width) % rows < _divided(module, transformer)
+    scale_rows(output, slice(None), np.where(divided, 1 / divisor, 1.0))
     if isinstance(tails, (list, tuple)):
         _close_ends(output, rows, transformer, tails)
     step = ir.Autoregressive(layers, transformer, reads, transformed if count < dim else None, name)
@@ -95,7 +98,7 @@ def _divisor(network) -> float:
 
 def _divided(module, spline: ir.Spline) -> int:
     """The number of rows of a coordinate, the first ones, that nflows divides."""
-    pieces = pieces_of(module)
+    pieces = form_of_pieces(module)
     if pieces == SplineForm.LINEAR:
         return 0
     if pieces == SplineForm.QUADRATIC:
@@ -110,7 +113,7 @@ def _bins(module) -> int:
 
 
 def _transformer(module, count: int, bins: int) -> ir.Spline:
-    pieces, tails = pieces_of(module), getattr(module, "tails", None)
+    pieces, tails = form_of_pieces(module), getattr(module, "tails", None)
     minima, fixed, free = _minima(module, pieces)
     if tails is None:
         return ir.Spline(bins, pieces | free, (0.0, 1.0, *minima), bounded=True)
@@ -128,21 +131,23 @@ def _transformer(module, count: int, bins: int) -> ir.Spline:
 def _minima(module, pieces: SplineForm) -> tuple:
     """p2, p3 and p4 of a file; the derivative p6 of linear tails; the bits of the form of ends without tails."""
     width, height = (getattr(module, f"min_bin_{name}", _MINIMUM) for name in ("width", "height"))
-    return {
-        SplineForm.LINEAR: ((0.0, 0.0, 0.0), 0.0, 0),
-        SplineForm.QUADRATIC: ((width, height, _MINIMUM), 0.0, SplineForm.FREE_ENDS),
-        SplineForm.CUBIC: ((width, height, 0.0), 0.0, 0),
-        0: ((width, height, getattr(module, "min_derivative", _MINIMUM)), 1.0, SplineForm.FREE_ENDS),
-    }[pieces]
+    return _MINIMA[pieces_of(pieces)](module, width, height)
 
 
-def _divide(output: ir.Layer, rows: int, divided: int, divisor: float) -> None:
-    """Divides the first rows of each coordinate, in place."""
-    gain = np.where(np.arange(output.width) % rows < divided, 1 / divisor, 1.0)
-    output.bias = gain * output.bias
-    for field in ("weight", "context_weight"):
-        if getattr(output, field) is not None:
-            setattr(output, field, gain[:, None] * getattr(output, field))
+_MINIMA = Table(
+    "flowrt.building.splines._MINIMA",
+    set(Pieces) - {Pieces.LINEAR_RATIONAL},  # which nflows has not
+    {
+        Pieces.RATIONAL_QUADRATIC: lambda module, width, height: (
+            (width, height, getattr(module, "min_derivative", _MINIMUM)),
+            1.0,
+            SplineForm.FREE_ENDS,
+        ),
+        Pieces.LINEAR: lambda module, width, height: ((0.0, 0.0, 0.0), 0.0, 0),
+        Pieces.QUADRATIC: lambda module, width, height: ((width, height, _MINIMUM), 0.0, SplineForm.FREE_ENDS),
+        Pieces.CUBIC: lambda module, width, height: ((width, height, 0.0), 0.0, 0),
+    },
+)
 
 
 def _close_ends(output: ir.Layer, rows: int, spline: ir.Spline, tails) -> None:

@@ -15,15 +15,15 @@ from __future__ import annotations
 import numpy as np
 
 from ..building import splines
+from ..building.conditioners import coupling_net, made
 from ..building.coordinates import reading
-from ..building.modules import array, context_size, diagonal, inverted_if, reordered
+from ..building.modules import array, context_size, diagonal, inverted_if
+from ..building.output_rows import reordered, scale_rows
+from ..building.standardisation import of_standardised_context
 from ..file.codes import Reads, Scale
 from ..flow import flow as ir
-from ..frameworks.nflows.networks import coupling_net, made
-from ..frameworks.torch.standardisation import of_standardised_context
 from ..reference.functions import softplus
 from .fields import Fields
-from .networks import scale_rows
 from .state_dicts import Node, activation_of, grouped, standardisation_of, state_dict_of
 
 _LAYERS = "autoregressive_net|_permutation|_shift|_scale|unconstrained_weight|running_mean|running_var|bias|log_scale"

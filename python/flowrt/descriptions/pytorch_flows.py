@@ -22,9 +22,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from ..building.modules import context_size
+from ..building.pairs import shift_and_scale
 from ..file.codes import Activation, Form, Scale
 from ..flow import flow as ir
-from ..frameworks.normflows.networks import shift_and_scale
 from .fields import Fields
 
 _ACTIVATIONS = {"relu": Activation.RELU, "tanh": Activation.TANH, "sigmoid": Activation.SIGMOID}

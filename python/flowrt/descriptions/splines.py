@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from ..building.output_rows import scale_rows
 from ..file.codes import Derivatives, Ends, Pieces, SplineFields, Widths, spline_parameters
 from ..flow import flow as ir
 from .fields import Fields
@@ -64,7 +65,4 @@ def _sort_and_divide(fields: Fields, output: ir.Layer, coordinates: int, sizes: 
     sort_rows(output, axes, rows, fields)
     divided = np.arange(count) < sizes[0] + sizes[1]
     gain = np.tile(np.where(divided, 1 / fields.number("divisor", "", 1.0), 1.0), coordinates)
-    output.bias = output.bias * gain
-    for name in ("weight", "context_weight"):
-        if getattr(output, name) is not None:
-            setattr(output, name, getattr(output, name) * gain[:, None])
+    scale_rows(output, slice(None), gain)

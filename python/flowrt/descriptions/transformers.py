@@ -6,11 +6,12 @@ import math
 
 import numpy as np
 
+from ..building.output_rows import reordered, scale_rows
 from ..file.codes import Form, Scale, Transformer
 from ..flow import flow as ir
 from ..tables import Table
 from .fields import Fields
-from .networks import ROWS, scale_rows, sort_rows
+from .networks import ROWS, sort_rows
 from .splines import read_spline
 
 _FORMS = {kind.name.lower(): kind for kind in Form}
@@ -97,8 +98,4 @@ def _sort(fields: Fields, output: ir.Layer, axes: dict, parameters: tuple) -> No
     places = [order.index(name) for name in parameters]
     inner = math.prod(list(axes.values())[2:])
     at = np.arange(output.width).reshape(axes["coordinate"], len(parameters), inner)
-    sort = at[:, places].reshape(-1)
-    output.bias = output.bias[sort]
-    for name in ("weight", "mask", "context_weight"):
-        if getattr(output, name) is not None:
-            setattr(output, name, getattr(output, name)[sort])
+    reordered(output, at[:, places].reshape(-1))

@@ -18,9 +18,9 @@ import numpy as np
 
 from ..building.modules import array, context_size
 from ..building.networks import perceptron
+from ..building.standardisation import of_standardised_context
 from ..file.codes import Scale, SplineForm
 from ..flow import flow as ir
-from ..frameworks.torch.standardisation import of_standardised_context
 from .fields import Fields
 from .state_dicts import Node, activation_of, grouped, standardisation_of, state_dict_of
 

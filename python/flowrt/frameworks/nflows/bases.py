@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...building.modules import array, is_identity, names, refuse, reordered
+from ...building.modules import array, is_identity, names, refuse
 from ...building.networks import linear_output
+from ...building.output_rows import reordered
 from ...errors import ExportError
 from ...file.base import BoxUniform, DiagonalNormal, StandardNormal
 from ...file.codes import Scale
 from ...flow import flow as ir
 from ..torch.overrides import require_own_sampler
-from .networks import coupling_net, linear_made
+from .live_networks import coupling_net, linear_made
 
 SUPPORTED = "StandardNormal, DiagonalNormal, ConditionalDiagonalNormal, BoxUniform, MultivariateUniform and MADEMoG"
 

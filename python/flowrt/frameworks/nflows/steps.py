@@ -12,15 +12,16 @@ import numpy as np
 
 from ...building import scales, splines
 from ...building.coordinates import acting, reading
-from ...building.modules import affine_map, array, diagonal, inverted_if, names, refuse, reordered
+from ...building.modules import affine_map, array, diagonal, inverted_if, names, refuse
 from ...building.networks import linear_output
+from ...building.output_rows import reordered
 from ...errors import ExportError
 from ...file.codes import Function, Reads
 from ...flow import flow as ir
 from ..torch.live import Live
 from .bases import SUPPORTED as BASES
 from .inverses import solve_inverse
-from .networks import coupling_net, made
+from .live_networks import coupling_net, made
 
 _PERMUTATIONS = {"Permutation", "RandomPermutation", "ReversePermutation"}
 LINEAR = {"LULinear", "QRLinear", "SVDLinear", "NaiveLinear", "HouseholderSequence"}

@@ -11,18 +11,19 @@ import numpy as np
 from ...building import scales, splines
 from ...building.constant_splines import half_turn
 from ...building.coordinates import reading
-from ...building.modules import affine_map, array, context_size, diagonal, inverted_if, names, refuse, reordered
+from ...building.modules import affine_map, array, context_size, diagonal, inverted_if, names, refuse
 from ...building.networks import linear_output
+from ...building.output_rows import reordered
+from ...building.pairs import shift_and_scale
 from ...errors import ExportError
 from ...file.codes import Form, Reads, Scale
 from ...flow import flow as ir
-from ..nflows.networks import coupling_net, linear_made
+from ..nflows.live_networks import coupling_net, linear_made
 from ..nflows.steps import steps_of
 from ..torch.live import Live
 from ..torch.overrides import require_own
 from ..torch.plain import plain
 from . import bases as bases
-from .networks import shift_and_scale
 
 framework = "normflows"
 

@@ -13,6 +13,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from ...building.modules import array, names, refuse
+from ...building.standardisation import of_standardised_context
 from ...errors import ExportError
 from ...flow import flow as ir
 from ..nflows import flow as nflows
@@ -21,7 +22,6 @@ from ..torch.encoders import encoder_layers, modules_of
 from ..torch.live import Live
 from ..torch.overrides import require_own_sampler, require_plain_chains
 from ..torch.plain import plain
-from ..torch.standardisation import of_standardised_context
 from ..zuko import flow as zuko
 
 framework = "sbi"

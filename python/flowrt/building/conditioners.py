@@ -1,15 +1,14 @@
-"""The networks of nflows and its forks: MADE, and the networks of couplings."""
+"""The networks of nflows and its forks, live or from a state dict: MADE, and the networks of couplings."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from ...building.modules import activated, array, bias_of, concatenated_linear, masked_linear, names, refuse
-from ...building.networks import alternating, batch_norm, perceptron
-from ...building.periodic import after_preprocessing
-from ...file.codes import Activation
-from ...flow import flow as ir
-from ..torch.overrides import chain_ends, require_plain
+from ..file.codes import Activation
+from ..flow import flow as ir
+from .modules import activated, array, bias_of, concatenated_linear, masked_linear, names, refuse
+from .networks import alternating, batch_norm, perceptron
+from .periodic import after_preprocessing
 
 
 def made(net) -> list:
@@ -24,7 +23,6 @@ def made(net) -> list:
     layers.append(initial if net.use_residual_blocks else activated(initial, net.activation))
     _append_blocks(layers, net.blocks, "added")
     layers.append(masked_linear(net.final_layer, len(layers) - 1))
-    _require_plain_made(net)
     return layers
 
 
@@ -41,31 +39,7 @@ def linear_made(net, context: str | None) -> list:
     layers = after_preprocessing(getattr(net, "preprocessing", None), initial)
     _append_blocks(layers, net.blocks, context)
     layers.append(masked_linear(net.final_layer, len(layers) - 1))
-    _require_plain_made(net)
     return layers
-
-
-def _require_plain_made(net) -> None:
-    outputs, inputs = net.final_layer.weight.shape[0], net.initial_layer.weight.shape[1]
-
-    def call(net, rows):
-        if not hasattr(net, "context_layer"):
-            return net(rows)
-        return net(rows, rows.new_zeros(len(rows), net.context_layer.weight.shape[1]))
-
-    require_plain(net, _ends, inputs, outputs, call)
-
-
-def _ends(net) -> tuple:
-    """The modules that a network is to give its input as it is, and to take its output from; None for unknown ones."""
-    if hasattr(net, "initial_layer"):
-        plain = type(getattr(net, "preprocessing", None)).__name__ in ("NoneType", "Identity")
-        return net.initial_layer if plain else None, net.final_layer
-    if hasattr(net, "_input_layer"):
-        return net._input_layer, None if net._activate_output else net._output_layer
-    parts = list(net.children())
-    known = len(parts) == 1 and (hasattr(parts[0], "initial_layer") or hasattr(parts[0], "_input_layer"))
-    return _ends(parts[0]) if known else chain_ends(net)
 
 
 def _require_made(net) -> None:
@@ -84,26 +58,11 @@ def _append_blocks(layers: list, blocks, context: str | None) -> None:
             refuse(block, "MaskedFeedforwardBlock and MaskedResidualBlock")
 
 
-def coupling_net(net, variables: int, with_context: bool = False) -> list:
+def coupling_net(net, variables: int) -> list:
     """The network of a coupling, which takes `variables` coordinates and then the context.
 
     `ResidualNet`, `MLP`, a sequence of linear modules and activations, or a module with one of these as its only part.
-    It is called `with_context` as another argument, None if there is none, or with one argument.
     """
-    layers = _layers_of(net, variables)
-    contexts = [layer.context_weight for layer in layers if not isinstance(layer.context_source, int)]
-    inputs = variables + max((weight.shape[1] for weight in contexts if weight is not None), default=0)
-
-    def call(net, rows):
-        if not with_context:
-            return net(rows)
-        return net(rows[:, :variables], rows[:, variables:] if inputs > variables else None)
-
-    require_plain(net, _ends, inputs, layers[-1].width, call)
-    return layers
-
-
-def _layers_of(net, variables: int) -> list:
     first = slice(0, variables), slice(variables, None)
     if hasattr(net, "initial_layer") and hasattr(net, "blocks") and hasattr(net, "final_layer"):
         initial = concatenated_linear(net.initial_layer, *first)
@@ -121,7 +80,7 @@ def _layers_of(net, variables: int) -> list:
     parts = list(net.children())
     if len(parts) != 1:
         return refuse(net, "ResidualNet, MLP, Sequential, and modules with one of these as their only part")
-    return _layers_of(parts[0], variables)
+    return coupling_net(parts[0], variables)
 
 
 def feedforward_block(layers: list, block) -> None:

@@ -34,6 +34,11 @@ class Fields:
         if self._struct.size != LINE:
             raise TypeError(f"a structure of {self._struct.size} bytes, not {LINE}")
 
+    @property
+    def names(self) -> list:
+        """All fields in order, reserved ones too."""
+        return list(self._places)
+
     def offset(self, name: str, index: int = 0) -> int:
         """The byte at which a field, or element `index` of one, begins."""
         start, size = self._places[name]

@@ -1,4 +1,14 @@
-"""`save`: a trained model of a framework into a `.flw` file."""
+"""`save`: a trained model of a framework into a `.flw` file.
+
+    choose      the adapter of the model's framework               frameworks/registry.py
+    describe    the model as a flow of steps and layers            frameworks/NAME/, with building/
+    compile     the flow as records: order proved, units sorted    compiler/
+    encode      the records as bytes, which the reader accepts     file/
+    compare     what file and model compute of the same rows       verify/
+    write       all of the bytes, or none                          atomic.py
+
+A dictionary, read by descriptions/, or an `ir.Flow` of your own enters at `compile`.
+"""
 
 from __future__ import annotations
 
@@ -66,28 +76,35 @@ def save(
         stream.write(data)
 
 
-def _export(flow, framework, context_dim, verify, own, notes) -> tuple:
+def _export(model, framework, context_dim, verify, own, notes) -> tuple:
     """The bytes of a live model's file, and the comparison that `verify` or a user's `own` rows ask for, or None."""
-    adapter = choose(flow, framework)
-    description = adapter.describe(flow, context_dim)
-    origin = registry.origin_of(flow, adapter.framework)
-    version = registry.installed_version(origin)
-    description.framework = f"{origin.name} {version}".strip()
-    verify = registry.warn_of_untested(origin, version) or verify
-    description.notes = notes
-    exact = compile(description)
+    adapter = choose(model, framework)
+    flow = adapter.describe(model, context_dim)
+    verify = _note_origin(flow, adapter, model) or verify
+    exact = compile(replace(flow, notes=notes))
     data = encode(exact)
     single, double = dtypes(adapter)
-    live64 = adapter.live(flow, double)
+    live64 = adapter.live(model, double)
     own = None if own is None else own_rows(exact, *own)
-    verification.same_formulas(exact, live64, description.model, own)
+    verification.same_formulas(exact, live64, flow.model, own)
     if not verify and own is None:
         return data, None
-    return data, verification.compare(data, exact, adapter.live(flow, single), live64, own)
+    return data, verification.compare(data, exact, adapter.live(model, single), live64, own)
+
+
+def _note_origin(flow: ir.Flow, adapter, model) -> bool:
+    """Notes framework and version in the flow. Whether the version was never tested, which a warning says."""
+    origin = registry.origin_of(model, adapter.framework)
+    version = registry.installed_version(origin)
+    flow.framework = f"{origin.name} {version}".strip()
+    return registry.warn_of_untested(origin, version)
 
 
 def _described(description, verify, own, notes) -> tuple:
-    """The same of a description, which must give the results that it promises, if it does."""
+    """The bytes of a description's file, or of a user's `ir.Flow`, and the comparison that is asked for, or None.
+
+    A description that says what its model gives must give that.
+    """
     flow, expected = (description, None) if isinstance(description, ir.Flow) else descriptions.read(description)
     exact = compile(replace(flow, notes=notes or flow.notes))
     try:

@@ -200,6 +200,6 @@ def warn_of_untested(entry: Framework, version: str) -> bool:
     tested = ", ".join(entry.tested)
     warnings.warn(
         f"{entry.name} {version or 'of unknown version'} was not tested, {tested} was: the file is verified",
-        stacklevel=4,
+        stacklevel=5,
     )
     return True

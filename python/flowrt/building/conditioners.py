@@ -6,7 +6,8 @@ import numpy as np
 
 from ..file.codes import Activation
 from ..flow import flow as ir
-from .modules import activated, array, bias_of, concatenated_linear, masked_linear, names, refuse
+from .arrays import float64
+from .modules import activated, bias_of, class_names, concatenated_linear, masked_linear, refuse
 from .networks import alternating, batch_norm, perceptron
 from .periodic import after_preprocessing
 
@@ -18,7 +19,9 @@ def made(net) -> list:
     initial = masked_linear(net.initial_layer, ir.READ)
     if hasattr(net, "context_layer"):
         context = net.context_layer
-        layers.append(activated(ir.Layer(array(context.bias), context_weight=array(context.weight)), net.activation))
+        layers.append(
+            activated(ir.Layer(float64(context.bias), context_weight=float64(context.weight)), net.activation)
+        )
         initial.add.append(ir.Add(0))
     layers.append(initial if net.use_residual_blocks else activated(initial, net.activation))
     _append_blocks(layers, net.blocks, "added")
@@ -34,8 +37,8 @@ def linear_made(net, context: str | None) -> list:
     _require_made(net)
     initial = masked_linear(net.initial_layer, ir.READ)
     if context is not None and hasattr(net, "context_layer"):
-        initial.context_weight = array(net.context_layer.weight)
-        initial.bias = initial.bias + array(net.context_layer.bias)
+        initial.context_weight = float64(net.context_layer.weight)
+        initial.bias = initial.bias + float64(net.context_layer.bias)
     layers = after_preprocessing(getattr(net, "preprocessing", None), initial)
     _append_blocks(layers, net.blocks, context)
     layers.append(masked_linear(net.final_layer, len(layers) - 1))
@@ -50,9 +53,9 @@ def _require_made(net) -> None:
 
 def _append_blocks(layers: list, blocks, context: str | None) -> None:
     for block in blocks:
-        if "MaskedResidualBlock" in names(block):
+        if "MaskedResidualBlock" in class_names(block):
             residual_block(layers, block, context)
-        elif "MaskedFeedforwardBlock" in names(block):
+        elif "MaskedFeedforwardBlock" in class_names(block):
             feedforward_block(layers, block)
         else:
             refuse(block, "MaskedFeedforwardBlock and MaskedResidualBlock")
@@ -68,14 +71,14 @@ def coupling_net(net, variables: int) -> list:
         initial = concatenated_linear(net.initial_layer, *first)
         layers = after_preprocessing(getattr(net, "preprocessing", None), initial)
         for block in net.blocks:
-            if "ResidualBlock" not in names(block):
+            if "ResidualBlock" not in class_names(block):
                 refuse(block, "ResidualBlock")
             residual_block(layers, block, "gate")
         return [*layers, masked_linear(net.final_layer, len(layers) - 1)]
     if hasattr(net, "_input_layer") and hasattr(net, "_hidden_layers") and hasattr(net, "_output_layer"):
         modules = alternating([net._input_layer, *net._hidden_layers, net._output_layer], net._activation)
         return perceptron([*modules, net._activation] if net._activate_output else modules, *first)
-    if "Sequential" in names(net) or getattr(net, "weight", None) is not None:
+    if "Sequential" in class_names(net) or getattr(net, "weight", None) is not None:
         return perceptron([net], *first)
     parts = list(net.children())
     if len(parts) != 1:
@@ -108,8 +111,8 @@ def residual_block(layers: list, block, context: str | None) -> None:
     layers.append(activated(ir.Layer(shift, add=[ir.Add(h, scale)]), block.activation))
     inner = masked_linear(block.linear_layers[0], len(layers) - 1)
     if context == "added" and hasattr(block, "context_layer"):
-        inner.bias = inner.bias + array(block.context_layer.bias)
-        inner.context_weight = array(block.context_layer.weight)
+        inner.bias = inner.bias + float64(block.context_layer.bias)
+        inner.context_weight = float64(block.context_layer.weight)
     if normalise[1]:
         scale, shift = normalise[1]
         inner.bias = scale * inner.bias + shift
@@ -120,7 +123,7 @@ def residual_block(layers: list, block, context: str | None) -> None:
     outer = masked_linear(block.linear_layers[1], len(layers) - 1)
     if context == "gate" and hasattr(block, "context_layer"):
         linear = block.context_layer
-        gate = ir.Layer(bias_of(linear), context_weight=array(linear.weight), activation=Activation.SIGMOID)
+        gate = ir.Layer(bias_of(linear), context_weight=float64(linear.weight), activation=Activation.SIGMOID)
         outer.gate = len(layers)
         layers += [gate, outer]
         layers.append(ir.Layer(np.zeros(width), add=[ir.Add(h), ir.Add(len(layers) - 1)]))

@@ -13,18 +13,12 @@ from ..flow.flow import CONTEXT, READ, Autoregressive, Diagonal, Elementwise, La
 from ..reference.functions import INVERSES
 from ..tables import Table
 from .activations import recognise
+from .arrays import float64
 
 
-def names(thing) -> set:
+def class_names(thing) -> set:
     """Names of the classes of an object. Subclasses and forks keep the names of what they copy."""
     return {cls.__name__ for cls in type(thing).__mro__}
-
-
-def array(tensor) -> np.ndarray:
-    """A tensor (or number) as float64."""
-    if hasattr(tensor, "detach"):
-        tensor = tensor.detach().cpu().double().numpy()
-    return np.array(np.asarray(tensor), dtype=np.float64)  # in two steps: a DeferredTensor gives its own type alone
 
 
 def refuse(thing, supported: str):
@@ -57,8 +51,8 @@ def affine_map(function, dim: int) -> tuple:
     import torch
 
     with torch.no_grad():
-        shift = array(function(torch.zeros(1, dim, dtype=torch.float64)))[0]
-        columns = array(function(torch.eye(dim, dtype=torch.float64))) - shift
+        shift = float64(function(torch.zeros(1, dim, dtype=torch.float64)))[0]
+        columns = float64(function(torch.eye(dim, dtype=torch.float64))) - shift
     return columns.T, shift
 
 
@@ -92,23 +86,23 @@ _INVERTED = Table(
 
 
 def bias_of(linear) -> np.ndarray:
-    return np.zeros(len(linear.weight)) if linear.bias is None else array(linear.bias)
+    return np.zeros(len(linear.weight)) if linear.bias is None else float64(linear.bias)
 
 
 def mask_of(linear) -> np.ndarray:
     """Where a weight may act: the module's mask, or everywhere for a plain linear layer."""
     mask = getattr(linear, "mask", None)
-    return np.ones(linear.weight.shape, dtype=bool) if mask is None else array(mask) != 0
+    return np.ones(linear.weight.shape, dtype=bool) if mask is None else float64(mask) != 0
 
 
 def masked_linear(linear, source, **fields) -> Layer:
     """A layer with the weights, mask and bias of a (masked) linear module that takes one input."""
-    return Layer(bias_of(linear), array(linear.weight), mask_of(linear), source, **fields)
+    return Layer(bias_of(linear), float64(linear.weight), mask_of(linear), source, **fields)
 
 
 def concatenated_linear(linear, variables: slice, context: slice, **fields) -> Layer:
     """A layer of a (masked) linear module whose input is the variables and the context, side by side."""
-    weight, mask = array(linear.weight), mask_of(linear)
+    weight, mask = float64(linear.weight), mask_of(linear)
     if weight[:, context].shape[1]:
         fields.update(context_weight=(weight * mask)[:, context], context_source=CONTEXT)
     if weight[:, variables].shape[1]:

@@ -16,7 +16,8 @@ from ..errors import ExportError
 from ..file.codes import Pieces, Reads, SplineForm, pieces_of, spline_parameters
 from ..flow import flow as ir
 from ..tables import Table
-from .modules import array, names
+from .arrays import float64
+from .modules import class_names
 from .output_rows import scale_rows
 
 _PIECES = {
@@ -44,7 +45,7 @@ _FREE_PARAMETERS = (
 
 def form_of_pieces(module) -> SplineForm:
     """What the bins of a live module's spline are made of; what has no such class is rational-quadratic."""
-    kinds = names(module)
+    kinds = class_names(module)
     return next((form for pieces, form in _PIECES.items() if any(pieces in kind for kind in kinds)), SplineForm(0))
 
 
@@ -61,7 +62,7 @@ def coupling(module, layers: list, reads: Reads, transformed: np.ndarray, dim: i
 def unconditional(module, dim: int, reads: Reads) -> list:
     """The steps of a live module whose spline has free parameters, (dim, ...) each."""
     parts = [getattr(module, name) for name in _FREE_PARAMETERS if hasattr(module, name)]
-    rows = np.concatenate([array(part).reshape(dim, -1) for part in parts], axis=1)
+    rows = np.concatenate([float64(part).reshape(dim, -1) for part in parts], axis=1)
     return _steps(module, [ir.Layer(rows.reshape(-1))], reads, np.arange(dim), dim)
 
 
@@ -82,7 +83,7 @@ def _steps(module, layers: list, reads: Reads, transformed: np.ndarray, dim: int
     if isinstance(tails, (list, tuple)):
         _close_ends(output, rows, transformer, tails)
     step = ir.Autoregressive(layers, transformer, reads, transformed if count < dim else None, name)
-    bounds = array(module.tail_bound) if tails is not None else np.ones(1)
+    bounds = float64(module.tail_bound) if tails is not None else np.ones(1)
     if np.all(bounds == bounds.reshape(-1)[0]):
         return [step]
     return _rescaled(step, np.broadcast_to(bounds, (count,)), transformed, dim)
@@ -102,7 +103,7 @@ def _divided(module, spline: ir.Spline) -> int:
     if pieces == SplineForm.LINEAR:
         return 0
     if pieces == SplineForm.QUADRATIC:
-        return spline.bins if names(module) & AUTOREGRESSIVE else sum(spline_parameters(spline.form, spline.bins))
+        return spline.bins if class_names(module) & AUTOREGRESSIVE else sum(spline_parameters(spline.form, spline.bins))
     return 2 * spline.bins
 
 
@@ -117,7 +118,7 @@ def _transformer(module, count: int, bins: int) -> ir.Spline:
     minima, fixed, free = _minima(module, pieces)
     if tails is None:
         return ir.Spline(bins, pieces | free, (0.0, 1.0, *minima), bounded=True)
-    bound = array(module.tail_bound).reshape(-1)
+    bound = float64(module.tail_bound).reshape(-1)
     bound = float(bound[0]) if np.all(bound == bound[0]) else 1.0  # of coordinates that were divided by theirs
     if tails == "linear":
         return ir.Spline(bins, pieces, (-bound, bound, *minima, 0.0, fixed))

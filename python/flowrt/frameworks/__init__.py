@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 
-from ..building.modules import names
+from ..building.modules import class_names
 from ..errors import Error, ExportError
 from .registry import FRAMEWORKS, WRAPPERS
 from .torch.overrides import SAMPLERS, require_own
@@ -14,7 +14,7 @@ ADAPTERS = {entry.name: entry.load() for entry in FRAMEWORKS if not entry.is_for
 
 def unwrapped(model):
     """A model without what torch.compile, torch.nn.DataParallel and AveragedModel put around it."""
-    for wrapper in names(model) & set(WRAPPERS):
+    for wrapper in class_names(model) & set(WRAPPERS):
         return unwrapped(getattr(model, WRAPPERS[wrapper]))
     return model
 

@@ -12,7 +12,8 @@ import re
 
 import numpy as np
 
-from ...building.modules import array, names
+from ...building.arrays import float64
+from ...building.modules import class_names
 from ...errors import ExportError
 
 SUPPORTED = "real_nvp_default_template, masked_autoregressive_default_template"
@@ -21,12 +22,12 @@ _LIMITS = ("log_scale_min_clip", "log_scale_max_clip")  # of the masked one alon
 
 
 def is_template(function) -> bool:
-    return "Template" in names(function) and hasattr(function, "_func")
+    return "Template" in class_names(function) and hasattr(function, "_func")
 
 
 def kernels(template) -> list:
     """(kernel, bias or None) of each dense layer as arrays, in the order in which they act."""
-    return [tuple(None if part is None else array(part) for part in pair) for pair in _variables(template)]
+    return [tuple(None if part is None else float64(part) for part in pair) for pair in _variables(template)]
 
 
 def activation(template):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...building.modules import names
+from ...building.modules import class_names
 from ...errors import ExportError
 from ..registry import ROOTS
-from .live import Live
+from .live import TorchModel
 
 SAMPLERS = (
     "sample", "_sample", "sample_n", "_sample_n", "rsample", "sample_and_log_prob", "_sample_and_log_prob",
@@ -57,7 +57,7 @@ def require_plain(network, ends, inputs: int, outputs: int, call=lambda network,
 
     if not callable(network):  # what was read from a state dict
         return
-    copy, generator = Live.copy_of(network, torch.float64), np.random.default_rng(0)
+    copy, generator = TorchModel.copy_of(network, torch.float64), np.random.default_rng(0)
 
     def numbers(count: int):
         shape = _ROWS, count
@@ -126,7 +126,7 @@ def _leaves(network):
 def _parts(network) -> list:
     """The modules of a sequence, or of what has one as its only part; none for other modules."""
     parts = list(network._modules.values())
-    sequence = "Sequential" in names(network) and "Residual" not in names(network)
+    sequence = "Sequential" in class_names(network) and "Residual" not in class_names(network)
     return parts if sequence or (len(parts) == 1 and not hasattr(network, "weight")) else []
 
 

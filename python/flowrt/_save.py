@@ -57,6 +57,15 @@ def save(
 
     Raises `ExportError` that names the layer and what is supported, and `Error` for rows that are not the flow's. Then,
     and if writing fails, an older file stays.
+
+    A model of a framework needs no more than `flowrt.save("model.flw", model)`. A flow of your own, z = 2 x, of two
+    coordinates:
+
+    >>> import flowrt, os, tempfile
+    >>> path = os.path.join(tempfile.mkdtemp(), "model.flw")
+    >>> flowrt.save(path, {"dim": 2, "steps": [{"kind": "diagonal", "scale": [2.0, 2.0]}]}, notes="by hand")
+    >>> flowrt.Model(path).metadata["notes"]
+    'by hand'
     """
     if rows is None and contexts is not None:
         raise Error("contexts go with rows")

@@ -37,10 +37,9 @@ def test_an_unknown_key_is_named():
 def test_each_table_of_the_package_is_where_it_says():
     found = set()
     for module in pkgutil.walk_packages(flowrt.__path__, "flowrt."):
-        if module.name != "flowrt.__main__":
-            for name, value in vars(importlib.import_module(module.name)).items():
-                if isinstance(value, Table):
-                    place, _, own = value.place.rpartition(".")
-                    assert name == own and value is getattr(importlib.import_module(place), own)
-                    found.add(value.place)
+        for name, value in vars(importlib.import_module(module.name)).items():
+            if isinstance(value, Table):
+                place, _, own = value.place.rpartition(".")
+                assert name == own and value is getattr(importlib.import_module(place), own)
+                found.add(value.place)
     assert len(found) >= 20

@@ -32,7 +32,7 @@ AUTOREGRESSIVE = {
 }
 COUPLINGS = {*(f"{pieces}CouplingTransform" for pieces in _PIECES), "PiecewiseRationalQuadraticCoupling"}
 UNCONDITIONAL = {f"{pieces}CDF" for pieces in _PIECES}
-_MINIMUM = 1e-3  # of widths, heights and derivatives, where a class has no option for it
+_MINIMUM = 1e-3  # the least width, height and derivative, where a class has no option for it
 _FREE_PARAMETERS = (
     "unnormalized_pdf",
     "unnormalized_widths",
@@ -119,7 +119,9 @@ def _transformer(module, count: int, bins: int) -> ir.Spline:
     if tails is None:
         return ir.Spline(bins, pieces | free, (0.0, 1.0, *minima), bounded=True)
     bound = float64(module.tail_bound).reshape(-1)
-    bound = float(bound[0]) if np.all(bound == bound[0]) else 1.0  # of coordinates that were divided by theirs
+    bound = (
+        float(bound[0]) if np.all(bound == bound[0]) else 1.0
+    )  # each coordinate is divided by its own, see _rescaled
     if tails == "linear":
         return ir.Spline(bins, pieces, (-bound, bound, *minima, 0.0, fixed))
     if not pieces and tails == "circular":

@@ -46,7 +46,11 @@ def read(description: Mapping) -> tuple:
 
 
 def _from_state_dict(fields: Fields) -> ir.Flow:
-    """Of a layout, whose readers take for granted that the arrays of a layer are all there and fit together."""
+    """The flow of a state dict.
+
+    The reader of a layout takes for granted that all arrays of a layer are there and fit together. What it raises if
+    they are not becomes an `ExportError`.
+    """
     read = fields.choice("layout", "", _FROM_STATE_DICT)
     try:
         flow = read(fields)

@@ -49,7 +49,7 @@ _BATCH_NORM_EPSILON = (
     1e-5  # of nflows' BatchNorm, added to the variance and to the gain; no argument of Flow changes it
 )
 _LU_EPSILON = 1e-3
-_NETWORK_EPSILON = 1e-3  # of the BatchNorm1d in its networks
+_NETWORK_EPSILON = 1e-3  # added to the variance by each BatchNorm1d in its networks
 
 
 def read_nflows(fields: Fields) -> ir.Flow:
@@ -180,7 +180,7 @@ def _masked(path: str, net: Node, options: _Options, reads: Reads, fields: Field
 
 
 def _coupling(path: str, node: Node, options: _Options, reads: Reads, fields: Fields) -> ir.Autoregressive:
-    """Of shifts first, then raw scales; the widths and heights of a spline are divided as nflows does it."""
+    """A coupling. Its network gives all shifts, then all raw scales; or what a spline needs, divided as in nflows."""
     constant, transformed = (float64(i).astype(np.int64) for i in (node.identity_features, node.transform_features))
     dim, count = len(constant) + len(transformed), len(transformed)
     if sorted([*constant, *transformed]) != list(range(dim)):

@@ -9,11 +9,11 @@ import numpy as np
 from .codes import MAX_BINS, NO_PARAMETERS, Form, Kind, Reads, Scale, Transformer, parameters_per_rank
 from .conditioner import Conditioner
 from .cursor import Reader, Writer, float32, layer_count, within
-from .fields import Fields
+from .fields import Structure
 from .layer import read_layers, write_layers
 from .transformer import check_transformer
 
-AUTOREGRESSIVE = Fields(
+AUTOREGRESSIVE = Structure(
     ("kind", "H"),
     ("reads", "H"),
     ("stage_count", "I"),

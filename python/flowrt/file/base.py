@@ -12,11 +12,11 @@ from ..tables import Table
 from .codes import MAX_COMPONENTS, NO_PARAMETERS, BaseKind, Kind, Scale
 from .conditioner import Conditioner
 from .cursor import WORD, Reader, Writer, float32, layer_count, within
-from .fields import Fields, beyond, is_interval, is_set
+from .fields import Structure, beyond, is_interval, is_set
 from .layer import read_layers, write_layers
 from .transformer import check_scale
 
-BASE = Fields(
+BASE = Structure(
     ("kind", "H"),
     ("density", "H"),
     ("stage_count", "I"),

@@ -9,9 +9,9 @@ import numpy as np
 
 from .codes import Kind
 from .cursor import Reader, Writer, float32
-from .fields import Fields
+from .fields import Structure
 
-CONSTANT = Fields(("kind", "H"), ("reserved0", "6x"), ("log_det", "d"), ("reserved", "48x"))
+CONSTANT = Structure(("kind", "H"), ("reserved0", "6x"), ("log_det", "d"), ("reserved", "48x"))
 
 
 @dataclass
@@ -52,7 +52,7 @@ def read_diagonal(reader: Reader) -> DiagonalStep:
 def write_diagonal(writer: Writer, step: DiagonalStep) -> None:
     scale = float32(step.scale)
     log_det = step.log_det
-    if log_det is None:  # of the scale that the file holds, not of the one before rounding
+    if log_det is None:  # it must fit the scale as the file holds it, rounded
         log_det = float(np.sum(np.log(np.abs(scale.astype(np.float64)))))
     writer.record(CONSTANT, kind=Kind.DIAGONAL, log_det=log_det)
     writer.floats(scale)

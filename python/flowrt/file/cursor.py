@@ -13,7 +13,7 @@ import numpy as np
 
 from ..errors import ExportError, FormatError, Status
 from .codes import LINE, MAX_LAYERS, MAX_PANEL_LINES, PANEL, Kind, Limit
-from .fields import RECORD, Fields, Problem, beyond
+from .fields import RECORD, Problem, Structure, beyond
 from .panels import pack, panel_depths, unpack
 
 WORD = 4  # bytes of a number in a block
@@ -26,7 +26,7 @@ class Reader:
     Structure is refused where it is found. Values that are wrong are noted in `value_errors`: the checksum goes first.
     """
 
-    def __init__(self, data: bytes, fields: Fields):
+    def __init__(self, data: bytes, fields: Structure):
         self.data = data
         self.record = -1  # the header
         self.fields = fields
@@ -66,7 +66,7 @@ class Reader:
         self.record += 1
         self.fields = RECORD
 
-    def next(self, fields: Fields, kind: Kind) -> SimpleNamespace:
+    def next(self, fields: Structure, kind: Kind) -> SimpleNamespace:
         """The values of the next record by name; every byte that no field covers must be zero."""
         self.record += 1
         self.fields = fields
@@ -155,7 +155,7 @@ class Writer:
         self.records: list[bytes] = []
         self.blocks: list[bytes] = []
 
-    def record(self, fields: Fields, **values) -> None:
+    def record(self, fields: Structure, **values) -> None:
         self.records.append(fields.pack(**values))
 
     def integers(self, values) -> None:

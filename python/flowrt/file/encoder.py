@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from .codes import Kind
 from .conditioner import Conditioner
 from .cursor import Reader, Writer, layer_count
-from .fields import Fields
+from .fields import Structure
 from .layer import read_layers, write_layers
 
-ENCODER = Fields(("kind", "H"), ("reserved0", "10x"), ("layer_count", "H"), ("reserved", "50x"))
+ENCODER = Structure(("kind", "H"), ("reserved0", "10x"), ("layer_count", "H"), ("reserved", "50x"))
 
 
 @dataclass

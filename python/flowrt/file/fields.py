@@ -13,7 +13,7 @@ from ..errors import Status
 from .codes import LINE, Limit
 
 
-class Fields:
+class Structure:
     """A header or record: names and `struct` formats of its fields in order. Fields of the format `x` are reserved.
 
     `("p", "8f")` is a tuple of eight numbers, as `offset("p", i)` knows.
@@ -45,7 +45,7 @@ class Fields:
         return start + size * index
 
     def pack(self, **values) -> bytes:
-        """The bytes of a structure; each field that is not reserved has a value."""
+        """The bytes of the structure; each field that is not reserved has a value."""
         if set(values) != set(self._counts):
             raise TypeError(f"values of {sorted(values)} for the fields {sorted(self._counts)}")
         flat: list = []
@@ -62,7 +62,9 @@ class Fields:
         return SimpleNamespace(**values)
 
 
-RECORD = Fields(("kind", "H"), ("reserved", "62x"))  # of any kind; elementwise and permutation steps have no more
+RECORD = Structure(
+    ("kind", "H"), ("reserved", "62x")
+)  # what all kinds have; elementwise and permutation steps have no more
 
 
 class Problem(NamedTuple):

@@ -7,9 +7,9 @@ import zlib
 from ..errors import FormatError, Status
 from .codes import LINE, MAGIC, MAJOR, MAX_CONTEXT_DIM, MAX_DIM, MAX_RECORDS, MINOR
 from .cursor import Reader, Writer, within
-from .fields import Fields, beyond
+from .fields import Structure, beyond
 
-HEADER = Fields(
+HEADER = Structure(
     ("magic", "8s"),
     ("major", "H"),
     ("minor", "H"),

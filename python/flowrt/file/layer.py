@@ -12,9 +12,9 @@ from ..tables import Table
 from .codes import MAX_WIDTH, Activation, Kind
 from .conditioner import Conditioner
 from .cursor import Reader, Writer, float32, within
-from .fields import Fields, Problem, beyond, is_set, unknown
+from .fields import Problem, Structure, beyond, is_set, unknown
 
-LAYER = Fields(
+LAYER = Structure(
     ("kind", "H"),
     ("activation", "H"),
     ("width", "I"),
@@ -27,7 +27,7 @@ LAYER = Fields(
     ("a", "f"),
     ("reserved", "36x"),
 )
-ADDS = 3  # of one layer
+ADDS = 3  # as many layers may be added to one
 
 
 @dataclass

@@ -136,7 +136,7 @@ def _probit_step(v, a, b):
     return w, -math.log(b - a) - log_normal_density(w), (v > a) & (v < b)
 
 
-FUNCTIONS = Table(  # of v and the two parameters: w, log|dw/dv|, whether v is inside the domain
+FUNCTIONS = Table(  # (v, a, b) to w, log|dw/dv|, whether v is inside the domain
     "flowrt.reference.functions.FUNCTIONS",
     Function,
     {

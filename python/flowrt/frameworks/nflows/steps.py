@@ -1,4 +1,4 @@
-"""The transforms of nflows and its forks, each as steps of a description.
+"""The transforms of nflows and its forks, each as steps of an `ir.Flow`.
 
 The network of an affine coupling gives all shifts first, then all raw scales; that of a masked affine layer gives raw
 scale and shift of one feature after the other.

@@ -83,7 +83,9 @@ def _density(flow):
 
     def log_prob(x, context):
         result = (flow.condition(context) if hasattr(flow, "condition") else flow).log_prob(x)
-        return result.sum(dim=-1) if result.shape == x.shape else result  # of elementwise transforms alone
+        return (
+            result.sum(dim=-1) if result.shape == x.shape else result
+        )  # a flow of elementwise transforms alone gives one for each coordinate
 
     return log_prob
 

@@ -23,7 +23,7 @@ from .splines import SPLINES, spline_steps
 _AUTOREGRESSIVE = {"AffineAutoregressive", "ConditionalAffineAutoregressive"}
 _COUPLING = {"AffineCoupling", "ConditionalAffineCoupling"}
 _LINEAR = {"Householder", "LowerCholeskyAffine"}
-_LEAKY_SLOPE = 0.01  # of LeakyReLUTransform, which has no other
+_LEAKY_SLOPE = 0.01  # the only one that LeakyReLUTransform has
 _CONSTANT = {"AffineTransform", "ExpTransform", "SigmoidTransform", "TanhTransform", "CumulativeDistributionTransform"}
 SUPPORTED = (
     "AffineAutoregressive, AffineCoupling, Spline, SplineAutoregressive, SplineCoupling, their conditional forms, "

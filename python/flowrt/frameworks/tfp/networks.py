@@ -26,26 +26,26 @@ _SUPPORTED = (
     "globals or default arguments"
 )
 _ROWS = 32  # with which functions are probed
-_NO_LIMIT = 1e6  # of a log scale
+_NO_LIMIT = 1e6  # stands for the limit of a log scale that has none
 
 
-def of(layer, dim: int) -> Conditioner:
+def of(layer, dim: int) -> LiveConditioner:
     """The conditioner of a MaskedAutoregressiveFlow or RealNVP with `dim` features."""
     function = layer._shift_and_log_scale_fn
     if function is None:
         raise ExportError(f"{type(layer).__name__} with a bijector_fn is not supported; pass a shift_and_log_scale_fn")
     if "RealNVP" not in class_names(layer):
-        return Conditioner(function, np.arange(dim), np.arange(dim), dim, None)
+        return LiveConditioner(function, np.arange(dim), np.arange(dim), dim, None)
     masked = layer._num_masked
     if masked is None:
         masked = int(np.round(dim * layer._fraction_masked))
     split = masked % dim if masked < 0 else masked
     first, last = np.arange(split), np.arange(split, dim)
     read, transformed = (last, first) if layer._reverse_mask else (first, last)
-    return Conditioner(function, read, transformed, dim, len(transformed))
+    return LiveConditioner(function, read, transformed, dim, len(transformed))
 
 
-class Conditioner:
+class LiveConditioner:
     """A live `shift_and_log_scale_fn` and the network in it.
 
     It reads the coordinates `read` and gives parameters of the coordinates `transformed`. `shift` and `log_scale` are
@@ -54,7 +54,7 @@ class Conditioner:
     """
 
     def __init__(self, function, read, transformed, dim: int, output_units):
-        self.function = getattr(function, "python_function", function)  # of a tf.function
+        self.function = getattr(function, "python_function", function)  # what a tf.function was made from
         self.read = read
         self.transformed = transformed
         self.dim = dim

@@ -17,8 +17,8 @@ from ...building.modules import class_names
 from ...errors import ExportError
 
 SUPPORTED = "real_nvp_default_template, masked_autoregressive_default_template"
-_OPTIONS = {"hidden_layers", "activation", "shift_only"}  # of both
-_LIMITS = ("log_scale_min_clip", "log_scale_max_clip")  # of the masked one alone
+_OPTIONS = {"hidden_layers", "activation", "shift_only"}  # options that both templates have
+_LIMITS = ("log_scale_min_clip", "log_scale_max_clip")  # options that only the masked template has
 
 
 def is_template(function) -> bool:

@@ -35,7 +35,7 @@ class TorchModel:
         return deep_copy(module, instead).cpu().to(dtype).eval()
 
     def given(self, embed) -> TorchModel:
-        """The same with a context that goes through `embed`, a function of tensors, first."""
+        """This model behind an embedding: a context goes through `embed`, a function of tensors, first."""
 
         def embedded(function):
             return lambda values, context: function(values, embed(context))
@@ -43,7 +43,7 @@ class TorchModel:
         return TorchModel(self.dtype, *map(embedded, (self._forward, self._inverse, self._base_log_prob)))
 
     def with_density(self, density, units=None) -> TorchModel:
-        """The same with the log density, and the units of the context, of a model that it is a part of."""
+        """This model as a part of another one, which has the log density and the units of the context."""
         return TorchModel(self.dtype, self._forward, self._inverse, self._base_log_prob, density, units)
 
     def forward(self, x, context=None):

@@ -10,23 +10,23 @@
 //   sigmoid   1 / d, d = 1 + e^-x
 //   softplus  max(x, 0) + log1p(exp(-|x|))
 //
-// m and d are each rounded once, from the parts of the exponential: 1 + 2^n and its like are exact, and what is added to them is small.
-// Then nothing has to be corrected after the division.
+// m and d are each rounded once, from the parts of the exponential: 1 + 2^n and its like are exact, and what is added
+// to them is small. Then nothing has to be corrected after the division.
 //
-// Polynomials: minimax fits on the reduced interval, summed in pairs (Estrin), so that a single value is not all waiting. Errors over
-// all float32 inputs: docs/ACCURACY.md.
+// Polynomials: minimax fits on the reduced interval, summed in pairs (Estrin), which shortens the chain of operations
+// that a single value waits for. Errors over all float32 inputs: docs/ACCURACY.md.
 
 import FlowrtShim
 
-/// 1.5 * 2^23. Adding it rounds a float of magnitude below 2^22 to an integer n, in the last bits of the sum; with an even bias
-/// added to it, these are n + bias. (An odd one would round what lies halfway to the other side.)
+/// 1.5 * 2^23. Adding it rounds a float of magnitude below 2^22 to an integer n, in the last bits of the sum; with an
+/// even bias added to it, these are n + bias. (An odd one would round what lies halfway to the other side.)
 let roundingMagic: Float = 12_582_912
 
 private let log2e: Float = 1.442_695_04
 
 /// x = n ln 2 + r, and n + bias in the last bits of `biased`.
-@inline(__always) private func reduce<let N: Int>(_ x: Abreast<N>, bias: Float) -> (
-  biased: Abreast<N>, n: Abreast<N>, r: Abreast<N>
+@inline(__always) private func reduce<let N: Int>(_ x: Unrolled<N>, bias: Float) -> (
+  biased: Unrolled<N>, n: Unrolled<N>, r: Unrolled<N>
 ) {
   let biased = fma(x, log2e, roundingMagic + bias)
   let n = biased - (roundingMagic + bias)
@@ -34,7 +34,7 @@ private let log2e: Float = 1.442_695_04
 }
 
 /// (e^r - 1) / r.
-@inline(__always) private func expm1Ratio<let N: Int>(_ r: Abreast<N>) -> Abreast<N> {
+@inline(__always) private func expm1Ratio<let N: Int>(_ r: Unrolled<N>) -> Unrolled<N> {
   let r2 = r * r
   let high = fma(r2, 1.375_271_24e-3, fma(r, 8.369_828e-3, 4.166_979e-2))
   return fma(r, fma(r2, high, fma(r, 0.166_665_02, 0.499_999_85)), 1)
@@ -49,7 +49,8 @@ private let log2e: Float = 1.442_695_04
 /// tanh x.
 @inline(never) func tanh(_ x: Lanes) -> Lanes { Lanes(tanh(x.chunk)) }
 
-// The same where a call would be felt. (Not on narrow vectors: there the code would be.)
+// e^x and tanh x for hot loops: inlined on AVX2 and AVX-512. On SSE2 and NEON, where 16 floats take four registers, the
+// code would grow more than a call costs.
 #if FLOWRT_LEVEL_2 || FLOWRT_LEVEL_3
   @inline(__always) func inlinedExp(_ x: Lanes) -> Lanes { Lanes(exp(x.chunk)) }
   @inline(__always) func inlinedTanh(_ x: Lanes) -> Lanes { Lanes(tanh(x.chunk)) }
@@ -58,7 +59,7 @@ private let log2e: Float = 1.442_695_04
   @inline(__always) func inlinedTanh(_ x: Lanes) -> Lanes { tanh(x) }
 #endif
 
-@inline(__always) func exp<let N: Int>(_ x: Abreast<N>) -> Abreast<N> {
+@inline(__always) func exp<let N: Int>(_ x: Unrolled<N>) -> Unrolled<N> {
   #if FLOWRT_LEVEL_3
     return expOfNegative(atMost(89, x))  // whose instruction for 2^n takes any n
   #else
@@ -71,7 +72,7 @@ private let log2e: Float = 1.442_695_04
 }
 
 /// e^x for x <= 0: one factor that is a normal float, 2^(n + 63), and a constant.
-@inline(__always) func expOfNegative<let N: Int>(_ x: Abreast<N>) -> Abreast<N> {
+@inline(__always) func expOfNegative<let N: Int>(_ x: Unrolled<N>) -> Unrolled<N> {
   let (biased, n, r) = reduce(atLeast(-104, x), bias: 127 + 63)
   #if FLOWRT_LEVEL_3
     return fma(expm1Ratio(r), r, 1).with(n) { flowrt_v_scale($0, $1) }
@@ -85,7 +86,7 @@ private let log2e: Float = 1.442_695_04
 @inline(never) func expOfNegative(_ x: Lanes) -> Lanes { Lanes(expOfNegative(x.chunk)) }
 
 /// e^x - 1 without cancellation, for x <= 0 (elu).
-@inline(__always) func expm1OfNegative<let N: Int>(_ x: Abreast<N>) -> Abreast<N> {
+@inline(__always) func expm1OfNegative<let N: Int>(_ x: Unrolled<N>) -> Unrolled<N> {
   // One step of reduction suffices: what r loses for large n, the - 1 forgives; for n = 0 it is exact.
   let magic = roundingMagic + 128
   let y = atLeast(-25, x)
@@ -99,10 +100,10 @@ private let log2e: Float = 1.442_695_04
   return fma(scale, fma(r2, q, r), scale - 1)
 }
 
-@inline(__always) func tanh<let N: Int>(_ x: Abreast<N>) -> Abreast<N> {
+@inline(__always) func tanh<let N: Int>(_ x: Unrolled<N>) -> Unrolled<N> {
   // -2|x| = n ln 2 - 2h, and -expm1(-2h) = 2g = 2 (h - 2 h^2 q(-2h)), so that
-  // m = 1 - 2^n + 2^n 2g and d = 1 + 2^n - 2^n 2g. Powers of two are in the constants, where they cost nothing and round nothing. From
-  // 9.02 on tanh rounds to 1. One step of reduction, as in expm1.
+  // m = 1 - 2^n + 2^n 2g and d = 1 + 2^n - 2^n 2g. Powers of two are in the constants, where they cost nothing and
+  // round nothing. From 9.02 on tanh rounds to 1. One step of reduction, as in expm1.
   let y = atMost(9.02, magnitude(x))
   let magic = roundingMagic + 128
   let shifted = fma(y, -2 * log2e, magic)
@@ -117,7 +118,7 @@ private let log2e: Float = 1.442_695_04
 }
 
 /// 1 / (1 + e^-x).
-@inline(__always) func sigmoid<let N: Int>(_ x: Abreast<N>) -> Abreast<N> {
+@inline(__always) func sigmoid<let N: Int>(_ x: Unrolled<N>) -> Unrolled<N> {
   // In units of 2^25, so that 1 + e^104 is a float. From 25 on the result rounds to 1.
   let unit: Float = 0x1p-25
   let (biased, _, r) = reduce(x.map { -atMost(25, atLeast(-104, $0)) }, bias: 127 - 25)
@@ -131,7 +132,7 @@ private let log2e: Float = 1.442_695_04
 /// log(1 + e^x).
 @inline(never) func softplus(_ x: Lanes) -> Lanes { Lanes(softplus(x.chunk)) }
 
-@inline(__always) func softplus<let N: Int>(_ x: Abreast<N>) -> Abreast<N> {
+@inline(__always) func softplus<let N: Int>(_ x: Unrolled<N>) -> Unrolled<N> {
   atLeast(0, x) + log1pOfUnit(expOfNegative(x.map { -magnitude($0) }))
 }
 

@@ -1,8 +1,8 @@
 // exp and what is made of it: expm1, tanh, sigmoid, softplus.
 //
 // Range reduction (Cody and Waite): x = n ln 2 + r with an integer n and |r| <= ln 2 / 2, so exp(x) = 2^n exp(r).
-// n comes from adding and subtracting 1.5 * 2^23, whose sum has n in its last bits: no conversion instruction. A bias in that
-// sum makes them the exponent of the power of two that a formula wants.
+// n comes from adding and subtracting 1.5 * 2^23, whose sum has n in its last bits: no conversion instruction. A bias
+// in that sum makes them the exponent of the power of two that a formula wants.
 //
 //   exp       2^n (1 + r p), p = (e^r - 1) / r of degree 5, relative error 2^-28
 //   expm1     2^n r p + (2^n - 1), p of degree 6, 2^-32

@@ -1,7 +1,7 @@
 // log and log1p.
 //
-// x = 2^k m with m in [sqrt(1/2), sqrt(2)), f = m - 1:  log x = k ln 2 + f - f^2 / 2 + f^3 p(f), p of degree 8, summed in
-// pairs (Estrin). Only bit operations reduce the argument. Errors over all float32 inputs: docs/ACCURACY.md.
+// x = 2^k m with m in [sqrt(1/2), sqrt(2)), f = m - 1:  log x = k ln 2 + f - f^2 / 2 + f^3 p(f), p of degree 8, summed
+// in pairs (Estrin). Only bit operations reduce the argument. Errors over all float32 inputs: docs/ACCURACY.md.
 
 import FlowrtShim
 

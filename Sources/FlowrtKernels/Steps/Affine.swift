@@ -59,8 +59,8 @@ struct Affine {
   }
 
   /// The unknown side from the known one, and log s = log|dq/dr|, of `count` values, one or a multiple of 16.
-  /// `readIsKnown`: r is known, else q. All of them are handed over by address: at the narrow levels a vector that is an
-  /// argument would be taken apart into four.
+  /// `readIsKnown`: r is known, else q. All of them are handed over by address: at the narrow levels a vector that is
+  /// an argument would be taken apart into four.
   @inline(never) func apply(
     _ t: UnsafePointer<Float>, _ a: UnsafePointer<Float>, _ known: UnsafePointer<Float>,
     _ unknown: UnsafeMutablePointer<Float>, _ logScale: UnsafeMutablePointer<Float>, count: Int, readIsKnown: Bool

@@ -19,7 +19,7 @@ import numpy as np
 import flowrt
 from flowrt.errors import LibraryError
 from flowrt.file import encode
-from flowrt.frameworks import choose, dtypes, versions
+from flowrt.frameworks import choose, dtypes, registry
 from flowrt.verify.rows import random_rows
 from flowrt.verify.verify import ROWS, Evaluator, evaluate
 
@@ -29,7 +29,7 @@ from installed import random_models, refused_models  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "EXPORTERS.md"
-ORDER = ("nflows", "sbi", "zuko", "normflows", "glasflow", "pyro", "tfp", "flowjax")
+ORDER = [entry.name for entry in registry.by_column()]
 
 INTRODUCTION = """\
 # Exporters against their frameworks
@@ -153,7 +153,7 @@ def _features(table: dict) -> str:
 
 
 def _section(framework: str, cases: dict, refused: list) -> str:
-    package = versions.PACKAGES.get(framework, framework)
+    package = registry.named(framework).package
     backends = [name for name in ("torch", "jax", "tensorflow") if _version(name)]
     installed = ", ".join(f"{name} {_version(name)}" for name in [package, *backends, "numpy"])
     lines = [f"{installed}, Python {platform.python_version()}, {platform.machine()}.", ""]

@@ -268,10 +268,10 @@ def test_bases(generator):
         return reference.log_prob(compiled(flow), z, **given)
 
     mean, std = np.array([0.1, 0.2, 0.3]), np.array([1.0, 2.0, 0.5])
-    given = density({"kind": "normal", "mean": mean, "std": std})
+    given = density({"kind": "diagonal_normal", "mean": mean, "std": std})
     np.testing.assert_allclose(given, normal_density(z, mean, std))
-    np.testing.assert_allclose(density({"kind": "uniform", "lower": -1, "upper": [1, 2, 3]}), -np.log(24))
-    mixture = {"kind": "mixture", "logits": [0.3, 1.3], "mean": [mean, -mean], "std": [std, std]}
+    np.testing.assert_allclose(density({"kind": "box_uniform", "lower": -1, "upper": [1, 2, 3]}), -np.log(24))
+    mixture = {"kind": "normal_mixture", "logits": [0.3, 1.3], "mean": [mean, -mean], "std": [std, std]}
     weights = np.exp([0.3, 1.3]) / np.exp([0.3, 1.3]).sum()
     expected = np.logaddexp(
         np.log(weights[0]) + normal_density(z, mean, std), np.log(weights[1]) + normal_density(z, -mean, std)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..building.modules import reordered
+from ..building.output_rows import reordered
 from ..file.codes import Activation
 from ..flow import flow as ir
 from .fields import Fields
@@ -106,11 +106,3 @@ def sort_rows(output: ir.Layer, axes: dict, given: list, fields: Fields) -> None
         fields.refuse(f"the last layer has {output.width} rows, not {count} = {sizes}")
     rows = np.arange(count).reshape([axes[name] for name in given])
     reordered(output, rows.transpose([given.index(name) for name in axes]).reshape(-1))
-
-
-def scale_rows(output: ir.Layer, rows: slice | np.ndarray, gain, offset) -> None:
-    """Replaces the values of some rows by gain * value + offset, in place."""
-    output.bias[rows] = gain * output.bias[rows] + offset
-    for weight in (output.weight, output.context_weight):
-        if weight is not None:
-            weight[rows] *= gain

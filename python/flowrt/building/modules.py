@@ -33,7 +33,7 @@ def context_size(steps: list, given: int | None, base=None) -> int:
     weights = [layer.context_weight for layer in layers if layer.context_source == CONTEXT]
     found = {weight.shape[1] for weight in weights if weight is not None}
     if given and not found and any(layer.weight is not None and layer.source == READ for layer in layers):
-        raise ExportError(f"a context of length {given} is asked for, but no layer takes a context")
+        raise ExportError(f"context_dim is {given}, but no layer takes a context")
     found |= set() if given is None else {given}
     if len(found) > 1:
         raise ExportError(f"layers and context_dim disagree about the length of the context: {sorted(found)}")

@@ -85,7 +85,7 @@ def match(values: np.ndarray, log_values: np.ndarray, candidates: list, name: st
         if _close(values, np.exp(expected)) and _close(log_values, expected):
             return candidate
     raise ExportError(
-        f"{name} has a scale function that is not known here; a file holds those of docs/FORMAT.md, section 5"
+        f"{name} has an unknown scale function; supported are those of docs/FORMAT.md, section 5"
     )
 
 

@@ -32,7 +32,7 @@ def read(description: Mapping) -> tuple:
     if description and "dim" not in description and all(hasattr(value, "shape") for value in description.values()):
         layouts = ", ".join(_FROM_STATE_DICT)
         raise ExportError(
-            "the description has nothing but arrays: give a state dict as {'layout': ..., 'state_dict': ...} if its "
+            "the description has only arrays: give a state dict as {'layout': ..., 'state_dict': ...} if its "
             f"layout is one of {layouts}, else as the 'arrays' of a description with 'steps'"
         )
     fields = Fields(description, "the description", {})

@@ -67,7 +67,7 @@ def _bias(fields: Fields, units: list) -> np.ndarray:
         fields.refuse(f"'weight' has {units[0]} rows, but 'context_weight' has {units[1]}")
     if units:
         return fields.array("bias", "", (units[0],), 0.0)
-    bias = fields.array("bias", "it tells how many units a layer without weights has")
+    bias = fields.array("bias", "it gives the number of units of a layer without weights")
     if bias.ndim != 1:
         fields.refuse(f"'bias' has the shape {bias.shape}, not (units,)")
     return bias

@@ -101,7 +101,7 @@ def _dim(arrays: dict, fields: Fields) -> int:
     for name, value in arrays.items():
         if re.search(r"^\d+\.(log_gamma|W|L|bias)$|\.scale_net\.4\.bias$", name):
             return len(value)
-    return fields.refuse("'state_dict' has no module that tells how many coordinates a row has")
+    return fields.refuse("'state_dict' has no module with the number of coordinates of a row")
 
 
 class _Module:

@@ -127,4 +127,4 @@ def _dim(model, layers) -> int:
     if hasattr(_distribution(model), "_made"):
         made = _distribution(model)._made
         return made.initial_layer.weight.shape[1] - ("MADEMoGWrapper" in class_names(_distribution(model)))
-    raise ExportError(f"the number of features of {type(model).__name__} cannot be told from its layers")
+    raise ExportError(f"the number of features of {type(model).__name__} cannot be determined from its layers")

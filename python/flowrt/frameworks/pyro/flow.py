@@ -214,5 +214,5 @@ def _dim(model, transforms) -> int:
             return len(transform.loc)
     dim = pyro_bases.dim(_base_of(model))
     if dim is None:
-        raise ExportError(f"the number of features of {type(model).__name__} cannot be told from its transforms")
+        raise ExportError(f"the number of features of {type(model).__name__} cannot be determined from its transforms")
     return dim

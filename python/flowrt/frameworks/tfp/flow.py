@@ -138,7 +138,7 @@ def _dim(model, layers: list, base) -> int:
         network = getattr(layer, "_shift_and_log_scale_fn", None)
         if getattr(network, "event_shape", None):
             return int(network.event_shape[-1])
-    raise ExportError(f"the number of features of {type(model).__name__} cannot be told from its layers")
+    raise ExportError(f"the number of features of {type(model).__name__} cannot be determined from its layers")
 
 
 def _takes_context(layer, dim: int) -> bool:

@@ -28,8 +28,8 @@ def require_own(thing, *methods: str) -> None:
         overridden = not _is_own(first) and any(map(_is_own, others))
         if overridden or method in getattr(thing, "__dict__", {}):
             raise ExportError(
-                f"{type(thing).__name__} overrides {method}, and a file would not know: give the flow without it, and "
-                "do what it adds before and after calling the file"
+                f"{type(thing).__name__} overrides {method}, which a file cannot hold: give the flow without it, and "
+                "apply what it adds before and after calling the file"
             )
 
 

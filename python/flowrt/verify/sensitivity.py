@@ -4,7 +4,7 @@ A difference between two evaluations of one flow proves that their formulas diff
 
 Values move by a share of their own spread, not of their size: times in seconds since 1970 that vary by a minute are
 exact numbers, and the first thing that a model does is to subtract their mean. Parameters move by a share of their
-size, but for those whose products and sums are exact: weights of 1, and the shift of what has only such weights. What
+size, but for those whose products and sums are exact: weights of 1, and the shift of what has only these. What
 one step gives the next moves by a share of its size.
 """
 
@@ -40,10 +40,10 @@ class Evaluator:
         return reference.log_prob(self.file, x, context)
 
 
-def changes(function, file: File, values, context, units: Units, share: float) -> dict:
+def changes(function, file: File, values, context, units: Units, share: float, held=np.float64) -> dict:
     """(n,) by quantity: the largest change of what `function(flow, values, context)` gives, in `DRAWS` trials.
 
-    `units.values` and `units.context` are the spreads of `values` and `context`. Infinite where a moved row has no
+    `held` is the type that parameters are rounded to. `units.values` and `units.context` are the spreads of `values` and `context`. Infinite where a moved row has no
     finite result, but the row itself has.
     """
     generator = np.random.default_rng(1)
@@ -54,7 +54,7 @@ def changes(function, file: File, values, context, units: Units, share: float) -
         around = context
         if context is not None:
             around = context + share * units.context * generator.normal(size=context.shape)
-        other = function(Evaluator(perturbed(file, share, generator)), moved, around)
+        other = function(Evaluator(perturbed(file, share, generator, held)), moved, around)
         for quantity, numbers in found.items():
             change = row_differences(other[quantity], numbers)
             largest[quantity] = np.maximum(largest[quantity], change)
@@ -77,7 +77,7 @@ def row_sizes(values) -> np.ndarray:
     return np.max(np.abs(values), axis=1, where=np.isfinite(values), initial=1.0)
 
 
-def perturbed(file: File, share: float, generator) -> File:
+def perturbed(file: File, share: float, generator, held) -> File:
     """The file with all that is rounded times 1 + `share` * normal: parameters, and what steps give each other."""
 
     def moved(values):
@@ -87,12 +87,16 @@ def perturbed(file: File, share: float, generator) -> File:
         """Products with 0, 1 and -1 are exact."""
         return None if values is None else np.where(np.abs(values) == 1, values, moved(values))
 
+    def shift(values, exact):
+        """What has products that are `exact` is so itself, if it needs no rounding."""
+        return np.where(exact & (np.asarray(values).astype(held) == values), values, moved(values))
+
     def layer(old):
         factors = [part for part in (old.weight, old.context_weight, *old.scales) if part is not None]
-        exact = (factors or old.add) and all(np.all(np.isin(part, (-1, 0, 1))) for part in factors)
+        exact = bool(factors or old.add) and all(np.all(np.isin(part, (-1, 0, 1))) for part in factors)
         return replace(
             old,
-            bias=old.bias if exact else moved(old.bias),
+            bias=shift(old.bias, exact),
             weight=weights(old.weight),
             context_weight=weights(old.context_weight),
             scales=tuple(weights(scale) for scale in old.scales),
@@ -105,8 +109,7 @@ def perturbed(file: File, share: float, generator) -> File:
         if old.kind == Kind.AUTOREGRESSIVE:
             return replace(old, layers=layers(old.layers))
         if old.kind == Kind.DIAGONAL:
-            exact = np.abs(old.scale) == 1
-            return replace(old, scale=weights(old.scale), shift=np.where(exact, old.shift, moved(old.shift)))
+            return replace(old, scale=weights(old.scale), shift=shift(old.shift, np.abs(old.scale) == 1))
         if old.kind == Kind.LINEAR:
             matrix = weights(old.matrix)
             same = matrix is old.matrix or np.array_equal(matrix, old.matrix)

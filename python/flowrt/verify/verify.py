@@ -142,16 +142,13 @@ def _limits(columns, truth: dict, file: File, rows: Rows) -> dict:
     The same for every way to a file: a flow that loses digits in float32 is not to blame, nor is its file. Anything is
     allowed where a moved row has no result, and near the end of float32.
     """
-    kinds = {"exact": (_FLOAT64, 1e-6)}
-    found: dict = {}
-    for name in columns:
-        share, of_size = kinds.get(name, (_FLOAT32, 2e-5))
-        if (share, of_size) not in found:
-            found[share, of_size] = _limit(share, of_size, truth, file, rows)
-    return {name: found[kinds.get(name, (_FLOAT32, 2e-5))] for name in columns}
+    kinds = {"exact": (_FLOAT64, 1e-6, np.float64)}
+    kind = {name: kinds.get(name, (_FLOAT32, 2e-5, np.float32)) for name in columns}
+    found = {limit: _limit(*limit, truth, file, rows) for limit in set(kind.values())}
+    return {name: found[kind[name]] for name in columns}
 
 
-def _limit(share: float, of_size: float, truth: dict, file: File, rows: Rows) -> dict:
+def _limit(share: float, of_size: float, held, truth: dict, file: File, rows: Rows) -> dict:
     seen = None if rows.context is None else spread(rows.context)
 
     def of_data(flow, x, context):
@@ -163,8 +160,8 @@ def _limit(share: float, of_size: float, truth: dict, file: File, rows: Rows) ->
 
     with np.errstate(all="ignore"):
         moved = {
-            **changes(of_data, file, rows.x, rows.context, Units(spread(rows.x), seen), share),
-            **changes(of_noise, file, rows.z, rows.context, Units(spread(rows.z), seen), share),
+            **changes(of_data, file, rows.x, rows.context, Units(spread(rows.x), seen), share, held),
+            **changes(of_noise, file, rows.z, rows.context, Units(spread(rows.z), seen), share, held),
         }
     large = np.max([row_sizes(values) for values in truth.values()], axis=0) > _LARGE
     limits = {}

@@ -111,6 +111,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("frameworks", nargs="+")
     parser.add_argument("--count", type=int, default=70, help="models of each framework")
+    parser.add_argument("--all", action="store_true", help="tell of every model")
     parser.add_argument("--seed", type=int, default=0, help="of the first one")
     options = parser.parse_args()
     sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).resolve().parents[4] / "Tests" / "golden")]
@@ -126,6 +127,8 @@ def main() -> int:
                     traceback.print_exc()
                     result = {"name": f"{framework} {seed}", "refused": "an error of this script", "warned": "", "lost": ""}
                 totals["models"] += 1
+                if options.all:
+                    print(f"{result['name']} ({result.get('seconds', 0):.1f} s)")
                 for kind in ("refused", "lost", "warned"):
                     if result[kind]:
                         totals[kind] += 1

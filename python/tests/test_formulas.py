@@ -173,13 +173,16 @@ def test_an_error_of_the_model_far_away_is_not_one_of_the_export():
 # ---- float32 ----
 
 
+FIRST = np.array([[0, 0], [0, 0], [1, 0], [1, 0]]) > 0  # the second coordinate may see the first one
+
+
 def steep():
     """Three steps of scales 1e5, 1e-5, 1e5: float32 keeps hardly a digit of z."""
     steps = []
     for reads, log_scale in ((Reads.DATA, 11.5), (Reads.NOISE, 11.5), (Reads.DATA, 11.5)):
         network = [
             ir.Layer(np.zeros(2), np.eye(2), np.eye(2) > 0, ir.READ, activation=Activation.TANH),
-            ir.Layer(np.array([0, log_scale, 0.1, log_scale]), np.ones((4, 2)), np.array([[0, 0]] * 2 + [[1, 0]] * 2) > 0, 0),
+            ir.Layer(np.array([0, log_scale, 0.1, log_scale]), np.ones((4, 2)), FIRST, 0),
         ]  # fmt: skip
         steps.append(ir.Autoregressive(network, ir.Affine(Scale.EXP), reads))
     return flowrt.compile(ir.Flow(2, 0, steps))

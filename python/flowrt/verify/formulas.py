@@ -24,7 +24,7 @@ _WIDE = (3.0, 10.0, 30.0, 100.0, 1e3, 1e4)  # or are given contexts so many stan
 _SMALL = 16  # coordinates; a flow of more is compared on a quarter of these rows
 
 _AGREE = 1e-6  # of the size of a row's results: no formula of a flow has smaller constants
-_MOVED = 1e-9  # by which all that float64 rounds is moved, with room for a framework that is less careful than a file
+_MOVED = 1e-9  # by which all that is rounded is moved, with room for frameworks less careful than a file
 _MOVED_FAR = 1e-6  # the same far away: constants of this size guard the divisions of some frameworks
 _ROOM = 4.0
 _GOOD = 1e-3  # where float64 is still good far away: it explains less than this share of a result,
@@ -34,7 +34,7 @@ _AROUND, _AWAY = 8, 1e-3  # rows around one that differs, and how far from it in
 
 
 class Direction(NamedTuple):
-    """One direction of a flow. Results that are rows of data or noise come in their own units: (w - middle) / spread."""
+    """One direction of a flow, whose results that are rows come in their own units: (w - middle) / spread."""
 
     name: str
     values: np.ndarray  # (D,) the spread of what goes in

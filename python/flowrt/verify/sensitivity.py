@@ -11,19 +11,20 @@ one step gives the next moves by a share of its size.
 from __future__ import annotations
 
 from dataclasses import replace
+
 import numpy as np
 
 from .. import reference
 from ..file import File
 from ..file.codes import BaseKind, Kind
-from ..file.records import DiagonalStep
+from ..file.constant import DiagonalStep
 from .rows import Units
 
 DRAWS = 3
 
 
 class Evaluator:
-    """The float64 evaluator of one file, with the methods of `Model`. Nothing is known of the `units` of its contexts."""
+    """The float64 evaluator of one file, with the methods of `Model`; it knows no `units` of its contexts."""
 
     units = None
 
@@ -43,8 +44,8 @@ class Evaluator:
 def changes(function, file: File, values, context, units: Units, share: float, held=np.float64) -> dict:
     """(n,) by quantity: the largest change of what `function(flow, values, context)` gives, in `DRAWS` trials.
 
-    `held` is the type that parameters are rounded to. `units.values` and `units.context` are the spreads of `values` and `context`. Infinite where a moved row has no
-    finite result, but the row itself has.
+    `held` is the type that parameters are rounded to. `units.values` and `units.context` are the spreads of `values`
+    and `context`. Infinite where a moved row has no finite result, but the row itself has.
     """
     generator = np.random.default_rng(1)
     found = function(Evaluator(file), values, context)

@@ -179,8 +179,8 @@ def missing_context(flow):
 
 
 def transposed_weight(flow):
-    found = [one for one in layers(flow) if one.weight is not None and np.shape(one.weight)[0] == np.shape(one.weight)[1]]
-    layer = first([layer for layer in found if layer.weight.shape[0] > 1 and np.all(layer.mask)])
+    found = [layer for layer in layers(flow) if layer.weight is not None and np.all(layer.mask)]
+    layer = first([layer for layer in found if layer.width == layer.weight.shape[1] > 1])
     layer.weight = layer.weight.T
 
 

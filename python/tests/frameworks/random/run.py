@@ -4,9 +4,9 @@
     python tests/frameworks/random/run.py --count 40 flowjax        (in an environment with flowjax)
     python tests/frameworks/random/run.py --count 40 tfp            (in one with TensorFlow Probability)
 
-These are 500 models, an hour on one core; `.ci/run` takes a few of each. `--seed` names the first one, so a model of the
-report can be made again alone. 1 to 50 features, contexts of 0 to 600 numbers, 1 to 32 layers, units of 1e-12 to 1e12,
-features and contexts that are constant. Each is saved as a user would, once by itself and once with rows of his own, and
+These are 500 models, an hour on one core; `.ci/run` takes a few of each. `--seed` names the first one, so that a model
+of the report can be made again alone. 1 to 50 features, contexts of 0 to 600 numbers, 1 to 32 layers, units of 1e-12 to
+1e12, numbers of the context that are constant. Each is saved as a user would, once by itself and once with his rows, and
 measured on these: the errors of libflowrt and of the framework in float32, against the framework in float64.
 
 Fails for a refusal, and for an error more than twice that of the framework.
@@ -125,7 +125,8 @@ def main() -> int:
                 except Exception:
                     print(f"{framework} {seed}")
                     traceback.print_exc()
-                    result = {"name": f"{framework} {seed}", "refused": "an error of this script", "warned": "", "lost": ""}
+                    result = {"name": f"{framework} {seed}", "warned": "", "lost": ""}
+                    result["refused"] = "an error of this script"
                 totals["models"] += 1
                 if options.all:
                     print(f"{result['name']} ({result.get('seconds', 0):.1f} s)")

@@ -30,7 +30,7 @@ def make(framework: str, shape) -> tuple:
                 [tf_keras.layers.Input((half,)), dense(shape.hidden, "tanh"), dense(2 * rest)]
             )
             networks.append(network)
-            return tfb.RealNVP(num_masked=half, shift_and_log_scale_fn=lambda x, units: tf.split(network(x), 2, axis=-1))
+            return tfb.RealNVP(half, shift_and_log_scale_fn=lambda x, units: tf.split(network(x), 2, axis=-1))
         params = 1 if kind == "additive" else 2
         network = tfb.AutoregressiveNetwork(
             params, event_shape=[shape.features], hidden_units=[shape.hidden], activation=shape.pick("tanh", "relu")

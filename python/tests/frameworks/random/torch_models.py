@@ -54,7 +54,7 @@ def train(model, log_prob, x, c) -> None:
     optimiser = torch.optim.Adam(found, lr=2e-3)
     for module in modules(model):
         module.train()
-    for step in range(40):
+    for _ in range(40):
         some = torch.randperm(len(x))[:100]
         loss = -log_prob(x[some], None if c is None else c[some]).mean()
         if not torch.isfinite(loss):
@@ -251,10 +251,8 @@ def sbi(shape, x, c):
     if c is None:
         shape.context = shape.pick(1, 2, 7, 50)
         c = torch.tensor(shape.data()[1])
-    names = ["build_maf", "build_nsf", "build_maf_rqs", "build_made", "build_zuko_maf", "build_zuko_nsf", "build_zuko_nice"]
-    name = shape.pick(*names)
-    if shape.features == 1 and name in ("build_zuko_nice",):
-        name = "build_zuko_maf"
+    kinds = ["maf", "nsf", "maf_rqs", "made", "zuko_maf", "zuko_nsf"] + (["zuko_nice"] if shape.features > 1 else [])
+    name = f"build_{shape.pick(*kinds)}"
     options = {"hidden_features": shape.hidden, "num_transforms": shape.layers}
     if shape.rng.random() < 0.3 and shape.context > 1:
         options["embedding_net"] = FCEmbedding(shape.context, output_dim=8, num_layers=2, num_hiddens=20)

@@ -1,9 +1,8 @@
 """A context that is standardised before a flow sees it.
 
-The standardisation folds into the layers that take the context, or becomes two layers of an encoder, by the errors that
-the two make in float32. Folded, terms of the size of mean / std cancel: how much is lost depends on that size and on the
-number of terms, and on the weights. Two layers subtract first, as the framework does; with C numbers, they cost C * C
-products a context.
+The standardisation folds into the layers that take the context, or becomes two layers of an encoder: whichever errors
+in float32 say. Folded, terms of the size of mean / std cancel: how much is lost depends on that size, on the number of
+terms, and on the weights. Two layers subtract first, as the framework does; they cost C * C products a context.
 """
 
 from __future__ import annotations
@@ -12,8 +11,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from ...flow import flow as ir
-from ..normflows.networks import moved_by
+from ..flow import flow as ir
+from .pairs import moved_by
 
 _HARMLESS = 1.0  # mean / std of a context, up to where nothing cancels
 _WORSE = 1.5  # errors of the folded form, in those of the other one, up to where it is taken

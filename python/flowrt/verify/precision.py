@@ -40,8 +40,8 @@ def warn_of_lost_digits(data: bytes, exact: File, live32, live64, name: str, own
             return
         try:
             errors = measure(Model(data), live32, live64, rows)
-        except LibraryError as error:
-            if error.status not in (None, Status.FEATURE):
+        except LibraryError as failure:
+            if failure.status not in (None, Status.FEATURE):
                 raise
             return
         lost = {quantity: error for quantity, error in errors.items() if error.times > TIMES}

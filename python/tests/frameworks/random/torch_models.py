@@ -27,7 +27,9 @@ torch.set_num_threads(1)
 def make(framework: str, shape) -> tuple:
     """The name of a kind of model, a model in evaluation mode, and rows of x and of the context."""
     torch.manual_seed(shape.seed)
-    if framework != "sbi":
+    if framework == "sbi":
+        shape.context = shape.context or shape.pick(1, 2, 7, 50)
+    else:
         shape.context_unit, shape.constant = 1.0, False  # the others standardise no contexts
     if framework == "glasflow":
         shape.unit, shape.far = 1.0, 0.0  # nor data
@@ -248,9 +250,6 @@ def glasflow(shape, x, c):
 
 
 def sbi(shape, x, c):
-    if c is None:
-        shape.context = shape.pick(1, 2, 7, 50)
-        c = torch.tensor(shape.data()[1])
     kinds = ["maf", "nsf", "maf_rqs", "made", "zuko_maf", "zuko_nsf"] + (["zuko_nice"] if shape.features > 1 else [])
     name = f"build_{shape.pick(*kinds)}"
     options = {"hidden_features": shape.hidden, "num_transforms": shape.layers}

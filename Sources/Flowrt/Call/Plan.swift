@@ -99,8 +99,8 @@ private struct Planner {
     encodedDim = UInt64(view.encoded_dim)
     encoder = call.steps + Int(view.step_count) + 1  // behind the base
     recordCount = Int(view.record_count)
-    records = UnsafeRawPointer(bitPattern: UInt(truncatingIfNeeded: view.data))! + 64
-    blocks = PlanBlocks(next: records + 64 &* recordCount, panelStarts: call.panels)
+    records = UnsafeRawPointer(bitPattern: UInt(truncatingIfNeeded: view.data))! + recordBytes
+    blocks = PlanBlocks(next: records + recordBytes &* recordCount, panelStarts: call.panels)
     step = call.steps
     layer = call.layers
     tables = call.tables
@@ -109,7 +109,7 @@ private struct Planner {
 
   private mutating func nextRecord<T>() -> UnsafePointer<T> {
     defer { index &+= 1 }
-    return (records + 64 &* index).assumingMemoryBound(to: T.self)
+    return (records + recordBytes &* index).assumingMemoryBound(to: T.self)
   }
 
   mutating func run() {
@@ -226,12 +226,12 @@ private struct Planner {
     layer.pointee.context_only = isConstant ? 1 : 0
     if flowrt_is_in_prologue(isConstant, hasConstantSource, record.context != 0) {
       layer.pointee.start = prologue
-      prologue += Int(panels &* 16)
+      prologue += Int(panels) &* panelUnits
     } else {
       layer.pointee.start = UnsafeMutablePointer(mutating: found.bias)
     }
     layer.pointee.values_offset = valuesOffset
-    valuesOffset &+= panels &* 16
+    valuesOffset &+= panels &* UInt32(panelUnits)
   }
 
   /// The layer that a field of a record refers to: 0 for none, 2 for the first.

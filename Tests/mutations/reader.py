@@ -218,7 +218,7 @@ READER = [
         ("a row less than there can be", "floats <= UInt64(Int.max) / 4", "floats < UInt64(Int.max) / 4"),
         ("misaligned log outputs", "for i in 0..<4 where", "for i in 0..<3 where"),
         ("floats on 2 bytes", "pointers[unchecked: i] & 3 != 0", "pointers[unchecked: i] & 1 != 0"),
-        ("a workspace on 32 bytes", "if UInt(bitPattern: workspace) & UInt(alignment &- 1) != 0 {", "if UInt(bitPattern: workspace) & 31 != 0 {"),
+        ("a workspace on 32 bytes", "if UInt(bitPattern: workspace) & UInt(truncatingIfNeeded: alignment &- 1) != 0 {", "if UInt(bitPattern: workspace) & 31 != 0 {"),
         ("a workspace that is a byte too small", "< WorkspaceLayout(view.pointee, rows: 1).size {", "< WorkspaceLayout(view.pointee, rows: 1).size &- 1 {"),
         ("overlap is not looked for", "return hasOverlap(view, workspace, rows, contexts) ?", "return hasOverlap(view, workspace, rows, contexts) && rows == 0 ?"),
         ("an output may touch the model and the context", "return touches(output) || touches(logOutput)", "return touches(logOutput)"),

@@ -1,40 +1,21 @@
-"""Adapters: what turns a model of a framework into a description (`ir.Flow`).
-
-An adapter is a module with `framework` (its name), `accepts(model)`, `describe(model, context_dim)` and
-`live(model, dtype)`, where `dtype` is one of its `dtypes` (PyTorch's, for an adapter without).
-It looks at class names and attributes only and imports nothing of the framework until a model of it is given.
-"""
+"""Adapters: what turns a model of a framework into a flow (`ir.Flow`). `registry` lists them and says what one is."""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
 
-from ..building.modules import names
+from ..building.modules import class_names
 from ..errors import Error, ExportError
-from .flowjax import flow as flowjax
-from .nflows import flow as nflows
-from .normflows import flow as normflows
-from .pyro import flow as pyro
-from .sbi import flow as sbi
-from .tfp import flow as tfp
+from .registry import FRAMEWORKS, WRAPPERS
 from .torch.overrides import SAMPLERS, require_own
-from .zuko import flow as zuko
 
-ADAPTERS = {adapter.framework: adapter for adapter in (nflows, zuko, pyro, flowjax, normflows, sbi, tfp)}
-
-
-_WRAPPERS = {
-    "OptimizedModule": "_orig_mod",
-    "DataParallel": "module",
-    "DistributedDataParallel": "module",
-    "AveragedModel": "module",
-}
+ADAPTERS = {entry.name: entry.load() for entry in FRAMEWORKS if not entry.is_fork}
 
 
 def unwrapped(model):
     """A model without what torch.compile, torch.nn.DataParallel and AveragedModel put around it."""
-    for wrapper in names(model) & set(_WRAPPERS):
-        return unwrapped(getattr(model, _WRAPPERS[wrapper]))
+    for wrapper in class_names(model) & set(WRAPPERS):
+        return unwrapped(getattr(model, WRAPPERS[wrapper]))
     return model
 
 

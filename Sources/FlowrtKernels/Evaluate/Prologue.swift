@@ -31,8 +31,16 @@ private func makePrologue(
   _ call: flowrt_call, _ layers: Layer, _ count: Int, _ context: UnsafePointer<Float>?, _ contextDim: Int
 ) {
   let conditioner = Conditioner(
-    rows: 1, lanesPerRow: 1, layers: layers, read: call.read, activations: call.activations, contextTile: nil,
-    contextDim: contextDim)
+    rows: 1, layers: layers, read: .init(base: call.read, stride: 0),
+    activations: .init(base: call.activations, stride: 0), context: nil, contextDim: contextDim)
+  @inline(__always) func accumulate(
+    _ target: UnsafeMutablePointer<Float>, _ weights: UnsafePointer<Float>, _ source: UnsafePointer<Float>,
+    panels: Int, lines: Int
+  ) {
+    withFewRows(sums: target, stride: 0, sources: UnsafeMutablePointer(mutating: source), stride: 0, count: 1) {
+      accumulateDense($0, weights, panels: panels, lines: lines)
+    }
+  }
   for number in 0..<count {
     let layer = layers + number
     let isContextOnly = layer.pointee.context_only != 0
@@ -46,17 +54,17 @@ private func makePrologue(
       let isCallers = source == noLayer
       let values: UnsafePointer<Float>? = isCallers ? context : UnsafePointer(layers[Int(source)].start)
       let lines = isCallers ? contextDim : Int(layers[Int(source)].width)
-      if let values { accumulateDense(target, weights, values, panels: panels, lines: lines) }
+      if let values { accumulate(target, weights, values, panels: panels, lines: lines) }
     }
     if hasConstantSource {
       let source = layers + Int(layer.pointee.source)
-      accumulateDense(
+      accumulate(
         target, layer.pointee.weights, UnsafePointer(source.pointee.start), panels: panels,
         lines: Int(source.pointee.width))
     }
     if isContextOnly {
       conditioner.finish(layer, 0, Int(layer.pointee.width))
-      if layer.isNormalized { normalizeLayer(layer, values: target, rows: 1) }
+      if layer.isNormalized { normalizeLayer(layer, conditioner.place(layer), rows: 1) }
     }
   }
 }

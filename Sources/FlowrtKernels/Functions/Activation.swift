@@ -26,23 +26,13 @@ enum Activation: UInt16 {
 }
 
 /// Applies the activation of a code to floats first ..< end; the other floats of the vectors that hold them stay as they are.
-/// `lanesPerRow` 2: each value stands in two lanes, so that one vector does for two.
-func activateInPlace(
-  _ values: UnsafeMutablePointer<Float>, _ first: Int, _ end: Int, _ code: UInt16, _ a: Float, lanesPerRow: Int
-) {
-  var first = first
+func activateInPlace(_ values: UnsafeMutablePointer<Float>, _ first: Int, _ end: Int, _ code: UInt16, _ a: Float) {
   // The most frequent ones in loops of their own.
   switch code {
   case Activation.identity.rawValue, Activation.layerNorm.rawValue: return
-  case Activation.relu.rawValue: apply(Relu(), values, first, end)  // less work than pairing
+  case Activation.relu.rawValue: apply(Relu(), values, first, end)
   case Activation.tanh.rawValue:
-    if lanesPerRow == 2 {
-      #if FLOWRT_LEVEL_3
-        first = TanhAbreast<4>.runPairs(values, first, end)
-        first = TanhAbreast<2>.runPairs(values, first, end)
-      #endif
-      first = applyToPairs(Tanh(), values, first, end)
-    }
+    var first = first
     #if FLOWRT_LEVEL_2 || FLOWRT_LEVEL_3
       if first & 15 == 0 {
         first = TanhAbreast<4>.run(values, first, end)
@@ -53,9 +43,7 @@ func activateInPlace(
     #endif
     apply(Tanh(), values, first, end)
   default:
-    let any = AnyActivation(activation: Activation(rawValue: code).unsafelyUnwrapped, a: a)
-    if lanesPerRow == 2 { first = applyToPairs(any, values, first, end) }
-    apply(any, values, first, end)
+    apply(AnyActivation(activation: Activation(rawValue: code).unsafelyUnwrapped, a: a), values, first, end)
   }
 }
 
@@ -89,33 +77,6 @@ private struct AnyActivation: Elementwise {
   }
 #endif
 
-#if FLOWRT_LEVEL_3
-  extension TanhAbreast {
-    /// N pairs of vectors, as in applyToPairs.
-    @inline(__always) static func runPairs(_ values: UnsafeMutablePointer<Float>, _ first: Int, _ end: Int) -> Int {
-      var index = first
-      while index &+ 32 &* N <= end {
-        var v = Abreast<N>(Register())
-        for i in 0..<N { v.registers[i] = evenAndOdd(values + (index &+ 32 &* i)) }
-        v = tanh(v)
-        for i in 0..<N { storeTwice(v.registers[i], values + (index &+ 32 &* i)) }
-        index &+= 32 &* N
-      }
-      return index
-    }
-  }
-#endif
-
-/// The even lanes of one vector and the odd ones of the next.
-@inline(__always) private func evenAndOdd(_ pair: UnsafeMutablePointer<Float>) -> Lanes {
-  flowrt_v_interleave(pair.lanes(0), pair.lanes(16))
-}
-/// Each lane to both lanes of its unit.
-@inline(__always) private func storeTwice(_ v: Lanes, _ pair: UnsafeMutablePointer<Float>) {
-  pair.store(flowrt_v_even_twice(v), 0)
-  pair.store(flowrt_v_odd_twice(v), 16)
-}
-
 @inline(never) private func apply<F: Elementwise>(
   _ f: F, _ values: UnsafeMutablePointer<Float>, _ first: Int, _ end: Int
 ) {
@@ -128,16 +89,4 @@ private struct AnyActivation: Elementwise {
     }
     index &+= 16
   }
-}
-
-/// To the even lanes of one vector and the odd ones of the next, at once. Returns where the last pair ends.
-@inline(never) private func applyToPairs<F: Elementwise>(
-  _ f: F, _ values: UnsafeMutablePointer<Float>, _ first: Int, _ end: Int
-) -> Int {
-  var index = first
-  while index &+ 32 <= end {
-    storeTwice(f(evenAndOdd(values + index)), values + index)
-    index &+= 32
-  }
-  return index
 }

@@ -20,51 +20,56 @@ import FlowrtShim
 /// Source units that are taken together: with 48 rows, 18 kB.
 private let blockUnits = 96
 
-/// Values and tile of one conditioner evaluation.
+/// Values and rows of one conditioner evaluation.
+///
+/// Few rows (up to 15) lie one after the other, each as a single row does: a unit of row r is `stride` r floats behind that of row
+/// 0. Many rows are a tile (16, 32, 48, 64): `rows` floats for each unit.
 struct Conditioner {
-  /// 1: one row, units in lanes. 16, 32, 48, 64: rows in lanes.
   let rows: Int
-  /// 2 if each row stands twice in a tile of 16, else 1.
-  let lanesPerRow: Int
   let layers: Layer
-  /// Values of the read side by rank, `rows` floats each.
-  let read: UnsafeMutablePointer<Float>
-  let activations: UnsafeMutablePointer<Float>
-  /// Context of the rows, `rows` floats for each coordinate; nil if what depends on the context is in the prologue.
-  let contextTile: UnsafePointer<Float>?
+  /// Values of the read side by rank.
+  let read: Values
+  /// Values of the layers.
+  let activations: Values
+  /// Context of the rows; nil if what depends on the context is in the prologue.
+  let context: Values?
   let contextDim: Int
 
-  /// Where the values of a layer are: `rows` floats for each unit, or one if it is context-only and in the prologue.
-  @inline(__always) func values(_ layer: Layer) -> UnsafeMutablePointer<Float> {
-    isInPrologue(layer) ? layer.pointee.start : activations + Int(layer.pointee.values) &* rows
+  /// Where something has its values: unit u of row r of a few at u + r stride, of a tile at u rows + r.
+  struct Values {
+    let base: UnsafeMutablePointer<Float>
+    let stride: Int
   }
-  @inline(__always) func isInPrologue(_ layer: Layer) -> Bool {
-    layer.pointee.context_only != 0 && contextTile == nil
+
+  @inline(__always) private var isTile: Bool { rows >= laneCount }
+
+  @inline(__always) func values(_ layer: Layer) -> UnsafeMutablePointer<Float> { place(layer).base }
+
+  /// Where the values of a layer are. One that depends on the context alone may be in the prologue, one float for each unit whatever
+  /// the row.
+  @inline(__always) func place(_ layer: Layer) -> Values {
+    isInPrologue(layer)
+      ? Values(base: layer.pointee.start, stride: 0)
+      : Values(
+        base: activations.base + Int(layer.pointee.values) &* (isTile ? rows : 1), stride: activations.stride)
   }
+  @inline(__always) func isInPrologue(_ layer: Layer) -> Bool { layer.pointee.context_only != 0 && context == nil }
 
   /// Starts a layer: nothing is final.
   @inline(__always) func begin(_ layer: Layer) {
-    layer.pointee.final_units = 0
+    layer.pointee.final_units = isInPrologue(layer) ? layer.pointee.width : 0
     layer.pointee.degree = 0
     layer.pointee.visible_units = 0
     layer.pointee.pushed_units = 0
-    if isInPrologue(layer) {
-      layer.pointee.final_units = layer.pointee.width
-    } else if rows == 1 {
-      let target = values(layer)
-      let start = UnsafePointer<Float>(layer.pointee.start!)
-      for panel in 0..<Int(layer.pointee.panels) { target.store(start.lanes(panel &* 16), panel &* 16) }
-    }
   }
 
-  /// Evaluates layers that depend on the context alone. Returns the values of the last: `rows` floats for each unit, or one if
-  /// they are in the prologue.
-  func evaluate(_ count: Int) -> UnsafePointer<Float> {
+  /// Evaluates layers that depend on the context alone. Returns the values of the last.
+  func evaluate(_ count: Int) -> Operand {
     for number in 0..<count {
       begin(layers + number)
       advance(layers + number, to: 0)
     }
-    return UnsafePointer(values(layers + (count &- 1)))
+    return operand(Int32(truncatingIfNeeded: count &- 1))
   }
 
   /// Makes all units of degree <= g final. Their sources must be.
@@ -72,53 +77,83 @@ struct Conditioner {
     let end = Int(layer.pointee.degree_end[g])
     let first = Int(layer.pointee.final_units)
     if first >= end { return }
-    if rows == 1 {
-      if hasSource(layer) { advanceRow(layer, to: g, end) }
-      finish(layer, first, end)
-    } else {
+    if isTile {
       advanceTile(layer, to: g, end)
+    } else {
+      if first == 0 { startRows(layer) }
+      if hasSource(layer) { advanceRows(layer, to: g, end) }
+      finish(layer, first, end)
     }
-    if layer.isNormalized { normalizeLayer(layer, values: values(layer), rows: rows) }
+    if layer.isNormalized { normalizeLayer(layer, place(layer), rows: rows) }
     layer.pointee.final_units = UInt32(truncatingIfNeeded: end)
   }
 
   /// Whether the accumulators still have to be filled from a source: not if the prologue did it.
   @inline(__always) private func hasSource(_ layer: Layer) -> Bool {
-    layer.pointee.source != noLayer && !(layer.pointee.constant_source != 0 && contextTile == nil)
+    layer.pointee.source != noLayer && !(layer.pointee.constant_source != 0 && context == nil)
   }
 
-  @inline(__always) private func sourceValues(_ layer: Layer) -> UnsafeMutablePointer<Float> {
-    layer.pointee.source == readSide ? read : values(layers + Int(layer.pointee.source))
+  @inline(__always) private func source(_ layer: Layer) -> Values {
+    layer.pointee.source == readSide ? read : place(layers + Int(layer.pointee.source))
   }
 
-  /// One row. Neighbouring panels go together, as many as run side by side. When the first of them is due, they all take what is
+  @inline(__always) private func withRows(_ target: Values, _ source: Values, _ body: (Rows) -> Void) {
+    withFewRows(
+      sums: target.base, stride: target.stride, sources: source.base, stride: source.stride, count: rows, body)
+  }
+
+  /// Few rows: what the sums of all units start from.
+  @inline(never) private func startRows(_ layer: Layer) {
+    let target = place(layer)
+    let start = context == nil ? UnsafePointer<Float>(layer.pointee.start!) : layer.pointee.bias!
+    let panels = Int(layer.pointee.panels)
+    for row in 0..<rows {
+      for panel in 0..<panels {
+        target.base.store(start.lanes(panel &* 16), row &* target.stride &+ panel &* 16)
+      }
+    }
+    if let weights = layer.pointee.context_weights, let (source, lines) = contextSource(layer) {
+      withRows(target, source) { accumulateDense($0, weights, panels: panels, lines: lines) }
+    }
+  }
+
+  /// What the context's weights of a layer multiply: the rows' context, or a layer that depends on it.
+  @inline(__always) private func contextSource(_ layer: Layer) -> (Values, lines: Int)? {
+    guard let context else { return nil }
+    let number = layer.pointee.context_source
+    if number == noLayer { return (context, contextDim) }
+    return (place(layers + Int(number)), Int(layers[Int(number)].width))
+  }
+
+  /// Few rows. Neighbouring panels go together, as many as are abreast. When the first of them is due, they all take what is
   /// visible by then, in long streams of weights; from then on what each stage adds, until they are finished.
-  private func advanceRow(_ layer: Layer, to g: Int, _ end: Int) {
+  private func advanceRows(_ layer: Layer, to g: Int, _ end: Int) {
     let degreeEnd = layer.pointee.degree_end!
     let visibleEnd = layer.pointee.visible_end!
     let width = Int(layer.pointee.width)
-    let target = values(layer)
-    let source = UnsafePointer<Float>(sourceValues(layer))
     let available = Int(visibleEnd[g])
+    let abreast = panelsAbreast(rows: rows)
     var degree = Int(layer.pointee.degree)
     var seen = Int(layer.pointee.visible_units)
     var unit = Int(layer.pointee.final_units)
-    while unit < end {
-      let panel = unit / 16
-      let (accumulators, starts) = (target + panel &* 16, layer.pointee.panel_start! + panel)
-      let nextPanel = panel / Triangles.panels &* Triangles.panels &+ Triangles.panels
-      while Int(degreeEnd[degree]) <= unit { degree &+= 1 }
-      if Int(visibleEnd[degree]) == available {
-        accumulateColumns(
-          accumulators, layer.pointee.weights, starts, source,
-          panels: min(nextPanel, Int(layer.pointee.panels)) &- panel, from: seen, to: available, keep: unit & 15)
-      } else {
-        degree = Triangles.run(
-          accumulators, layer.pointee.weights, starts, source, from: seen, units: unit, min(nextPanel &* 16, width),
-          degreeEnd, visibleEnd, degree, g)
+    withRows(place(layer), source(layer)) { rows in
+      while unit < end {
+        let panel = unit / 16
+        let (sums, starts) = (rows.from(panel: panel), layer.pointee.panel_start! + panel)
+        let nextPanel = panel / abreast &* abreast &+ abreast
+        while Int(degreeEnd[degree]) <= unit { degree &+= 1 }
+        if Int(visibleEnd[degree]) == available {
+          accumulateColumns(
+            sums, layer.pointee.weights, starts, panels: min(nextPanel, Int(layer.pointee.panels)) &- panel,
+            from: seen, to: available, keep: unit & 15)
+        } else {
+          degree = accumulateTriangle(
+            sums, layer.pointee.weights, starts, from: seen, units: unit, min(nextPanel &* 16, width), degreeEnd,
+            visibleEnd, degree: degree, to: g)
+        }
+        unit = nextPanel &* 16
+        seen = unit <= end ? 0 : available
       }
-      unit = nextPanel &* 16
-      seen = unit <= end ? 0 : available
     }
     layer.pointee.degree = UInt32(truncatingIfNeeded: degree)
     layer.pointee.visible_units = UInt32(truncatingIfNeeded: seen)
@@ -205,7 +240,7 @@ struct Conditioner {
     let panel = first / 16
     var bias: UnsafePointer<Float>? = nil
     if isFresh {
-      if contextTile == nil && from < to {
+      if context == nil && from < to {
         bias = UnsafePointer(layer.pointee.start!) + panel &* 16
       } else {
         start(layer, panel)
@@ -213,8 +248,8 @@ struct Conditioner {
     }
     let line: Int = Int(layer.pointee.panel_start[panel]) &+ from
     accumulateTile(
-      target + panel &* 16 &* rows, layer.pointee.weights + line &* 16, sourceValues(layer) + from &* rows,
-      rows: rows, first: first & 15, end: end &- panel &* 16, count: to &- from, lanesPerRow: lanesPerRow,
+      target + panel &* 16 &* rows, layer.pointee.weights + line &* 16, source(layer).base + from &* rows,
+      rows: rows, first: first & 15, end: end &- panel &* 16, count: to &- from,
       ahead: ahead, start: bias)
   }
 
@@ -223,7 +258,7 @@ struct Conditioner {
     let first = panel &* 16
     let end = min(first &+ 16, Int(layer.pointee.width))
     let target = values(layer)
-    let from = contextTile == nil ? UnsafePointer<Float>(layer.pointee.start!) : layer.pointee.bias!
+    let from = context == nil ? UnsafePointer<Float>(layer.pointee.start!) : layer.pointee.bias!
     for unit in first..<end {
       let value = Lanes(repeating: from[unit])
       var row = 0
@@ -232,75 +267,87 @@ struct Conditioner {
         row &+= laneCount
       }
     }
-    if let contextTile, let weights = layer.pointee.context_weights {
-      var context = contextTile
-      var lines = contextDim
-      if layer.pointee.context_source != noLayer {
-        let source = layers + Int(layer.pointee.context_source)
-        context = UnsafePointer(values(source))
-        lines = Int(source.pointee.width)
-      }
+    if let weights = layer.pointee.context_weights, let (source, lines) = contextSource(layer) {
       accumulateTile(
-        target + first &* rows, weights + panel &* lines &* 16, context, rows: rows, first: 0, end: end &- first,
-        count: lines, lanesPerRow: lanesPerRow)
+        target + first &* rows, weights + panel &* lines &* 16, UnsafePointer(source.base), rows: rows, first: 0,
+        end: end &- first, count: lines)
     }
   }
 
   /// value = gate * activation(acc + scale * added + ...), for units first ..< end; in place, one part after the other.
   @inline(never) func finish(_ layer: Layer, _ first: Int, _ end: Int) {
-    let values = values(layer)
-    @inline(__always) func combine(_ number: Int32, _ scale: UnsafePointer<Float>?, isGate: Bool) {
-      if number == noLayer { return }
-      operand(number).combine(into: values, rows: rows, first, end, scale: scale, isGate: isGate)
+    let target = place(layer)
+    if isTile {
+      finish(layer, target.base, first &* rows, end &* rows, row: 0) {
+        $0.combine(into: target.base, rows: rows, first, end, scale: $1, isGate: $2)
+      }
+    } else {
+      for row in 0..<rows {
+        let values = target.base + row &* target.stride
+        finish(layer, values, first, end, row: row) {
+          $0.combine(into: values, first, end, scale: $1, isGate: $2)
+        }
+      }
     }
-    combine(layer.pointee.add.0, layer.pointee.scale.0, isGate: false)
-    combine(layer.pointee.add.1, layer.pointee.scale.1, isGate: false)
-    combine(layer.pointee.add.2, layer.pointee.scale.2, isGate: false)
-    activateInPlace(
-      values, first &* rows, end &* rows, layer.pointee.activation, layer.pointee.a, lanesPerRow: lanesPerRow)
-    combine(layer.pointee.gate, nil, isGate: true)
   }
 
-  @inline(never) private func operand(_ number: Int32) -> Operand {
-    let layer = layers + Int(number)
-    return Operand(values: UnsafePointer(values(layer)), isShared: isInPrologue(layer) && rows > 1)
+  /// The same for the floats first ..< end.
+  @inline(__always) private func finish(
+    _ layer: Layer, _ values: UnsafeMutablePointer<Float>, _ first: Int, _ end: Int, row: Int,
+    _ combine: (Operand, UnsafePointer<Float>?, _ isGate: Bool) -> Void
+  ) {
+    let (add, scale, gate) = (layer.pointee.add, layer.pointee.scale, layer.pointee.gate)
+    if add.0 != noLayer { combine(operand(add.0, row), scale.0, false) }
+    if add.1 != noLayer { combine(operand(add.1, row), scale.1, false) }
+    if add.2 != noLayer { combine(operand(add.2, row), scale.2, false) }
+    activateInPlace(values, first, end, layer.pointee.activation, layer.pointee.a)
+    if gate != noLayer { combine(operand(gate, row), nil, true) }
+  }
+
+  /// The values of a layer, of few rows from `row` on.
+  @inline(never) private func operand(_ number: Int32, _ row: Int = 0) -> Operand {
+    let place = place(layers + Int(number))
+    return Operand(
+      values: UnsafePointer(place.base + row &* place.stride), stride: place.stride,
+      isShared: isInPrologue(layers + Int(number)))
   }
 }
 
 /// A layer that is added or multiplied unit by unit; `isShared`: one float for each unit, whatever the row.
 struct Operand {
   let values: UnsafePointer<Float>?
+  /// Few rows: floats from a row to the next.
+  let stride: Int
   let isShared: Bool
-
-  /// 16 values: floats `index`, or unit `unit` for all rows.
-  @inline(__always) func lanes(_ index: Int, unit: Int) -> Lanes {
-    isShared ? Lanes(repeating: values.unsafelyUnwrapped[unit]) : values.unsafelyUnwrapped.lanes(index)
-  }
 }
 
 extension Operand {
-  /// values + scale * operand, or operand * values: whole vectors of 16 units of a row, the first and the last of which may be
-  /// partly outside of first ..< end, or of 16 rows of a unit.
+  @inline(__always) private func result(_ value: Lanes, _ operand: Lanes, _ factor: Lanes, _ isGate: Bool) -> Lanes {
+    isGate ? operand * value : fma(factor, operand, value)
+  }
+
+  /// values + scale * operand, or operand * values, of a row: whole vectors of 16 units, the first and the last of which may be partly
+  /// outside of first ..< end.
+  @inline(never) fileprivate func combine(
+    into target: UnsafeMutablePointer<Float>, _ first: Int, _ end: Int, scale: UnsafePointer<Float>?, isGate: Bool
+  ) {
+    let operand = values.unsafelyUnwrapped
+    var unit = first & ~15
+    while unit < end {
+      let factor = scale?.lanes(unit) ?? Lanes(repeating: 1)
+      target.store(result(target.lanes(unit), operand.lanes(unit), factor, isGate), unit, in: first, end)
+      unit &+= 16
+    }
+  }
+
+  /// The same of a tile, 16 rows of a unit at a time.
   @inline(never) fileprivate func combine(
     into target: UnsafeMutablePointer<Float>, rows: Int, _ first: Int, _ end: Int, scale: UnsafePointer<Float>?,
     isGate: Bool
   ) {
     let operand = values.unsafelyUnwrapped
-    @inline(__always) func result(_ value: Lanes, _ operand: Lanes, _ factor: Lanes) -> Lanes {
-      isGate ? operand * value : fma(factor, operand, value)
-    }
-    let one = Lanes(repeating: 1)
-    if rows == 1 {
-      var unit = first & ~15
-      while unit < end {
-        let value = result(target.lanes(unit), operand.lanes(unit), scale?.lanes(unit) ?? one)
-        target.store(value, unit, in: first, end)
-        unit &+= 16
-      }
-      return
-    }
     for unit in first..<end {
-      let factor = scale.map { Lanes(repeating: $0[unit]) } ?? one
+      let factor = Lanes(repeating: scale?[unit] ?? 1)
       let shared = Lanes(repeating: operand[isShared ? unit : 0])
       var row = unit &* rows
       let rowsEnd = row &+ rows
@@ -312,7 +359,7 @@ extension Operand {
         continue
       }
       while row < rowsEnd {
-        target.store(result(target.lanes(row), isShared ? shared : operand.lanes(row), factor), row)
+        target.store(result(target.lanes(row), isShared ? shared : operand.lanes(row), factor, isGate), row)
         row &+= 16
       }
     }

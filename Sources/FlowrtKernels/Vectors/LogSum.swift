@@ -5,7 +5,7 @@
 
 import FlowrtShim
 
-/// Running sums of the rows of a tile: `rows` sums, `rows` errors, and for each row whether it left the support (0 if not).
+/// Running sums of the rows: `rows` sums, `rows` errors, and for each row whether it left the support (0 if not).
 struct LogSum {
   private let sums: UnsafeMutablePointer<Float>
   private let rows: Int
@@ -19,9 +19,12 @@ struct LogSum {
     for i in 0..<3 &* rows { sums[i] = 0 }
   }
 
-  /// Adds `term` to rows first ..< first + 16 of a tile; to a single row its first value.
+  /// Rows that a vector of terms is for: 16 of a tile, of few rows one, whose term is the first.
+  private var step: Int { rows >= laneCount ? laneCount : 1 }
+
+  /// Adds `term` to the rows from `first` on.
   @inline(never) func add(_ term: Lanes, first: Int) {
-    if rows == 1 { add(term[0]) } else { addInline(term, first: first) }
+    if rows >= laneCount { addInline(term, first: first) } else { add(term[0], row: first) }
   }
 
   /// The same for a tile, where a call would be felt.
@@ -34,25 +37,28 @@ struct LogSum {
     sums.store(sums.lanes(rows &+ first) + error, rows &+ first)
   }
 
-  /// Adds `term` to a single row.
-  @inline(__always) func add(_ term: Float) {
-    let sum = sums[0]
+  /// Adds `term` to one of few rows.
+  @inline(__always) func add(_ term: Float, row: Int) {
+    let sum = sums[row]
     let total = sum + term
     let part = total - sum
-    sums[1] += (sum - (total - part)) + (term - part)
-    sums[0] = total
+    sums[rows &+ row] += (sum - (total - part)) + (term - part)
+    sums[row] = total
   }
 
   /// Adds the same term to every row.
   func add(_ term: Lanes) {
-    for first in stride(from: 0, to: rows, by: 16) { add(term, first: first) }
+    for first in stride(from: 0, to: rows, by: step) { add(term, first: first) }
   }
 
-  /// Excludes the rows first ..< first + 16 with `isOutside` != 0 from the support: their density is zero. Of a single row, the
-  /// first value tells.
+  /// Excludes the rows from `first` on with `isOutside` != 0 from the support: their density is zero.
   @inline(never) func exclude(_ isOutside: Lanes, first: Int) {
     let index = 2 &* rows &+ first
-    if rows == 1 { sums[index] += isOutside[0] } else { sums.store(sums.lanes(index) + isOutside, index) }
+    if rows >= laneCount {
+      sums.store(sums.lanes(index) + isOutside, index)
+    } else {
+      sums[index] += isOutside[0]
+    }
   }
 
   func isExcluded(_ row: Int) -> Bool { sums[2 &* rows &+ row] != 0 }

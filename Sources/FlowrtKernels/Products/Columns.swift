@@ -59,31 +59,68 @@ struct Rows {
   }
 }
 
+// The 16 sums of a panel and a row: one register, or several, which are then taken one by one, so that a register of weights is
+// loaded once for all rows.
+#if FLOWRT_LEVEL_3
+  private typealias PanelSum = Lanes
+
+  extension Lanes {
+    @inline(__always) fileprivate init(_ p: UnsafePointer<Float>) { self = p.lanes(0) }
+    @inline(__always) fileprivate func store(_ p: UnsafeMutablePointer<Float>) { p.store(self, 0) }
+    @inline(__always) fileprivate var lanes: Lanes { self }
+    @inline(__always) fileprivate static func of(_ lanes: Lanes) -> Lanes { lanes }
+  }
+
+  /// Adds the line of weights at w times a value of each of R rows.
+  @inline(__always) private func addTerm<let R: Int>(
+    _ sums: inout InlineArray<R, PanelSum>, _ w: UnsafePointer<Float>, _ values: InlineArray<R, Register>
+  ) {
+    let weight = w.lanes(0)
+    for r in 0..<R { sums[r] = fma(weight, values[r], sums[r]) }
+  }
+#else
+  private typealias PanelSum = Chunk
+
+  extension Chunk {
+    @inline(__always) fileprivate var lanes: Lanes { Lanes(self) }
+    @inline(__always) fileprivate static func of(_ lanes: Lanes) -> Chunk { lanes.chunk }
+  }
+
+  /// Adds the line of weights at w times a value of each of R rows.
+  @inline(__always) private func addTerm<let R: Int>(
+    _ sums: inout InlineArray<R, PanelSum>, _ w: UnsafePointer<Float>, _ values: InlineArray<R, Register>
+  ) {
+    for part in 0..<PanelSum.count {
+      let weight = w.register(part &* Register.scalarCount)
+      for r in 0..<R { sums[r].registers[part] = fma(weight, values[r], sums[r].registers[part]) }
+    }
+  }
+#endif
+
 /// R rows by N panels of 16 units.
 private enum Columns<let R: Int, let N: Int> {
   @inline(never)
   static func run(
     _ rows: Rows, _ weights: UnsafePointer<Float>, _ panelStart: UnsafePointer<UInt32>, from: Int, to: Int
   ) {
-    var sums = InlineArray<N, InlineArray<R, Lanes>>(repeating: .init(repeating: Lanes()))
+    var sums = InlineArray<N, InlineArray<R, PanelSum>>(repeating: .init(repeating: PanelSum(repeating: 0)))
     var lines = InlineArray<N, UnsafePointer<Float>>(repeating: weights)
     var sources = InlineArray<R, UnsafePointer<Float>>(repeating: weights)
     for r in 0..<R { sources[r] = rows.sources[r] }
     for i in 0..<N {
-      for r in 0..<R { sums[i][r] = rows.sums.lanes(r &* rows.stride &+ i &* 16) }
+      for r in 0..<R { sums[i][r] = PanelSum(rows.sums + (r &* rows.stride &+ i &* 16)) }
       lines[i] = weights + (Int(panelStart[i]) &+ from) &* 16
     }
     for k in from..<to {
-      var values = InlineArray<R, Lanes>(repeating: Lanes())
-      for r in 0..<R { values[r] = Lanes(repeating: sources[r][k]) }
+      var values = InlineArray<R, Register>(repeating: Register())
+      for r in 0..<R { values[r] = Register(repeating: sources[r][k]) }
       for i in 0..<N {
-        let weight = lines[i].lanes(0)
-        for r in 0..<R { sums[i][r] = fma(weight, values[r], sums[i][r]) }
+        addTerm(&sums[i], lines[i], values)
         lines[i] += 16
       }
     }
     for i in 0..<N {
-      for r in 0..<R { rows.sums.store(sums[i][r], r &* rows.stride &+ i &* 16) }
+      for r in 0..<R { sums[i][r].store(rows.sums + (r &* rows.stride &+ i &* 16)) }
     }
   }
 }
@@ -99,9 +136,9 @@ extension Product {
   @inline(__always) func run(_ rows: Rows) -> Int {
     var row = 0
     var result = 0
-    var pieces = (rows.count &+ maximumHeight &- 1) / maximumHeight
-    while pieces > 0 {
-      let height = (rows.count &- row &+ pieces &- 1) / pieces
+    while row < rows.count {
+      let left = rows.count &- row
+      let height = left <= maximumHeight ? left : left < 2 &* maximumHeight ? (left &+ 1) / 2 : maximumHeight
       let piece = rows.from(row, height)
       switch height {
       #if FLOWRT_LEVEL_3
@@ -119,7 +156,6 @@ extension Product {
       #endif
       }
       row &+= height
-      pieces &-= 1
     }
     return result
   }
@@ -169,7 +205,7 @@ private struct ColumnsProduct: Product {
 ///        | x x x x x x x               final after b
 ///        | x x x x x x x x x           final after c
 private enum Triangle<let R: Int, let P: Int> {
-  typealias Sums = InlineArray<P, InlineArray<R, Lanes>>
+  typealias Sums = InlineArray<P, InlineArray<R, PanelSum>>
 
   /// Source units k ..< next for the last `panels` of the panels, of which the first `keep` units of the first one are final.
   @inline(__always) private static func add(
@@ -179,17 +215,15 @@ private enum Triangle<let R: Int, let P: Int> {
     let first = P &- panels
     let kept = sums[first]
     while k < next {
-      var values = InlineArray<R, Lanes>(repeating: Lanes())
-      for r in 0..<R { values[r] = Lanes(repeating: sources[r][k]) }
-      for i in first..<P {
-        let weight = lines[i].lanes(k &* 16)
-        for r in 0..<R { sums[i][r] = fma(weight, values[r], sums[i][r]) }
-      }
+      var values = InlineArray<R, Register>(repeating: Register())
+      for r in 0..<R { values[r] = Register(repeating: sources[r][k]) }
+      for i in first..<P { addTerm(&sums[i], lines[i] + k &* 16, values) }
       k &+= 1
     }
     for r in 0..<R {
-      sums[first][r] = flowrt_v_if_between(
-        laneNumbers(), 0, Int32(truncatingIfNeeded: keep), kept[r], sums[first][r])
+      sums[first][r] = PanelSum.of(
+        flowrt_v_if_between(
+          laneNumbers(), 0, Int32(truncatingIfNeeded: keep), kept[r].lanes, sums[first][r].lanes))
     }
   }
 
@@ -202,13 +236,13 @@ private enum Triangle<let R: Int, let P: Int> {
     // The last of the P are the panels that there are; those before them stand for the first one, and are not touched.
     let firstPanel = first / 16
     let missing = P &- ((end &+ 15) / 16 &- firstPanel)
-    var sums = Sums(repeating: .init(repeating: Lanes()))
+    var sums = Sums(repeating: .init(repeating: PanelSum(repeating: 0)))
     var lines = InlineArray<P, UnsafePointer<Float>>(repeating: weights)
     var sources = InlineArray<R, UnsafePointer<Float>>(repeating: weights)
     for r in 0..<R { sources[r] = rows.sources[r] }
     for i in 0..<P {
       let panel = max(0, i &- missing)
-      for r in 0..<R { sums[i][r] = rows.sums.lanes(r &* rows.stride &+ panel &* 16) }
+      for r in 0..<R { sums[i][r] = PanelSum(rows.sums + (r &* rows.stride &+ panel &* 16)) }
       lines[i] = weights + Int(panelStart[panel]) &* 16
     }
     var degree = degree
@@ -229,7 +263,7 @@ private enum Triangle<let R: Int, let P: Int> {
       if unit >= end { break }
     }
     for i in 0..<P where i >= missing {
-      for r in 0..<R { rows.sums.store(sums[i][r], r &* rows.stride &+ (i &- missing) &* 16) }
+      for r in 0..<R { sums[i][r].store(rows.sums + (r &* rows.stride &+ (i &- missing) &* 16)) }
     }
     return degree
   }

@@ -140,7 +140,7 @@ struct Conditioner {
       while unit < end {
         let panel = unit / 16
         let (sums, starts) = (rows.from(panel: panel), layer.pointee.panel_start! + panel)
-        let nextPanel = panel / abreast &* abreast &+ abreast
+        let nextPanel = (panel & ~(abreast &- 1)) &+ abreast  // a power of two
         while Int(degreeEnd[degree]) <= unit { degree &+= 1 }
         if Int(visibleEnd[degree]) == available {
           accumulateColumns(

@@ -37,9 +37,9 @@ private func makePrologue(
     _ target: UnsafeMutablePointer<Float>, _ weights: UnsafePointer<Float>, _ source: UnsafePointer<Float>,
     panels: Int, lines: Int
   ) {
-    withFewRows(sums: target, stride: 0, sources: UnsafeMutablePointer(mutating: source), stride: 0, count: 1) {
-      accumulateDense($0, weights, panels: panels, lines: lines)
-    }
+    accumulateDense(
+      count: 1, sums: target, stride: 0, sources: UnsafeMutablePointer(mutating: source), stride: 0, weights: weights,
+      panels: panels, lines: lines)
   }
   for number in 0..<count {
     let layer = layers + number

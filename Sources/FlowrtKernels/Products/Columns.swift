@@ -35,27 +35,24 @@ struct Rows {
   let stride: Int
   /// Where each row's source is.
   let sources: UnsafePointer<UnsafePointer<Float>>
+  let weights: UnsafePointer<Float>
+  /// For each panel, its first line in `weights`.
+  let panelStart: UnsafePointer<UInt32>
 
-  /// The same rows with the sums of the panels from `panel` on.
-  @inline(__always) func from(panel: Int) -> Rows {
-    Rows(count: count, sums: sums + panel &* 16, stride: stride, sources: sources)
-  }
-
-  /// The rows from `row` on.
-  @inline(__always) fileprivate func from(_ row: Int, _ count: Int) -> Rows {
-    Rows(count: count, sums: sums + row &* stride, stride: stride, sources: sources + row)
-  }
-}
-
-/// Calls `body` with rows that lie in steps of the same size.
-@inline(__always) func withFewRows(
-  sums: UnsafeMutablePointer<Float>, stride: Int, sources: UnsafeMutablePointer<Float>, stride sourceStride: Int,
-  count: Int, _ body: (Rows) -> Void
-) {
-  withUnsafeTemporaryAllocation(of: UnsafePointer<Float>.self, capacity: Int(FLOWRT_FEW_ROWS)) { pointers in
-    let pointers = pointers.baseAddress.unsafelyUnwrapped
-    for row in 0..<count { pointers[row] = UnsafePointer(sources + row &* sourceStride) }
-    body(Rows(count: count, sums: sums, stride: stride, sources: UnsafePointer(pointers)))
+  /// Calls `body` with rows whose sums, and whose sources, lie in steps of the same size.
+  @inline(__always) static func with(
+    count: Int, sums: UnsafeMutablePointer<Float>, stride: Int, sources: UnsafeMutablePointer<Float>,
+    stride sourceStride: Int, weights: UnsafePointer<Float>, panelStart: UnsafePointer<UInt32>,
+    _ body: (UnsafePointer<Rows>) -> Void
+  ) {
+    withUnsafeTemporaryAllocation(of: UnsafePointer<Float>.self, capacity: Int(FLOWRT_FEW_ROWS)) { pointers in
+      let pointers = pointers.baseAddress.unsafelyUnwrapped
+      for row in 0..<count { pointers[row] = UnsafePointer(sources + row &* sourceStride) }
+      var rows = Rows(
+        count: count, sums: sums, stride: stride, sources: UnsafePointer(pointers), weights: weights,
+        panelStart: panelStart)
+      withUnsafeMutablePointer(to: &rows) { body(UnsafePointer($0)) }
+    }
   }
 }
 
@@ -97,19 +94,20 @@ struct Rows {
   }
 #endif
 
-/// R rows by N panels of 16 units.
+/// R rows from `row` on, by N panels of 16 units from `panel` on.
 private enum Columns<let R: Int, let N: Int> {
   @inline(never)
-  static func run(
-    _ rows: Rows, _ weights: UnsafePointer<Float>, _ panelStart: UnsafePointer<UInt32>, from: Int, to: Int
-  ) {
+  static func run(_ rows: UnsafePointer<Rows>, row: Int, panel: Int, from: Int, to: Int) {
+    let stride = rows.pointee.stride
+    let target = rows.pointee.sums + (row &* stride &+ panel &* 16)
+    let weights = rows.pointee.weights
     var sums = InlineArray<N, InlineArray<R, PanelSum>>(repeating: .init(repeating: PanelSum(repeating: 0)))
     var lines = InlineArray<N, UnsafePointer<Float>>(repeating: weights)
     var sources = InlineArray<R, UnsafePointer<Float>>(repeating: weights)
-    for r in 0..<R { sources[r] = rows.sources[r] }
+    for r in 0..<R { sources[r] = rows.pointee.sources[row &+ r] }
     for i in 0..<N {
-      for r in 0..<R { sums[i][r] = PanelSum(rows.sums + (r &* rows.stride &+ i &* 16)) }
-      lines[i] = weights + (Int(panelStart[i]) &+ from) &* 16
+      for r in 0..<R { sums[i][r] = PanelSum(target + (r &* stride &+ i &* 16)) }
+      lines[i] = weights + (Int(rows.pointee.panelStart[panel &+ i]) &+ from) &* 16
     }
     for k in from..<to {
       var values = InlineArray<R, Register>(repeating: Register())
@@ -120,79 +118,73 @@ private enum Columns<let R: Int, let N: Int> {
       }
     }
     for i in 0..<N {
-      for r in 0..<R { sums[i][r].store(rows.sums + (r &* rows.stride &+ i &* 16)) }
+      for r in 0..<R { sums[i][r].store(target + (r &* stride &+ i &* 16)) }
     }
   }
 }
 
-/// A product of R rows by up to P panels.
-private protocol Product {
-  func run<let R: Int, let P: Int>(_ shape: Shape<R, P>, _ rows: Rows) -> Int
-}
+/// R rows by up to P panels.
 private struct Shape<let R: Int, let P: Int> {}
 
+private protocol Product {
+  func run<let R: Int, let P: Int>(_ shape: Shape<R, P>, row: Int) -> Int
+}
+
 extension Product {
-  /// For all rows, piece by piece. Returns what the last piece does.
-  @inline(__always) func run(_ rows: Rows) -> Int {
+  /// For `count` rows, piece by piece. Returns what the last piece does.
+  @inline(__always) func run(count: Int) -> Int {
     var row = 0
-    var result = 0
-    while row < rows.count {
-      let left = rows.count &- row
+    while true {
+      let left = count &- row
       let height = left <= maximumHeight ? left : left < 2 &* maximumHeight ? (left &+ 1) / 2 : maximumHeight
-      let piece = rows.from(row, height)
+      let result: Int
       switch height {
       #if FLOWRT_LEVEL_3
-        case 1: result = run(Shape<1, 4>(), piece)
-        case 2: result = run(Shape<2, 4>(), piece)
-        case 3: result = run(Shape<3, 4>(), piece)
-        default: result = run(Shape<4, 4>(), piece)
+        case 1: result = run(Shape<1, 4>(), row: row)
+        case 2: result = run(Shape<2, 4>(), row: row)
+        case 3: result = run(Shape<3, 4>(), row: row)
+        default: result = run(Shape<4, 4>(), row: row)
       #elseif FLOWRT_LEVEL_2 || arch(arm64)
-        case 1: result = run(Shape<1, 4>(), piece)
-        case 2: result = run(Shape<2, 2>(), piece)
-        default: result = run(Shape<3, 2>(), piece)
+        case 1: result = run(Shape<1, 4>(), row: row)
+        case 2: result = run(Shape<2, 2>(), row: row)
+        default: result = run(Shape<3, 2>(), row: row)
       #else
-        case 1: result = run(Shape<1, 2>(), piece)
-        default: result = run(Shape<2, 1>(), piece)
+        case 1: result = run(Shape<1, 2>(), row: row)
+        default: result = run(Shape<2, 1>(), row: row)
       #endif
       }
       row &+= height
+      if row >= count { return result }
     }
-    return result
   }
 }
 
-/// Adds source units `from ..< to` to `panels` panels of sums, as many as are abreast at most. The first `keep` units of the
-/// first panel are final and stay as they are.
-///
-/// - panelStart: for each panel, its first line in `weights`.
+/// Adds source units `from ..< to` to `panels` panels of sums from `panel` on, as many as are abreast at most. The first `keep`
+/// units of the first panel are final and stay as they are.
 @inline(never) func accumulateColumns(
-  _ rows: Rows, _ weights: UnsafePointer<Float>, _ panelStart: UnsafePointer<UInt32>, panels: Int, from: Int, to: Int,
-  keep: Int
+  _ rows: UnsafePointer<Rows>, panel: Int, panels: Int, from: Int, to: Int, keep: Int
 ) {
   if from >= to { return }
-  _ = ColumnsProduct(weights: weights, panelStart: panelStart, panels: panels, from: from, to: to, keep: keep).run(rows)
+  _ = ColumnsProduct(rows: rows, panel: panel, panels: panels, from: from, to: to, keep: keep)
+    .run(count: rows.pointee.count)
 }
 
 private struct ColumnsProduct: Product {
-  let weights: UnsafePointer<Float>
-  let panelStart: UnsafePointer<UInt32>
-  let panels, from, to, keep: Int
+  let rows: UnsafePointer<Rows>
+  let panel, panels, from, to, keep: Int
 
-  @inline(__always) func run<let R: Int, let P: Int>(_ shape: Shape<R, P>, _ rows: Rows) -> Int {
+  @inline(__always) func run<let R: Int, let P: Int>(_ shape: Shape<R, P>, row: Int) -> Int {
+    let stride = rows.pointee.stride
+    let target = rows.pointee.sums + (row &* stride &+ panel &* 16)
     var kept = InlineArray<R, Lanes>(repeating: Lanes())
-    for r in 0..<R { kept[r] = rows.sums.lanes(r &* rows.stride) }
+    for r in 0..<R { kept[r] = target.lanes(r &* stride) }
     switch panels {
-    case 1: Columns<R, 1>.run(rows, weights, panelStart, from: from, to: to)
-    case 2 where P > 2: Columns<R, 2>.run(rows, weights, panelStart, from: from, to: to)
-    case 3 where P > 3: Columns<R, 3>.run(rows, weights, panelStart, from: from, to: to)
-    default: Columns<R, P>.run(rows, weights, panelStart, from: from, to: to)
+    case 1: Columns<R, 1>.run(rows, row: row, panel: panel, from: from, to: to)
+    case 2 where P > 2: Columns<R, 2>.run(rows, row: row, panel: panel, from: from, to: to)
+    case 3 where P > 3: Columns<R, 3>.run(rows, row: row, panel: panel, from: from, to: to)
+    default: Columns<R, P>.run(rows, row: row, panel: panel, from: from, to: to)
     }
-    if keep > 0 {
-      for r in 0..<R {
-        let first = r &* rows.stride
-        rows.sums.store(kept[r], first, in: first, first &+ keep)
-      }
-    }
+    if keep > 0 { for r in 0..<R { (target + r &* stride).store(kept[r], 0, in: 0, keep) } }
     return 0
   }
 }
@@ -227,25 +219,28 @@ private enum Triangle<let R: Int, let P: Int> {
     }
   }
 
-  /// What `accumulateTriangle` does, for R rows.
+  /// What `accumulateTriangle` does, for R rows from `row` on.
   @inline(never)
   static func run(
-    _ rows: Rows, _ weights: UnsafePointer<Float>, _ panelStart: UnsafePointer<UInt32>, from: Int, units first: Int,
-    _ end: Int, _ degreeEnd: UnsafePointer<UInt32>, _ visibleEnd: UnsafePointer<UInt32>, _ degree: Int, _ g: Int
+    _ rows: UnsafePointer<Rows>, row: Int, from: Int, units first: Int, _ end: Int, _ degrees: Degrees
   ) -> Int {
     // The last of the P are the panels that there are; those before them stand for the first one, and are not touched.
     let firstPanel = first / 16
     let missing = P &- ((end &+ 15) / 16 &- firstPanel)
+    let stride = rows.pointee.stride
+    let target = rows.pointee.sums + (row &* stride &+ firstPanel &* 16)
+    let weights = rows.pointee.weights
     var sums = Sums(repeating: .init(repeating: PanelSum(repeating: 0)))
     var lines = InlineArray<P, UnsafePointer<Float>>(repeating: weights)
     var sources = InlineArray<R, UnsafePointer<Float>>(repeating: weights)
-    for r in 0..<R { sources[r] = rows.sources[r] }
+    for r in 0..<R { sources[r] = rows.pointee.sources[row &+ r] }
     for i in 0..<P {
       let panel = max(0, i &- missing)
-      for r in 0..<R { sums[i][r] = PanelSum(rows.sums + (r &* rows.stride &+ panel &* 16)) }
-      lines[i] = weights + Int(panelStart[panel]) &* 16
+      for r in 0..<R { sums[i][r] = PanelSum(target + (r &* stride &+ panel &* 16)) }
+      lines[i] = weights + Int(rows.pointee.panelStart[firstPanel &+ panel]) &* 16
     }
-    var degree = degree
+    let (degreeEnd, visibleEnd, g) = (degrees.end, degrees.visibleEnd, degrees.last)
+    var degree = degrees.first
     var unit = first
     var k = from
     while true {
@@ -263,50 +258,56 @@ private enum Triangle<let R: Int, let P: Int> {
       if unit >= end { break }
     }
     for i in 0..<P where i >= missing {
-      for r in 0..<R { sums[i][r].store(rows.sums + (r &* rows.stride &+ (i &- missing) &* 16)) }
+      for r in 0..<R { sums[i][r].store(target + (r &* stride &+ (i &- missing) &* 16)) }
     }
     return degree
   }
 }
 
+/// What the units of a layer see.
+struct Degrees {
+  /// For each degree: the units of at most that degree, and the source units that they see.
+  let end, visibleEnd: UnsafePointer<UInt32>
+  /// That of the first unit, or one before it.
+  let first: Int
+  /// As far as units are added to.
+  let last: Int
+}
+
 /// Adds to the units `first ..< end` of neighbouring panels, as many as are abreast at most, what they see of the source units
-/// from `from` on, up to degree g. Units before `first` stay as they are. Returns the degree of the last unit that was added to, g
-/// at most.
-///
-/// - panelStart: for each panel, its first line in `weights`.
-/// - degree: that of the first unit, or one before it.
+/// from `from` on, up to the last of `degrees`. Units before `first` stay as they are. Returns the degree of the last unit that was
+/// added to.
 @inline(never) func accumulateTriangle(
-  _ rows: Rows, _ weights: UnsafePointer<Float>, _ panelStart: UnsafePointer<UInt32>, from: Int, units first: Int,
-  _ end: Int, _ degreeEnd: UnsafePointer<UInt32>, _ visibleEnd: UnsafePointer<UInt32>, degree: Int, to g: Int
+  _ rows: UnsafePointer<Rows>, from: Int, units first: Int, _ end: Int, _ degrees: Degrees
 ) -> Int {
-  TriangleProduct(
-    weights: weights, panelStart: panelStart, from: from, first: first, end: end, degreeEnd: degreeEnd,
-    visibleEnd: visibleEnd, degree: degree, g: g
-  ).run(rows)
+  TriangleProduct(rows: rows, from: from, first: first, end: end, degrees: degrees).run(count: rows.pointee.count)
 }
 
 private struct TriangleProduct: Product {
-  let weights: UnsafePointer<Float>
-  let panelStart: UnsafePointer<UInt32>
+  let rows: UnsafePointer<Rows>
   let from, first, end: Int
-  let degreeEnd, visibleEnd: UnsafePointer<UInt32>
-  let degree, g: Int
+  let degrees: Degrees
 
-  @inline(__always) func run<let R: Int, let P: Int>(_ shape: Shape<R, P>, _ rows: Rows) -> Int {
-    Triangle<R, P>.run(
-      rows, weights, panelStart, from: from, units: first, end, degreeEnd, visibleEnd, degree, g)
+  @inline(__always) func run<let R: Int, let P: Int>(_ shape: Shape<R, P>, row: Int) -> Int {
+    Triangle<R, P>.run(rows, row: row, from: from, units: first, end, degrees)
   }
 }
 
-/// sums[row][u] += sum over all k of w[k][u] * source[row][k], for panels that all have `lines` lines.
-func accumulateDense(_ rows: Rows, _ weights: UnsafePointer<Float>, panels: Int, lines: Int) {
-  let abreast = panelsAbreast(rows: rows.count)
-  for first in stride(from: 0, to: panels, by: abreast) {
+/// sums[row][u] += sum over all k of w[k][u] * source[row][k], for `panels` panels that all have `lines` lines.
+func accumulateDense(
+  count: Int, sums: UnsafeMutablePointer<Float>, stride: Int, sources: UnsafeMutablePointer<Float>,
+  stride sourceStride: Int, weights: UnsafePointer<Float>, panels: Int, lines: Int
+) {
+  let abreast = panelsAbreast(rows: count)
+  for first in Swift.stride(from: 0, to: panels, by: abreast) {
     let starts = InlineArray<4, UInt32> { UInt32(truncatingIfNeeded: (first &+ $0) &* lines) }
     starts.span.withUnsafeBufferPointer {
-      accumulateColumns(
-        rows.from(panel: first), weights, $0.baseAddress.unsafelyUnwrapped, panels: min(abreast, panels &- first), from: 0, to: lines,
-        keep: 0)
+      Rows.with(
+        count: count, sums: sums + first &* 16, stride: stride, sources: sources, stride: sourceStride, weights: weights,
+        panelStart: $0.baseAddress.unsafelyUnwrapped
+      ) {
+        accumulateColumns($0, panel: 0, panels: min(abreast, panels &- first), from: 0, to: lines, keep: 0)
+      }
     }
   }
 }

@@ -97,11 +97,6 @@ struct Conditioner {
     layer.pointee.source == readSide ? read : place(layers + Int(layer.pointee.source))
   }
 
-  @inline(__always) private func withRows(_ target: Values, _ source: Values, _ body: (Rows) -> Void) {
-    withFewRows(
-      sums: target.base, stride: target.stride, sources: source.base, stride: source.stride, count: rows, body)
-  }
-
   /// Few rows: what the sums of all units start from.
   @inline(never) private func startRows(_ layer: Layer) {
     let target = place(layer)
@@ -113,7 +108,9 @@ struct Conditioner {
       }
     }
     if let weights = layer.pointee.context_weights, let (source, lines) = contextSource(layer) {
-      withRows(target, source) { accumulateDense($0, weights, panels: panels, lines: lines) }
+      accumulateDense(
+        count: rows, sums: target.base, stride: target.stride, sources: source.base, stride: source.stride,
+        weights: weights, panels: panels, lines: lines)
     }
   }
 
@@ -136,20 +133,23 @@ struct Conditioner {
     var degree = Int(layer.pointee.degree)
     var seen = Int(layer.pointee.visible_units)
     var unit = Int(layer.pointee.final_units)
-    withRows(place(layer), source(layer)) { rows in
+    let (target, source) = (place(layer), source(layer))
+    Rows.with(
+      count: rows, sums: target.base, stride: target.stride, sources: source.base, stride: source.stride,
+      weights: layer.pointee.weights, panelStart: layer.pointee.panel_start
+    ) { rows in
       while unit < end {
         let panel = unit / 16
-        let (sums, starts) = (rows.from(panel: panel), layer.pointee.panel_start! + panel)
         let nextPanel = (panel & ~(abreast &- 1)) &+ abreast  // a power of two
         while Int(degreeEnd[degree]) <= unit { degree &+= 1 }
         if Int(visibleEnd[degree]) == available {
           accumulateColumns(
-            sums, layer.pointee.weights, starts, panels: min(nextPanel, Int(layer.pointee.panels)) &- panel,
-            from: seen, to: available, keep: unit & 15)
+            rows, panel: panel, panels: min(nextPanel, Int(layer.pointee.panels)) &- panel, from: seen, to: available,
+            keep: unit & 15)
         } else {
           degree = accumulateTriangle(
-            sums, layer.pointee.weights, starts, from: seen, units: unit, min(nextPanel &* 16, width), degreeEnd,
-            visibleEnd, degree: degree, to: g)
+            rows, from: seen, units: unit, min(nextPanel &* 16, width),
+            Degrees(end: degreeEnd, visibleEnd: visibleEnd, first: degree, last: g))
         }
         unit = nextPanel &* 16
         seen = unit <= end ? 0 : available
@@ -296,12 +296,12 @@ struct Conditioner {
     _ layer: Layer, _ values: UnsafeMutablePointer<Float>, _ first: Int, _ end: Int, row: Int,
     _ combine: (Operand, UnsafePointer<Float>?, _ isGate: Bool) -> Void
   ) {
-    let (add, scale, gate) = (layer.pointee.add, layer.pointee.scale, layer.pointee.gate)
-    if add.0 != noLayer { combine(operand(add.0, row), scale.0, false) }
-    if add.1 != noLayer { combine(operand(add.1, row), scale.1, false) }
-    if add.2 != noLayer { combine(operand(add.2, row), scale.2, false) }
+    let layer = UnsafePointer(layer)
+    if layer.pointee.add.0 != noLayer { combine(operand(layer.pointee.add.0, row), layer.pointee.scale.0, false) }
+    if layer.pointee.add.1 != noLayer { combine(operand(layer.pointee.add.1, row), layer.pointee.scale.1, false) }
+    if layer.pointee.add.2 != noLayer { combine(operand(layer.pointee.add.2, row), layer.pointee.scale.2, false) }
     activateInPlace(values, first, end, layer.pointee.activation, layer.pointee.a)
-    if gate != noLayer { combine(operand(gate, row), nil, true) }
+    if layer.pointee.gate != noLayer { combine(operand(layer.pointee.gate, row), nil, true) }
   }
 
   /// The values of a layer, of few rows from `row` on.

@@ -150,9 +150,9 @@ struct Sweep {
           state.store(forward ? shift.lanes(i) : Lanes(), at &+ i)
         }
       }
-      withFewRows(sums: state, stride: rowStride, sources: read, stride: rowStride, count: rows) {
-        accumulateDense($0, matrix, panels: panels, lines: dim)
-      }
+      accumulateDense(
+        count: rows, sums: state, stride: rowStride, sources: read, stride: rowStride, weights: matrix, panels: panels,
+        lines: dim)
     } else {
       for i in 0..<dim {
         let b = Lanes(repeating: shift[i])

@@ -13,8 +13,8 @@ from functools import partial
 import numpy as np
 
 from flowrt import Model, compile, ir
-from flowrt.format import encode
-from flowrt.format.codes import Activation, Scale, SplineForm, parameters_per_rank
+from flowrt.file import encode
+from flowrt.file.codes import Activation, Scale, SplineForm, parameters_per_rank
 
 RANDOM = np.random.default_rng(0)
 BINS = 8

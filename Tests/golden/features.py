@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from flowrt.format.codes import Activation, BaseKind, Form, Kind, Pieces, Reads, SplineForm, Transformer, pieces_of
+from flowrt.file.codes import Activation, BaseKind, Form, Kind, Pieces, Reads, SplineForm, Transformer, pieces_of
 
 
 def _steps(file, kind: Kind) -> list:
@@ -76,7 +76,7 @@ FEATURES = {
 
 MONOTONE_NETWORKS = "monotone networks and polynomials, planar and radial maps"
 CONTINUOUS = "continuous and residual flows"
-OTHER_FUNCTIONS = "elementwise functions that docs/FORMAT.md has not"
+OTHER_FUNCTIONS = "other elementwise functions"
 ANGLES = "shift of angles by other than half a circle"
 MATRICES_OF_CONTEXT = "linear layer with a network"
 BATCH = "normalisation by the batch"

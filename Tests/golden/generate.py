@@ -13,9 +13,9 @@ from installed import random_models
 
 import flowrt
 from flowrt import reference
-from flowrt.adapters import choose, dtypes
-from flowrt.rows import defined, encoded, random_rows
-from flowrt.verify import Evaluator
+from flowrt.frameworks import choose, dtypes
+from flowrt.verify.rows import defined, encoded, random_rows
+from flowrt.verify.verify import Evaluator
 
 ROWS = 12
 HERE = Path(__file__).parent

@@ -19,8 +19,8 @@ from rows import error, rows_of
 from systems import SYSTEMS, objective, parameters
 
 import flowrt
-from flowrt.adapters import choose
-from flowrt.adapters.live import Live
+from flowrt.frameworks import choose
+from flowrt.frameworks.torch.live import Live
 
 HERE = Path(__file__).parent
 EPOCHS, BATCH, JITTER = 80, 36, 0.3  # of standard deviations: 142 rows in 13 dimensions need some noise

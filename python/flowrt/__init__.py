@@ -1,11 +1,13 @@
 """flowrt: trained normalizing flows (MAF, IAF) from Python frameworks to `.flw` files, and their evaluation."""
 
-from . import format, ir, reference
-from .compile import compile
+from . import file as format
+from . import reference
+from ._save import save
+from ._version import __version__
+from .compiler.compile import compile
 from .errors import Error, ExportError, FormatError, LibraryError
+from .flow import flow as ir
 from .model import Model, NonfiniteWarning
-from .save import save
-from .version import __version__
 
 __all__ = [
     "Error",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from flowrt import ir
-from flowrt.format.codes import Form, Reads
+from flowrt.file.codes import Form, Reads
 from flowrt.reference import functions
 from flowrt.reference import spline as splines
 

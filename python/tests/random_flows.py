@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from flowrt import ir
-from flowrt.format.codes import Activation, Form, Function, Pieces, Reads, Scale, parameters_per_rank
+from flowrt.file.codes import Activation, Form, Function, Pieces, Reads, Scale, parameters_per_rank
 
 SMOOTH = [Activation.TANH, Activation.SILU, Activation.GELU, Activation.SIGMOID, Activation.SOFTPLUS]
 ACTIVATIONS = [kind for kind in Activation if kind != Activation.LAYER_NORM]

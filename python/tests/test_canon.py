@@ -11,7 +11,7 @@ import pytest
 
 import flowrt
 from flowrt import format, reference
-from flowrt.format.codes import BaseKind
+from flowrt.file.codes import BaseKind
 from flowrt.reference import functions
 from flowrt.reference.conditioner import evaluate
 

@@ -17,10 +17,10 @@ from random_flows import flow as random_flow
 
 import flowrt
 from flowrt import ir
-from flowrt.__main__ import main
 from flowrt.c_array import c_array
-from flowrt.format import encode
-from flowrt.format.codes import Function
+from flowrt.cli import main
+from flowrt.file import encode
+from flowrt.file.codes import Function
 
 PACKAGE = Path(flowrt.__file__).parents[1]
 
@@ -78,7 +78,7 @@ def test_verify_refuses_a_library_that_is_off(flow, capsys, monkeypatch):
         def log_prob(self, x, context=None):
             return super().log_prob(x, context) + 0.1
 
-    monkeypatch.setattr("flowrt.verify.Model", Off)
+    monkeypatch.setattr("flowrt.verify.verify.Model", Off)
     assert main(["verify", flow]) == 1
     captured = capsys.readouterr()
     assert "log_prob of libflowrt is off by 0.1" in captured.err and captured.err.count("\n") == 1
@@ -93,7 +93,7 @@ def test_verify_on_rows_of_a_file(flow, context, tmp_path, capsys, monkeypatch):
             seen.extend([x, context])
             return super().log_prob(x, context)
 
-    monkeypatch.setattr("flowrt.verify.Model", Seen)
+    monkeypatch.setattr("flowrt.verify.verify.Model", Seen)
     rows = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)
     data = tmp_path / "x.csv"
     np.savetxt(data, rows, delimiter=",", fmt="%.9g")
@@ -201,7 +201,7 @@ def test_version_without_the_library(capsys, monkeypatch):
     def missing():
         raise flowrt.LibraryError("libflowrt is not usable")
 
-    monkeypatch.setattr("flowrt.__main__.load", missing)
+    monkeypatch.setattr("flowrt.cli.load", missing)
     with pytest.raises(SystemExit) as caught:
         main(["--version"])
     assert caught.value.code == 0

@@ -13,8 +13,8 @@ from random_flows import flow as random_flow
 import flowrt
 from flowrt import LibraryError, Model, ir, reference
 from flowrt.errors import Status
-from flowrt.format import encode
-from flowrt.format.codes import Function, SplineForm
+from flowrt.file import encode
+from flowrt.file.codes import Function, SplineForm
 
 FLOWS = given(
     seed=st.integers(0, 2**32),

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 import flowrt
 from flowrt import ir
-from flowrt.format.codes import Activation, Scale
-from flowrt.order import prove
+from flowrt.compiler.order import prove
+from flowrt.file.codes import Activation, Scale
 
 
 def graph(dim, edges):

@@ -8,8 +8,8 @@ import pytest
 
 import flowrt
 from flowrt import ir
-from flowrt.format.codes import Function, SplineForm
-from flowrt.rows import defined, own_rows, random_rows
+from flowrt.file.codes import Function, SplineForm
+from flowrt.verify.rows import defined, own_rows, random_rows
 
 
 def test_rows_stay_out_of_the_margins_of_an_interval():

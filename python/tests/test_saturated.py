@@ -10,8 +10,8 @@ import pytest
 
 import flowrt
 from flowrt import Model, ir, reference
-from flowrt.format import encode
-from flowrt.format.codes import Activation, Reads, Scale
+from flowrt.file import encode
+from flowrt.file.codes import Activation, Reads, Scale
 
 DIM, HIDDEN, ROWS = 6, 64, 500
 

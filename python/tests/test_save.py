@@ -12,11 +12,11 @@ import pytest
 
 import flowrt
 from flowrt import ir, library
-from flowrt.format import encode
-from flowrt.format.codes import Function
-from flowrt.output import replacing
-from flowrt.rows import own_rows
-from flowrt.verify import Evaluator, compare, same_formulas
+from flowrt.atomic import replacing
+from flowrt.file import encode
+from flowrt.file.codes import Function
+from flowrt.verify.rows import own_rows
+from flowrt.verify.verify import Evaluator, compare, same_formulas
 
 REVERSE = {"dim": 2, "steps": [{"kind": "reverse"}]}
 
@@ -55,7 +55,7 @@ def test_a_description_is_compared_on_rows_of_the_users_own(tmp_path, capsys, mo
         def log_prob(self, x, context=None):
             return super().log_prob(x, context) + np.where(x[:, 0] > 1e4, 1, 0).astype(np.float32)
 
-    monkeypatch.setattr("flowrt.verify.Model", Off)
+    monkeypatch.setattr("flowrt.verify.verify.Model", Off)
     path = tmp_path / "flow.flw"
     flowrt.save(path, REVERSE, verify=True)
     flowrt.save(path, REVERSE, rows=[[1, 2], [1, 2e4]])
@@ -77,7 +77,7 @@ def test_a_row_at_the_end_of_the_support_excuses_no_other(tmp_path, capsys, monk
         def log_prob(self, x, context=None):
             return super().log_prob(x, context) + np.where(x[:, 0] == 0.25, 1, 0).astype(np.float32)
 
-    monkeypatch.setattr("flowrt.verify.Model", Off)
+    monkeypatch.setattr("flowrt.verify.verify.Model", Off)
     box = ir.Flow(1, 0, [], ir.BoxUniform(np.zeros(1), np.ones(1)))
     flowrt.save(tmp_path / "flow.flw", box, rows=[[0.5], [1], [0.75]])
     assert "3 of 3 rows were compared" in capsys.readouterr().out
@@ -110,7 +110,7 @@ def test_a_row_that_overflows_in_the_framework_excuses_no_other(monkeypatch):
     exact = flowrt.compile(ir.Flow(2, 0, [ir.Diagonal(np.ones(2), np.zeros(2))]))
     arguments = encode(exact), exact, Overflowing(exact), Evaluator(exact)
     assert compare(*arguments).problem is None
-    monkeypatch.setattr("flowrt.verify.Model", Off)
+    monkeypatch.setattr("flowrt.verify.verify.Model", Off)
     assert compare(*arguments).problem.startswith("log_prob of libflowrt is off by 1 in row 7")
 
 

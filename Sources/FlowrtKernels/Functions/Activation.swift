@@ -2,12 +2,6 @@
 
 import FlowrtShim
 
-/// Codes of the file. (Layer norm comes when all units are there: LayerNorm.swift.)
-enum Activation: UInt16 {
-  case identity, relu, tanh, elu, leakyRelu, silu, gelu, geluTanh, sigmoid, softplus, softsign, layerNorm,
-    sine
-}
-
 /// f(v). `a` is the layer's parameter (elu, leaky relu).
 @inline(never) func activate(_ v: Lanes, _ activation: Activation, _ a: Float) -> Lanes {
   switch activation {
@@ -27,7 +21,8 @@ enum Activation: UInt16 {
 
 /// Applies the activation of a code to floats first ..< end; the other floats of the vectors that hold them stay as they are.
 func activateInPlace(_ values: UnsafeMutablePointer<Float>, _ first: Int, _ end: Int, _ code: UInt16, _ a: Float) {
-  // The most frequent ones in loops of their own.
+  // The most frequent ones in loops of their own, found by their numbers: this runs once for each stage. All others by `activate`,
+  // which knows every one.
   switch code {
   case Activation.identity.rawValue, Activation.layerNorm.rawValue: return
   case Activation.relu.rawValue: apply(Relu(), values, first, end)
@@ -35,9 +30,9 @@ func activateInPlace(_ values: UnsafeMutablePointer<Float>, _ first: Int, _ end:
     var first = first
     #if FLOWRT_LEVEL_2 || FLOWRT_LEVEL_3
       if first & 15 == 0 {
-        first = TanhAbreast<4>.run(values, first, end)
+        first = UnrolledTanh<4>.run(values, first, end)
         #if FLOWRT_LEVEL_3
-          first = TanhAbreast<2>.run(values, first, end)
+          first = UnrolledTanh<2>.run(values, first, end)
         #endif
       }
     #endif
@@ -47,16 +42,16 @@ func activateInPlace(_ values: UnsafeMutablePointer<Float>, _ first: Int, _ end:
   }
 }
 
-private protocol Elementwise {
+private protocol UnaryFunction {
   func callAsFunction(_ v: Lanes) -> Lanes
 }
-private struct Relu: Elementwise {
+private struct Relu: UnaryFunction {
   @inline(__always) func callAsFunction(_ v: Lanes) -> Lanes { atLeast(0, v) }
 }
-private struct Tanh: Elementwise {
+private struct Tanh: UnaryFunction {
   @inline(__always) func callAsFunction(_ v: Lanes) -> Lanes { inlinedTanh(v) }
 }
-private struct AnyActivation: Elementwise {
+private struct AnyActivation: UnaryFunction {
   let activation: Activation
   let a: Float
   @inline(__always) func callAsFunction(_ v: Lanes) -> Lanes { activate(v, activation, a) }
@@ -64,12 +59,12 @@ private struct AnyActivation: Elementwise {
 
 #if FLOWRT_LEVEL_2 || FLOWRT_LEVEL_3
   /// tanh of N registers at once. Returns where the last N end.
-  private enum TanhAbreast<let N: Int> {
+  private enum UnrolledTanh<let N: Int> {
     @inline(__always) static func run(_ values: UnsafeMutablePointer<Float>, _ first: Int, _ end: Int) -> Int {
       var index = first
       let count = N &* Register.scalarCount
       while index &+ count <= end {
-        tanh(Abreast<N>(values + index)).store(values + index)
+        tanh(Unrolled<N>(values + index)).store(values + index)
         index &+= count
       }
       return index
@@ -77,7 +72,7 @@ private struct AnyActivation: Elementwise {
   }
 #endif
 
-@inline(never) private func apply<F: Elementwise>(
+@inline(never) private func apply<F: UnaryFunction>(
   _ f: F, _ values: UnsafeMutablePointer<Float>, _ first: Int, _ end: Int
 ) {
   var index = first & ~15

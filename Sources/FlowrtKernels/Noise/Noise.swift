@@ -20,7 +20,7 @@ struct Noise {
 
   init(key: Key) { self.key = key }
 
-  /// Of all rows of a call.
+  /// The Philox key that all rows of a call share, made of the caller's seed and stream.
   static func key(seed: UInt64, stream: UInt64) -> Key {
     let w = philox(
       (
@@ -118,7 +118,7 @@ struct Noise {
 /// there are the normals afterwards.
 @inline(__always) private func boxMuller(_ p: UnsafeMutablePointer<Float>) {
   let half = (bits(p.register(0)) &>> 1) & 0x7FFF_FFFF
-  let u = Abreast<1>(flowrt_v_from_int(half) * 0x1p-31 + 0x1p-32)
+  let u = Unrolled<1>(flowrt_v_from_int(half) * 0x1p-31 + 0x1p-32)
   let radius = flowrt_v_sqrt(-2 * logOfNormal(u, fused: false).registers[0])
   let turns = flowrt_v_from_int(bits(p.register(laneCount))) * 0x1p-32
   let (sine, cosine) = sinCosTurns(turns)

@@ -23,8 +23,8 @@ struct Transform {
   /// Few rows: the columns above. A tile: log s. Behind these, what a spline needs.
   let columns: UnsafeMutablePointer<Float>
   /// The read side is known: the other side from it, and log s as it is. Else back, and log s negated.
-  let fromRead: Bool
-  /// What picks the components of a mixture, where one is drawn from; never `fromRead`.
+  let readIsKnown: Bool
+  /// What picks the components of a mixture, where one is drawn from; never `readIsKnown`.
   let choices: Choices?
   /// Output layer, by rank from `passthrough` on.
   let parameters: Conditioner.Values
@@ -40,7 +40,7 @@ struct Transform {
     for rank in first..<end {
       let r = read + rank &* rows
       let q = state + Int(otherIndex[rank]) &* rows
-      let (known, unknown) = fromRead ? (r, q) : (q, r)
+      let (known, unknown) = readIsKnown ? (r, q) : (q, r)
       if rank < passthrough {
         for row in stride(from: 0, to: rows, by: 16) { unknown.store(known.lanes(row), row) }
         continue
@@ -49,7 +49,7 @@ struct Transform {
       if case .affine(let affine) = transformer {
         // log s takes the place of the raw scale.
         let logS = p + rows
-        affine.apply(p, logS, known, unknown, logS, count: rows, fromRead: fromRead)
+        affine.apply(p, logS, known, unknown, logS, count: rows, readIsKnown: readIsKnown)
         add(logS, to: sums, 0, rows)
         continue
       }
@@ -71,12 +71,12 @@ struct Transform {
   @inline(never) private func add(_ logS: UnsafePointer<Float>, to sums: LogSum, _ first: Int, _ end: Int) {
     for row in stride(from: first, to: end, by: 16) {
       let term = logS.lanes(row &- first)
-      sums.addInline(fromRead ? term : -term, first: row)
+      sums.addInline(readIsKnown ? term : -term, first: row)
     }
   }
 
   @inline(never) private func runRows(_ first: Int, _ end: Int) {
-    let (known, unknown) = fromRead ? (read, other) : (other, read)
+    let (known, unknown) = readIsKnown ? (read, other) : (other, read)
     var rank = first
     while rank < min(end, passthrough) {
       for row in 0..<rows { unknown[row &* rowStride &+ rank] = known[row &* rowStride &+ rank] }
@@ -112,7 +112,7 @@ struct Transform {
       }
       let at = row &* rowStride &+ rank
       affine.apply(
-        columns, columns + 16, known + at, unknown + at, logScale + at, count: laneCount, fromRead: fromRead)
+        columns, columns + 16, known + at, unknown + at, logScale + at, count: laneCount, readIsKnown: readIsKnown)
     }
   }
 
@@ -172,7 +172,7 @@ struct Transform {
       }
       switch transformer {
       case .affine(let affine):
-        affine.apply(p, p + 16, knownColumn, unknownColumn, logS, count: laneCount, fromRead: fromRead)
+        affine.apply(p, p + 16, knownColumn, unknownColumn, logS, count: laneCount, readIsKnown: readIsKnown)
       case .additive: unknownColumn.store(additive(p.lanes(0), knownColumn.lanes(0)), 0)
       default:
         applyColumns(
@@ -194,21 +194,22 @@ struct Transform {
     _ unknown: UnsafeMutablePointer<Float>, _ logS: UnsafeMutablePointer<Float>, count: Int,
     scratch: UnsafeMutablePointer<Float>, choice: Lanes?
   ) {
-    if case .spline(let spline) = transformer {
-      spline.apply(p, stride: stride, known, unknown, logS, count: count, scratch: scratch, fromRead: fromRead)
-    }
-    #if !FLOWRT_LEVEL_3 || SWIFT_PACKAGE  // else bases are evaluated by level 2
-      if case .mixture(let mixture) = transformer {
+    switch transformer {
+    case .affine, .additive: break  // done by the callers
+    case .spline(let spline):
+      spline.apply(p, stride: stride, known, unknown, logS, count: count, scratch: scratch, readIsKnown: readIsKnown)
+    case .mixture(let mixture):
+      #if !FLOWRT_LEVEL_3 || SWIFT_PACKAGE  // else bases are evaluated by level 2
         var z = known.lanes(0)
         if let choice { z = mixture.draw(p, stride: stride, choice: choice, noise: z) }
         unknown.store(z, 0)
         logS.store(mixture.logDensity(p, stride: stride, z), 0)
-      }
-    #endif
+      #endif
+    }
   }
 
   @inline(__always) private func additive(_ t: Lanes, _ known: Lanes) -> Lanes {
-    fromRead ? known + t : known - t
+    readIsKnown ? known + t : known - t
   }
 
   /// The terms of few rows, in the order in which a tile adds them.
@@ -218,23 +219,8 @@ struct Transform {
     for rank in first..<end {
       for row in 0..<rows {
         let term = logScale[row &* rowStride &+ rank]
-        sum.add(fromRead ? term : -term, row: row)
+        sum.add(readIsKnown ? term : -term, row: row)
       }
     }
-  }
-}
-
-/// The numbers in (0, 1) that pick components for the draws index, index + 1, ... (docs/SAMPLING.md).
-struct Choices {
-  let noise: Noise
-  let index: UInt64
-
-  /// For 16 rows from `row` on, and one coordinate.
-  func ofRows(_ row: Int, _ coordinate: UInt32) -> Lanes {
-    of(rows: flowrt_vu_add(laneWords(), Words(repeating: UInt32(truncatingIfNeeded: row))), Words(repeating: coordinate))
-  }
-
-  func of(rows: Words, _ coordinates: Words) -> Lanes {
-    noise.choices(index: index, rows: rows, numbers: coordinates)
   }
 }

@@ -27,22 +27,17 @@ struct LogSum {
     if rows >= laneCount { addInline(term, first: first) } else { add(term[0], row: first) }
   }
 
-  /// The same for a tile, where a call would be felt.
+  /// Adds `term` to rows first ..< first + 16 of a tile. Inlined, for loops in which a call would cost more than the sum.
   @inline(__always) func addInline(_ term: Lanes, first: Int) {
-    let sum = sums.lanes(first)
-    let total = sum + term
-    let part = total - sum
-    let error = (sum - (total - part)) + (term - part)
+    let (total, error) = twoSum(sums.lanes(first), term)
     sums.store(total, first)
     sums.store(sums.lanes(rows &+ first) + error, rows &+ first)
   }
 
   /// Adds `term` to one of few rows.
   @inline(__always) func add(_ term: Float, row: Int) {
-    let sum = sums[row]
-    let total = sum + term
-    let part = total - sum
-    sums[rows &+ row] += (sum - (total - part)) + (term - part)
+    let (total, error) = twoSum(sums[row], term)
+    sums[rows &+ row] += error
     sums[row] = total
   }
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import Error
-from ..format import read
+from ..file import read
 from . import base, steps
 from .conditioner import evaluate
 from .noise import standard_normal

@@ -9,7 +9,7 @@ from generate import make
 from golden_files import FOLDER, NAMES
 from live import agree_in_c
 
-from flowrt.format import read
+from flowrt.file import read
 
 HEADER = 24
 ERRORS = 3  # the framework's own in float32, which depend on the processor

@@ -6,10 +6,10 @@ import numpy as np
 
 import flowrt
 from flowrt import reference
-from flowrt.adapters import choose, dtypes
-from flowrt.format import encode
-from flowrt.rows import defined, encoded, random_rows
-from flowrt.verify import compare, evaluate
+from flowrt.file import encode
+from flowrt.frameworks import choose, dtypes
+from flowrt.verify.rows import defined, encoded, random_rows
+from flowrt.verify.verify import compare, evaluate
 
 
 def agree(model, rows=7, seed=0, tolerance=1e-12):

@@ -10,7 +10,7 @@ from nflows.flows import Flow
 from nflows.nn.nets import ResidualNet
 
 import flowrt
-from flowrt.format.codes import Scale
+from flowrt.file.codes import Scale
 
 
 def flow(*transforms, features=3, **options):

@@ -10,9 +10,9 @@ from live import agree, agree_in_c
 from torch_weights import randomise
 
 import flowrt
-from flowrt.adapters import choose
-from flowrt.format import encode
-from flowrt.verify import compare
+from flowrt.file import encode
+from flowrt.frameworks import choose
+from flowrt.verify.verify import compare
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -14,7 +14,7 @@ from nflows_models import SCALES, affine, coupling, flow, refused, residual_net
 from torch import nn
 from torch_weights import randomise
 
-from flowrt.format.codes import Scale, Transformer
+from flowrt.file.codes import Scale, Transformer
 
 COUPLINGS = {"affine": nt.AffineCouplingTransform, "additive": nt.AdditiveCouplingTransform}
 

@@ -18,7 +18,7 @@ from torch_weights import randomise
 
 import flowrt
 from flowrt import reference
-from flowrt.format.codes import BaseKind, Function, Scale
+from flowrt.file.codes import BaseKind, Function, Scale
 
 
 class Exp(Transform):

@@ -15,8 +15,8 @@ from torch import nn
 from torch_weights import randomise
 
 import flowrt
-from flowrt.adapters import choose
-from flowrt.format.codes import Reads, SplineForm
+from flowrt.file.codes import Reads, SplineForm
+from flowrt.frameworks import choose
 
 PIECES = ["Linear", "Quadratic", "Cubic"]
 TAILS = [None, 1.0, 2.5]

@@ -20,7 +20,7 @@ from torch_weights import randomise
 
 import flowrt
 from flowrt import reference
-from flowrt.format.codes import BaseKind, Reads, SplineForm, Transformer
+from flowrt.file.codes import BaseKind, Reads, SplineForm, Transformer
 
 MINIMA = st.fixed_dictionaries(
     {"min_bin_width": st.sampled_from([1e-3, 0.05]), "min_bin_height": st.sampled_from([1e-3, 0.02])}

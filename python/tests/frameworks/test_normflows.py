@@ -13,7 +13,7 @@ from torch import nn
 from torch_weights import randomise
 
 import flowrt
-from flowrt.format.codes import BaseKind, Form, Reads, Scale, Transformer
+from flowrt.file.codes import BaseKind, Form, Reads, Scale, Transformer
 
 FEATURES = st.sampled_from([1, 2, 3, 8, 17, 64])
 SEVERAL_FEATURES = st.sampled_from([2, 3, 8, 17, 64])

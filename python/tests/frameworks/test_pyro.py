@@ -15,7 +15,7 @@ from torch import nn
 from torch_weights import randomise
 
 import flowrt
-from flowrt.format.codes import BaseKind, Form, Reads, Scale
+from flowrt.file.codes import BaseKind, Form, Reads, Scale
 
 
 def normal(features):

@@ -15,7 +15,7 @@ from torch import nn
 from torch_weights import randomise
 
 import flowrt
-from flowrt.format.codes import BaseKind, Function, Reads, SplineForm
+from flowrt.file.codes import BaseKind, Function, Reads, SplineForm
 
 FORMS = {"quadratic": 0, "linear": SplineForm.LINEAR_RATIONAL}
 ORDERS = list(FORMS)

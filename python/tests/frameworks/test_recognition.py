@@ -11,9 +11,9 @@ from torch import nn
 from torch.nn import functional as F
 
 import flowrt
-from flowrt.adapters import choose
-from flowrt.adapters.activations import recognise
-from flowrt.format.codes import Activation
+from flowrt.building.activations import recognise
+from flowrt.file.codes import Activation
+from flowrt.frameworks import choose
 
 KNOWN = [
     (F.relu, Activation.RELU, 0),

@@ -28,8 +28,8 @@ from torch.distributions import Exponential, Independent, MultivariateNormal
 from torch_weights import randomise
 
 import flowrt
-from flowrt.adapters import choose
-from flowrt.format.codes import BaseKind, Function, Transformer
+from flowrt.file.codes import BaseKind, Function, Transformer
+from flowrt.frameworks import choose
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning", "ignore::DeprecationWarning")
 

@@ -18,8 +18,8 @@ from torch_weights import randomise
 
 import flowrt
 from flowrt import descriptions, reference
-from flowrt.adapters import choose
-from flowrt.format.codes import Pieces, pieces_of
+from flowrt.file.codes import Pieces, pieces_of
+from flowrt.frameworks import choose
 
 SBI_SPLINE = {"tail_bound": 3.0, "min_bin_width": 1e-3, "min_bin_height": 1e-3, "min_derivative": 1e-3}
 NFLOWS = {"layout": "nflows", "activation": "relu", "scale": "softplus", "epsilon": 1e-3}

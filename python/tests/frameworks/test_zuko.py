@@ -15,7 +15,7 @@ from torch import nn
 from torch_weights import randomise
 
 import flowrt
-from flowrt.format.codes import Activation, BaseKind, Reads, Scale, Transformer
+from flowrt.file.codes import Activation, BaseKind, Reads, Scale, Transformer
 
 
 @given(

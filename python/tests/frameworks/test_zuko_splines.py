@@ -18,8 +18,8 @@ from zuko.transforms import MonotonicRQSTransform
 
 import flowrt
 from flowrt import reference
-from flowrt.format import encode
-from flowrt.format.codes import BaseKind, Function, Reads, SplineForm
+from flowrt.file import encode
+from flowrt.file.codes import BaseKind, Function, Reads, SplineForm
 
 FEATURES = st.sampled_from([1, 2, 3, 8, 17, 64])
 ZUKO = SplineForm.SOFT_CLIPPED_BINS | SplineForm.SOFT_CLIPPED_DERIVATIVES

@@ -13,7 +13,7 @@ from paramax import Parameterize, non_trainable
 from test_flowjax import coupling, maf, randomised, transformed
 
 import flowrt
-from flowrt.format.codes import BaseKind, Function, Reads, SplineForm
+from flowrt.file.codes import BaseKind, Function, Reads, SplineForm
 
 
 def spline(knots=4, interval=3, **options):

@@ -9,7 +9,7 @@ import tensorflow_probability as tfp
 from live import agree, agree_in_c
 from test_tfp import flow, maf, normal, refused
 
-from flowrt.format.codes import BaseKind, Function, Reads
+from flowrt.file.codes import BaseKind, Function, Reads
 from flowrt.reference.functions import INVERSES
 
 tfb, tfd = tfp.bijectors, tfp.distributions

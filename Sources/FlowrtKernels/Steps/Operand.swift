@@ -1,0 +1,56 @@
+// The layers that another layer adds to its sums, or multiplies its values by.
+
+import FlowrtShim
+
+/// A layer that is added or multiplied unit by unit; `isShared`: one float for each unit, whatever the row.
+struct Operand {
+  let values: UnsafePointer<Float>?
+  /// Few rows: floats from a row to the next.
+  let stride: Int
+  let isShared: Bool
+}
+
+extension Operand {
+  @inline(__always) private func result(_ value: Lanes, _ operand: Lanes, _ factor: Lanes, _ isGate: Bool) -> Lanes {
+    isGate ? operand * value : fma(factor, operand, value)
+  }
+
+  /// values + scale * operand, or operand * values, of a row: whole vectors of 16 units, the first and the last of which may be partly
+  /// outside of first ..< end.
+  @inline(never) func combine(
+    into target: UnsafeMutablePointer<Float>, _ first: Int, _ end: Int, scale: UnsafePointer<Float>?, isGate: Bool
+  ) {
+    let operand = values.unsafelyUnwrapped
+    var unit = first & ~15
+    while unit < end {
+      let factor = scale?.lanes(unit) ?? Lanes(repeating: 1)
+      target.store(result(target.lanes(unit), operand.lanes(unit), factor, isGate), unit, in: first, end)
+      unit &+= 16
+    }
+  }
+
+  /// The same of a tile, 16 rows of a unit at a time.
+  @inline(never) func combine(
+    into target: UnsafeMutablePointer<Float>, rows: Int, _ first: Int, _ end: Int, scale: UnsafePointer<Float>?,
+    isGate: Bool
+  ) {
+    let operand = values.unsafelyUnwrapped
+    for unit in first..<end {
+      let factor = Lanes(repeating: scale?[unit] ?? 1)
+      let shared = Lanes(repeating: operand[isShared ? unit : 0])
+      var row = unit &* rows
+      let rowsEnd = row &+ rows
+      if isShared && !isGate {  // what a context that all rows share adds: the frequent one
+        while row < rowsEnd {
+          target.store(fma(factor, shared, target.lanes(row)), row)
+          row &+= 16
+        }
+        continue
+      }
+      while row < rowsEnd {
+        target.store(result(target.lanes(row), isShared ? shared : operand.lanes(row), factor, isGate), row)
+        row &+= 16
+      }
+    }
+  }
+}

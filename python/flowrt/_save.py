@@ -1,0 +1,126 @@
+"""`save`: a trained model of a framework into a `.flw` file.
+
+    choose      the adapter of the model's framework               frameworks/registry.py
+    describe    the model as a flow of steps and layers            frameworks/NAME/, with building/
+    compile     the flow as records: order proved, units sorted    compiler/
+    encode      the records as bytes, which the reader accepts     file/
+    compare     what file and model compute of the same rows       verify/
+    write       all of the bytes, or none                          atomic.py
+
+A dictionary, read by descriptions/, or an `ir.Flow` of your own enters at `compile`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Optional, Union
+
+from . import descriptions
+from .atomic import replacing
+from .compiler.compile import compile
+from .errors import Error, ExportError, FormatError
+from .file import encode
+from .flow import flow as ir
+from .frameworks import choose, dtypes, refusing, registry, unwrapped
+from .verify import verify as verification
+from .verify.rows import own_rows
+
+
+def save(
+    path: Union[str, os.PathLike],
+    flow,
+    *,
+    framework: Optional[str] = None,
+    context_dim: Optional[int] = None,
+    verify: bool = False,
+    rows=None,
+    contexts=None,
+    notes: str = "",
+) -> None:
+    """Writes a trained flow, as it is in evaluation mode, to a `.flw` file.
+
+    `flow` is a live model of a framework, as python/README.md lists them. The adapter is chosen from the object, or
+    named by `framework`, a name in `flowrt.frameworks.registry`. A model of your own is given as a description: a
+    dictionary of arrays and options (docs/DESCRIPTIONS.md), or a `flowrt.ir.Flow`. `context_dim` is
+    needed only where no layer of a framework's model tells how long the context is; neither goes with a description.
+    `notes` goes into the file's metadata.
+
+    A version of a framework that `flowrt.frameworks.registry` does not list as tested is warned about, and verified.
+
+    Whatever is exported is first compared, in float64, with what the live model computes of rows near the data and far
+    from them. With `verify` the file is read back, evaluated by `flowrt.reference` and, if it is found, by libflowrt,
+    and a table of the worst differences from the model, or from the description before rounding, is printed. The rows
+    are random or, if given, `rows` of your own, data (n, D), with their `contexts`, (n, C) or one for all; then this is
+    done without `verify`, too. Of many rows 256 are taken, without those that the file has no answer for.
+
+    Raises `ExportError` that names the layer and what is supported, and `Error` for rows that are not the flow's. Then,
+    and if writing fails, an older file stays.
+
+    A model of a framework needs no more than `flowrt.save("model.flw", model)`. A flow of your own, z = 2 x, of two
+    coordinates:
+
+    >>> import flowrt, os, tempfile
+    >>> path = os.path.join(tempfile.mkdtemp(), "model.flw")
+    >>> flowrt.save(path, {"dim": 2, "steps": [{"kind": "diagonal", "scale": [2.0, 2.0]}]}, notes="by hand")
+    >>> flowrt.Model(path).metadata["notes"]
+    'by hand'
+    """
+    if rows is None and contexts is not None:
+        raise Error("contexts go with rows")
+    own = None if rows is None else (rows, contexts)
+    if isinstance(flow, (ir.Flow, Mapping)):
+        for name, value in (("framework", framework), ("context_dim", context_dim)):
+            if value is not None:
+                raise ExportError(f"{name!r} is for the model of a framework, not for a description")
+        data, comparison = _described(flow, verify, own, notes)
+    else:
+        flow = unwrapped(flow)
+        with refusing(flow):
+            data, comparison = _export(flow, framework, context_dim, verify, own, notes)
+    if comparison is not None:
+        comparison.report()
+    with replacing(path) as stream:
+        stream.write(data)
+
+
+def _export(model, framework, context_dim, verify, own, notes) -> tuple:
+    """The bytes of a live model's file, and the comparison that `verify` or a user's `own` rows ask for, or None."""
+    adapter = choose(model, framework)
+    flow = adapter.describe(model, context_dim)
+    verify = _note_origin(flow, adapter, model) or verify
+    exact = compile(replace(flow, notes=notes))
+    data = encode(exact)
+    single, double = dtypes(adapter)
+    live64 = adapter.live(model, double)
+    own = None if own is None else own_rows(exact, *own)
+    verification.same_formulas(exact, live64, flow.model, own)
+    if not verify and own is None:
+        return data, None
+    return data, verification.compare(data, exact, adapter.live(model, single), live64, own)
+
+
+def _note_origin(flow: ir.Flow, adapter, model) -> bool:
+    """Notes framework and version in the flow. Whether the version was never tested, which a warning says."""
+    origin = registry.origin_of(model, adapter.framework)
+    version = registry.installed_version(origin)
+    flow.framework = f"{origin.name} {version}".strip()
+    return registry.warn_of_untested(origin, version)
+
+
+def _described(description, verify, own, notes) -> tuple:
+    """The bytes of a description's file, or of a user's `ir.Flow`, and the comparison that is asked for, or None.
+
+    A description that says what its model gives must give that.
+    """
+    flow, expected = (description, None) if isinstance(description, ir.Flow) else descriptions.read(description)
+    exact = compile(replace(flow, notes=notes or flow.notes))
+    try:
+        data = encode(exact)
+    except FormatError as error:
+        raise ExportError(f"the description makes no valid file: {error}") from None
+    if expected is not None:
+        verification.as_expected(exact, expected)
+    own = None if own is None else own_rows(exact, *own)
+    return data, verification.compare_rounded(data, exact, own) if verify or own is not None else None

@@ -1,0 +1,1 @@
+"""What adapters and descriptions build steps and layers with."""

@@ -1,0 +1,69 @@
+"""Activations recognised by what they compute.
+
+A model may hold a function, a module, a lambda or a partial application. Whatever it is, it is evaluated on a grid and
+compared with the activations of docs/FORMAT.md; parameters (ELU's alpha, a leaky slope) are read off the values.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+
+import numpy as np
+
+from ..errors import ExportError
+from ..file.codes import Activation
+from ..reference import functions
+
+_FAR = np.array([50.0, 100.0, 1e3, 1e4, 1e6])  # where a limit would be felt, and all activations are near an asymptote
+_GRID = np.concatenate([np.linspace(-30, 30, 241), [-1.0, 1.0, -1e-3, 1e-3, 0.0], -_FAR, _FAR])
+_TOLERANCE = 1e-8  # frameworks replace softplus by its asymptote for large arguments
+
+
+def recognise(function, evaluate=None) -> tuple:
+    """(activation, a) of a live callable. Raises `ExportError` that names it if it is none of the format's.
+
+    `evaluate(function, grid)` gives its values on a float64 array as one of the same shape; by default torch does.
+    """
+    values = _values(function, evaluate or _by_torch)
+    for kind in Activation:
+        if kind == Activation.LAYER_NORM:
+            continue
+        a = _parameter(kind, values)
+        if np.allclose(values, functions.activation(kind, _GRID, a), rtol=_TOLERANCE, atol=_TOLERANCE):
+            return kind, a
+    supported = ", ".join(kind.name.lower() for kind in Activation if kind != Activation.LAYER_NORM)
+    raise ExportError(f"activation {describe(function)} is not supported; supported are {supported}")
+
+
+def describe(function) -> str:
+    """A name for a callable that a user recognises."""
+    return getattr(function, "__name__", None) or type(function).__name__
+
+
+def _values(function, evaluate) -> np.ndarray:
+    try:
+        column, row = evaluate(function, _GRID[:, None]), evaluate(function, _GRID[None, :])
+        if np.array_equal(column.flatten(), row.flatten()):
+            return row.flatten()
+    except (RuntimeError, TypeError, ValueError, AttributeError):
+        pass
+    raise ExportError(f"activation {describe(function)} is not a function of one unit at a time")
+
+
+def _by_torch(function, grid: np.ndarray) -> np.ndarray:
+    import torch
+
+    if isinstance(function, torch.nn.Module):
+        function = copy.deepcopy(function).double().eval()
+    with torch.no_grad():
+        return function(torch.tensor(grid)).numpy()
+
+
+def _parameter(kind: Activation, values: np.ndarray) -> float:
+    """`a` of an activation from its value at -1; 0 for one without a parameter."""
+    at_minus_one = float(values[np.flatnonzero(_GRID == -1.0)[0]])
+    return _PARAMETERS.get(kind, lambda value: 0.0)(at_minus_one)
+
+
+_PARAMETERS = {Activation.LEAKY_RELU: lambda value: -value, Activation.ELU: lambda value: value / math.expm1(-1.0)}

@@ -1,0 +1,126 @@
+"""sbi 0.27: `DirectPosterior`, or a density estimator that holds a flow of nflows or zuko.
+
+The flow is what those adapters export. What is sbi's own is the way of the condition: it is standardised and embedded.
+A standardisation folds into the layers that take the condition, unless float32 would suffer; an embedding net becomes
+the context encoder.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+
+from ...building.arrays import float64
+from ...building.modules import class_names, refuse
+from ...building.standardisation import of_standardised_context
+from ...errors import ExportError
+from ...flow import flow as ir
+from ..nflows import flow as nflows
+from ..nflows.steps import copied
+from ..torch.encoders import encoder_layers, modules_of
+from ..torch.live import TorchModel
+from ..torch.overrides import require_own_sampler, require_plain_chains
+from ..torch.plain import with_plain_weights
+from ..zuko import flow as zuko
+
+framework = "sbi"
+
+_ESTIMATORS = {"NFlowsFlow", "ZukoFlow", "ZukoUnconditionalFlow"}
+_SUPPORTED = "DirectPosterior and the density estimators NFlowsFlow, ZukoFlow and ZukoUnconditionalFlow"
+
+
+def accepts(model) -> bool:
+    """Whether the object looks like a posterior or an estimator of sbi."""
+    return bool(
+        class_names(model) & {"NeuralPosterior", "ConditionalEstimator", "UnconditionalEstimator", *_ESTIMATORS}
+    )
+
+
+def describe(model, context_dim: int | None = None) -> ir.Flow:
+    """The model in evaluation mode. Raises `ExportError` with the name of whatever a file cannot hold."""
+    estimator = _estimator(model)
+    shape = getattr(estimator, "condition_shape", None)
+    size = 0 if shape is None else int(np.prod(shape))
+    if context_dim not in (None, size):
+        raise ExportError(f"the condition of {type(model).__name__} has {size} numbers; context_dim is {context_dim}")
+    if size == 0:
+        flow, encoder = _flow(estimator.net, 0), []
+    else:
+        (scale, shift), embedding = _standardisation(estimator.embedding_net, tuple(shape))
+        encoder = encoder_layers(embedding)
+        if encoder and encoder[0].context_weight.shape[1] != size:
+            taken = encoder[0].context_weight.shape[1]
+            raise ExportError(f"the embedding net takes {taken} numbers of a condition that has {size}")
+        require_plain_chains(estimator.embedding_net)
+        flow = _flow(estimator.net, encoder[-1].width if encoder else size)
+    flow = replace(flow, context_dim=size, encoder=encoder or None, framework=framework, model=type(model).__name__)
+    return of_standardised_context(flow, scale, shift) if size else flow
+
+
+def live(model, dtype) -> TorchModel:
+    """The framework's own evaluation of a copy of the model."""
+    estimator = copied(_estimator(model), dtype)
+    flow = estimator.net
+
+    def embed(context):
+        if context is None:
+            return None
+        return estimator.embedding_net(context.reshape(-1, *estimator.condition_shape))
+
+    def log_prob(x, context):
+        """sbi takes rows of samples for each condition, here one."""
+        if context is None:
+            return estimator.log_prob(x[None])[0]
+        return estimator.log_prob(x[None], context.reshape(-1, *estimator.condition_shape))[0]
+
+    if hasattr(flow, "_transform"):
+        inner = nflows.live_of(flow._transform, flow._distribution, dtype)
+    else:
+        inner = zuko.live_of(flow, dtype)
+    return inner.given(embed).with_density(log_prob, _units(estimator))
+
+
+def _estimator(model):
+    """The density estimator that a model is or holds."""
+    if "DirectPosterior" in class_names(model):
+        model = model.posterior_estimator
+    if not class_names(model) & _ESTIMATORS:
+        refuse(model, _SUPPORTED)
+    require_own_sampler(model)
+    require_own_sampler(model.net)
+    return with_plain_weights(model)
+
+
+def _flow(net, context_dim: int) -> ir.Flow:
+    """The flow inside of an estimator, as a function of the embedded condition."""
+    if not hasattr(net, "_transform"):
+        return zuko.describe(net, context_dim)
+    import torch
+
+    parts = {"_transform": net._transform, "_distribution": net._distribution}
+    return nflows.describe(SimpleNamespace(**parts, _embedding_net=torch.nn.Identity()), context_dim)
+
+
+# ---- the condition ----
+
+
+def _units(estimator):
+    """Means and standard deviations of the conditions that an estimator was trained with, if it standardises them."""
+    shape = getattr(estimator, "condition_shape", None)
+    if shape is None or not np.prod(shape):
+        return None
+    (scale, shift), _ = _standardisation(estimator.embedding_net, tuple(shape))
+    return -shift / scale, 1 / scale
+
+
+def _standardisation(embedding, shape: tuple) -> tuple:
+    """Scale and shift (C,) of the standardisation that an embedding net begins with, and the modules behind it."""
+    modules = list(modules_of(embedding))
+    scale, shift = np.ones(shape), np.zeros(shape)
+    while modules and "Standardize" in class_names(modules[0]):
+        module = modules.pop(0)
+        mean, std = float64(module._mean), float64(module._std)
+        scale, shift = scale / std, (shift - mean) / std
+    return (scale.reshape(-1), shift.reshape(-1)), modules

@@ -42,13 +42,27 @@ struct Evaluation {
     return finite
   }
 
-  /// Rows that are evaluated next, of `left` that are not yet: few, or those of a tile.
+  /// The most rows that cost less side by side than in a tile of 16, whose lanes would be idle. A tile costs what 16 rows cost;
+  /// each of a few rows has its own activations and its own part in each stage, which count where the network is small. Measured
+  /// (docs/PERFORMANCE.md).
+  private var mostFewRows: Int {
+    let isWide = call.pointee.view.pointee.parameter_count > 1 << 18
+    #if arch(x86_64) && !FLOWRT_LEVEL_2 && !FLOWRT_LEVEL_3
+      return direction == .toData ? (isWide ? 13 : 6) : (isWide ? 15 : 9)
+    #else
+      return direction == .toData ? (isWide ? 10 : 5) : (isWide ? 12 : 7)
+    #endif
+  }
+
+  /// Rows that are evaluated next, of `left` that are not yet: few, or those of a tile. What is left of a multiple of 16 comes last:
+  /// 17 rows are 16 and 1, 65 are 64 and 1, 30 are 32.
   private func nextRows(_ left: Int) -> Int {
     let most = Int(call.pointee.tile_rows)
-    if most == 1 { return 1 }
-    if left < 16 { return left }
+    let rest = left & 15
+    let tile = rest <= mostFewRows ? left &- rest : left &- rest &+ 16
+    if most == 1 || tile == 0 { return min(most, left) }
     // 48 fill the registers (Tile.swift). But 16 more in the last tile cost less than 16 in one of their own.
-    return min(most, left > Int(FLOWRT_TILE_ROWS) ? 48 : (left &+ 15) & ~15)
+    return min(most, tile > Int(FLOWRT_TILE_ROWS) ? 48 : tile)
   }
 
   /// The contexts that the steps see: the encoder's outputs, or the caller's, of a tile by coordinate.

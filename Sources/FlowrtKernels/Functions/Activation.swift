@@ -19,26 +19,33 @@ import FlowrtShim
   }
 }
 
-/// Applies the activation of a code to floats first ..< end; the other floats of the vectors that hold them stay as they are.
-func activateInPlace(_ values: UnsafeMutablePointer<Float>, _ first: Int, _ end: Int, _ code: UInt16, _ a: Float) {
+/// Applies the activation of a code to floats first ..< end of each of `rows` rows, which are `stride` floats apart; the other floats
+/// of the vectors that hold them stay as they are.
+func activateInPlace(
+  _ values: UnsafeMutablePointer<Float>, _ first: Int, _ end: Int, _ code: UInt16, _ a: Float, rows: Int = 1,
+  stride: Int = 0
+) {
   // The most frequent ones in loops of their own, found by their numbers: this runs once for each stage. All others by `activate`,
   // which knows every one.
   switch code {
   case Activation.identity.rawValue, Activation.layerNorm.rawValue: return
-  case Activation.relu.rawValue: apply(Relu(), values, first, end)
+  case Activation.relu.rawValue: apply(Relu(), values, first, end, rows, stride)
   case Activation.tanh.rawValue:
-    var first = first
+    var rest = first
     #if FLOWRT_LEVEL_2 || FLOWRT_LEVEL_3
       if first & 15 == 0 {
-        first = UnrolledTanh<4>.run(values, first, end)
-        #if FLOWRT_LEVEL_3
-          first = UnrolledTanh<2>.run(values, first, end)
-        #endif
+        for row in 0..<rows {
+          rest = UnrolledTanh<4>.run(values + row &* stride, first, end)
+          #if FLOWRT_LEVEL_3
+            rest = UnrolledTanh<2>.run(values + row &* stride, rest, end)
+          #endif
+        }
       }
     #endif
-    apply(Tanh(), values, first, end)
+    apply(Tanh(), values, rest, end, rows, stride)
   default:
-    apply(AnyActivation(activation: Activation(rawValue: code).unsafelyUnwrapped, a: a), values, first, end)
+    let any = AnyActivation(activation: Activation(rawValue: code).unsafelyUnwrapped, a: a)
+    apply(any, values, first, end, rows, stride)
   }
 }
 
@@ -73,15 +80,18 @@ private struct AnyActivation: UnaryFunction {
 #endif
 
 @inline(never) private func apply<F: UnaryFunction>(
-  _ f: F, _ values: UnsafeMutablePointer<Float>, _ first: Int, _ end: Int
+  _ f: F, _ values: UnsafeMutablePointer<Float>, _ first: Int, _ end: Int, _ rows: Int, _ stride: Int
 ) {
-  var index = first & ~15
-  while index < end {
-    if index >= first && index &+ 16 <= end {
-      values.store(f(values.lanes(index)), index)
-    } else {
-      values.store(f(values.lanes(index)), index, in: first, end)
+  for row in 0..<rows {
+    let values = values + row &* stride
+    var index = first & ~15
+    while index < end {
+      if index >= first && index &+ 16 <= end {
+        values.store(f(values.lanes(index)), index)
+      } else {
+        values.store(f(values.lanes(index)), index, in: first, end)
+      }
+      index &+= 16
     }
-    index &+= 16
   }
 }

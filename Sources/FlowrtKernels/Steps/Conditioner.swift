@@ -277,38 +277,25 @@ struct Conditioner {
   /// value = gate * activation(acc + scale * added + ...), for units first ..< end; in place, one part after the other.
   @inline(never) func finish(_ layer: Layer, _ first: Int, _ end: Int) {
     let target = place(layer)
-    if isTile {
-      finish(layer, target.base, first &* rows, end &* rows, row: 0) {
-        $0.combine(into: target.base, rows: rows, first, end, scale: $1, isGate: $2)
-      }
-    } else {
-      for row in 0..<rows {
-        let values = target.base + row &* target.stride
-        finish(layer, values, first, end, row: row) {
-          $0.combine(into: values, first, end, scale: $1, isGate: $2)
-        }
-      }
+    @inline(__always) func combine(_ number: Int32, _ scale: UnsafePointer<Float>?, isGate: Bool) {
+      if number == noLayer { return }
+      operand(number).combine(into: target, rows: rows, first, end, scale: scale, isGate: isGate)
     }
+    combine(layer.pointee.add.0, layer.pointee.scale.0, isGate: false)
+    combine(layer.pointee.add.1, layer.pointee.scale.1, isGate: false)
+    combine(layer.pointee.add.2, layer.pointee.scale.2, isGate: false)
+    let (code, a) = (layer.pointee.activation, layer.pointee.a)
+    if isTile {
+      activateInPlace(target.base, first &* rows, end &* rows, code, a)
+    } else {
+      activateInPlace(target.base, first, end, code, a, rows: rows, stride: target.stride)
+    }
+    combine(layer.pointee.gate, nil, isGate: true)
   }
 
-  /// The same for the floats first ..< end.
-  @inline(__always) private func finish(
-    _ layer: Layer, _ values: UnsafeMutablePointer<Float>, _ first: Int, _ end: Int, row: Int,
-    _ combine: (Operand, UnsafePointer<Float>?, _ isGate: Bool) -> Void
-  ) {
-    let layer = UnsafePointer(layer)
-    if layer.pointee.add.0 != noLayer { combine(operand(layer.pointee.add.0, row), layer.pointee.scale.0, false) }
-    if layer.pointee.add.1 != noLayer { combine(operand(layer.pointee.add.1, row), layer.pointee.scale.1, false) }
-    if layer.pointee.add.2 != noLayer { combine(operand(layer.pointee.add.2, row), layer.pointee.scale.2, false) }
-    activateInPlace(values, first, end, layer.pointee.activation, layer.pointee.a)
-    if layer.pointee.gate != noLayer { combine(operand(layer.pointee.gate, row), nil, true) }
-  }
-
-  /// The values of a layer, of few rows from `row` on.
-  @inline(never) private func operand(_ number: Int32, _ row: Int = 0) -> Operand {
-    let place = place(layers + Int(number))
-    return Operand(
-      values: UnsafePointer(place.base + row &* place.stride), stride: place.stride,
-      isShared: isInPrologue(layers + Int(number)))
+  @inline(never) private func operand(_ number: Int32) -> Operand {
+    let layer = layers + Int(number)
+    let place = place(layer)
+    return Operand(values: UnsafePointer(place.base), stride: place.stride, isShared: isInPrologue(layer))
   }
 }

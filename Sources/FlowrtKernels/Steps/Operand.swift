@@ -15,22 +15,27 @@ extension Operand {
     isGate ? operand * value : fma(factor, operand, value)
   }
 
-  /// values + scale * operand, or operand * values, of a row: whole vectors of 16 units, the first and the last of which may be partly
-  /// outside of first ..< end.
+  /// values + scale * operand, or operand * values. Few rows: whole vectors of 16 units, the first and the last of which may be partly
+  /// outside of first ..< end. A tile: 16 rows of a unit at a time.
   @inline(never) func combine(
-    into target: UnsafeMutablePointer<Float>, _ first: Int, _ end: Int, scale: UnsafePointer<Float>?, isGate: Bool
+    into target: Conditioner.Values, rows: Int, _ first: Int, _ end: Int, scale: UnsafePointer<Float>?, isGate: Bool
   ) {
-    let operand = values.unsafelyUnwrapped
-    var unit = first & ~15
-    while unit < end {
-      let factor = scale?.lanes(unit) ?? Lanes(repeating: 1)
-      target.store(result(target.lanes(unit), operand.lanes(unit), factor, isGate), unit, in: first, end)
-      unit &+= 16
+    if rows >= laneCount {
+      combineTile(into: target.base, rows: rows, first, end, scale: scale, isGate: isGate)
+      return
+    }
+    for row in 0..<rows {
+      let (values, operand) = (target.base + row &* target.stride, values.unsafelyUnwrapped + row &* stride)
+      var unit = first & ~15
+      while unit < end {
+        let factor = scale?.lanes(unit) ?? Lanes(repeating: 1)
+        values.store(result(values.lanes(unit), operand.lanes(unit), factor, isGate), unit, in: first, end)
+        unit &+= 16
+      }
     }
   }
 
-  /// The same of a tile, 16 rows of a unit at a time.
-  @inline(never) func combine(
+  private func combineTile(
     into target: UnsafeMutablePointer<Float>, rows: Int, _ first: Int, _ end: Int, scale: UnsafePointer<Float>?,
     isGate: Bool
   ) {

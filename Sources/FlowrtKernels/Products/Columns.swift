@@ -94,10 +94,10 @@ struct Rows {
   }
 #endif
 
-/// R rows from `row` on, by N panels of 16 units from `panel` on.
+/// R rows from `row` on, by N panels of 16 units from `panel` on. The first `keep` units of the first panel stay as they are.
 private enum Columns<let R: Int, let N: Int> {
   @inline(never)
-  static func run(_ rows: UnsafePointer<Rows>, row: Int, panel: Int, from: Int, to: Int) {
+  static func run(_ rows: UnsafePointer<Rows>, row: Int, panel: Int, from: Int, to: Int, keep: Int) {
     let stride = rows.pointee.stride
     let target = rows.pointee.sums + (row &* stride &+ panel &* 16)
     let weights = rows.pointee.weights
@@ -117,8 +117,10 @@ private enum Columns<let R: Int, let N: Int> {
         lines[i] += 16
       }
     }
-    for i in 0..<N {
-      for r in 0..<R { sums[i][r].store(target + (r &* stride &+ i &* 16)) }
+    for r in 0..<R {
+      let at = r &* stride
+      target.store(sums[0][r].lanes, at, in: at &+ keep, at &+ 16)
+      for i in 1..<N { sums[i][r].store(target + (at &+ i &* 16)) }
     }
   }
 }
@@ -174,17 +176,12 @@ private struct ColumnsProduct: Product {
   let panel, panels, from, to, keep: Int
 
   @inline(__always) func run<let R: Int, let P: Int>(_ shape: Shape<R, P>, row: Int) -> Int {
-    let stride = rows.pointee.stride
-    let target = rows.pointee.sums + (row &* stride &+ panel &* 16)
-    var kept = InlineArray<R, Lanes>(repeating: Lanes())
-    for r in 0..<R { kept[r] = target.lanes(r &* stride) }
     switch panels {
-    case 1: Columns<R, 1>.run(rows, row: row, panel: panel, from: from, to: to)
-    case 2 where P > 2: Columns<R, 2>.run(rows, row: row, panel: panel, from: from, to: to)
-    case 3 where P > 3: Columns<R, 3>.run(rows, row: row, panel: panel, from: from, to: to)
-    default: Columns<R, P>.run(rows, row: row, panel: panel, from: from, to: to)
+    case 1: Columns<R, 1>.run(rows, row: row, panel: panel, from: from, to: to, keep: keep)
+    case 2 where P > 2: Columns<R, 2>.run(rows, row: row, panel: panel, from: from, to: to, keep: keep)
+    case 3 where P > 3: Columns<R, 3>.run(rows, row: row, panel: panel, from: from, to: to, keep: keep)
+    default: Columns<R, P>.run(rows, row: row, panel: panel, from: from, to: to, keep: keep)
     }
-    if keep > 0 { for r in 0..<R { (target + r &* stride).store(kept[r], 0, in: 0, keep) } }
     return 0
   }
 }

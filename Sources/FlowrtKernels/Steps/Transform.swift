@@ -189,7 +189,7 @@ struct Transform {
   }
 
   /// Applies a spline or a mixture to `count` values. Parameter j of all of them is at p + j stride.
-  private func applyColumns(
+  @inline(never) private func applyColumns(
     _ p: UnsafeMutablePointer<Float>, stride: Int, _ known: UnsafeMutablePointer<Float>,
     _ unknown: UnsafeMutablePointer<Float>, _ logS: UnsafeMutablePointer<Float>, count: Int,
     scratch: UnsafeMutablePointer<Float>, choice: Lanes?

@@ -1,6 +1,6 @@
 /* Time a row against the number of rows, of one library or of several, interleaved.
  *
- *   rows FOLDER LEVEL ROUNDS FLOW,FLOW,... ROWS,ROWS,... LIBRARY...
+ * *   rows FOLDER LEVEL ROUNDS FLOW,FLOW,... ROWS,ROWS,... LIBRARY...
  *
  * FOLDER has the flows of flows.py, LEVEL is the highest kernel level (FLOWRT_OPEN_LEVEL; 0: the CPU's best), each LIBRARY a
  * libflowrt.so. In every round each library has its turn at each number of rows of a flow; medians over rounds count, and ratios

@@ -47,7 +47,8 @@ private struct Values {
     }
   }
 
-  /// Few rows of a layer of panels that all have `lines` lines, each row with a source somewhere; and what the sums are at first.
+  /// Few rows of a layer of panels that all have `lines` lines, each row with a source somewhere; and what the sums
+  /// are at first.
   private struct Layer {
     let rows, lines, stride: Int
     let weights, sources, start: [Float]

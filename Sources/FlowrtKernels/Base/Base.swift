@@ -110,8 +110,8 @@ struct Base {
     return (output(outputs, 2 &* i, row), exp(logStd), logStd)
   }
 
-  /// The base's layers, if it has any, for the rows at hand: of coordinate i, output 2 i is the mean, 2 i + 1 the logarithm of the
-  /// standard deviation.
+  /// The base's layers, if it has any, for the rows at hand: of coordinate i, output 2 i is the mean, 2 i + 1 the
+  /// logarithm of the standard deviation.
   @inline(never) private func conditionalOutputs() -> Operand {
     if density != .conditionalNormal { return Operand(values: nil, stride: 0, isShared: false) }
     return sweep.conditioner(of: plan).evaluate(Int(plan.record.pointee.layer_count))
@@ -142,8 +142,8 @@ struct Base {
 
   // MARK: Mixture
 
-  /// Constants of a mixture, made once for a call: K times log weight - sum of log std - D log(2 pi) / 2, with normalised
-  /// weights; then K + 1 times the sum of the weights before a component, up to a factor.
+  /// Constants of a mixture, made once for a call: K times log weight - sum of log std - D log(2 pi) / 2, with
+  /// normalised weights; then K + 1 times the sum of the weights before a component, up to a factor.
   private var constants: UnsafeMutablePointer<Float> { plan.normal_mixture.constants }
   private var components: Int { Int(plan.record.pointee.components) }
   private var weightsBefore: UnsafeMutablePointer<Float> { constants + (components &+ 15) & ~15 }

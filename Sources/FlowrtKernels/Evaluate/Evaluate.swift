@@ -42,9 +42,9 @@ struct Evaluation {
     return finite
   }
 
-  /// The most rows that cost less side by side than in a tile of 16, whose lanes would be idle. A tile costs what 16 rows cost;
-  /// each of a few rows has its own activations and its own part in each stage, which count where the network is small. Measured
-  /// (docs/PERFORMANCE.md).
+  /// The most rows that cost less side by side than in a tile of 16, whose lanes would be idle. A tile costs what 16
+  /// rows cost; each of a few rows has its own activations and its own part in each stage, which count where the
+  /// network is small. Measured (docs/PERFORMANCE.md).
   private var mostFewRows: Int {
     let isWide = call.pointee.view.pointee.parameter_count > 1 << 18
     #if arch(x86_64) && !FLOWRT_LEVEL_2 && !FLOWRT_LEVEL_3
@@ -54,8 +54,8 @@ struct Evaluation {
     #endif
   }
 
-  /// Rows that are evaluated next, of `left` that are not yet: few, or those of a tile. What is left of a multiple of 16 comes last:
-  /// 17 rows are 16 and 1, 65 are 64 and 1, 30 are 32.
+  /// Rows that are evaluated next, of `left` that are not yet: few, or those of a tile. What is left of a multiple of
+  /// 16 comes last: 17 rows are 16 and 1, 65 are 64 and 1, 30 are 32.
   private func nextRows(_ left: Int) -> Int {
     let most = Int(call.pointee.tile_rows)
     let rest = left & 15

@@ -1,8 +1,8 @@
 // The prologue: the part of every conditioner that depends on the context alone.
 //
-// For a layer that is fed by the context, or by a layer that depends on the context alone: the sum of bias and those terms,
-// from which its accumulators start. For a layer that depends on the context alone: its values. Computed for one context; once
-// for a whole call if all rows share it.
+// For a layer that is fed by the context, or by a layer that depends on the context alone: the sum of bias and those
+// terms, from which its accumulators start. For a layer that depends on the context alone: its values. Computed for
+// one context; once for a whole call if all rows share it.
 
 import FlowrtShim
 

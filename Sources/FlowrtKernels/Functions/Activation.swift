@@ -19,14 +19,14 @@ import FlowrtShim
   }
 }
 
-/// Applies the activation of a code to floats first ..< end of each of `rows` rows, which are `stride` floats apart; the other floats
-/// of the vectors that hold them stay as they are.
+/// Applies the activation of a code to floats first ..< end of each of `rows` rows, which are `stride` floats apart;
+/// the other floats of the vectors that hold them stay as they are.
 func activateInPlace(
   _ values: UnsafeMutablePointer<Float>, _ first: Int, _ end: Int, _ code: UInt16, _ a: Float, rows: Int = 1,
   stride: Int = 0
 ) {
-  // The most frequent ones in loops of their own, found by their numbers: this runs once for each stage. All others by `activate`,
-  // which knows every one.
+  // The most frequent ones in loops of their own, found by their numbers: this runs once for each stage. All others by
+  // `activate`, which knows every one.
   switch code {
   case Activation.identity.rawValue, Activation.layerNorm.rawValue: return
   case Activation.relu.rawValue: apply(Relu(), values, first, end, rows, stride)

@@ -9,7 +9,8 @@ struct Choices {
 
   /// For 16 rows from `row` on, and one coordinate.
   func ofRows(_ row: Int, _ coordinate: UInt32) -> Lanes {
-    of(rows: flowrt_vu_add(laneWords(), Words(repeating: UInt32(truncatingIfNeeded: row))), Words(repeating: coordinate))
+    let rows = flowrt_vu_add(laneWords(), Words(repeating: UInt32(truncatingIfNeeded: row)))
+    return of(rows: rows, Words(repeating: coordinate))
   }
 
   /// For a row and a coordinate in each lane.

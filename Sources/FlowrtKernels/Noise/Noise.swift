@@ -1,7 +1,7 @@
 // Noise as a pure function of (seed, stream, index, coordinate): docs/SAMPLING.md.
 //
-// Multiplications, additions, one division-free logarithm and an IEEE square root, none of them fused: the same bits on every
-// CPU, with fused multiply-add or without.
+// Multiplications, additions, one division-free logarithm and an IEEE square root, none of them fused: the same bits
+// on every CPU, with fused multiply-add or without.
 
 import FlowrtShim
 
@@ -46,7 +46,8 @@ struct Noise {
     }
   }
 
-  /// Draws index ..< index + rows into target[rows][stride]. Lanes are groups of four coordinates, those of all rows side by side.
+  /// Draws index ..< index + rows into target[rows][stride]. Lanes are groups of four coordinates, those of all rows
+  /// side by side.
   func fillRows(
     _ target: UnsafeMutablePointer<Float>, _ law: Law, dim: Int, rows: Int, stride: Int, index: UInt64
   ) {
@@ -114,8 +115,8 @@ struct Noise {
   flowrt_v_from_int((bits(asFloats(w)) &>> 9) & 0x007F_FFFF) * 0x1p-23 + 0x1p-24
 }
 
-/// Two normals from two words: R(a) cos(2 pi T(b)), R(a) sin(2 pi T(b)). A register of a is at p, of b 16 floats further on, and
-/// there are the normals afterwards.
+/// Two normals from two words: R(a) cos(2 pi T(b)), R(a) sin(2 pi T(b)). A register of a is at p, of b 16 floats
+/// further on, and there are the normals afterwards.
 @inline(__always) private func boxMuller(_ p: UnsafeMutablePointer<Float>) {
   let half = (bits(p.register(0)) &>> 1) & 0x7FFF_FFFF
   let u = Unrolled<1>(flowrt_v_from_int(half) * 0x1p-31 + 0x1p-32)

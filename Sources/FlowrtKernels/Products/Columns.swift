@@ -7,15 +7,16 @@
 //     source 0[k]  [ sums     ] [ sums     ]        source value, R * N multiply-adds
 //     source 1[k]  [ sums     ] [ sums     ]
 //
-// Every unit of every row adds its terms one by one in the order of k (the same order, and so the same bits, as in Tile.swift).
-// The sums of a piece are independent chains, which hide the latency of a multiply-add. Each row has a source pointer of its own,
-// so the rows may lie anywhere. Of one row, weights are read once, as one stream for each panel; nothing else is touched, so for
-// wide layers the speed is that of reading the weights. More rows are taken in pieces of nearly equal height (five are three and
-// two); the weights of the first piece are in the cache for the next.
+// Every unit of every row adds its terms one by one in the order of k (the same order, and so the same bits, as in
+// Tile.swift). The sums of a piece are independent chains, which hide the latency of a multiply-add. Each row has a
+// source pointer of its own, so the rows may lie anywhere. Of one row, weights are read once, as one stream for each
+// panel; nothing else is touched, so for wide layers the speed is that of reading the weights. More rows are taken in
+// pieces of nearly equal height (five are three and two); the weights of the first piece are in the cache for the next.
 
 import FlowrtShim
 
-/// The largest pieces that the registers hold: 32 of 16 floats on AVX-512, 16 of 8 on AVX2, 32 of 4 on aarch64, 16 of 4 on SSE2.
+/// The largest pieces that the registers hold: 32 of 16 floats on AVX-512, 16 of 8 on AVX2, 32 of 4 on aarch64, 16 of
+/// 4 on SSE2.
 #if FLOWRT_LEVEL_3
   private let maximumHeight = 4
   @inline(__always) func panelsAbreast(rows: Int) -> Int { 4 }
@@ -56,8 +57,8 @@ struct Rows {
   }
 }
 
-// The 16 sums of a panel and a row: one register, or several, which are then taken one by one, so that a register of weights is
-// loaded once for all rows.
+// The 16 sums of a panel and a row: one register, or several, which are then taken one by one, so that a register of
+// weights is loaded once for all rows.
 #if FLOWRT_LEVEL_3
   private typealias PanelSum = Lanes
 
@@ -94,7 +95,8 @@ struct Rows {
   }
 #endif
 
-/// R rows from `row` on, by N panels of 16 units from `panel` on. The first `keep` units of the first panel stay as they are.
+/// R rows from `row` on, by N panels of 16 units from `panel` on. The first `keep` units of the first panel stay as
+/// they are.
 private enum Columns<let R: Int, let N: Int> {
   @inline(never)
   static func run(_ rows: UnsafePointer<Rows>, row: Int, panel: Int, from: Int, to: Int, keep: Int) {
@@ -161,8 +163,8 @@ extension Product {
   }
 }
 
-/// Adds source units `from ..< to` to `panels` panels of sums from `panel` on, as many as are abreast at most. The first `keep`
-/// units of the first panel are final and stay as they are.
+/// Adds source units `from ..< to` to `panels` panels of sums from `panel` on, as many as are abreast at most. The
+/// first `keep` units of the first panel are final and stay as they are.
 @inline(never) func accumulateColumns(
   _ rows: UnsafePointer<Rows>, panel: Int, panels: Int, from: Int, to: Int, keep: Int
 ) {
@@ -186,8 +188,8 @@ private struct ColumnsProduct: Product {
   }
 }
 
-/// R rows of up to P panels whose units do not see the same: taken as far as the first unit sees, then as far as the next one that
-/// sees more, and so on. The sums stay in registers.
+/// R rows of up to P panels whose units do not see the same: taken as far as the first unit sees, then as far as the
+/// next one that sees more, and so on. The sums stay in registers.
 ///
 ///          k ->      a a a a b b b c c
 ///        | x x x x                     units of the first degree: final after a
@@ -196,7 +198,8 @@ private struct ColumnsProduct: Product {
 private enum Triangle<let R: Int, let P: Int> {
   typealias Sums = InlineArray<P, InlineArray<R, PanelSum>>
 
-  /// Source units k ..< next for the last `panels` of the panels, of which the first `keep` units of the first one are final.
+  /// Source units k ..< next for the last `panels` of the panels, of which the first `keep` units of the first one are
+  /// final.
   @inline(__always) private static func add(
     _ panels: Int, _ sums: inout Sums, _ lines: InlineArray<P, UnsafePointer<Float>>,
     _ sources: InlineArray<R, UnsafePointer<Float>>, _ k: inout Int, to next: Int, keep: Int
@@ -271,9 +274,9 @@ struct Degrees {
   let last: Int
 }
 
-/// Adds to the units `first ..< end` of neighbouring panels, as many as are abreast at most, what they see of the source units
-/// from `from` on, up to the last of `degrees`. Units before `first` stay as they are. Returns the degree of the last unit that was
-/// added to.
+/// Adds to the units `first ..< end` of neighbouring panels, as many as are abreast at most, what they see of the
+/// source units from `from` on, up to the last of `degrees`. Units before `first` stay as they are. Returns the degree
+/// of the last unit that was added to.
 @inline(never) func accumulateTriangle(
   _ rows: UnsafePointer<Rows>, from: Int, units first: Int, _ end: Int, _ degrees: Degrees
 ) -> Int {
@@ -300,8 +303,8 @@ func accumulateDense(
     let starts = InlineArray<4, UInt32> { UInt32(truncatingIfNeeded: (first &+ $0) &* lines) }
     starts.span.withUnsafeBufferPointer {
       Rows.with(
-        count: count, sums: sums + first &* 16, stride: stride, sources: sources, stride: sourceStride, weights: weights,
-        panelStart: $0.baseAddress.unsafelyUnwrapped
+        count: count, sums: sums + first &* 16, stride: stride, sources: sources, stride: sourceStride,
+        weights: weights, panelStart: $0.baseAddress.unsafelyUnwrapped
       ) {
         accumulateColumns($0, panel: 0, panels: min(abreast, panels &- first), from: 0, to: lines, keep: 0)
       }

@@ -7,8 +7,8 @@
 //     w[k][u]  x                                 multiply-adds. U * B = 24 on AVX-512: 24 multiply-adds for 11 loads, and
 //     acc u      [ a a a | a a a | a a a ]       enough independent chains to hide the latency of each.
 //
-// Every unit adds its terms one by one in the order of k, so a tile's shape changes no result: neither U, B, the split of
-// the k range, nor its sibling for few rows (Columns.swift).
+// Every unit adds its terms one by one in the order of k, so a tile's shape changes no result: neither U, B, the split
+// of the k range, nor its sibling for few rows (Columns.swift).
 //
 // Shapes are limited by registers: 32 of 16 floats on AVX-512, 16 of 8 on AVX2, 32 of 4 on aarch64, 16 of 4 on SSE2.
 
@@ -43,8 +43,8 @@ private enum Tile<let U: Int, let B: Int> {
     }
   }
 
-  /// `acc` and `source` have `rows` floats per unit; `weights` one line of 16 floats for each k. `ahead`: as in accumulateTile.
-  /// `start`: nil, or a float for each of the U units.
+  /// `acc` and `source` have `rows` floats per unit; `weights` one line of 16 floats for each k. `ahead`: as in
+  /// accumulateTile. `start`: nil, or a float for each of the U units.
   @inline(never)
   static func run(
     _ acc: UnsafeMutablePointer<Float>, _ weights: UnsafePointer<Float>, _ source: UnsafePointer<Float>,

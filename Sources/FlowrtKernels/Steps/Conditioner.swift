@@ -2,8 +2,8 @@
 //
 //     value[u] = gate[u] * activation(start[u] + sum over visible k of w[k][u] * source[k] + added[u])
 //
-// Units are sorted by degree, so what a unit sees of its source is a prefix, and the weights are the lower triangle of a
-// block matrix, stored in panels of 16 units:
+// Units are sorted by degree, so what a unit sees of its source is a prefix, and the weights are the lower triangle of
+// a block matrix, stored in panels of 16 units:
 //
 //          source units, by degree ->
 //        | x x                   |  units of degree 1
@@ -11,9 +11,9 @@
 //        | x x x x x x           |            3       `advance(layer, to: g)` finishes all rows of degree <= g.
 //        | x x x x x x x x       |            4
 //
-// A panel usually holds several degrees. It is taken over the prefix that all its units see at once, then its first units
-// are finished, and only the others go on: a unit adds exactly its own terms, in the order of k, in all tile shapes and in
-// both directions. Cost: every stored weight once.
+// A panel usually holds several degrees. It is taken over the prefix that all its units see at once, then its first
+// units are finished, and only the others go on: a unit adds exactly its own terms, in the order of k, in all tile
+// shapes and in both directions. Cost: every stored weight once.
 
 import FlowrtShim
 
@@ -22,8 +22,8 @@ private let blockUnits = 96
 
 /// Values and rows of one conditioner evaluation.
 ///
-/// Few rows (up to 15) lie one after the other, each as a single row does: a unit of row r is `stride` r floats behind that of row
-/// 0. Many rows are a tile (16, 32, 48, 64): `rows` floats for each unit.
+/// Few rows (up to 15) lie one after the other, each as a single row does: a unit of row r is `stride` r floats behind
+/// that of row 0. Many rows are a tile (16, 32, 48, 64): `rows` floats for each unit.
 struct Conditioner {
   let rows: Int
   let layers: Layer
@@ -35,18 +35,12 @@ struct Conditioner {
   let context: Values?
   let contextDim: Int
 
-  /// Where something has its values: unit u of row r of a few at u + r stride, of a tile at u rows + r.
-  struct Values {
-    let base: UnsafeMutablePointer<Float>
-    let stride: Int
-  }
-
   @inline(__always) private var isTile: Bool { rows >= laneCount }
 
   @inline(__always) func values(_ layer: Layer) -> UnsafeMutablePointer<Float> { place(layer).base }
 
-  /// Where the values of a layer are. One that depends on the context alone may be in the prologue, one float for each unit whatever
-  /// the row.
+  /// Where the values of a layer are. One that depends on the context alone may be in the prologue, one float for each
+  /// unit whatever the row.
   @inline(__always) func place(_ layer: Layer) -> Values {
     isInPrologue(layer)
       ? Values(base: layer.pointee.start, stride: 0)
@@ -122,8 +116,8 @@ struct Conditioner {
     return (place(layers + Int(number)), Int(layers[Int(number)].width))
   }
 
-  /// Few rows. Neighbouring panels go together, as many as are abreast. When the first of them is due, they all take what is
-  /// visible by then, in long streams of weights; from then on what each stage adds, until they are finished.
+  /// Few rows. Neighbouring panels go together, as many as are abreast. When the first of them is due, they all take
+  /// what is visible by then, in long streams of weights; from then on what each stage adds, until they are finished.
   private func advanceRows(_ layer: Layer, to g: Int, _ end: Int) {
     let degreeEnd = layer.pointee.degree_end!
     let visibleEnd = layer.pointee.visible_end!
@@ -159,8 +153,8 @@ struct Conditioner {
     layer.pointee.visible_units = UInt32(truncatingIfNeeded: seen)
   }
 
-  /// Many rows. Source units go in blocks that stay in the L1 cache to all panels whose every unit sees the whole block; what is
-  /// left of a panel's prefix, and the small triangle of its own degrees, when the panel is finished.
+  /// Many rows. Source units go in blocks that stay in the L1 cache to all panels whose every unit sees the whole
+  /// block; what is left of a panel's prefix, and the small triangle of its own degrees, when the panel is finished.
   private func advanceTile(_ layer: Layer, to g: Int, _ end: Int) {
     let degreeEnd = layer.pointee.degree_end!
     let visibleEnd = layer.pointee.visible_end
@@ -232,7 +226,8 @@ struct Conditioner {
     layer.pointee.pushed_units = UInt32(truncatingIfNeeded: block)
   }
 
-  /// Adds source units from ..< to to the accumulators of units first ..< end of one panel. `isFresh`: they have nothing yet.
+  /// Adds source units from ..< to to the accumulators of units first ..< end of one panel. `isFresh`: they have
+  /// nothing yet.
   @inline(__always) private func accumulate(
     _ layer: Layer, _ target: UnsafeMutablePointer<Float>, _ first: Int, _ end: Int, from: Int, to: Int,
     isFresh: Bool, ahead: Int = linesAhead

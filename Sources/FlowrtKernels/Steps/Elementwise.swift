@@ -1,7 +1,7 @@
 // Elementwise steps: a function of its own for each coordinate (docs/FORMAT.md section 2.4).
 //
-// The functions come in pairs of inverses, so there is one map for both directions: the inverse of a function is the forward
-// map of its partner. log|dw/dv| comes from the intermediates, not from the derivative.
+// The functions come in pairs of inverses, so there is one map for both directions: the inverse of a function is the
+// forward map of its partner. log|dw/dv| comes from the intermediates, not from the derivative.
 
 import FlowrtShim
 

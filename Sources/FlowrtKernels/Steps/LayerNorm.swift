@@ -11,7 +11,7 @@ extension Layer {
 }
 
 /// Normalises the final values of a layer in place.
-func normalizeLayer(_ layer: Layer, _ place: Conditioner.Values, rows: Int) {
+func normalizeLayer(_ layer: Layer, _ place: Values, rows: Int) {
   let isTile = rows >= laneCount
   for row in stride(from: 0, to: rows, by: isTile ? laneCount : 1) {
     let values = place.base + row &* (isTile ? 1 : place.stride)

@@ -15,10 +15,10 @@ extension Operand {
     isGate ? operand * value : fma(factor, operand, value)
   }
 
-  /// values + scale * operand, or operand * values. Few rows: whole vectors of 16 units, the first and the last of which may be partly
-  /// outside of first ..< end. A tile: 16 rows of a unit at a time.
+  /// values + scale * operand, or operand * values. Few rows: whole vectors of 16 units, the first and the last of
+  /// which may be partly outside of first ..< end. A tile: 16 rows of a unit at a time.
   @inline(never) func combine(
-    into target: Conditioner.Values, rows: Int, _ first: Int, _ end: Int, scale: UnsafePointer<Float>?, isGate: Bool
+    into target: Values, rows: Int, _ first: Int, _ end: Int, scale: UnsafePointer<Float>?, isGate: Bool
   ) {
     if rows >= laneCount {
       combineTile(into: target.base, rows: rows, first, end, scale: scale, isGate: isGate)

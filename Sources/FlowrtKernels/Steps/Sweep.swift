@@ -1,17 +1,18 @@
 // The sweep: one algorithm for both directions of MAF, IAF, MADE, RealNVP and NICE.
 //
 // A step joins the side r that its conditioner reads and the other side q, rank by rank: q[k] = f(r[k]; parameters[k]),
-// and the parameters of a rank in stage s depend on the ranks of earlier stages alone. Sorted by degree, every unit of the
-// network is final as soon as the ranks that it may see are known, and never changes again. So when r is not known, it is
-// solved for like the unknowns of a triangular system, and every weight is used once, in this direction as in the other:
+// and the parameters of a rank in stage s depend on the ranks of earlier stages alone. Sorted by degree, every unit of
+// the network is final as soon as the ranks that it may see are known, and never changes again. So when r is not
+// known, it is solved for like the unknowns of a triangular system, and every weight is used once, in this direction
+// as in the other:
 //
 //     for each stage s
 //         parameters of its ranks   <- the output layer, over what is final of the layer before it
 //         transformer               <- q[k] to r[k], log|det|
 //         for each hidden layer     <- the units of degree s + 1
 //
-// When r is known, the same functions run with all stages as one: layer by layer. Papamakarios et al. 2017 (MAF), Kingma et
-// al. 2016 (IAF), Germain et al. 2015 (MADE), Dinh et al. 2017 (RealNVP).
+// When r is known, the same functions run with all stages as one: layer by layer. Papamakarios et al. 2017 (MAF),
+// Kingma et al. 2016 (IAF), Germain et al. 2015 (MADE), Dinh et al. 2017 (RealNVP).
 
 import FlowrtShim
 
@@ -52,8 +53,9 @@ struct Sweep {
       otherIndex: readsData ? index.noise_index : index.data_index, readIsKnown: readsData == (direction == .toNoise))
   }
 
-  /// One side of a step from the other. `readIsKnown`: the other side from the one that the conditioner reads, in one pass; else
-  /// the read side, stage by stage. The log-determinant adds log s in the first case, subtracts it in the second.
+  /// One side of a step from the other. `readIsKnown`: the other side from the one that the conditioner reads, in one
+  /// pass; else the read side, stage by stage. The log-determinant adds log s in the first case, subtracts it in the
+  /// second.
   func solve(
     _ step: flowrt_step_plan, _ transformer: Transformer, readIndex: UnsafePointer<UInt32>,
     otherIndex: UnsafePointer<UInt32>, readIsKnown: Bool, choices: Choices? = nil

@@ -1,8 +1,8 @@
 // Runs a step's transformer over ranks.
 //
-// Many rows: rank after rank, 16 rows at a time. Few rows: the values of all ranks at hand of all rows side by side, 16 at a
-// time, in columns of 16 floats: known, unknown, log s, and each of the P parameters. An affine step of many ranks goes row by row
-// instead, as its parameters t, a, t, a, ... come into columns by shuffles.
+// Many rows: rank after rank, 16 rows at a time. Few rows: the values of all ranks at hand of all rows side by side,
+// 16 at a time, in columns of 16 floats: known, unknown, log s, and each of the P parameters. An affine step of many
+// ranks goes row by row instead, as its parameters t, a, t, a, ... come into columns by shuffles.
 
 import FlowrtShim
 
@@ -27,7 +27,7 @@ struct Transform {
   /// What picks the components of a mixture, where one is drawn from; never `readIsKnown`.
   let choices: Choices?
   /// Output layer, by rank from `passthrough` on.
-  let parameters: Conditioner.Values
+  let parameters: Values
   let parameterCount: Int
 
   /// Ranks first ..< end.
@@ -92,8 +92,8 @@ struct Transform {
     runSideBySide(rank, end, known, unknown)
   }
 
-  /// An affine step of one row, 16 ranks at a time. A vector may reach past the last rank: into ranks that are written later, or
-  /// into padding.
+  /// An affine step of one row, 16 ranks at a time. A vector may reach past the last rank: into ranks that are written
+  /// later, or into padding.
   private func runRow(
     _ affine: Affine, _ row: Int, _ first: Int, _ end: Int, _ known: UnsafeMutablePointer<Float>,
     _ unknown: UnsafeMutablePointer<Float>

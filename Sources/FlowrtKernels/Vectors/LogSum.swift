@@ -1,7 +1,8 @@
 // A sum of many logarithms, as accurate as if it were made in twice the precision.
 //
-// Every term's rounding error is found exactly (Knuth's two-sum) and summed apart; the total adds it once at the end. The
-// plain sum is kept as it is, so infinities and NaNs come out as in ordinary arithmetic. Cost: six additions a term.
+// Every term's rounding error is found exactly (Knuth's two-sum) and summed apart; the total adds it once at the end.
+// The plain sum is kept as it is, so infinities and NaNs come out as in ordinary arithmetic. Cost: six additions a
+// term.
 
 import FlowrtShim
 
@@ -27,7 +28,8 @@ struct LogSum {
     if rows >= laneCount { addInline(term, first: first) } else { add(term[0], row: first) }
   }
 
-  /// Adds `term` to rows first ..< first + 16 of a tile. Inlined, for loops in which a call would cost more than the sum.
+  /// Adds `term` to rows first ..< first + 16 of a tile. Inlined, for loops in which a call would cost more than the
+  /// sum.
   @inline(__always) func addInline(_ term: Lanes, first: Int) {
     let (total, error) = twoSum(sums.lanes(first), term)
     sums.store(total, first)

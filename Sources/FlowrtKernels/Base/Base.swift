@@ -32,7 +32,7 @@ struct Base {
     scratch = sweep.call.pointee.log_scale
   }
 
-  /// The noise that `draw` starts from.
+  /// The distribution of the noise that `draw` starts from.
   static func law(_ call: UnsafePointer<flowrt_call>) -> Noise.Law {
     let record = call.pointee.basePlan.pointee.record!
     switch BaseDensity(rawValue: record.pointee.density).unsafelyUnwrapped {
@@ -78,7 +78,7 @@ struct Base {
     sums.add(Lanes(repeating: high))
     sums.add(Lanes(repeating: Float(constant - Double(high))))
     if density == .diagonalNormal {
-      for i in stride(from: 0, to: dim, by: 16) { scratch.store(log(plan.diagonal_normal.std.lanes(i)), i) }
+      for i in stride(from: 0, to: dim, by: laneCount) { scratch.store(log(plan.diagonal_normal.std.lanes(i)), i) }
     }
     let outputs = conditionalOutputs()
     for i in 0..<dim {
@@ -127,7 +127,7 @@ struct Base {
 
   private func addUniform(_ sign: Float) {
     let (lower, upper) = (plan.box_uniform.lower!, plan.box_uniform.upper!)
-    for i in stride(from: 0, to: dim, by: 16) { scratch.store(log(upper.lanes(i) - lower.lanes(i)), i) }
+    for i in stride(from: 0, to: dim, by: laneCount) { scratch.store(log(upper.lanes(i) - lower.lanes(i)), i) }
     for i in 0..<dim {
       for row in rowGroups {
         let z = value(i, row)
@@ -146,16 +146,18 @@ struct Base {
   /// normalised weights; then K + 1 times the sum of the weights before a component, up to a factor.
   private var constants: UnsafeMutablePointer<Float> { plan.normal_mixture.constants }
   private var components: Int { Int(plan.record.pointee.components) }
-  private var weightsBefore: UnsafeMutablePointer<Float> { constants + (components &+ 15) & ~15 }
+  /// For each component the sum of the weights of those before it, and at last the sum of all. These weights are scaled
+  /// so that the largest is 1; a number that picks a component is scaled by the sum of all.
+  private var weightsBefore: UnsafeMutablePointer<Float> { constants + paddedTo16(components) }
 
   /// mean[D] and std[D] of a component.
   private func component(_ c: Int) -> (mean: UnsafePointer<Float>, std: UnsafePointer<Float>) {
-    let block = (dim &+ 15) & ~15
+    let block = paddedTo16(dim)
     let mean = plan.normal_mixture.components! + c &* 2 &* block
     return (mean, mean + block)
   }
 
-  /// Fills what depends on no row.
+  /// Fills the constants of a mixture, which depend on no row. Other bases have none.
   func prepare() {
     if density != .normalMixture { return }
     let logWeight = plan.normal_mixture.log_weights!
@@ -170,7 +172,7 @@ struct Base {
     let logTotal = log(Lanes(repeating: total))[0]
     for c in 0..<components {
       let std = component(c).std
-      for i in stride(from: 0, to: dim, by: 16) { scratch.store(log(std.lanes(i)), i) }
+      for i in stride(from: 0, to: dim, by: laneCount) { scratch.store(log(std.lanes(i)), i) }
       var constant = Double(dim) * logNormalizer
       for i in 0..<dim { constant -= Double(scratch[i]) }
       constants[c] = Float(constant + Double(logWeight[c] - largest - logTotal))
@@ -214,7 +216,8 @@ struct Base {
   /// With `choices`: draws z from the noise in the state, and adds -log p(z). Without: adds log p(z).
   @inline(never) private func autoregressiveMixture(_ choices: Choices?) {
     sweep.solve(
-      plan, .mixture(Mixture(plan.record.pointee)), readIndex: plan.autoregressive_mixture.index, otherIndex: plan.autoregressive_mixture.index,
+      plan, .mixture(Mixture(plan.record.pointee)), readIndex: plan.autoregressive_mixture.index,
+      otherIndex: plan.autoregressive_mixture.index,
       readIsKnown: choices == nil, choices: choices)
   }
 

@@ -21,7 +21,7 @@ struct Evaluation {
 
   /// Returns whether all that was written is finite.
   func run() -> Bool {
-    Base(Sweep(call: call, rows: 1, contexts: nil)).prepare()
+    Base(Sweep(call: call, batch: Batch(rows: 1, contexts: nil))).prepare()
     let ownContexts = call.pointee.context_rows > 1
     if !ownContexts { makePrologue(call.pointee, call.pointee.context) }
     let count = Int(truncatingIfNeeded: call.pointee.count)
@@ -36,7 +36,7 @@ struct Evaluation {
         let own = call.pointee.context + first &* contextDim
         if rows == 1 { makePrologue(call.pointee, own) } else { contexts = encode(own, rows, used) }
       }
-      finite = evaluate(first, rows, used, contexts) && finite
+      finite = evaluate(first, Batch(rows: rows, contexts: contexts), used) && finite
       first &+= used
     }
     return finite
@@ -58,8 +58,8 @@ struct Evaluation {
   /// 16 comes last: 17 rows are 16 and 1, 65 are 64 and 1, 30 are 32.
   private func nextRows(_ left: Int) -> Int {
     let most = Int(call.pointee.tile_rows)
-    let rest = left & 15
-    let tile = rest <= mostFewRows ? left &- rest : left &- rest &+ 16
+    let rest = left & (laneCount &- 1)
+    let tile = rest <= mostFewRows ? left &- rest : left &- rest &+ laneCount
     if most == 1 || tile == 0 { return min(most, left) }
     // 48 fill the registers (Tile.swift). But 16 more in the last tile cost less than 16 in one of their own.
     return min(most, tile > Int(FLOWRT_TILE_ROWS) ? 48 : tile)
@@ -76,14 +76,14 @@ struct Evaluation {
     }
     if view.encoder_layers == 0 { return contexts }
     let encoder = call.pointee.encoderPlan
-    runStep(encoder, Sweep(call: call, rows: rows, contexts: contexts), direction: .toNoise)
+    runStep(encoder, Sweep(call: call, batch: Batch(rows: rows, contexts: contexts)), direction: .toNoise)
     let last = encoder.pointee.layers + (Int(view.encoder_layers) &- 1)
     return UnsafePointer(call.pointee.encoder + Int(last.pointee.values_offset) &* (isTile ? rows : 1))
   }
 
   /// A step at the CPU's own level.
   private func runStep(_ step: UnsafeMutablePointer<flowrt_step_plan>, _ sweep: Sweep, direction: Direction) {
-    call.pointee.run_step(call, step, sweep.rows, sweep.contexts, direction == .toNoise)
+    call.pointee.run_step(call, step, sweep.batch.rows, sweep.batch.contexts, direction == .toNoise)
   }
 
   /// Takes the state through all steps in the given direction.
@@ -100,9 +100,10 @@ struct Evaluation {
   }
 
   /// Rows first ..< first + used. Returns whether all that was written is finite.
-  private func evaluate(_ first: Int, _ rows: Int, _ used: Int, _ contexts: UnsafePointer<Float>?) -> Bool {
+  private func evaluate(_ first: Int, _ batch: Batch, _ used: Int) -> Bool {
+    let rows = batch.rows
     let logSum = LogSum(call.pointee.log_sum, rows: rows)
-    let sweep = Sweep(call: call, rows: rows, contexts: contexts)
+    let sweep = Sweep(call: call, batch: batch)
     let base = Base(sweep)
     logSum.clear()
     if call.pointee.verb == FLOWRT_VERB_SAMPLE {

@@ -50,7 +50,7 @@ private func makePrologue(
     if !isContextOnly && !hasConstantSource && layer.pointee.context_weights == nil { continue }
     let target = layer.pointee.start!
     let panels = Int(layer.pointee.panels)
-    for panel in 0..<panels { target.store(layer.pointee.bias.lanes(panel &* 16), panel &* 16) }
+    for panel in 0..<panels { target.store(layer.pointee.bias.lanes(panel &* panelUnits), panel &* panelUnits) }
     if let weights = layer.pointee.context_weights {
       let source = layer.pointee.context_source
       let isCallers = source == noLayer

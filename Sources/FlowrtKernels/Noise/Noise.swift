@@ -34,7 +34,7 @@ struct Noise {
 
   /// Draws index ..< index + rows into target[dim][rows]; rows is a multiple of 16.
   func fillTile(_ target: UnsafeMutablePointer<Float>, _ law: Law, dim: Int, rows: Int, index: UInt64) {
-    for first in stride(from: 0, to: rows, by: 16) {
+    for first in stride(from: 0, to: rows, by: laneCount) {
       let (low, high) = indices(index &+ UInt64(truncatingIfNeeded: first), laneWords())
       var block = 0
       while block &* 4 < dim {

@@ -58,7 +58,8 @@ struct Affine {
     }
   }
 
-  /// The unknown side from the known one, and log s = log|dq/dr|, of `count` values, one or a multiple of 16.
+  /// The unknown side from the known one, and log s = log|dq/dr|, of `count` values: any
+  /// number up to 16, or a multiple of 16. Whole vectors are read and written, so each array has room for them.
   /// `readIsKnown`: r is known, else q. All of them are handed over by address: at the narrow levels a vector that is
   /// an argument would be taken apart into four.
   @inline(never) func apply(

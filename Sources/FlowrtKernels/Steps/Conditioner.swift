@@ -98,7 +98,7 @@ struct Conditioner {
     let panels = Int(layer.pointee.panels)
     for row in 0..<rows {
       for panel in 0..<panels {
-        target.base.store(start.lanes(panel &* 16), row &* target.stride &+ panel &* 16)
+        target.base.store(start.lanes(panel &* panelUnits), row &* target.stride &+ panel &* panelUnits)
       }
     }
     if let weights = layer.pointee.context_weights, let (source, lines) = contextSource(layer) {
@@ -133,19 +133,19 @@ struct Conditioner {
       weights: layer.pointee.weights, panelStart: layer.pointee.panel_start
     ) { rows in
       while unit < end {
-        let panel = unit / 16
+        let panel = unit / panelUnits
         let nextPanel = (panel & ~(abreast &- 1)) &+ abreast  // a power of two
         while Int(degreeEnd[degree]) <= unit { degree &+= 1 }
         if Int(visibleEnd[degree]) == available {
           accumulateColumns(
             rows, panel: panel, panels: min(nextPanel, Int(layer.pointee.panels)) &- panel, from: seen, to: available,
-            keep: unit & 15)
+            keep: unit & (panelUnits &- 1))
         } else {
           degree = accumulateTriangle(
-            rows, from: seen, units: unit, min(nextPanel &* 16, width),
+            rows, from: seen, units: unit, min(nextPanel &* panelUnits, width),
             Degrees(end: degreeEnd, visibleEnd: visibleEnd, first: degree, last: g))
         }
-        unit = nextPanel &* 16
+        unit = nextPanel &* panelUnits
         seen = unit <= end ? 0 : available
       }
     }
@@ -171,10 +171,10 @@ struct Conditioner {
     /// Whether the accumulators of the panel have nothing yet.
     var isFresh = false
     while unit < end {
-      let panel = unit / 16
-      let panelEnd = min(panel &* 16 &+ 16, width)
+      let panel = unit / panelUnits
+      let panelEnd = min(panel &* panelUnits &+ panelUnits, width)
       while Int(degreeEnd[degree]) <= unit { degree &+= 1 }
-      if unit & 15 == 0 {
+      if unit & (panelUnits &- 1) == 0 {
         seen = hasSource ? Int(visibleEnd![degree]) / blockUnits &* blockUnits : 0
         isFresh = seen == 0
         if isFresh && !hasSource { start(layer, panel) }
@@ -209,16 +209,17 @@ struct Conditioner {
     while block &+ blockUnits <= available {
       // The first panel whose first unit sees the block's end.
       while panel < Int(layer.pointee.panels) {
-        while Int(degreeEnd[degree]) <= panel &* 16 { degree &+= 1 }
+        while Int(degreeEnd[degree]) <= panel &* panelUnits { degree &+= 1 }
         if Int(visibleEnd![degree]) >= block &+ blockUnits { break }
         panel &+= 1
       }
       for p in panel..<Int(layer.pointee.panels) {
         // Meanwhile the same lines of the next panel come into the cache.
         let starts = layer.pointee.panel_start + p
-        let ahead = p &+ 1 < Int(layer.pointee.panels) ? Int(starts[1] &- starts[0]) &* 16 : linesAhead
+        let ahead = p &+ 1 < Int(layer.pointee.panels) ? Int(starts[1] &- starts[0]) &* lineFloats : linesAhead
         accumulate(
-          layer, target, p &* 16, min(p &* 16 &+ 16, width), from: block, to: block &+ blockUnits,
+          layer, target, p &* panelUnits, min(p &* panelUnits &+ panelUnits, width), from: block,
+          to: block &+ blockUnits,
           isFresh: block == 0, ahead: ahead)
       }
       block &+= blockUnits
@@ -232,26 +233,27 @@ struct Conditioner {
     _ layer: Layer, _ target: UnsafeMutablePointer<Float>, _ first: Int, _ end: Int, from: Int, to: Int,
     isFresh: Bool, ahead: Int = linesAhead
   ) {
-    let panel = first / 16
+    let panel = first / panelUnits
     var bias: UnsafePointer<Float>? = nil
     if isFresh {
       if context == nil && from < to {
-        bias = UnsafePointer(layer.pointee.start!) + panel &* 16
+        bias = UnsafePointer(layer.pointee.start!) + panel &* panelUnits
       } else {
         start(layer, panel)
       }
     }
     let line: Int = Int(layer.pointee.panel_start[panel]) &+ from
     accumulateTile(
-      target + panel &* 16 &* rows, layer.pointee.weights + line &* 16, source(layer).base + from &* rows,
-      rows: rows, first: first & 15, end: end &- panel &* 16, count: to &- from,
+      target + panel &* panelUnits &* rows, layer.pointee.weights + line &* lineFloats,
+      source(layer).base + from &* rows,
+      rows: rows, first: first & (panelUnits &- 1), end: end &- panel &* panelUnits, count: to &- from,
       ahead: ahead, start: bias)
   }
 
   /// Starts the accumulators of a panel: bias (or the prologue's bias and context), then the rows' own context.
   @inline(never) private func start(_ layer: Layer, _ panel: Int) {
-    let first = panel &* 16
-    let end = min(first &+ 16, Int(layer.pointee.width))
+    let first = panel &* panelUnits
+    let end = min(first &+ panelUnits, Int(layer.pointee.width))
     let target = values(layer)
     let from = context == nil ? UnsafePointer<Float>(layer.pointee.start!) : layer.pointee.bias!
     for unit in first..<end {
@@ -264,7 +266,8 @@ struct Conditioner {
     }
     if let weights = layer.pointee.context_weights, let (source, lines) = contextSource(layer) {
       accumulateTile(
-        target + first &* rows, weights + panel &* lines &* 16, UnsafePointer(source.base), rows: rows, first: 0,
+        target + first &* rows, weights + panel &* lines &* lineFloats, UnsafePointer(source.base), rows: rows,
+        first: 0,
         end: end &- first, count: lines)
     }
   }

@@ -125,8 +125,8 @@ extension Sweep {
     while first < dim {
       let f = function(first)
       var end = first &+ 1
-      while end < dim && end & 15 != 0 && codes[end] == codes[first] { end &+= 1 }
-      let at = first & ~15
+      while end < dim && end & (laneCount &- 1) != 0 && codes[end] == codes[first] { end &+= 1 }
+      let at = first & ~(laneCount &- 1)
       for row in 0..<rows {
         let values = state + row &* rowStride
         let (v, a, b) = (values.lanes(at), lower.lanes(at), upper.lanes(at))

@@ -26,11 +26,11 @@ extension Operand {
     }
     for row in 0..<rows {
       let (values, operand) = (target.base + row &* target.stride, values.unsafelyUnwrapped + row &* stride)
-      var unit = first & ~15
+      var unit = first & ~(laneCount &- 1)
       while unit < end {
         let factor = scale?.lanes(unit) ?? Lanes(repeating: 1)
         values.store(result(values.lanes(unit), operand.lanes(unit), factor, isGate), unit, in: first, end)
-        unit &+= 16
+        unit &+= laneCount
       }
     }
   }
@@ -48,13 +48,13 @@ extension Operand {
       if isShared && !isGate {  // what a context that all rows share adds: the frequent one
         while row < rowsEnd {
           target.store(fma(factor, shared, target.lanes(row)), row)
-          row &+= 16
+          row &+= laneCount
         }
         continue
       }
       while row < rowsEnd {
         target.store(result(target.lanes(row), isShared ? shared : operand.lanes(row), factor, isGate), row)
-        row &+= 16
+        row &+= laneCount
       }
     }
   }

@@ -18,14 +18,12 @@ import FlowrtShim
 
 struct Sweep {
   let call: UnsafePointer<flowrt_call>
-  /// Few rows, up to 15, or those of a tile: 16, 32, 48 or 64.
-  let rows: Int
-  /// Context of the rows, nil if the prologue holds what depends on it.
-  let contexts: UnsafePointer<Float>?
+  let batch: Batch
 
   var dim: Int { Int(call.pointee.view.pointee.dim) }
-  /// Whether values lie by coordinate, `rows` floats each. Those of few rows lie row by row, `rowStride` floats apart.
-  var isTile: Bool { rows >= laneCount }
+  var rows: Int { batch.rows }
+  var isTile: Bool { batch.isTile }
+  /// Floats from one of few rows to the next, in state, read side, other side and log s.
   var rowStride: Int { Int(flowrt_row_stride(UInt64(call.pointee.view.pointee.dim))) }
   /// The flow's current value, by coordinate.
   var state: UnsafeMutablePointer<Float> { call.pointee.state }
@@ -67,7 +65,8 @@ struct Sweep {
     let output = step.layers + hidden
     for number in 0...hidden { conditioner.begin(step.layers + number) }
     let transform = Transform(
-      rows: rows, rowStride: rowStride, transformer: transformer, passthrough: Int(record.passthrough), read: read, other: call.pointee.other,
+      rows: rows, rowStride: rowStride, transformer: transformer, passthrough: Int(record.passthrough), read: read,
+      other: call.pointee.other,
       state: state, otherIndex: otherIndex, logScale: call.pointee.log_scale, logSum: call.pointee.log_sum,
       columns: call.pointee.transformer_scratch,
       readIsKnown: readIsKnown, choices: choices, parameters: conditioner.place(output),
@@ -107,7 +106,7 @@ struct Sweep {
       activations: isEncoder
         ? .init(base: call.pointee.encoder, stride: encoderStride)
         : .init(base: call.pointee.activations, stride: Int(flowrt_unit_stride(view.activations_size))),
-      context: contexts.map {
+      context: batch.contexts.map {
         .init(
           base: UnsafeMutablePointer(mutating: $0), stride: isCallers ? Int(view.context_dim) : encoderStride)
       },
@@ -134,7 +133,7 @@ struct Sweep {
       }
     } else {
       for i in 0..<dim {
-        for row in stride(from: i &* rows, to: (i &+ 1) &* rows, by: 16) {
+        for row in stride(from: i &* rows, to: (i &+ 1) &* rows, by: laneCount) {
           state.store(map(state.lanes(row), Lanes(repeating: scale[i]), Lanes(repeating: shift[i])), row)
         }
       }
@@ -146,7 +145,7 @@ struct Sweep {
   private func linear(_ step: flowrt_step_plan, direction: Direction) {
     let matrix: UnsafePointer<Float> = direction == .toNoise ? step.linear.matrix : step.linear.inverse_matrix
     let shift = step.linear.shift!
-    let panels = (dim &+ 15) / 16
+    let panels = FlowrtKernels.panels(of: dim)
     if !isTile {
       eachRow { at in
         for i in stride(from: 0, to: dim, by: laneCount) {
@@ -160,16 +159,16 @@ struct Sweep {
     } else {
       for i in 0..<dim {
         let b = Lanes(repeating: shift[i])
-        for row in stride(from: i &* rows, to: (i &+ 1) &* rows, by: 16) {
+        for row in stride(from: i &* rows, to: (i &+ 1) &* rows, by: laneCount) {
           read.store(direction == .toNoise ? state.lanes(row) : state.lanes(row) - b, row)
           state.store(direction == .toNoise ? b : Lanes(), row)
         }
       }
       for panel in 0..<panels {
-        let first = panel &* 16
+        let first = panel &* panelUnits
         accumulateTile(
           state + first &* rows, matrix + first &* dim, UnsafePointer(read), rows: rows,
-          first: 0, end: min(16, dim &- first), count: dim)
+          first: 0, end: min(panelUnits, dim &- first), count: dim)
       }
     }
     addLogDet(step, direction: direction)
@@ -216,7 +215,7 @@ struct Sweep {
     var row = 0
     while row < rows {
       target.store(source.lanes(row), row)
-      row &+= 16
+      row &+= laneCount
     }
   }
 
@@ -236,5 +235,6 @@ public func flowrt_step(
   _ call: UnsafePointer<flowrt_call>!, _ step: UnsafePointer<flowrt_step_plan>!, _ rows: Int,
   _ contexts: UnsafePointer<Float>!, _ toNoise: Bool
 ) {
-  Sweep(call: call, rows: rows, contexts: contexts).run(step.pointee, direction: toNoise ? .toNoise : .toData)
+  Sweep(call: call, batch: Batch(rows: rows, contexts: contexts)).run(
+    step.pointee, direction: toNoise ? .toNoise : .toData)
 }

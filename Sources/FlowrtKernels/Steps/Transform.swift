@@ -22,13 +22,17 @@ struct Transform {
   let logSum: UnsafeMutablePointer<Float>
   /// Few rows: the columns above. A tile: log s. Behind these, what a spline needs.
   let columns: UnsafeMutablePointer<Float>
-  /// The read side is known: the other side from it, and log s as it is. Else back, and log s negated.
+  /// true: computes the other side from the read side, and adds log s. false: computes the read side from the other side, and
+  /// subtracts log s.
   let readIsKnown: Bool
   /// What picks the components of a mixture, where one is drawn from; never `readIsKnown`.
   let choices: Choices?
   /// Output layer, by rank from `passthrough` on.
   let parameters: Values
+  /// Parameters of a rank.
   let parameterCount: Int
+
+  private func column(_ number: Int) -> UnsafeMutablePointer<Float> { columns + number &* laneCount }
 
   /// Ranks first ..< end.
   func run(_ first: Int, _ end: Int) {
@@ -42,7 +46,7 @@ struct Transform {
       let q = state + Int(otherIndex[rank]) &* rows
       let (known, unknown) = readIsKnown ? (r, q) : (q, r)
       if rank < passthrough {
-        for row in stride(from: 0, to: rows, by: 16) { unknown.store(known.lanes(row), row) }
+        for row in stride(from: 0, to: rows, by: laneCount) { unknown.store(known.lanes(row), row) }
         continue
       }
       let p = parameters.base + (rank &- passthrough) &* parameterCount &* rows
@@ -53,23 +57,23 @@ struct Transform {
         add(logS, to: sums, 0, rows)
         continue
       }
-      for row in stride(from: 0, to: rows, by: 16) {
+      for row in stride(from: 0, to: rows, by: laneCount) {
         if case .additive = transformer {
           unknown.store(additive(p.lanes(row), known.lanes(row)), row)
           continue
         }
         let logS = columns
         applyColumns(
-          p + row, stride: rows, known + row, unknown + row, logS, count: laneCount, scratch: columns + 16,
+          p + row, stride: rows, known + row, unknown + row, logS, count: laneCount, scratch: column(1),
           choice: choices.map { $0.ofRows(row, otherIndex[rank]) })
-        add(logS, to: sums, row, row &+ 16)
+        add(logS, to: sums, row, row &+ laneCount)
       }
     }
   }
 
-  /// Adds log s to the sums of rows first ..< end.
+  /// Adds log s of one rank to the log-determinants of rows first ..< end of a tile.
   @inline(never) private func add(_ logS: UnsafePointer<Float>, to sums: LogSum, _ first: Int, _ end: Int) {
-    for row in stride(from: first, to: end, by: 16) {
+    for row in stride(from: first, to: end, by: laneCount) {
       let term = logS.lanes(row &- first)
       sums.addInline(readIsKnown ? term : -term, first: row)
     }
@@ -104,15 +108,15 @@ struct Transform {
       if end &- rank == 1 {
         // A vector from here on may span two that were just stored, and would wait until both are in the cache.
         columns.store(Lanes(repeating: p[0]), 0)
-        columns.store(Lanes(repeating: p[1]), 16)
+        columns.store(Lanes(repeating: p[1]), laneCount)
       } else {
-        let (low, high) = (p.lanes(0), p.lanes(16))
+        let (low, high) = (p.lanes(0), p.lanes(laneCount))
         columns.store(Lanes(lowHalf: low.evenHalf, highHalf: high.evenHalf), 0)
-        columns.store(Lanes(lowHalf: low.oddHalf, highHalf: high.oddHalf), 16)
+        columns.store(Lanes(lowHalf: low.oddHalf, highHalf: high.oddHalf), laneCount)
       }
       let at = row &* rowStride &+ rank
       affine.apply(
-        columns, columns + 16, known + at, unknown + at, logScale + at, count: min(laneCount, end &- rank),
+        columns, column(1), known + at, unknown + at, logScale + at, count: min(laneCount, end &- rank),
         readIsKnown: readIsKnown)
     }
   }
@@ -132,12 +136,13 @@ struct Transform {
     parameters.base + (item.row &* parameters.stride &+ (item.rank &- passthrough) &* parameterCount)
   }
 
-  /// The values of all rows and ranks first ..< end.
+  /// The values of all rows and ranks first ..< end, 16 at a time, whichever row or rank they belong to: they are
+  /// gathered into columns, transformed, and put back.
   private func runSideBySide(
     _ first: Int, _ end: Int, _ known: UnsafeMutablePointer<Float>, _ unknown: UnsafeMutablePointer<Float>
   ) {
-    let (knownColumn, unknownColumn, logS, p) = (columns, columns + 16, columns + 32, columns + 48)
-    let scratch = p + 16 &* parameterCount
+    let (knownColumn, unknownColumn, logS, p) = (column(0), column(1), column(2), column(3))
+    let scratch = column(3 &+ parameterCount)
     var next = Item(rank: first)
     var left = (end &- first) &* rows
     if case .affine = transformer {
@@ -160,11 +165,11 @@ struct Transform {
       var (rowOfLane, coordinateOfLane) = (Words(), Words())
       // The first value fills the lanes that are left.
       knownColumn.store(Lanes(repeating: known[place(of: item)]), 0)
-      for j in 0..<parameterCount { p.store(Lanes(repeating: raw[j]), j &* 16) }
+      for j in 0..<parameterCount { p.store(Lanes(repeating: raw[j]), j &* laneCount) }
       for lane in 0..<count {
         knownColumn[lane] = known[place(of: item)]
         let raw = parameters(of: item)
-        for j in 0..<parameterCount { p[j &* 16 &+ lane] = raw[j] }
+        for j in 0..<parameterCount { p[j &* laneCount &+ lane] = raw[j] }
         if choices != nil {
           rowOfLane[lane] = UInt32(truncatingIfNeeded: item.row)
           coordinateOfLane[lane] = otherIndex[item.rank]
@@ -173,11 +178,11 @@ struct Transform {
       }
       switch transformer {
       case .affine(let affine):
-        affine.apply(p, p + 16, knownColumn, unknownColumn, logS, count: count, readIsKnown: readIsKnown)
+        affine.apply(p, p + laneCount, knownColumn, unknownColumn, logS, count: count, readIsKnown: readIsKnown)
       case .additive: unknownColumn.store(additive(p.lanes(0), knownColumn.lanes(0)), 0)
-      default:
+      case .spline, .mixture:
         applyColumns(
-          p, stride: 16, knownColumn, unknownColumn, logS, count: count, scratch: scratch,
+          p, stride: laneCount, knownColumn, unknownColumn, logS, count: count, scratch: scratch,
           choice: choices.map { [rowOfLane, coordinateOfLane] in $0.of(rows: rowOfLane, coordinateOfLane) })
       }
       for lane in 0..<count {
@@ -213,7 +218,7 @@ struct Transform {
     readIsKnown ? known + t : known - t
   }
 
-  /// The terms of few rows, in the order in which a tile adds them.
+  /// Adds the terms of the log-determinant of few rows, in the order in which a tile adds them: the same bits.
   func sumLogScales(_ first: Int, _ end: Int) {
     if case .additive = transformer { return }
     let sum = LogSum(logSum, rows: rows)

@@ -112,7 +112,8 @@ struct Transform {
       }
       let at = row &* rowStride &+ rank
       affine.apply(
-        columns, columns + 16, known + at, unknown + at, logScale + at, count: laneCount, readIsKnown: readIsKnown)
+        columns, columns + 16, known + at, unknown + at, logScale + at, count: end &- rank == 1 ? 1 : laneCount,
+        readIsKnown: readIsKnown)
     }
   }
 

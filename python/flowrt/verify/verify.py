@@ -66,11 +66,14 @@ class Comparison(NamedTuple):
             raise ExportError(self.problem)
 
 
-def compare(data: bytes, exact: File, live32, live64, own: Rows | None = None) -> Comparison:
+def compare(
+    data: bytes, exact: File, live32, live64, own: Rows | None = None, formulas_agree: bool = False
+) -> Comparison:
     """The bytes of a file against the float64 results of the live model, on random rows or a user's `own`.
 
     Columns: the file before rounding, the rounded file, the model itself in float32, and libflowrt if it is there and
-    executes the file.
+    executes the file. If `same_formulas` has found that the `formulas_agree`, the file before rounding is not judged
+    again, and the others are judged by it: at single points, a model may be off that has the same formulas.
     """
     rows = own or answered(exact, random_rows(exact, ROWS, units=live64.units))
     if not len(rows.x):
@@ -84,7 +87,7 @@ def compare(data: bytes, exact: File, live32, live64, own: Rows | None = None) -
     if not note:
         errors = precision.measure(Model(data), live32, live64, rows)
         note = precision.sentence(errors) if errors else note
-    return _comparison(columns, evaluate(live64, rows), exact, rows, note)
+    return _comparison(columns, evaluate(live64, rows), exact, rows, note, columns["exact"] if formulas_agree else None)
 
 
 def compare_rounded(data: bytes, exact: File, own: Rows | None = None) -> Comparison:
@@ -123,17 +126,24 @@ def _add_library(columns: dict, data: bytes, rows: Rows) -> str:
 # ---- limits ----
 
 
-def _comparison(columns: dict, truth: dict, file: File, rows: Rows, note: str) -> Comparison:
-    errors = {
-        name: {quantity: row_differences(values[quantity], truth[quantity]) for quantity in QUANTITIES}
-        for name, values in columns.items()
-    }
+def _comparison(columns: dict, truth: dict, file: File, rows: Rows, note: str, judge=None) -> Comparison:
+    """`judge` are the results that the columns are judged by, if not the `truth` of the table."""
+    errors = _errors(columns, truth)
     lines = [f"{'worst difference':<18}" + "".join(f"{name:>20}" for name in errors)]
     for quantity in QUANTITIES:
         lines.append(f"{quantity:<18}" + "".join(f"{np.max(column[quantity]):>20.2e}" for column in errors.values()))
     lines += [line for line in (note, rows.note) if line]
-    judged = {name: column for name, column in errors.items() if name != "framework float32"}
-    return Comparison("\n".join(lines), _first_problem(judged, _limits(judged, truth, file, rows), rows))
+    judge = truth if judge is None else judge
+    judged = _errors({name: values for name, values in columns.items() if name != "framework float32"}, judge)
+    return Comparison("\n".join(lines), _first_problem(judged, _limits(judged, judge, file, rows), rows))
+
+
+def _errors(columns: dict, truth: dict) -> dict:
+    """errors[column][quantity] (n,): the largest difference of each row from the truth."""
+    return {
+        name: {quantity: row_differences(values[quantity], truth[quantity]) for quantity in QUANTITIES}
+        for name, values in columns.items()
+    }
 
 
 def _limits(columns, truth: dict, file: File, rows: Rows) -> dict:

@@ -97,8 +97,8 @@ class Difference(NamedTuple):
             where, unit = f", coordinate {self.coordinate}", " standard deviations"
         return (
             f"its {self.quantity} differs by {self.worst:.2g}{unit} from what the model computes, first in row "
-            f"{number} of {place.label}{where}: {self.theirs:.9g} in the model, {self.ours:.9g} in the file, both in float64, "
-            f"which explains at most {self.explained:.1g}"
+            f"{number} of {place.label}{where}: {self.theirs:.9g} in the model, {self.ours:.9g} in the file, both in "
+            f"float64, which explains at most {self.explained:.1g}"
         )
 
 

@@ -79,6 +79,8 @@ def nflows(shape, x, c):
     features, hidden, context = shape.features, shape.hidden, shape.context or None
     kinds = ["affine", "spline", "quadratic"] + (["coupling", "spline coupling"] if features > 1 else [])
     kind = shape.pick(*kinds)
+    if kind == "quadratic":  # its inverse is found by bisection
+        shape.layers = min(shape.layers, 2)
     activation, residual, norm = shape.pick(F.relu, torch.tanh, F.elu), shape.pick(True, False), shape.pick(True, False)
     made = {"num_blocks": shape.pick(1, 2), "use_residual_blocks": residual, "activation": activation}
     made["context_features"] = context

@@ -77,7 +77,10 @@ def _standardising(scale: np.ndarray, shift: np.ndarray) -> list:
 
 
 def _of_layer_1(layers: list) -> list:
-    """The layers of an encoder, behind two others, as functions of the second one."""
+    """The layers of an encoder that come behind the two of `_standardising`.
+
+    Where they took the context, they take the second of the two, layer 1, as any layer takes an earlier one.
+    """
     moved = []
     for layer in moved_by(2, layers):
         if layer.context_weight is not None:

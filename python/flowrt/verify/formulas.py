@@ -186,11 +186,16 @@ class _Formulas:
                 theirs = np.where(np.isfinite(theirs), theirs, found[quantity])
             difference, size = row_differences(found[quantity], theirs), row_sizes(theirs)
             beyond[quantity] = ~(difference <= _AGREE * size)
-        if not any(np.any(rows_beyond) for rows_beyond in beyond.values()):
+        if not np.any([*beyond.values()]):
             return []
         share = _MOVED if strict else _MOVED_FAR
+        asked = np.any([*beyond.values()], axis=0)  # the rows that differ at all
+        few = values[asked], None if context is None else context[asked]
         with np.errstate(all="ignore"):
-            explained = changes(function, exact, values, context, self._units(function, rows), share)
+            moved = changes(function, exact, *few, self._units(function, rows), share)
+        explained = {quantity: np.zeros(len(values)) for quantity in moved}
+        for quantity, change in moved.items():
+            explained[quantity][asked] = change
         results = []
         for quantity, theirs in expected.items():
             ours, by_float64 = found[quantity], _ROOM * (explained[quantity] + function.rounding)

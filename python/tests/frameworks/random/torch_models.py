@@ -31,7 +31,7 @@ def make(framework: str, shape) -> tuple:
         shape.context = shape.context or shape.pick(1, 2, 7, 50)
     else:
         shape.context_unit, shape.constant = 1.0, False  # the others standardise no contexts
-    if framework == "glasflow":
+    if framework == "glasflow" or (framework == "normflows" and shape.context):  # its layer takes no context
         shape.unit, shape.far = 1.0, 0.0  # nor data
     if framework in ("pyro", "normflows") and shape.features == 1:
         shape.features = 2
@@ -225,7 +225,7 @@ def normflows(shape, x, c):
         parameter.requires_grad_(False)
     base = nf.distributions.DiagGaussian(features, trainable=False)
     if context:
-        flow = nf.ConditionalNormalizingFlow(base, [*parts, standard])
+        flow = nf.ConditionalNormalizingFlow(base, parts)
         return kind, flow, flow.log_prob
     flow = nf.NormalizingFlow(base, [*parts, standard])
     return kind, flow, lambda x, c: flow.log_prob(x)

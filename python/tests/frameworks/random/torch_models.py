@@ -201,7 +201,7 @@ def pyro(shape, x, c):
 
 def normflows(shape, x, c):
     features, hidden, context = shape.features, shape.hidden, shape.context or None
-    kind = shape.pick("affine", "spline", "coupled spline", "coupling", "reverse")
+    kind = shape.pick("affine", "spline", "coupled spline", "coupling", "affine" if context else "reverse")
     if kind == "coupling":
         context, shape.context = None, 0
 

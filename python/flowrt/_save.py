@@ -104,7 +104,7 @@ def _export(model, framework, context_dim, verify, own, notes) -> tuple:
     precision.warn_of_lost_digits(data, exact, live32, live64, flow.model, own)
     if not verify and own is None:
         return data, None
-    return data, verification.compare(data, exact, live32, live64, own)
+    return data, verification.compare(data, exact, live32, live64, own, formulas_agree=True)
 
 
 def _note_origin(flow: ir.Flow, adapter, model) -> bool:

@@ -1,5 +1,7 @@
 """sbi 0.27: `DirectPosterior`, or a density estimator that holds a flow of nflows or zuko.
 
+Posteriors that were pickled before sbi 0.23 hold a flow of nflows itself, which the adapter of nflows reads.
+
 The flow is what those adapters export. What is sbi's own is the way of the condition: it is standardised and embedded.
 A standardisation folds into the layers that take the condition, unless float32 would suffer; an embedding net becomes
 the context encoder.
@@ -12,7 +14,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from ...building.modules import array, names, refuse
+from ...building.modules import names, refuse
 from ...errors import ExportError
 from ...flow import flow as ir
 from ..nflows import flow as nflows
@@ -21,12 +23,13 @@ from ..torch.encoders import encoder_layers, modules_of
 from ..torch.live import Live
 from ..torch.overrides import require_own_sampler, require_plain_chains
 from ..torch.plain import plain
-from ..torch.standardisation import of_standardised_context
+from ..torch.standardisation import for_each_number, of_standardised_context, take_standardisation
 from ..zuko import flow as zuko
 
 framework = "sbi"
 
 _ESTIMATORS = {"NFlowsFlow", "ZukoFlow", "ZukoUnconditionalFlow"}
+_HOLDS = ("posterior_estimator", "net")  # attributes of a posterior, the second of those before sbi 0.18
 _SUPPORTED = "DirectPosterior and the density estimators NFlowsFlow, ZukoFlow and ZukoUnconditionalFlow"
 
 
@@ -38,6 +41,8 @@ def accepts(model) -> bool:
 def describe(model, context_dim: int | None = None) -> ir.Flow:
     """The model in evaluation mode. Raises `ExportError` with the name of whatever a file cannot hold."""
     estimator = _estimator(model)
+    if _is_old(estimator):
+        return replace(nflows.describe(estimator, context_dim), framework=framework, model=type(model).__name__)
     shape = getattr(estimator, "condition_shape", None)
     size = 0 if shape is None else int(np.prod(shape))
     if context_dim not in (None, size):
@@ -45,7 +50,7 @@ def describe(model, context_dim: int | None = None) -> ir.Flow:
     if size == 0:
         flow, encoder = _flow(estimator.net, 0), []
     else:
-        (scale, shift), embedding = _standardisation(estimator.embedding_net, tuple(shape))
+        scale, shift, embedding = _condition(estimator, size)
         encoder = encoder_layers(embedding)
         if encoder and encoder[0].context_weight.shape[1] != size:
             taken = encoder[0].context_weight.shape[1]
@@ -58,6 +63,8 @@ def describe(model, context_dim: int | None = None) -> ir.Flow:
 
 def live(model, dtype) -> Live:
     """The framework's own evaluation of a copy of the model."""
+    if _is_old(_estimator(model)):
+        return nflows.live(_estimator(model), dtype)
     estimator = copied(_estimator(model), dtype)
     flow = estimator.net
 
@@ -82,12 +89,19 @@ def live(model, dtype) -> Live:
 def _estimator(model):
     """The density estimator that a model is or holds."""
     if "DirectPosterior" in names(model):
-        model = model.posterior_estimator
+        model = next((vars(model)[name] for name in _HOLDS if name in vars(model)), model)
+    if _is_old(model):
+        return model
     if not names(model) & _ESTIMATORS:
         refuse(model, _SUPPORTED)
     require_own_sampler(model)
     require_own_sampler(model.net)
     return plain(model)
+
+
+def _is_old(estimator) -> bool:
+    """Whether an estimator is the flow of nflows itself, as before sbi 0.23."""
+    return nflows.accepts(estimator)
 
 
 def _flow(net, context_dim: int) -> ir.Flow:
@@ -108,16 +122,11 @@ def _units(estimator):
     shape = getattr(estimator, "condition_shape", None)
     if shape is None or not np.prod(shape):
         return None
-    (scale, shift), _ = _standardisation(estimator.embedding_net, tuple(shape))
+    scale, shift, _ = _condition(estimator, int(np.prod(shape)))
     return -shift / scale, 1 / scale
 
 
-def _standardisation(embedding, shape: tuple) -> tuple:
-    """Scale and shift (C,) of the standardisation that an embedding net begins with, and the modules behind it."""
-    modules = list(modules_of(embedding))
-    scale, shift = np.ones(shape), np.zeros(shape)
-    while modules and "Standardize" in names(modules[0]):
-        module = modules.pop(0)
-        mean, std = array(module._mean), array(module._std)
-        scale, shift = scale / std, (shift - mean) / std
-    return (scale.reshape(-1), shift.reshape(-1)), modules
+def _condition(estimator, size: int) -> tuple:
+    """Scale and shift (C,) of the standardisation that the embedding net begins with, and the modules behind it."""
+    scale, shift, modules = take_standardisation(modules_of(estimator.embedding_net))
+    return *for_each_number(scale, shift, size), modules

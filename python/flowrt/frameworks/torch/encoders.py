@@ -11,6 +11,8 @@ SUPPORTED = "Identity, Flatten and FCEmbedding, or linear modules, LayerNorm and
 
 def modules_of(embedding):
     """The modules of an embedding net in sequence, without what does nothing to a condition that is flat."""
+    if embedding is None:
+        return
     kinds = names(embedding)
     parts = list(embedding.children())
     if "Sequential" in kinds or [names(part) & {"Sequential"} for part in parts] == [{"Sequential"}]:

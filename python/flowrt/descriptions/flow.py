@@ -12,6 +12,7 @@ from ..errors import ExportError
 from ..file.codes import MAX_DIM, Function, Reads
 from ..flow import flow as ir
 from ..flow import shapes
+from .checkpoints import refuse_without_layout
 from .fields import Fields
 from .networks import read_layers
 from .nflows import read_nflows
@@ -29,6 +30,8 @@ def read(description: Mapping) -> tuple:
 
     Raises `ExportError` that names the entry which is missing, unknown or contradictory.
     """
+    if not {"dim", "layout"} & set(description):
+        refuse_without_layout(description)
     if description and "dim" not in description and all(hasattr(value, "shape") for value in description.values()):
         layouts = ", ".join(_FROM_STATE_DICT)
         raise ExportError(

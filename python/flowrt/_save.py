@@ -13,7 +13,7 @@ from .compiler.compile import compile
 from .errors import Error, ExportError, FormatError
 from .file import encode
 from .flow import flow as ir
-from .frameworks import choose, dtypes, refusing, unwrapped, versions
+from .frameworks import choose, dtypes, refuse_holder, refusing, unwrapped, versions
 from .verify import verify as verification
 from .verify.rows import own_rows
 
@@ -55,6 +55,8 @@ def save(
         for name, value in (("framework", framework), ("context_dim", context_dim)):
             if value is not None:
                 raise ExportError(f"{name!r} is for the model of a framework, not for a description")
+        if isinstance(flow, Mapping) and not {"dim", "layout"} & set(flow):
+            refuse_holder(flow)
         data, comparison = _described(flow, verify, own, notes)
     else:
         flow = unwrapped(flow)

@@ -28,7 +28,7 @@ from .state_dicts import Node, activation_of, behind, condition_of, grouped, per
 
 _LAYERS = "autoregressive_net|_permutation|_shift|_scale|unconstrained_weight|running_mean|running_var|bias|log_scale"
 _LAYERS += "|shift|initialized|lower_entries|upper_entries|unconstrained_upper_diag"
-_LAYERS += "|identity_features|transform_features|transform_net"
+_LAYERS += "|identity_features|transform_features|transform_net|unconditional_transform"
 _SCALES = {"softplus": (Scale.SOFTPLUS, 0.0), "sigmoid": (Scale.SIGMOID, 2.0)}
 _SPLINE = {
     "tail_bound": "where the splines end",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from types import ModuleType
 
+from ...building.modules import names
 from ...errors import ExportError
 
 
@@ -20,12 +21,34 @@ def deep_copy(thing, instead=None):
         raise ExportError(f"a copy of {type(thing).__name__} cannot be made: {error}") from None
 
 
-def plain(model):
-    """The model itself, or, if it computes weights, a copy in evaluation mode that has them as parameters.
+_WRAPPERS = {
+    "OptimizedModule": "_orig_mod",
+    "DataParallel": "module",
+    "DistributedDataParallel": "module",
+    "AveragedModel": "module",
+}
 
+
+def unwrapped(model):
+    """A model without what torch.compile, torch.nn.DataParallel and AveragedModel put around it."""
+    for wrapper in names(model) & set(_WRAPPERS):
+        return unwrapped(getattr(model, _WRAPPERS[wrapper]))
+    return model
+
+
+def plain(model):
+    """The model itself, or a copy in evaluation mode if it computes weights or has parts in wrappers.
+
+    The copy has such weights as parameters, and these parts without what torch.compile and others put around them.
     Reading such a weight computes it, in the type and the mode of the model, and may change what it is computed from.
+
+    Raises `ExportError` for a part whose layers cannot be read, because torch.jit has compiled it.
     """
-    if not hasattr(model, "modules") or not any(_parametrized(module) or _hooks(module) for module in model.modules()):
+    if not hasattr(model, "modules"):
+        return model
+    require_readable(model)
+    model = _with_plain_parts(model)
+    if not any(_parametrized(module) or _hooks(module) for module in model.modules()):
         return model
     import torch
 
@@ -38,6 +61,27 @@ def plain(model):
                 hook.remove(module)
                 del module._forward_pre_hooks[number]
     return result
+
+
+def require_readable(model) -> None:
+    """Raises `ExportError` for a module that torch.jit or torch.fx has compiled, or that has one as a part."""
+    for path, module in model.named_modules() if hasattr(model, "named_modules") else ():
+        if names(module) & {"ScriptModule", "GraphModule"}:
+            what = "torch.jit has compiled" if "ScriptModule" in names(module) else "torch.fx has traced"
+            whole = f"{type(model).__name__} is a model" if not path else f"its part {path} is one"
+            raise ExportError(
+                f"{type(model).__name__} cannot be read: {whole} that {what}, which does not tell its layers: give the "
+                "model as it was before, with these weights (load_state_dict)"
+            )
+
+
+def _with_plain_parts(model):
+    """The model, or a copy of it where parts are in wrappers."""
+    wrapped = {id(part): part for part in model.modules() if names(part) & set(_WRAPPERS)}
+    if not wrapped:
+        return model
+    inner = {number: deep_copy(unwrapped(part)) for number, part in wrapped.items()}
+    return deep_copy(model, {number: _with_plain_parts(part) for number, part in inner.items()})
 
 
 def _parametrized(module) -> list:

@@ -26,6 +26,7 @@ from ..file.records import (
 )
 from ..flow import flow as ir
 from ..flow import shapes
+from .compositions import without_compositions
 from .order import dependencies, prove
 from .units import arrange
 
@@ -38,6 +39,7 @@ _FOLDED_SHIFT = 4.0
 def compile(flow: ir.Flow) -> File:
     """The file of a flow, with float64 arrays. Raises `ExportError` for what docs/FORMAT.md cannot express."""
     shapes.check(flow)
+    flow = without_compositions(flow)
     steps = _Steps(flow.dim)
     for step in flow.steps:
         steps.append(step)

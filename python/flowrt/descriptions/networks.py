@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..building import compositions
 from ..building.modules import reordered
 from ..file.codes import Activation
 from ..flow import flow as ir
 from .fields import Fields
 
-_ACTIVATIONS = {kind.name.lower(): kind for kind in Activation}
+_ACTIVATIONS = {**{kind.name.lower(): kind for kind in Activation}, **compositions.NAMED, "prelu": "prelu"}
 _PARAMETERS = {
     Activation.ELU: ("alpha", "the factor of exp(v) - 1 below zero"),
     Activation.LEAKY_RELU: ("slope", "the slope below zero"),
@@ -29,7 +30,9 @@ def read_layers(fields: Fields, name: str, what: str) -> list:
 
 def _layer(fields: Fields, i: int, last: bool) -> ir.Layer:
     kind = fields.choice("activation", "what follows the sum", _ACTIVATIONS, "identity" if last else None)
-    a = fields.number(*_PARAMETERS[kind]) if kind in _PARAMETERS else 0.0
+    a = fields.number(*_PARAMETERS[kind]) if isinstance(kind, Activation) and kind in _PARAMETERS else 0.0
+    if kind == "prelu":
+        kind = compositions.leaky_relu_of_units(fields.array("slopes", "the slope of each unit below zero"))
     weight, context_weight = fields.optional_array("weight"), fields.optional_array("context_weight")
     added = fields.items("add", "", ())
     if weight is None and context_weight is None and not added and "bias" not in fields:

@@ -156,6 +156,11 @@ def activation_of(fields: Fields, name: str = "activation", default=None):
         "softplus": F.softplus,
         "softsign": F.softsign,
         "identity": nn.Identity(),
+        "selu": F.selu,
+        "celu": F.celu,
+        "relu6": F.relu6,
+        "mish": F.mish,
+        "hardswish": F.hardswish,
     }
     function = fields.entry(name, f"a callable, or one of {', '.join(functions)}", default)
     if not callable(function) and not (isinstance(function, str) and function in functions):

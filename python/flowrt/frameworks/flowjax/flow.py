@@ -30,6 +30,8 @@ def accepts(model) -> bool:
 def describe(model, context_dim: int | None = None) -> ir.Flow:
     """The model with its wrapped parameters resolved. Raises `ExportError` with the name of what a file cannot hold."""
     try:
+        if _without_arrays(model):  # of which NumPy would make NaN
+            raise ExportError(f"{type(model).__name__} has no parameters")
         return _describe(model, context_dim)
     except (ArithmeticError, AttributeError, IndexError, ExportError, TypeError, ValueError):
         _refuse_parts_and_ensembles(model, context_dim)
@@ -92,6 +94,14 @@ def live(model, dtype) -> Evaluation:
             return np.asarray(log_prob(*(None if part is None else jnp.asarray(part, dtype) for part in (x, context))))
 
     return Evaluation(forward, inverse, density=density)
+
+
+def _without_arrays(model) -> bool:
+    """Whether a flow has functions, but None where its parameters were."""
+    import jax
+
+    leaves = jax.tree_util.tree_leaves(model, is_leaf=lambda leaf: leaf is None)
+    return any(leaf is None for leaf in leaves) and any(map(callable, leaves)) and not any(map(is_array, leaves))
 
 
 def _refuse_parts_and_ensembles(model, context_dim: int | None) -> None:

@@ -11,9 +11,9 @@ import inspect
 from ...building.modules import context_size, names
 from ...errors import ExportError
 from ...flow import flow as ir
-from ..torch.encoders import encoder_layers, modules_of
+from ..torch.encoders import embedding_layers, modules_of
 from ..torch.live import Live, standard_normal_log_prob, uniform_log_prob
-from ..torch.overrides import require_own, require_plain_chains
+from ..torch.overrides import require_own
 from ..torch.plain import plain
 from ..torch.standardisation import for_each_number, of_standardised_context, take_standardisation
 from .bases import base
@@ -39,11 +39,10 @@ def describe(model, context_dim: int | None = None) -> ir.Flow:
     name = type(model).__name__
     embedding = getattr(model, "_embedding_net", None)
     scale, shift, modules = take_standardisation(modules_of(embedding))
-    encoder = encoder_layers(modules)
+    encoder = embedding_layers(embedding, modules)
     given = encoder[0].context_weight.shape[1] if encoder else context_size(steps, context_dim, density)
     if encoder:
         context_size(steps, encoder[-1].width, density)
-        require_plain_chains(embedding)
     if context_dim not in (None, given):
         raise ExportError(f"the embedding net takes a context of {given} numbers; context_dim is {context_dim}")
     flow = ir.Flow(dim, given, steps, density, encoder or None, framework, name)

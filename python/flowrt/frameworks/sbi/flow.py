@@ -19,9 +19,9 @@ from ...errors import ExportError
 from ...flow import flow as ir
 from ..nflows import flow as nflows
 from ..nflows.steps import copied
-from ..torch.encoders import encoder_layers, modules_of
+from ..torch.encoders import embedding_layers, modules_of
 from ..torch.live import Live
-from ..torch.overrides import require_own_sampler, require_plain_chains
+from ..torch.overrides import require_own_sampler
 from ..torch.plain import plain
 from ..torch.standardisation import for_each_number, of_standardised_context, take_standardisation
 from ..zuko import flow as zuko
@@ -51,11 +51,7 @@ def describe(model, context_dim: int | None = None) -> ir.Flow:
         flow, encoder = _flow(estimator.net, 0), []
     else:
         scale, shift, embedding = _condition(estimator, size)
-        encoder = encoder_layers(embedding)
-        if encoder and encoder[0].context_weight.shape[1] != size:
-            taken = encoder[0].context_weight.shape[1]
-            raise ExportError(f"the embedding net takes {taken} numbers of a condition that has {size}")
-        require_plain_chains(estimator.embedding_net)
+        encoder = embedding_layers(estimator.embedding_net, embedding, shape)
         flow = _flow(estimator.net, encoder[-1].width if encoder else size)
     flow = replace(flow, context_dim=size, encoder=encoder or None, framework=framework, model=type(model).__name__)
     return of_standardised_context(flow, scale, shift) if size else flow

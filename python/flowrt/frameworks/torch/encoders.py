@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ...building.modules import array, bias_of, names, refuse
 from ...building.networks import append
+from ...errors import ExportError
 from ...flow import flow as ir
+from .dense import dense_layers
+from .overrides import require_plain_chains
 
-SUPPORTED = "Identity, Flatten and FCEmbedding, or linear modules, LayerNorm and activations in sequence"
+SUPPORTED = (
+    "Identity, Flatten, FCEmbedding and PermutationInvariantEmbedding, or networks of linear modules, BatchNorm1d, "
+    "LayerNorm, activations, sums and products"
+)
+EMBEDDED = (
+    "; or give embedded=True to save the flow behind the embedding net, whose output is then the context of the file "
+    "(docs/EMBEDDINGS.md)"
+)
 
 
 def modules_of(embedding):
@@ -20,6 +32,48 @@ def modules_of(embedding):
             yield from modules_of(part)
     elif not kinds & {"Identity", "Dropout", "Flatten"}:
         yield embedding
+
+
+def embedding_layers(embedding, modules: list, shape=None) -> list:
+    """The layers of an embedding net, none for none. Raises `ExportError` that names a module.
+
+    `modules` are those behind a standardisation; `shape` is that of a condition, told by the first linear module if it
+    is not given.
+    """
+    try:
+        layers = encoder_layers(modules)
+        if layers:
+            require_plain_chains(embedding)
+        if not layers or shape is None or layers[0].context_weight.shape[1] == int(np.prod(shape)):
+            return layers
+        taken = layers[0].context_weight.shape[1]
+        raise ExportError(f"the embedding net takes {taken} numbers of a condition that has {int(np.prod(shape))}")
+    except (ExportError, AttributeError) as error:
+        return _dense_layers(modules, shape, str(error))
+
+
+def _dense_layers(modules: list, shape, cause: str) -> list:
+    """The layers of a network that is no chain, or the refusal of the chain, with the way on."""
+    shape = _inputs(modules) if shape is None else tuple(shape)
+    try:
+        if shape is not None:
+            return dense_layers(modules, shape)
+    except ExportError as error:
+        own = any(not type(module).__module__.startswith("torch.nn") for module in modules)
+        cause = str(error) if own and "is not supported" in str(error) else cause
+    except (AssertionError, AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError):
+        pass
+    raise ExportError(cause + EMBEDDED)
+
+
+def _inputs(modules: list):
+    """The shape (C,) that the first module with a matrix takes, or None."""
+    for module in (part for module in modules for part in module.modules()):
+        if "Linear" in names(module):
+            return (module.in_features,)
+        if "BatchNorm1d" in names(module):
+            return (module.num_features,)
+    return None
 
 
 def encoder_layers(modules: list) -> list:

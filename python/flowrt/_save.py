@@ -24,6 +24,7 @@ def save(
     *,
     framework: Optional[str] = None,
     context_dim: Optional[int] = None,
+    embedded: bool = False,
     verify: bool = False,
     rows=None,
     contexts=None,
@@ -35,6 +36,8 @@ def save(
     named by `framework`: "nflows", "zuko", "pyro", "normflows", "sbi", "flowjax" or "tfp". A model of your own is given
     as a description: a dictionary of arrays and options (docs/DESCRIPTIONS.md), or a `flowrt.ir.Flow`. `context_dim` is
     needed only where no layer of a framework's model tells how long the context is; neither goes with a description.
+    With `embedded`, the file has the flow behind its embedding net alone: its context is the output of the embedding
+    net, which you run where it can run. This is for embedding nets that a file cannot hold (python/README.md).
     `notes` goes into the file's metadata.
 
     A version of a framework that is not among `flowrt.versions.TESTED` is warned about, and verified.
@@ -52,7 +55,7 @@ def save(
         raise Error("contexts go with rows")
     own = None if rows is None else (rows, contexts)
     if isinstance(flow, (ir.Flow, Mapping)):
-        for name, value in (("framework", framework), ("context_dim", context_dim)):
+        for name, value in (("framework", framework), ("context_dim", context_dim), ("embedded", embedded or None)):
             if value is not None:
                 raise ExportError(f"{name!r} is for the model of a framework, not for a description")
         if isinstance(flow, Mapping) and not {"dim", "layout"} & set(flow):
@@ -61,11 +64,23 @@ def save(
     else:
         flow = unwrapped(flow)
         with refusing(flow):
+            flow, context_dim = _behind_embedding(flow, framework, context_dim) if embedded else (flow, context_dim)
             data, comparison = _export(flow, framework, context_dim, verify, own, notes)
     if comparison is not None:
         comparison.report()
     with replacing(path) as stream:
         stream.write(data)
+
+
+def _behind_embedding(model, framework, context_dim) -> tuple:
+    """A model as a function of the output of its embedding net, and the length of that, if it is told."""
+    adapter = choose(model, framework)
+    inner = adapter.behind_embedding(model) if hasattr(adapter, "behind_embedding") else None
+    if inner is None:
+        raise ExportError(
+            f"embedded=True is for a flow with an embedding net, of nflows or sbi; {type(model).__name__} has none"
+        )
+    return inner, context_dim
 
 
 def _export(flow, framework, context_dim, verify, own, notes) -> tuple:

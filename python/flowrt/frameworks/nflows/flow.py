@@ -14,7 +14,7 @@ from ...flow import flow as ir
 from ..torch.encoders import embedding_layers, modules_of
 from ..torch.live import Live, standard_normal_log_prob, uniform_log_prob
 from ..torch.overrides import require_own
-from ..torch.plain import plain
+from ..torch.plain import plain, with_parts
 from ..torch.standardisation import for_each_number, of_standardised_context, take_standardisation
 from .bases import base
 from .steps import LINEAR, SUPPORTED, copied, flatten, steps_of
@@ -39,7 +39,7 @@ def describe(model, context_dim: int | None = None) -> ir.Flow:
     name = type(model).__name__
     embedding = getattr(model, "_embedding_net", None)
     scale, shift, modules = take_standardisation(modules_of(embedding))
-    encoder = embedding_layers(embedding, modules)
+    encoder = embedding_layers(embedding, modules, (context_dim,) if context_dim else None)
     given = encoder[0].context_weight.shape[1] if encoder else context_size(steps, context_dim, density)
     if encoder:
         context_size(steps, encoder[-1].width, density)
@@ -47,6 +47,16 @@ def describe(model, context_dim: int | None = None) -> ir.Flow:
         raise ExportError(f"the embedding net takes a context of {given} numbers; context_dim is {context_dim}")
     flow = ir.Flow(dim, given, steps, density, encoder or None, framework, name)
     return flow if scale is None else of_standardised_context(flow, *for_each_number(scale, shift, given))
+
+
+def behind_embedding(model):
+    """The flow as a function of what its embedding net gives: a copy without one. None if it has no embedding net."""
+    embedding = getattr(model, "_embedding_net", None) if _is_flow(model) else None
+    if embedding is None or not list(modules_of(embedding)):
+        return None
+    import torch
+
+    return with_parts(model, _embedding_net=torch.nn.Identity())
 
 
 def live(model, dtype) -> Live:

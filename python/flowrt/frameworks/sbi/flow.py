@@ -22,7 +22,7 @@ from ..nflows.steps import copied
 from ..torch.encoders import embedding_layers, modules_of
 from ..torch.live import Live
 from ..torch.overrides import require_own_sampler
-from ..torch.plain import plain
+from ..torch.plain import plain, with_parts
 from ..torch.standardisation import for_each_number, of_standardised_context, take_standardisation
 from ..zuko import flow as zuko
 
@@ -55,6 +55,30 @@ def describe(model, context_dim: int | None = None) -> ir.Flow:
         flow = _flow(estimator.net, encoder[-1].width if encoder else size)
     flow = replace(flow, context_dim=size, encoder=encoder or None, framework=framework, model=type(model).__name__)
     return of_standardised_context(flow, scale, shift) if size else flow
+
+
+def behind_embedding(model):
+    """The estimator as a function of what its embedding net gives: a copy without one. None if it has no embedding net.
+
+    What standardises the condition is a part of the embedding net.
+    """
+    estimator = _estimator(model)
+    if _is_old(estimator):
+        return nflows.behind_embedding(estimator)
+    shape = getattr(estimator, "condition_shape", None)
+    if shape is None or not np.prod(shape) or not list(modules_of(estimator.embedding_net)):
+        return None
+    import torch
+
+    embedding = Live.copy_of(plain(estimator.embedding_net), torch.float32)
+    with torch.no_grad():
+        width = embedding(torch.zeros(1, *shape)).shape[-1]
+    inside = {"_condition_shape": torch.Size([width])}
+    if "_embedding_net" in estimator._modules:
+        inside["_embedding_net"] = torch.nn.Identity()
+    if hasattr(estimator.net, "_embedding_net"):
+        inside["net"] = with_parts(estimator.net, _embedding_net=torch.nn.Identity())
+    return with_parts(estimator, **inside)
 
 
 def live(model, dtype) -> Live:

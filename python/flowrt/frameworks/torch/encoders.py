@@ -17,7 +17,7 @@ SUPPORTED = (
 )
 EMBEDDED = (
     "; or give embedded=True to save the flow behind the embedding net, whose output is then the context of the file "
-    "(docs/EMBEDDINGS.md)"
+    "(python/README.md, Embedding nets)"
 )
 
 
@@ -59,10 +59,12 @@ def _dense_layers(modules: list, shape, cause: str) -> list:
         if shape is not None:
             return dense_layers(modules, shape)
     except ExportError as error:
-        own = any(not type(module).__module__.startswith("torch.nn") for module in modules)
-        cause = str(error) if own and "is not supported" in str(error) else cause
+        if any(not type(module).__module__.startswith("torch.nn") for module in modules):
+            cause = str(error)
     except (AssertionError, AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError):
-        pass
+        cause += ", and its forward is not that of such a network for a condition of the shape " + str(shape)
+    if shape is None:
+        cause += " (context_dim=... tells how long the context is)"
     raise ExportError(cause + EMBEDDED)
 
 

@@ -63,6 +63,15 @@ def plain(model):
     return result
 
 
+def with_parts(module, **parts):
+    """A module that shares everything with another one but some of its parts or attributes."""
+    result = copy.copy(module)
+    result.__dict__ = {**vars(module), "_modules": dict(module._modules)}
+    for name, part in parts.items():
+        setattr(result, name, part)
+    return result
+
+
 def require_readable(model) -> None:
     """Raises `ExportError` for a module that torch.jit or torch.fx has compiled, or that has one as a part."""
     for path, module in model.named_modules() if hasattr(model, "named_modules") else ():

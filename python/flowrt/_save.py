@@ -63,6 +63,8 @@ def save(
         data, comparison = _described(flow, verify, own, notes)
     else:
         flow = unwrapped(flow)
+        if embedded:
+            notes = "; ".join(filter(None, [notes, "the context is what the embedding net gives"]))
         with refusing(flow):
             flow, context_dim = _behind_embedding(flow, framework, context_dim) if embedded else (flow, context_dim)
             data, comparison = _export(flow, framework, context_dim, verify, own, notes)
@@ -105,7 +107,7 @@ def _export(flow, framework, context_dim, verify, own, notes) -> tuple:
 def _described(description, verify, own, notes) -> tuple:
     """The same of a description, which must give the results that it promises, if it does."""
     flow, expected = (description, None) if isinstance(description, ir.Flow) else descriptions.read(description)
-    exact = compile(replace(flow, notes=notes or flow.notes))
+    exact = compile(replace(flow, notes="; ".join(filter(None, [notes, flow.notes]))))
     try:
         data = encode(exact)
     except FormatError as error:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from ..building import compositions
@@ -28,6 +30,17 @@ def read_layers(fields: Fields, name: str, what: str) -> list:
     return [_layer(part, i, i == len(parts) - 1) for i, part in enumerate(parts)]
 
 
+def read_context_layers(fields: Fields, name: str, what: str) -> list:
+    """The layers of a network that sees the context alone: the `weight` of its first layer acts on that, too."""
+    return [_of_context(layer) for layer in read_layers(fields, name, what)]
+
+
+def _of_context(layer: ir.Layer) -> ir.Layer:
+    if layer.source != ir.READ or layer.context_weight is not None:
+        return layer
+    return replace(layer, context_weight=layer.weight * layer.mask, weight=None, mask=None, source=None)
+
+
 def _layer(fields: Fields, i: int, last: bool) -> ir.Layer:
     kind = fields.choice("activation", "what follows the sum", _ACTIVATIONS, "identity" if last else None)
     a = fields.number(*_PARAMETERS[kind]) if isinstance(kind, Activation) and kind in _PARAMETERS else 0.0
@@ -50,6 +63,10 @@ def _layer(fields: Fields, i: int, last: bool) -> ir.Layer:
     bias = _bias(fields, [len(values) for values in (weight, context_weight) if values is not None])
     add = [_add(part, i, len(bias)) for part in _adds(fields, added)]
     fields.close()
+    if mask is None and weight is not None:
+        mask = weight
+        if np.any(weight == 0):
+            fields.notes.append("the order is that of exact zeros in weights without a mask")
     return ir.Layer(
         bias,
         weight,
@@ -114,6 +131,14 @@ def sort_rows(output: ir.Layer, axes: dict, given: list, fields: Fields) -> None
 def scale_rows(output: ir.Layer, rows: slice | np.ndarray, gain, offset) -> None:
     """Replaces the values of some rows by gain * value + offset, in place."""
     output.bias[rows] = gain * output.bias[rows] + offset
+    if gain != 1:
+        output.add = [_scaled(add, rows, gain, output.width) for add in output.add]
     for weight in (output.weight, output.context_weight):
         if weight is not None:
             weight[rows] *= gain
+
+
+def _scaled(add: ir.Add, rows, gain: float, width: int) -> ir.Add:
+    scale = np.ones(width) if add.scale is None else add.scale.copy()
+    scale[rows] *= gain
+    return replace(add, scale=scale)

@@ -27,7 +27,19 @@ class Model:
     the file is refused, `OSError` if it cannot be read.
 
     Rows of x and z are (n, D); anything array-like is converted to float32. `context` is None for a flow without one,
-    else (C,) or (1, C), shared by all rows, or (n, C). A model may be used by several threads at once.
+    else (C,) or (1, C), shared by all rows, or (n, C). A model may be used by several threads at once. Rows of another
+    shape and a context that is missing or superfluous raise `LibraryError`; results that are not finite are returned
+    with a `NonfiniteWarning`.
+
+    >>> import flowrt
+    >>> flow = flowrt.ir.Flow(2, 0, [flowrt.ir.Diagonal(np.array([2.0, 2.0]), np.zeros(2))])  # z = 2 x
+    >>> model = flowrt.Model(flowrt.format.encode(flowrt.compile(flow)))
+    >>> z, log_det = model.forward([[1.0, -1.0], [0.0, 3.0]])
+    >>> print(z.tolist(), log_det)
+    [[2.0, -2.0], [0.0, 6.0]] [1.3862944 1.3862944]
+    >>> x, log_prob = model.sample(1000, seed=1)  # the same draws on every machine
+    >>> x.shape, bool(np.allclose(model.log_prob(x), log_prob, atol=1e-5))
+    ((1000, 2), True)
     """
 
     def __init__(self, source: Union[str, os.PathLike, bytes], *, verify: bool = True, level: int = 0):

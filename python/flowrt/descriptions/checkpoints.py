@@ -1,4 +1,4 @@
-"""The state dict inside of what `torch.load` gives: a checkpoint of a trainer, an average of weights, a part of a model.
+"""The state dict inside of what `torch.load` gives: a trainer's checkpoint, an average of weights, part of a model.
 
 A trainer keeps the state dict under a name (`state_dict`, `model_state_dict`, ...) beside its own values. A module that
 holds the flow puts its name before those of the arrays; `torch.compile` puts `_orig_mod.` anywhere into them.

@@ -15,15 +15,16 @@ from __future__ import annotations
 import numpy as np
 
 from ..building import splines
+from ..building.arrays import float64
+from ..building.conditioners import coupling_net, made
 from ..building.coordinates import acting, reading
-from ..building.modules import array, context_size, diagonal, inverted_if, reordered
+from ..building.modules import context_size, diagonal, inverted_if
 from ..building.networks import linear_output
+from ..building.output_rows import reordered, scale_rows
 from ..file.codes import Reads, Scale
 from ..flow import flow as ir
-from ..frameworks.nflows.networks import coupling_net, made
 from ..reference.functions import softplus
 from .fields import Fields
-from .networks import scale_rows
 from .state_dicts import Node, activation_of, behind, condition_of, grouped, perceptron_of, state_dict_of
 
 _LAYERS = "autoregressive_net|_permutation|_shift|_scale|unconstrained_weight|running_mean|running_var|bias|log_scale"
@@ -48,7 +49,7 @@ _BATCH_NORM_EPSILON = (
     1e-5  # of nflows' BatchNorm, added to the variance and to the gain; no argument of Flow changes it
 )
 _LU_EPSILON = 1e-3
-_NETWORK_EPSILON = 1e-3  # of the BatchNorm1d in its networks
+_NETWORK_EPSILON = 1e-3  # added to the variance by each BatchNorm1d in its networks
 
 
 def read_nflows(fields: Fields) -> ir.Flow:
@@ -139,7 +140,7 @@ def _steps(path: str, node: Node, options: _Options, fields: Fields) -> list:
     if "unconditional_transform" not in node.children:
         return [_step(path, node, options, fields)]
     coupling = _step(path, node, options, fields)
-    inner, constant = node.unconditional_transform, array(node.identity_features).astype(np.int64)
+    inner, constant = node.unconditional_transform, float64(node.identity_features).astype(np.int64)
     count = inner.children.get("unnormalized_widths")
     if count is None or options.pieces()[0] != "rational_quadratic":
         fields.refuse(
@@ -163,19 +164,19 @@ def _step(path: str, node: Node, options: _Options, fields: Fields):
     if {"identity_features", "transform_features", "transform_net"} <= held:
         return _coupling(path, node, options, reads, fields)
     if "_permutation" in held:
-        index = array(node._permutation).astype(np.int64)
+        index = float64(node._permutation).astype(np.int64)
         return ir.Permutation(np.argsort(index) if inverted else index, path)
     if "lower_entries" in held:
         return inverted_if(_lu(path, node), inverted)
     before = 0.0
     if "_scale" in held:
-        scale, shift = array(node._scale), array(node._shift)
+        scale, shift = float64(node._scale), float64(node._shift)
     elif "unconstrained_weight" in held:
-        gain = softplus(array(node.unconstrained_weight)) + _BATCH_NORM_EPSILON
-        scale = gain / np.sqrt(array(node.running_var) + _BATCH_NORM_EPSILON)
-        shift, before = array(node.bias), 0 - array(node.running_mean)
+        gain = softplus(float64(node.unconstrained_weight)) + _BATCH_NORM_EPSILON
+        scale = gain / np.sqrt(float64(node.running_var) + _BATCH_NORM_EPSILON)
+        shift, before = float64(node.bias), 0 - float64(node.running_mean)
     elif "log_scale" in held:
-        scale, shift = np.exp(array(node.log_scale)), array(node.shift)
+        scale, shift = np.exp(float64(node.log_scale)), float64(node.shift)
     else:
         return fields.refuse(f"{path} in the state dict, with {', '.join(sorted(held))}, is not supported")
     return inverted_if(diagonal(max(scale.size, shift.size), path, scale, shift, before), inverted)
@@ -184,10 +185,10 @@ def _step(path: str, node: Node, options: _Options, fields: Fields):
 def _lu(path: str, node: Node) -> ir.Linear:
     """z = L (U x) + bias, with ones on the diagonal of L."""
     dim = len(node.bias)
-    lower, upper = np.eye(dim), np.diag(softplus(array(node.unconstrained_upper_diag)) + _LU_EPSILON)
-    lower[np.tril_indices(dim, -1)] = array(node.lower_entries)
-    upper[np.triu_indices(dim, 1)] = array(node.upper_entries)
-    return ir.Linear(lower @ upper, array(node.bias), path)
+    lower, upper = np.eye(dim), np.diag(softplus(float64(node.unconstrained_upper_diag)) + _LU_EPSILON)
+    lower[np.tril_indices(dim, -1)] = float64(node.lower_entries)
+    upper[np.triu_indices(dim, 1)] = float64(node.upper_entries)
+    return ir.Linear(lower @ upper, float64(node.bias), path)
 
 
 def _masked(path: str, net: Node, options: _Options, reads: Reads, fields: Fields) -> ir.Autoregressive:
@@ -202,8 +203,8 @@ def _masked(path: str, net: Node, options: _Options, reads: Reads, fields: Field
 
 
 def _coupling(path: str, node: Node, options: _Options, reads: Reads, fields: Fields) -> ir.Autoregressive:
-    """Of shifts first, then raw scales; the widths and heights of a spline are divided as nflows does it."""
-    constant, transformed = (array(i).astype(np.int64) for i in (node.identity_features, node.transform_features))
+    """A coupling. Its network gives all shifts, then all raw scales; or what a spline needs, divided as in nflows."""
+    constant, transformed = (float64(i).astype(np.int64) for i in (node.identity_features, node.transform_features))
     dim, count = len(constant) + len(transformed), len(transformed)
     if sorted([*constant, *transformed]) != list(range(dim)):
         fields.refuse(f"{path} in the state dict does not have each coordinate either transformed or not")
@@ -312,7 +313,7 @@ def _base(arrays: dict, dim: int, fields: Fields) -> ir.Base:
     held = {name.rsplit("_distribution.", 1)[-1]: value for name, value in arrays.items()}
     held.pop("_log_z", None)
     if set(held) == {"mean_", "log_std_"}:
-        return ir.DiagonalNormal(array(held["mean_"]).reshape(-1), np.exp(array(held["log_std_"]).reshape(-1)))
+        return ir.DiagonalNormal(float64(held["mean_"]).reshape(-1), np.exp(float64(held["log_std_"]).reshape(-1)))
     if held and all(name.startswith("_context_encoder.") for name in held):
         inner = {name.partition(".")[2]: value for name, value in held.items()}
         layers = linear_output(perceptron_of(inner, "context_encoder", "_distribution._context_encoder", fields))

@@ -23,9 +23,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from ..building.modules import context_size
+from ..building.pairs import shift_and_scale
 from ..file.codes import Activation, Form, Scale
 from ..flow import flow as ir
-from ..frameworks.normflows.networks import shift_and_scale
 from .checkpoints import arrays_of
 from .fields import Fields
 
@@ -107,7 +107,7 @@ def _dim(arrays: dict, fields: Fields) -> int:
     for name, value in arrays.items():
         if re.search(r"^\d+\.(log_gamma|W|L|bias)$|\.scale_net\.4\.bias$", name):
             return len(value)
-    return fields.refuse("'state_dict' has no module that tells how many coordinates a row has")
+    return fields.refuse("'state_dict' has no module with the number of coordinates of a row")
 
 
 class _Module:
@@ -140,7 +140,7 @@ def _network(module: _Module, prefix: str, activation: Activation) -> list:
 
 
 def _inverse_scale(tanh: bool) -> ir.Affine:
-    """Of raw scales -a."""
+    """The transformer u = (x - m) exp(-a), or exp(-tanh a), from rows m and -a."""
     if tanh:
         return ir.Affine(Scale.EXP_TANH, (1.0,), Form.SHIFT_THEN_SCALE)
     return ir.Affine(Scale.EXP, form=Form.SHIFT_THEN_SCALE)
@@ -241,7 +241,9 @@ def _shuffle(module: _Module, options: _Options) -> ir.Permutation:
         module.refuse("is not in a state dict: give its `perm`, one for each Shuffle, in 'permutations'")
     index = stored if given is None else module.fields.as_indices("permutations", given)
     if stored is not None and not np.array_equal(index, stored):
-        module.refuse(f"has the permutation {stored.tolist()} in the state dict, but 'permutations' has {index.tolist()}")
+        module.refuse(
+            f"has the permutation {stored.tolist()} in the state dict, but 'permutations' has {index.tolist()}"
+        )
     return ir.Permutation(index, module.name)
 
 

@@ -11,10 +11,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..building.modules import activated, array
+from ..building.arrays import float64
+from ..building.modules import activated
+from ..building.standardisation import for_each_number, of_standardised_context
 from ..errors import ExportError
 from ..flow import flow as ir
-from ..frameworks.torch.standardisation import for_each_number, of_standardised_context
 from .checkpoints import arrays_of
 from .fields import Fields
 
@@ -83,7 +84,7 @@ def condition_of(arrays: dict, fields: Fields) -> tuple:
         fields.refuse("the state dict has only one of _mean and _std of the standardisation of the context")
     standardisation = None
     if moments[0] is not None:
-        mean, std = (array(values) for values in moments)
+        mean, std = (float64(values) for values in moments)
         standardisation = 1 / std, -mean / std
         parts = {name.partition(".")[2] if name.startswith("1.") else name: value for name, value in parts.items()}
     return standardisation, perceptron_of(parts, "embedding", "_embedding_net", fields) if parts else []
@@ -120,7 +121,9 @@ def perceptron_of(arrays: dict, option: str, path: str, fields: Fields) -> list:
     for name, match in found.items():
         number = (match.group(1) or "0").rpartition(".")[2]
         modules.setdefault(int(number) if number.isdigit() else 0, Node()).children[match.group(2)] = arrays[name]
-    layers = [_linear_of_context(modules[number], i, f"{path}.{number}", fields) for i, number in enumerate(sorted(modules))]
+    layers = [
+        _linear_of_context(modules[number], i, f"{path}.{number}", fields) for i, number in enumerate(sorted(modules))
+    ]
     if len(layers) == 1 and option not in fields:
         return layers
     options = fields.part(option, f"a dictionary with 'activation' and 'last_activation' of {path}")
@@ -135,8 +138,8 @@ def perceptron_of(arrays: dict, option: str, path: str, fields: Fields) -> list:
 def _linear_of_context(node: Node, i: int, path: str, fields: Fields) -> ir.Layer:
     if "weight" not in node.children:
         fields.refuse(f"{path} in the state dict has no weight")
-    weight = array(node.weight)
-    bias = array(node.bias) if "bias" in node.children else np.zeros(len(weight))
+    weight = float64(node.weight)
+    bias = float64(node.bias) if "bias" in node.children else np.zeros(len(weight))
     return ir.Layer(bias, weight, source=i - 1) if i else ir.Layer(bias, context_weight=weight)
 
 

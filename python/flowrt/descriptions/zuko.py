@@ -17,7 +17,8 @@ import re
 
 import numpy as np
 
-from ..building.modules import array, context_size
+from ..building.arrays import float64
+from ..building.modules import context_size
 from ..building.networks import perceptron
 from ..file.codes import Scale, SplineForm
 from ..flow import flow as ir
@@ -38,7 +39,7 @@ def read_zuko(fields: Fields) -> ir.Flow:
     if not 0 < slope < 1:
         fields.refuse(f"'slope' is {slope}, not between 0 and 1")
     standardisation, encoder = condition_of(arrays, fields)
-    dim = max((array(value).size for value in base.values()), default=0)
+    dim = max((float64(value).size for value in base.values()), default=0)
     dim = dim or fields.whole("dim", "how many coordinates a row has")
     modules = grouped(arrays, "hyper|phi|order|loc|scale", fields)
     steps = [_step(path, node, dim, activation, slope, fields) for path, node in modules]
@@ -48,9 +49,9 @@ def read_zuko(fields: Fields) -> ir.Flow:
 def _step(path: str, node: Node, dim: int, activation, slope: float, fields: Fields) -> ir.Step:
     held = set(node.children)
     if held == {"loc", "scale"}:
-        return ir.Diagonal(array(node.scale), array(node.loc), path)
+        return ir.Diagonal(float64(node.scale), float64(node.loc), path)
     if held == {"phi"}:
-        parts = [array(part).reshape(dim, -1) for part in node.phi.numbered()]
+        parts = [float64(part).reshape(dim, -1) for part in node.phi.numbered()]
         layers = [ir.Layer(np.concatenate(parts, axis=1).reshape(-1))]
     elif held == {"hyper", "order"}:
         layers = perceptron(_modules(node.hyper, activation), slice(0, dim), slice(dim, None))
@@ -93,7 +94,7 @@ def _modules(node: Node, activation) -> list:
 
 
 def _base(arrays: dict) -> ir.Base:
-    values = {name.rsplit(".", 1)[-1]: array(value).reshape(-1) for name, value in arrays.items()}
+    values = {name.rsplit(".", 1)[-1]: float64(value).reshape(-1) for name, value in arrays.items()}
     mean = values.get("loc", values.get("_0", np.zeros(1)))
     std = values.get("scale", values.get("_1", np.ones(1)))
     if np.all(mean == 0) and np.all(std == 1):

@@ -1,9 +1,4 @@
-"""Adapters: what turns a model of a framework into a description (`ir.Flow`).
-
-An adapter is a module with `framework` (its name), `accepts(model)`, `describe(model, context_dim)` and
-`live(model, dtype)`, where `dtype` is one of its `dtypes` (PyTorch's, for an adapter without).
-It looks at class names and attributes only and imports nothing of the framework until a model of it is given.
-"""
+"""Adapters: what turns a model of a framework into a flow (`ir.Flow`). `registry` lists them and says what one is."""
 
 from __future__ import annotations
 
@@ -11,22 +6,15 @@ import sys
 from collections.abc import Mapping
 from contextlib import contextmanager, nullcontext
 
-from ..building.modules import names
 from ..errors import Error, ExportError
-from .flowjax import flow as flowjax
 from .holders import held_flows
-from .nflows import flow as nflows
-from .normflows import flow as normflows
-from .pyro import flow as pyro
-from .sbi import flow as sbi
-from .tfp import flow as tfp
+from .registry import FRAMEWORKS
 from .torch.overrides import SAMPLERS, require_own
 from .torch.plain import require_readable, unwrapped
-from .zuko import flow as zuko
 
 __all__ = ["ADAPTERS", "choose", "dtypes", "refuse_holder", "refusing", "unwrapped"]
 
-ADAPTERS = {adapter.framework: adapter for adapter in (nflows, zuko, pyro, flowjax, normflows, sbi, tfp)}
+ADAPTERS = {entry.name: entry.load() for entry in FRAMEWORKS if not entry.is_fork}
 
 
 def _on_cpu():

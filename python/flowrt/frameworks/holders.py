@@ -9,7 +9,7 @@ _MOST = 1000  # objects that are looked at
 
 
 def held_flows(thing, is_flow) -> dict:
-    """The outermost flows that a module, a dictionary or a list holds, by the way to them (`.flow`, `['ema']`, `[0]`)."""
+    """The outermost flows that a module, a dictionary or a list holds, by the way to them: `.flow`, `['ema']`."""
     found: dict = {}
     seen = {id(thing)}
     level = list(_parts(thing))

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import inspect
 
-from ...building.modules import context_size, names
+from ...building.modules import class_names, context_size
+from ...building.standardisation import for_each_number, of_standardised_context, take_standardisation
 from ...errors import ExportError
 from ...flow import flow as ir
 from ..torch.encoders import embedding_layers, modules_of
-from ..torch.live import Live, standard_normal_log_prob, uniform_log_prob
+from ..torch.live import TorchModel, standard_normal_log_prob, uniform_log_prob
 from ..torch.overrides import require_own
-from ..torch.plain import plain, with_parts
-from ..torch.standardisation import for_each_number, of_standardised_context, take_standardisation
+from ..torch.plain import with_parts, with_plain_weights
 from .bases import base
 from .steps import LINEAR, SUPPORTED, copied, flatten, steps_of
 
@@ -24,13 +24,13 @@ framework = "nflows"
 
 def accepts(model) -> bool:
     """Whether the object looks like a flow, a transform or a MADEMoG of nflows."""
-    kinds = names(model)
+    kinds = class_names(model)
     return _is_flow(model) or "MADEMoG" in kinds or ("Transform" in kinds and callable(getattr(model, "inverse", None)))
 
 
 def describe(model, context_dim: int | None = None) -> ir.Flow:
     """The model in evaluation mode. Raises `ExportError` with the name of whatever a file cannot hold."""
-    model = plain(model)
+    model = with_plain_weights(model)
     transform = model._transform if _is_flow(model) else None if _is_density(model) else model
     layers = [] if transform is None else list(flatten(transform, inverted=False))
     dim = _dim(model, layers)
@@ -59,11 +59,11 @@ def behind_embedding(model):
     return with_parts(model, _embedding_net=torch.nn.Identity())
 
 
-def live(model, dtype) -> Live:
+def live(model, dtype) -> TorchModel:
     """The framework's own evaluation of a copy of the model."""
-    copy = copied(plain(model), dtype)
+    copy = copied(with_plain_weights(model), dtype)
     if _is_density(copy):
-        return Live(dtype, _unchanged, _unchanged, _density(copy))
+        return TorchModel(dtype, _unchanged, _unchanged, _density(copy))
     if not _is_flow(copy):
         return live_of(copy, None, dtype)
     flow = live_of(copy._transform, copy._distribution, dtype)
@@ -80,9 +80,9 @@ def _units(flow):
     return None if scale is None else ((-shift / scale).reshape(-1), (1 / scale).reshape(-1))
 
 
-def live_of(transform, distribution, dtype) -> Live:
+def live_of(transform, distribution, dtype) -> TorchModel:
     """The evaluation of a live transform and base (None for standard normal), both of type `dtype` already."""
-    return Live(
+    return TorchModel(
         dtype,
         forward=lambda x, c: transform(x, c),
         inverse=lambda z, c: transform.inverse(z, c),
@@ -118,7 +118,7 @@ def _is_flow(model) -> bool:
 
 
 def _is_density(model) -> bool:
-    return "MADEMoG" in names(model)
+    return "MADEMoG" in class_names(model)
 
 
 def _distribution(model):
@@ -139,9 +139,9 @@ def _dim(model, layers) -> int:
         for name in ("unnormalized_widths", "unnormalized_pdf"):
             if hasattr(layer, name):
                 return len(getattr(layer, name))
-        if names(layer) & (LINEAR | {"CouplingTransform"}):
+        if class_names(layer) & (LINEAR | {"CouplingTransform"}):
             return layer.features
     if hasattr(_distribution(model), "_made"):
         made = _distribution(model)._made
-        return made.initial_layer.weight.shape[1] - ("MADEMoGWrapper" in names(_distribution(model)))
-    raise ExportError(f"the number of features of {type(model).__name__} cannot be told from its layers")
+        return made.initial_layer.weight.shape[1] - ("MADEMoGWrapper" in class_names(_distribution(model)))
+    raise ExportError(f"the number of features of {type(model).__name__} cannot be determined from its layers")

@@ -14,16 +14,16 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from ...building.modules import names, refuse
+from ...building.modules import class_names, refuse
+from ...building.standardisation import for_each_number, of_standardised_context, take_standardisation
 from ...errors import ExportError
 from ...flow import flow as ir
 from ..nflows import flow as nflows
 from ..nflows.steps import copied
 from ..torch.encoders import embedding_layers, modules_of
-from ..torch.live import Live
+from ..torch.live import TorchModel
 from ..torch.overrides import require_own_sampler
-from ..torch.plain import plain, with_parts
-from ..torch.standardisation import for_each_number, of_standardised_context, take_standardisation
+from ..torch.plain import with_parts, with_plain_weights
 from ..zuko import flow as zuko
 
 framework = "sbi"
@@ -35,7 +35,9 @@ _SUPPORTED = "DirectPosterior and the density estimators NFlowsFlow, ZukoFlow an
 
 def accepts(model) -> bool:
     """Whether the object looks like a posterior or an estimator of sbi."""
-    return bool(names(model) & {"NeuralPosterior", "ConditionalEstimator", "UnconditionalEstimator", *_ESTIMATORS})
+    return bool(
+        class_names(model) & {"NeuralPosterior", "ConditionalEstimator", "UnconditionalEstimator", *_ESTIMATORS}
+    )
 
 
 def describe(model, context_dim: int | None = None) -> ir.Flow:
@@ -70,7 +72,7 @@ def behind_embedding(model):
         return None
     import torch
 
-    embedding = Live.copy_of(plain(estimator.embedding_net), torch.float32)
+    embedding = TorchModel.copy_of(with_plain_weights(estimator.embedding_net), torch.float32)
     with torch.no_grad():
         width = embedding(torch.zeros(1, *shape)).shape[-1]
     inside = {"_condition_shape": torch.Size([width])}
@@ -81,7 +83,7 @@ def behind_embedding(model):
     return with_parts(estimator, **inside)
 
 
-def live(model, dtype) -> Live:
+def live(model, dtype) -> TorchModel:
     """The framework's own evaluation of a copy of the model."""
     if _is_old(_estimator(model)):
         return nflows.live(_estimator(model), dtype)
@@ -108,15 +110,15 @@ def live(model, dtype) -> Live:
 
 def _estimator(model):
     """The density estimator that a model is or holds."""
-    if "DirectPosterior" in names(model):
+    if "DirectPosterior" in class_names(model):
         model = next((vars(model)[name] for name in _HOLDS if name in vars(model)), model)
     if _is_old(model):
         return model
-    if not names(model) & _ESTIMATORS:
+    if not class_names(model) & _ESTIMATORS:
         refuse(model, _SUPPORTED)
     require_own_sampler(model)
     require_own_sampler(model.net)
-    return plain(model)
+    return with_plain_weights(model)
 
 
 def _is_old(estimator) -> bool:

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...building.activations import recognise
-from ...building.modules import array, bias_of, names, refuse
+from ...building.arrays import float64
+from ...building.modules import bias_of, class_names, refuse
 from ...building.networks import batch_norm
 from ...errors import ExportError
 from ...file.codes import Activation
@@ -101,12 +102,14 @@ class Network:
         """The value as a layer of this shape."""
         numbers = np.broadcast_to(np.arange(value.width).reshape(value.shape), shape)
         value = self.selected(value, numbers)
-        return value if value.layer is not None else self.linear(value, np.eye(value.width), np.zeros(value.width), shape)
+        return (
+            value if value.layer is not None else self.linear(value, np.eye(value.width), np.zeros(value.width), shape)
+        )
 
     # ---- modules ----
 
     def module(self, module, value: Value) -> Value:
-        kinds = names(module)
+        kinds = class_names(module)
         of_torch = type(module).__module__.startswith("torch.nn")
         if kinds & _NOTHING and of_torch:
             return value
@@ -137,7 +140,7 @@ class Network:
         return value if kind == Activation.IDENTITY else self.sum([(value, 1.0)], activation=kind, a=a)
 
     def _linear_module(self, module, value: Value) -> Value:
-        weight, bias, count = array(module.weight), bias_of(module), int(np.prod(value.shape[:-1]))
+        weight, bias, count = float64(module.weight), bias_of(module), int(np.prod(value.shape[:-1]))
         if value.shape[-1] != weight.shape[1]:
             raise ExportError(f"Linear of {weight.shape[1]} numbers is given {value.shape[-1]}")
         shape = (*value.shape[:-1], len(weight))
@@ -151,7 +154,7 @@ class Network:
         result = self.sum([(value, 1.0)], activation=Activation.LAYER_NORM, a=float(module.eps))
         if module.weight is None:
             return result
-        return self.sum([(result, array(module.weight))], 0.0 if module.bias is None else array(module.bias))
+        return self.sum([(result, float64(module.weight))], 0.0 if module.bias is None else float64(module.bias))
 
     def _permutation_invariant(self, module, value: Value) -> Value:
         """sbi's network of a set: of as many trials as a condition has, none of them missing."""
@@ -176,13 +179,17 @@ class Network:
 
         class Tracer(torch.fx.Tracer):
             def is_leaf_module(self, part, name):
-                return type(part).__module__.startswith("torch.nn") or "PermutationInvariantEmbedding" in names(part)
+                return type(part).__module__.startswith("torch.nn") or "PermutationInvariantEmbedding" in class_names(
+                    part
+                )
 
         try:
             graph = Tracer().trace(module)
         except Exception as error:  # whatever a forward does with what is no tensor
             cause = " ".join(f"{type(error).__name__}: {error}".split())[:120]
-            raise ExportError(f"{type(module).__name__} is not supported: its forward cannot be traced ({cause})") from None
+            raise ExportError(
+                f"{type(module).__name__} is not supported: its forward cannot be traced ({cause})"
+            ) from None
         known: dict = {}
         for node in graph.nodes:
             given = torch.fx.node.map_arg(node.args, lambda other: known[other])
@@ -192,7 +199,7 @@ class Network:
                     raise ExportError(f"{type(module).__name__} takes more than one argument")
                 known[node], value = value, None
             elif node.op == "get_attr":
-                known[node] = array(functools.reduce(getattr, node.target.split("."), module))
+                known[node] = float64(functools.reduce(getattr, node.target.split("."), module))
             elif node.op == "call_module":
                 known[node] = self.module(module.get_submodule(node.target), *given)
             elif node.op == "output":
@@ -275,7 +282,9 @@ class Network:
 
     def _reduced(self, name: str, value: Value, dim=None, keepdim: bool = False, axis=None) -> Value:
         dims = dim if axis is None else axis
-        axes = tuple((d - 1 if d > 0 else d + len(value.shape)) for d in ([dims] if isinstance(dims, int) else dims or ()))
+        axes = tuple(
+            (d - 1 if d > 0 else d + len(value.shape)) for d in ([dims] if isinstance(dims, int) else dims or ())
+        )
         if not axes or any(not 0 <= a < len(value.shape) for a in axes):
             raise ExportError(f"{name} in the forward of an embedding net is supported over axes of a row")
         numbers = np.arange(value.width).reshape(value.shape)

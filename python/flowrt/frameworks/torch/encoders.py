@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...building.modules import array, bias_of, names, refuse
+from ...building.arrays import float64
+from ...building.modules import bias_of, class_names, refuse
 from ...building.networks import append
 from ...errors import ExportError
 from ...flow import flow as ir
@@ -25,9 +26,9 @@ def modules_of(embedding):
     """The modules of an embedding net in sequence, without what does nothing to a condition that is flat."""
     if embedding is None:
         return
-    kinds = names(embedding)
+    kinds = class_names(embedding)
     parts = list(embedding.children())
-    if "Sequential" in kinds or [names(part) & {"Sequential"} for part in parts] == [{"Sequential"}]:
+    if "Sequential" in kinds or [class_names(part) & {"Sequential"} for part in parts] == [{"Sequential"}]:
         for part in parts:
             yield from modules_of(part)
     elif not kinds & {"Identity", "Dropout", "Flatten"}:
@@ -71,9 +72,9 @@ def _dense_layers(modules: list, shape, cause: str) -> list:
 def _inputs(modules: list):
     """The shape (C,) that the first module with a matrix takes, or None."""
     for module in (part for module in modules for part in module.modules()):
-        if "Linear" in names(module):
+        if "Linear" in class_names(module):
             return (module.in_features,)
-        if "BatchNorm1d" in names(module):
+        if "BatchNorm1d" in class_names(module):
             return (module.num_features,)
     return None
 
@@ -82,9 +83,9 @@ def encoder_layers(modules: list) -> list:
     """The layers of the modules of an embedding net; none for none. Raises `ExportError` that names a module."""
     layers: list[ir.Layer] = []
     for module in modules:
-        known = names(module) & ({"Linear", "LayerNorm"} if layers else {"Linear"})
+        known = class_names(module) & ({"Linear", "LayerNorm"} if layers else {"Linear"})
         if known or not hasattr(module, "weight") and not list(module.children()):
-            append(layers, module, lambda linear: ir.Layer(bias_of(linear), context_weight=array(linear.weight)))
+            append(layers, module, lambda linear: ir.Layer(bias_of(linear), context_weight=float64(linear.weight)))
         else:
             refuse(module, f"the embedding nets {SUPPORTED}")
     return layers

@@ -5,8 +5,9 @@ from __future__ import annotations
 import copy
 from types import ModuleType
 
-from ...building.modules import names
+from ...building.modules import class_names
 from ...errors import ExportError
+from ..registry import WRAPPERS
 
 
 def deep_copy(thing, instead=None):
@@ -21,22 +22,14 @@ def deep_copy(thing, instead=None):
         raise ExportError(f"a copy of {type(thing).__name__} cannot be made: {error}") from None
 
 
-_WRAPPERS = {
-    "OptimizedModule": "_orig_mod",
-    "DataParallel": "module",
-    "DistributedDataParallel": "module",
-    "AveragedModel": "module",
-}
-
-
 def unwrapped(model):
     """A model without what torch.compile, torch.nn.DataParallel and AveragedModel put around it."""
-    for wrapper in names(model) & set(_WRAPPERS):
-        return unwrapped(getattr(model, _WRAPPERS[wrapper]))
+    for wrapper in class_names(model) & set(WRAPPERS):
+        return unwrapped(getattr(model, WRAPPERS[wrapper]))
     return model
 
 
-def plain(model):
+def with_plain_weights(model):
     """The model itself, or a copy in evaluation mode if it computes weights or has parts in wrappers.
 
     The copy has such weights as parameters, and these parts without what torch.compile and others put around them.
@@ -75,8 +68,8 @@ def with_parts(module, **parts):
 def require_readable(model) -> None:
     """Raises `ExportError` for a module that torch.jit or torch.fx has compiled, or that has one as a part."""
     for path, module in model.named_modules() if hasattr(model, "named_modules") else ():
-        if names(module) & {"ScriptModule", "GraphModule"}:
-            what = "torch.jit has compiled" if "ScriptModule" in names(module) else "torch.fx has traced"
+        if class_names(module) & {"ScriptModule", "GraphModule"}:
+            what = "torch.jit has compiled" if "ScriptModule" in class_names(module) else "torch.fx has traced"
             whole = f"{type(model).__name__} is a model" if not path else f"its part {path} is one"
             raise ExportError(
                 f"{type(model).__name__} cannot be read: {whole} that {what}, which does not tell its layers: give the "
@@ -86,7 +79,7 @@ def require_readable(model) -> None:
 
 def _with_plain_parts(model):
     """The model, or a copy of it where parts are in wrappers."""
-    wrapped = {id(part): part for part in model.modules() if names(part) & set(_WRAPPERS)}
+    wrapped = {id(part): part for part in model.modules() if class_names(part) & set(WRAPPERS)}
     if not wrapped:
         return model
     inner = {number: deep_copy(unwrapped(part)) for number, part in wrapped.items()}

@@ -1,4 +1,4 @@
-"""The pair of networks of a masked affine layer of normflows."""
+"""Two networks side by side as one, such as those of the shifts and the scales of a masked affine layer."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from ...file.codes import Activation
-from ...flow import flow as ir
+from ..file.codes import Activation
+from ..flow import flow as ir
 
 
 def shift_and_scale(shift, scale, seen: np.ndarray, transformed: np.ndarray) -> list:

@@ -9,10 +9,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from ...building.modules import array, names
-from ...errors import ExportError
-from ...flow import flow as ir
-from ..normflows.networks import moved_by
+from ..errors import ExportError
+from ..flow import flow as ir
+from .arrays import float64
+from .modules import class_names
+from .pairs import moved_by
 
 _CANCELS = 64.0  # mean / std of a context, from where on `scale * c + shift` loses too much of float32
 
@@ -24,9 +25,9 @@ def take_standardisation(modules: list) -> tuple:
     """
     modules = list(modules)
     scale = shift = None
-    while modules and "Standardize" in names(modules[0]):
+    while modules and "Standardize" in class_names(modules[0]):
         module = modules.pop(0)
-        mean, std = array(module._mean), array(module._std)
+        mean, std = float64(module._mean), float64(module._std)
         scale, shift = (1.0, 0.0) if scale is None else (scale, shift)
         scale, shift = scale / std, (shift - mean) / std
     return scale, shift, modules

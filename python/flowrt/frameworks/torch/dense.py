@@ -21,6 +21,7 @@ from ...errors import ExportError
 from ...file.codes import Activation
 from ...flow import flow as ir
 
+SUPPORTED = "networks of linear modules, BatchNorm1d, LayerNorm, activations, sums and products"
 _LARGEST = 1 << 24  # weights of one layer
 _NOTHING = {"Identity", "Dropout", "Dropout1d", "Dropout2d", "AlphaDropout", "FeatureAlphaDropout"}
 _SUMS = {"add", "iadd", "add_", "sub", "isub", "sub_", "rsub"}
@@ -41,13 +42,10 @@ class Value:
         return int(np.prod(self.shape))
 
 
-def dense_layers(modules: list, shape: tuple) -> list:
-    """The layers of modules in sequence that are given a context of this shape. Raises `ExportError` that names one."""
+def dense_layers(module, shape: tuple) -> list:
+    """The layers of a network that is given a context of this shape. Raises `ExportError` that names a part."""
     network = Network()
-    value = Value(None, shape)
-    for module in modules:
-        value = network.module(module, value)
-    return network.ending_with(value)
+    return network.ending_with(network.module(module, Value(None, shape)))
 
 
 class Network:
@@ -129,9 +127,12 @@ class Network:
             return self._layer_norm(module, value)
         if "PermutationInvariantEmbedding" in kinds:
             return self._permutation_invariant(module, value)
+        if "Standardize" in kinds and value.layer is None:  # of sbi, which the flow as a whole is told of
+            return value
         if of_torch:
-            if list(module.children()) or len(value.shape) != 1 and "PReLU" in kinds:
-                refuse(module, "linear modules, activations, BatchNorm1d, LayerNorm, sums and products of these")
+            slopes = "PReLU" in kinds and (len(value.shape) == 1 or module.weight.numel() == 1)
+            if list(module.children()) or list(module.parameters()) and not slopes:
+                refuse(module, SUPPORTED)
             return self.activation(module, value)
         return self._traced(module, value)
 
@@ -207,7 +208,7 @@ class Network:
             else:
                 name = node.target if node.op == "call_method" else node.target.__name__
                 known[node] = self._call(name, node, given, options)
-        return refuse(module, "networks that give a value")
+        return refuse(module, SUPPORTED)
 
     def _call(self, name: str, node, given: tuple, options: dict):
         """What a function or a method makes of values and numbers."""

@@ -9,12 +9,12 @@ from ...building.modules import bias_of, class_names, refuse
 from ...building.networks import append
 from ...errors import ExportError
 from ...flow import flow as ir
+from .dense import SUPPORTED as DENSE
 from .dense import dense_layers
 from .overrides import require_plain_chains
 
 SUPPORTED = (
-    "Identity, Flatten, FCEmbedding and PermutationInvariantEmbedding, or networks of linear modules, BatchNorm1d, "
-    "LayerNorm, activations, sums and products"
+    f"Identity, Flatten, FCEmbedding and PermutationInvariantEmbedding, or {DENSE}"
 )
 EMBEDDED = (
     "; or give embedded=True to save the flow behind the embedding net, whose output is then the context of the file "
@@ -50,18 +50,17 @@ def embedding_layers(embedding, modules: list, shape=None) -> list:
         taken = layers[0].context_weight.shape[1]
         raise ExportError(f"the embedding net takes {taken} numbers of a condition that has {int(np.prod(shape))}")
     except (ExportError, AttributeError) as error:
-        return _dense_layers(modules, shape, str(error))
+        return _dense_layers(embedding, shape, str(error))
 
 
-def _dense_layers(modules: list, shape, cause: str) -> list:
+def _dense_layers(embedding, shape, cause: str) -> list:
     """The layers of a network that is no chain, or the refusal of the chain, with the way on."""
-    shape = _inputs(modules) if shape is None else tuple(shape)
+    shape = _inputs(embedding) if shape is None else tuple(shape)
     try:
         if shape is not None:
-            return dense_layers(modules, shape)
+            return dense_layers(embedding, shape)
     except ExportError as error:
-        if any(not type(module).__module__.startswith("torch.nn") for module in modules):
-            cause = str(error)
+        cause = str(error)
     except (AssertionError, AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError):
         cause += ", and its forward is not that of such a network for a condition of the shape " + str(shape)
     if shape is None:
@@ -69,9 +68,9 @@ def _dense_layers(modules: list, shape, cause: str) -> list:
     raise ExportError(cause + EMBEDDED)
 
 
-def _inputs(modules: list):
+def _inputs(embedding):
     """The shape (C,) that the first module with a matrix takes, or None."""
-    for module in (part for module in modules for part in module.modules()):
+    for module in embedding.modules():
         if "Linear" in class_names(module):
             return (module.in_features,)
         if "BatchNorm1d" in class_names(module):

@@ -38,7 +38,7 @@ def test_named_activations_of_descriptions(name, tmp_path):
     """A file of nothing but an encoder shows its values as shifts; libflowrt computes the same."""
     generator = np.random.default_rng(0)
     weight, context = 3 * generator.normal(size=(5, 2)), generator.normal(size=(40, 2))
-    last = np.repeat(np.eye(5), 2, axis=0) * [[1], [0]] * np.ones((10, 5))
+    last = np.repeat(np.eye(5), 2, axis=0) * np.tile([1, 0], 5)[:, None]  # shifts; all raw scales are 0
     options = {"slopes": [0.1, -0.2, 0.3, 2, 0]} if name == "prelu" else {}
     affine = {"kind": "affine", "form": "scale_then_shift", "scale": "exp"}
     rows = {"rows": ["coordinate", "parameter"], "parameters": ["shift", "scale"]}

@@ -16,7 +16,7 @@ import numpy as np
 from ...building.activations import recognise
 from ...building.arrays import float64
 from ...building.modules import bias_of, class_names, refuse
-from ...building.networks import batch_norm
+from ...building.networks import BatchNorm
 from ...errors import ExportError
 from ...file.codes import Activation
 from ...flow import flow as ir
@@ -120,9 +120,11 @@ class Network:
         if "Linear" in kinds and of_torch:
             return self._linear_module(module, value)
         if "BatchNorm1d" in kinds and of_torch:
-            scale, shift = batch_norm(module)
-            axes = (-1, 1) if len(value.shape) == 2 else (-1,)
-            return self.sum([(value, scale.reshape(axes))], shift.reshape(axes))
+            norm, axes = BatchNorm.of(module), (-1, 1) if len(value.shape) == 2 else (-1,)
+            scale, mean, shift = (part.reshape(axes) for part in (norm.scale, norm.mean, norm.shift))
+            if norm.cancels():  # the difference first, as the framework has it
+                return self.sum([(self.sum([(value, 1.0)], -mean), scale)], shift)
+            return self.sum([(value, scale)], shift - scale * mean)
         if "LayerNorm" in kinds and of_torch:
             return self._layer_norm(module, value)
         if "PermutationInvariantEmbedding" in kinds:

@@ -36,7 +36,9 @@ def test_compositions_are_the_functions(function):
     np.testing.assert_allclose(evaluate(composition, v.numpy()), function(v).numpy(), rtol=1e-8, atol=1e-12)
 
 
-@pytest.mark.parametrize("function", [nn.Hardshrink(), torch.exp, lambda v: v.clamp(-5, 1e5)], ids=["hard", "exp", "far"])
+@pytest.mark.parametrize(
+    "function", [nn.Hardshrink(), torch.exp, lambda v: v.clamp(-5, 1e5)], ids=["hard", "exp", "far"]
+)
 def test_what_is_no_composition_is_refused_by_name_or_exact(function):
     """A limit at 1e5 is on the grid that an activation is compared on: it is not overlooked."""
     try:
@@ -49,7 +51,9 @@ def test_what_is_no_composition_is_refused_by_name_or_exact(function):
 
 
 @pytest.mark.parametrize("residual", [False, True])
-@pytest.mark.parametrize("function", [nn.SELU(), nn.Mish(), nn.Hardswish(), nn.CELU(0.5), nn.ReLU6(), nn.PReLU(8)], ids=repr)
+@pytest.mark.parametrize(
+    "function", [nn.SELU(), nn.Mish(), nn.Hardswish(), nn.CELU(0.5), nn.ReLU6(), nn.PReLU(8)], ids=repr
+)
 def test_activations_of_the_networks_of_a_flow(function, residual):
     options = {"activation": function, "context_features": 2, "use_residual_blocks": residual}
     model = flow(affine(**options), affine(**options))
@@ -201,9 +205,7 @@ def test_embedded_flows_of_nflows(tmp_path):
     x, c = torch.randn(9, 3), torch.randn(9, C)
     with torch.no_grad():
         codes, expected = model._embedding_net(c), model.log_prob(x, c)
-    np.testing.assert_allclose(
-        flowrt.Model(tmp_path / "flow.flw").log_prob(x, codes), expected, rtol=1e-5, atol=1e-5
-    )
+    np.testing.assert_allclose(flowrt.Model(tmp_path / "flow.flw").log_prob(x, codes), expected, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("model", [flow(affine()), {"dim": 1, "steps": []}], ids=["no embedding net", "description"])

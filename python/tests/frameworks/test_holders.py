@@ -83,7 +83,7 @@ def test_traced_parts_are_named():
 
 @pytest.mark.parametrize("make", [lambda: flow(affine(), nt.LULinear(3)), lambda: zuko.flows.NSF(3, 2)])
 def test_another_default_device(make, tmp_path):
-    """"meta" stands for a GPU: whatever lands on it cannot be computed with."""
+    """ "meta" stands for a GPU: whatever lands on it cannot be computed with."""
     model = make()
     torch.set_default_device("meta")
     try:

@@ -64,8 +64,8 @@ class Network:
     def linear(self, value: Value, matrix: np.ndarray, bias: np.ndarray, shape: tuple) -> Value:
         if matrix.size > _LARGEST:
             raise ExportError(
-                f"a layer of the embedding net would have {matrix.size} weights, as it acts on {value.shape[0]} trials; "
-                f"supported are {_LARGEST}"
+                f"a layer of the embedding net would have {matrix.size} weights, as it acts on {value.shape[0]} "
+                f"trials; supported are {_LARGEST}"
             )
         weights = {"context_weight": matrix} if value.layer is None else {"source": value.layer, "weight": matrix}
         return self._added(ir.Layer(bias, **weights), shape)

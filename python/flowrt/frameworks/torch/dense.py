@@ -274,8 +274,8 @@ class Network:
 
         value, *others = given
         numbers = torch.arange(value.width).reshape(1, *value.shape)
-        others = [tuple(1 if size == -1 and i == 0 else size for i, size in enumerate(o)) if isinstance(o, (tuple, list))
-                  and name in ("reshape", "view") else o for o in others]  # fmt: skip
+        if name in ("reshape", "view"):
+            others = [_with_rows(sizes) for sizes in others]
         if name in ("reshape", "view") and others and others[0] == -1 and len(others) > 1:
             others[0] = 1
         result = numbers[others[0]] if name == "getitem" else getattr(numbers, name)(*others, **options)
@@ -292,11 +292,18 @@ class Network:
             raise ExportError(f"{name} in the forward of an embedding net is supported over axes of a row")
         numbers = np.arange(value.width).reshape(value.shape)
         shape = np.sum(numbers, axis=axes, keepdims=keepdim).shape
-        places = np.broadcast_to(np.arange(int(np.prod(shape))).reshape(np.sum(numbers, axis=axes, keepdims=True).shape),
-                                 value.shape)  # fmt: skip
+        kept = np.sum(numbers, axis=axes, keepdims=True).shape
+        places = np.broadcast_to(np.arange(int(np.prod(shape))).reshape(kept), value.shape)
         matrix = np.zeros((int(np.prod(shape)), value.width))
         matrix[places.reshape(-1), numbers.reshape(-1)] = 1.0 if name == "sum" else np.prod(shape) / value.width
         return self.linear(value, matrix, np.zeros(len(matrix)), shape)
+
+
+def _with_rows(sizes):
+    """The sizes of a shape for one row, where a forward has -1 for all of them; other arguments as they are."""
+    if not isinstance(sizes, (tuple, list)):
+        return sizes
+    return tuple(1 if size == -1 and i == 0 else size for i, size in enumerate(sizes))
 
 
 def _named(function, name: str):

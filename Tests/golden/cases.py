@@ -183,6 +183,10 @@ ACTIVATIONS = {
     "softplus": F.softplus,
     "softsign": F.softsign,
     "identity": lambda h: h,
+    "selu": F.selu,
+    "relu6": F.relu6,
+    "hardswish": F.hardswish,
+    "mish": F.mish,
 }
 
 for _name, _function in ACTIVATIONS.items():

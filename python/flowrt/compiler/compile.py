@@ -26,6 +26,7 @@ from ..file.codes import parameters_per_rank
 from ..flow import flow as ir
 from ..flow import shapes
 from ..tables import Table
+from .compositions import without_compositions
 from .fold import FoldedSteps
 from .order import dependencies, prove
 from .units import arrange
@@ -34,6 +35,7 @@ from .units import arrange
 def compile(flow: ir.Flow) -> File:
     """The file of a flow, with float64 arrays. Raises `ExportError` for what docs/FORMAT.md cannot express."""
     shapes.check(flow)
+    flow = without_compositions(flow)
     steps = FoldedSteps(flow.dim)
     for step in flow.steps:
         _STEPS[type(step)](steps, step)

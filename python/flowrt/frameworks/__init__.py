@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from ..building.modules import names
 from ..errors import Error, ExportError
 from .flowjax import flow as flowjax
+from .freia import flow as freia
 from .nflows import flow as nflows
 from .normflows import flow as normflows
 from .pyro import flow as pyro
@@ -20,7 +21,7 @@ from .tfp import flow as tfp
 from .torch.overrides import SAMPLERS, require_own
 from .zuko import flow as zuko
 
-ADAPTERS = {adapter.framework: adapter for adapter in (nflows, zuko, pyro, flowjax, normflows, sbi, tfp)}
+ADAPTERS = {adapter.framework: adapter for adapter in (nflows, zuko, pyro, flowjax, normflows, sbi, tfp, freia)}
 
 
 _WRAPPERS = {

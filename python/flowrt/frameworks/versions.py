@@ -14,8 +14,9 @@ TESTED = {
     "normflows": ("1.7.3",),
     "sbi": ("0.27.0",),
     "tfp": ("0.25.0",),
+    "freia": ("0.2",),
 }
-PACKAGES = {"pyro": "pyro-ppl", "tfp": "tensorflow-probability"}
+PACKAGES = {"freia": "FrEIA", "pyro": "pyro-ppl", "tfp": "tensorflow-probability"}
 
 
 def installed(framework: str, model) -> tuple:

@@ -9,7 +9,8 @@ from ...errors import ExportError
 from .live import Live
 
 _FRAMEWORKS = {
-    "nflows", "glasflow", "zuko", "pyro", "normflows", "sbi", "flowjax", "tensorflow_probability", "torch"
+    "nflows", "glasflow", "zuko", "pyro", "normflows", "sbi", "flowjax", "tensorflow_probability", "torch",
+    "FrEIA",
 }  # fmt: skip
 SAMPLERS = (
     "sample", "_sample", "sample_n", "_sample_n", "rsample", "sample_and_log_prob", "_sample_and_log_prob",

@@ -1,0 +1,246 @@
+"""The couplings of FrEIA: networks of one part of the coordinates, and of the conditions, that change the other part.
+
+The networks are the user's own: whatever his constructor made of linear modules and activations in sequence. Their
+input is the coordinates, then the conditions.
+
+A GIN block subtracts the mean of its log scales from each. Where these are multiples of the tanh of the raw scales, or
+of another activation, that is a layer of such units and a linear one behind it. No layer has the arc tangent, the
+default: then a block of n coordinates becomes n couplings with one network, each of which adds an n-th of one log scale
+to another.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from ...building import scales
+from ...building.coordinates import reading
+from ...building.modules import array, names, reordered
+from ...building.networks import linear_output
+from ...errors import ExportError
+from ...file.codes import Activation, Scale
+from ...flow import flow as ir
+from ..nflows.networks import coupling_net
+from ..normflows.networks import shift_and_scale
+from ..torch.live import Live
+from ..torch.overrides import require_own
+
+BLOCKS = {
+    "NICECouplingBlock",
+    "RNVPCouplingBlock",
+    "GLOWCouplingBlock",
+    "GINCouplingBlock",
+    "AffineCouplingOneSided",
+    "ConditionalAffineTransform",
+}
+_ALL_IN_ONE = 0.1  # what an AllInOneBlock multiplies all outputs of its network by
+_MOST_STEPS = 64  # that a GIN block with an arc tangent becomes
+_UNITS = {Scale.EXP: Activation.IDENTITY, Scale.EXP_TANH: Activation.TANH, Scale.EXP_SOFT_CLIPPED: Activation.SOFTSIGN}
+
+
+def steps_of(block, dim: int, columns: np.ndarray, context_dim: int) -> list:
+    """The steps of a coupling block. `columns` are those of the context that it is given."""
+    kinds, name = names(block), type(block).__name__
+    require_own(block, "_coupling1", "_coupling2")
+    part = _Part(name, dim, columns, context_dim)
+    everything, first, second = np.arange(dim), np.arange(block.split_len1), np.arange(block.split_len1, dim)
+    if "NICECouplingBlock" in kinds:
+        return [*part.additive(block.F, second, first), *part.additive(block.G, first, second)]
+    scale = _scale_of(block)
+    if "ConditionalAffineTransform" in kinds:
+        return part.affine(block.subnet, everything[:0], everything, scale)
+    if "AffineCouplingOneSided" in kinds:
+        return part.affine(block.subnet, first, second, scale)
+    if "RNVPCouplingBlock" in kinds:
+        return [
+            *part.pair(block.subnet_t2, block.subnet_s2, second, first, scale),
+            *part.pair(block.subnet_t1, block.subnet_s1, first, second, scale),
+        ]
+    volume_preserving = "GINCouplingBlock" in kinds
+    return [
+        *part.affine(block.subnet2, second, first, scale, volume_preserving),
+        *part.affine(block.subnet1, first, second, scale, volume_preserving),
+    ]
+
+
+def all_in_one(block, dim: int, columns: np.ndarray, context_dim: int) -> list:
+    """The coupling of an AllInOneBlock."""
+    require_own(block, "_affine", "_permute", "_pre_permute")
+    seen, changed = np.arange(block.splits[0]), np.arange(block.splits[0], dim)
+    scale = scales.ScaleFunction(Scale.EXP_TANH, (float(block.clamp),))
+    part = _Part(type(block).__name__, dim, columns, context_dim)
+    return part.affine(block.subnet, seen, changed, scale, bool(block.GIN), _ALL_IN_ONE)
+
+
+def _scale_of(block) -> scales.ScaleFunction:
+    """The scale function exp(clamp * f_clamp(a)) of a live block."""
+    import torch
+
+    copy, name = Live.copy_of(block, torch.float64), type(block).__name__
+    try:
+        with torch.no_grad():
+            raw = torch.as_tensor(scales.RAW)
+            logs = array(block.clamp * copy.f_clamp(raw.reshape(-1, 1))).reshape(-1)
+    except (RuntimeError, TypeError, ValueError, AttributeError) as error:
+        raise ExportError(f"{name}: the clamp_activation cannot be evaluated: {error}") from None
+    if logs.shape != scales.RAW.shape:
+        raise ExportError(f"{name}: the clamp_activation is not a function of one number at a time")
+    return scales.match(np.exp(logs), logs, _candidates(block.clamp, logs), f"the clamp_activation of {name}")
+
+
+def _candidates(clamp: float, logs: np.ndarray) -> list:
+    """What a clamp may be, with limits and slopes read off its values."""
+    limit, slope = logs[-1], _at(logs, 0.25) / 0.25
+    found = [scales.ScaleFunction(Scale.EXP, gain=slope)]
+    if limit == 0 or not np.all(np.isfinite(logs)):
+        return found
+    sign, size, slope = np.sign(limit), abs(limit), abs(slope)
+    if slope * 0.25 < size:
+        found.append(scales.ScaleFunction(Scale.EXP_TANH, (size,), sign * np.arctanh(0.25 * slope / size) / 0.25))
+    gain = _gain_of_atan(_at(logs, 12.0) / _at(logs, 0.25)) if slope else 1.0
+    found.append(scales.ScaleFunction(Scale.EXP_ATAN, (size / np.arctan(40 * gain),), sign * gain))
+    found.append(scales.ScaleFunction(Scale.EXP_CLAMPED, (-size, size), sign * slope))
+    softsign = size * (1 + 1 / 40)
+    found.append(scales.ScaleFunction(Scale.EXP_SOFT_CLIPPED, (softsign,), sign * softsign))
+    return found
+
+
+def _at(logs: np.ndarray, raw: float) -> float:
+    return float(logs[scales.RAW == raw][0])
+
+
+def _gain_of_atan(ratio: float) -> float:
+    """g with atan(12 g) / atan(g / 4) = ratio, which falls from 48 to 1 with g."""
+    low, high = -10.0, 10.0  # log g
+    for _ in range(80):
+        middle = (low + high) / 2
+        g = np.exp(middle)
+        low, high = (middle, high) if np.arctan(12 * g) / np.arctan(g / 4) > ratio else (low, middle)
+    return 1.0 if abs(middle) < 1e-9 else float(np.exp(middle))
+
+
+class _Part:
+    """Makes the steps of one block of `dim` coordinates, which is given the `columns` of the context."""
+
+    def __init__(self, name: str, dim: int, columns: np.ndarray, context_dim: int):
+        self.name = name
+        self.dim = dim
+        self.columns = columns
+        self.context_dim = context_dim
+
+    def additive(self, net, seen: np.ndarray, changed: np.ndarray) -> list:
+        """y = x + net."""
+        layers = self._layers(net, seen, len(changed))
+        return self._step(layers, ir.Additive(), seen, changed)
+
+    def pair(self, shift, raw_scale, seen, changed, scale: scales.ScaleFunction) -> list:
+        """y = s(raw_scale) x + shift, of two networks."""
+        nets = [self._layers(net, seen, len(changed)) for net in (shift, raw_scale)]
+        if not all(nets):
+            return []
+        layers = shift_and_scale(*nets, np.ones(max(len(seen), 1)), np.arange(len(changed)))
+        layers = linear_output(layers)
+        scales.fold(scale, layers[-1])
+        return self._step(layers, ir.Affine(scale.scale, scale.p), seen, changed)
+
+    def affine(self, net, seen, changed, scale, volume_preserving: bool = False, gain: float = 1.0) -> list:
+        """y = s(a) x + t, of one network that gives all a and then all t, times `gain`."""
+        count = len(changed)
+        layers = self._layers(net, seen, 2 * count)
+        if not layers:
+            return []
+        layers = linear_output(layers)
+        reordered(layers[-1], np.arange(2 * count).reshape(2, count)[::-1].T.reshape(-1))  # t, a of each in turn
+        layers[-1] = _scaled(layers[-1], np.full(2 * count, gain))
+        scales.fold(scale, layers[-1])
+        if not volume_preserving:
+            return self._step(layers, ir.Affine(scale.scale, scale.p), seen, changed)
+        if scale.scale == Scale.EXP_ATAN:
+            return self._differences(layers, scale, seen, changed)
+        if scale.scale not in _UNITS:
+            raise ExportError(f"{self.name}: its clamp_activation is not supported where the mean is taken away")
+        return self._step(_centred(layers, scale), ir.Affine(Scale.EXP), seen, changed)
+
+    def _differences(self, layers: list, scale, seen, changed) -> list:
+        """log s_i = (n - 1) / n p atan(a_i) - p / n sum of atan(a_j): n couplings, the last of which has the shifts."""
+        count, (p,) = len(changed), scale.p
+        if count > _MOST_STEPS:
+            raise ExportError(
+                f"{self.name}: the mean of the arc tangents of {count} log scales is not supported, only of up to "
+                f"{_MOST_STEPS}; any number with clamp_activation=\"TANH\""
+            )
+        if count == 1:
+            only_shift = [*layers[:-1], _sliced(layers[-1], np.array([0]))]
+            return self._step(only_shift, ir.Additive(), seen, changed)
+        steps = []
+        for turn in range(count):
+            rows = np.arange(2 * count)
+            rows[1::2] = np.roll(rows[1::2], -turn)
+            output = _sliced(layers[-1], rows)
+            gain = np.ones(2 * count)
+            gain[0::2] = turn == count - 1
+            gain[1::2] = 1 if turn == 0 else -1
+            share = (count - 1) / count if turn == 0 else 1 / count
+            transformer = ir.Affine(Scale.EXP_ATAN, (p * share,))
+            steps += self._step([*layers[:-1], _scaled(output, gain)], transformer, seen, changed)
+        return steps
+
+    def _layers(self, net, seen: np.ndarray, outputs: int) -> list:
+        """The layers of a network; none for one that has no outputs."""
+        if not outputs:
+            return []
+        layers = coupling_net(net, len(seen))
+        if layers[-1].width != outputs:
+            raise ExportError(f"{self.name}: the network has {layers[-1].width} outputs, not {outputs}")
+        return [self._given(layer) for layer in layers]
+
+    def _given(self, layer: ir.Layer) -> ir.Layer:
+        """The layer of a network that is given some columns of the context, as one that is given all."""
+        if layer.context_weight is None or layer.context_source != ir.CONTEXT:
+            return layer
+        if layer.context_weight.shape[1] != len(self.columns):
+            raise ExportError(f"{self.name}: the network has {layer.context_weight.shape[1]} inputs beside the coordinates, but the conditions have {len(self.columns)}")
+        weight = np.zeros((layer.width, self.context_dim))
+        np.add.at(weight.T, self.columns, layer.context_weight.T)
+        return replace(layer, context_weight=weight)
+
+    def _step(self, layers: list, transformer, seen, changed) -> list:
+        if not layers:
+            return []
+        layers = reading(layers, seen, self.dim)
+        return [ir.Autoregressive(layers, transformer, transformed=changed, name=self.name)]
+
+
+def _centred(layers: list, scale) -> list:
+    """Of layers that give t, a of each coordinate: those that give t and the log scale minus the mean of all."""
+    output, count = layers[-1], layers[-1].width // 2
+    p = scale.p[0] if scale.p else 1.0
+    inner = 1 / p if scale.scale == Scale.EXP_SOFT_CLIPPED else 1.0
+    units = _scaled(_sliced(output, np.arange(1, 2 * count, 2)), np.full(count, inner))
+    units.activation = _UNITS[scale.scale]
+    shifts = _scaled(output, np.arange(2 * count) % 2 == 0)
+    weight = np.zeros((2 * count, count))
+    weight[1::2] = p * (np.eye(count) - 1 / count)
+    start = len(layers) - 1
+    last = ir.Layer(np.zeros(2 * count), weight, weight != 0, start, add=[ir.Add(start + 1)])
+    return [*layers[:-1], units, shifts, last]
+
+
+def _sliced(layer: ir.Layer, rows) -> ir.Layer:
+    layer = replace(layer)
+    reordered(layer, rows)
+    return layer
+
+
+def _scaled(layer: ir.Layer, gain) -> ir.Layer:
+    """A linear layer with each unit times a number."""
+    gain = np.asarray(gain, dtype=np.float64)
+
+    def times(weight):
+        return None if weight is None else gain[:, None] * weight
+
+    return replace(
+        layer, bias=gain * layer.bias, weight=times(layer.weight), context_weight=times(layer.context_weight)
+    )

@@ -124,7 +124,15 @@ _NETWORK = [
         ("a pair has the first unit's value twice", "pair.store(flowrt_v_odd_twice(v), 16)", "pair.store(flowrt_v_even_twice(v), 16)"),
         ("a last unit is paired with what is behind it", "while index &+ 32 <= end {", "while index < end {"),
         ("sine is nothing", "case .sine: return sin(v)", "case .sine: return v"),
+        ("arctangent is nothing", "case .arctangent: return atan(v)", "case .arctangent: return v"),
+        ("asinh is nothing", "case .inverseHyperbolicSine: return asinh(v)", "case .inverseHyperbolicSine: return v"),
         ("sigmoid as the activation of the wrong code", "case .sigmoid: return sigmoid(v)", "case .sigmoid: return tanh(v)"),
+    ),
+    *in_file(
+        "FlowrtKernels/Functions/InverseHyperbolicSine.swift",
+        ("asinh without its sign", "return copySign(ifMore(a, large, log(a) + ln2, near), x)", "return ifMore(a, large, log(a) + ln2, near)"),
+        ("asinh of large numbers without log 2", "log(a) + ln2", "log(a)"),
+        ("asinh loses digits near zero", "log1pOfUnit(atMost(1, t))", "log(1 + t)"),
     ),
     *in_file(
         "FlowrtKernels/Functions/LayerNorm.swift",

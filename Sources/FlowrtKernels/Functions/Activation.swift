@@ -5,7 +5,7 @@ import FlowrtShim
 /// Codes of the file. (Layer norm comes when all units are there: LayerNorm.swift.)
 enum Activation: UInt16 {
   case identity, relu, tanh, elu, leakyRelu, silu, gelu, geluTanh, sigmoid, softplus, softsign, layerNorm,
-    sine
+    sine, arctangent, inverseHyperbolicSine
 }
 
 /// f(v). `a` is the layer's parameter (elu, leaky relu).
@@ -22,6 +22,8 @@ enum Activation: UInt16 {
   case .softplus: return softplus(v)
   case .softsign: return v / (1 + magnitude(v))
   case .sine: return sin(v)
+  case .arctangent: return atan(v)
+  case .inverseHyperbolicSine: return asinh(v)
   }
 }
 

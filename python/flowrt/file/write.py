@@ -20,7 +20,7 @@ from .codes import (
     MAX_LAYERS,
     MAX_RECORDS,
     MAX_WIDTH,
-    MINOR,
+    MINOR_OF_ACTIVATION,
     NO_PARAMETERS,
     BaseKind,
     Kind,
@@ -51,11 +51,12 @@ class _Writer:
         self.file = file
         self.records: list[bytes] = []
         self.blocks: list[bytes] = []
+        self.minor = 0  # the lowest version that has what the file uses
 
     def bytes(self) -> bytes:
         file = self.file
         body = b"".join(self.records) + b"".join(self.blocks) + file.metadata
-        fields = [MAGIC, MAJOR, MINOR, 0, layout.HEADER.size + len(body), 0]
+        fields = [MAGIC, MAJOR, self.minor, 0, layout.HEADER.size + len(body), 0]
         fields += [_within(MAX_DIM, file.dim), _within(MAX_CONTEXT_DIM, file.context_dim)]
         fields += [_within(MAX_RECORDS, len(self.records)), len(file.metadata)]
         fields[3] = zlib.crc32(layout.HEADER.pack(*fields) + body)
@@ -147,6 +148,7 @@ class _Writer:
     def _layers(self, conditioner: Conditioner) -> None:
         for i, layer in enumerate(conditioner.layers):
             add = (*layer.add, 0, 0, 0)[:3]
+            self.minor = max(self.minor, MINOR_OF_ACTIVATION.get(layer.activation, 0))
             scaled = sum(1 << j for j, scale in enumerate(layer.scales) if scale is not None)
             self.records.append(
                 layout.LAYER.pack(

@@ -11,17 +11,19 @@ from contextlib import contextmanager
 
 from ..building.modules import names
 from ..errors import Error, ExportError
+from .bayesflow import flow as bayesflow
 from .flowjax import flow as flowjax
 from .freia import flow as freia
 from .nflows import flow as nflows
 from .normflows import flow as normflows
 from .pyro import flow as pyro
+from .pzflow import flow as pzflow
 from .sbi import flow as sbi
 from .tfp import flow as tfp
 from .torch.overrides import SAMPLERS, require_own
 from .zuko import flow as zuko
 
-ADAPTERS = {adapter.framework: adapter for adapter in (nflows, zuko, pyro, flowjax, normflows, sbi, tfp, freia)}
+ADAPTERS = {adapter.framework: adapter for adapter in (nflows, zuko, pyro, flowjax, normflows, sbi, tfp, freia, bayesflow, pzflow)}
 
 
 _WRAPPERS = {

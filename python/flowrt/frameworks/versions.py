@@ -15,6 +15,8 @@ TESTED = {
     "sbi": ("0.27.0",),
     "tfp": ("0.25.0",),
     "freia": ("0.2",),
+    "bayesflow": ("2.0.12",),
+    "pzflow": ("4.0.0",),
 }
 PACKAGES = {"freia": "FrEIA", "pyro": "pyro-ppl", "tfp": "tensorflow-probability"}
 

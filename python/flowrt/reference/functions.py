@@ -68,6 +68,10 @@ def activation(kind: int, v: np.ndarray, a: float) -> np.ndarray:
         return v / (1 + np.abs(v))
     if kind == Activation.SINE:
         return np.sin(v)
+    if kind == Activation.ARCTANGENT:
+        return np.arctan(v)
+    if kind == Activation.INVERSE_HYPERBOLIC_SINE:
+        return np.arcsinh(v)
     mean = v.mean(axis=-1, keepdims=True)
     return (v - mean) / np.sqrt(v.var(axis=-1, keepdims=True) + a)
 

@@ -3,10 +3,8 @@
 The networks are the user's own: whatever his constructor made of linear modules and activations in sequence. Their
 input is the coordinates, then the conditions.
 
-A GIN block subtracts the mean of its log scales from each. Where these are multiples of the tanh of the raw scales, or
-of another activation, that is a layer of such units and a linear one behind it. No layer has the arc tangent, the
-default: then a block of n coordinates becomes n couplings with one network, each of which adds an n-th of one log scale
-to another.
+A GIN block subtracts the mean of its log scales from each. These are multiples of an activation of the raw scales: that
+is a layer of such units and a linear one behind it.
 """
 
 from __future__ import annotations
@@ -19,6 +17,7 @@ from ...building import scales
 from ...building.coordinates import reading
 from ...building.modules import array, names, reordered
 from ...building.networks import linear_output
+from ...building.raw_scales import scaled, through_units
 from ...errors import ExportError
 from ...file.codes import Activation, Scale
 from ...flow import flow as ir
@@ -36,8 +35,12 @@ BLOCKS = {
     "ConditionalAffineTransform",
 }
 _ALL_IN_ONE = 0.1  # what an AllInOneBlock multiplies all outputs of its network by
-_MOST_STEPS = 64  # that a GIN block with an arc tangent becomes
-_UNITS = {Scale.EXP: Activation.IDENTITY, Scale.EXP_TANH: Activation.TANH, Scale.EXP_SOFT_CLIPPED: Activation.SOFTSIGN}
+_UNITS = {
+    Scale.EXP: Activation.IDENTITY,
+    Scale.EXP_TANH: Activation.TANH,
+    Scale.EXP_ATAN: Activation.ARCTANGENT,
+    Scale.EXP_SOFT_CLIPPED: Activation.SOFTSIGN,
+}
 
 
 def steps_of(block, dim: int, columns: np.ndarray, context_dim: int) -> list:
@@ -153,39 +156,13 @@ class _Part:
             return []
         layers = linear_output(layers)
         reordered(layers[-1], np.arange(2 * count).reshape(2, count)[::-1].T.reshape(-1))  # t, a of each in turn
-        layers[-1] = _scaled(layers[-1], np.full(2 * count, gain))
+        layers[-1] = scaled(layers[-1], np.full(2 * count, gain))
         scales.fold(scale, layers[-1])
         if not volume_preserving:
             return self._step(layers, ir.Affine(scale.scale, scale.p), seen, changed)
-        if scale.scale == Scale.EXP_ATAN:
-            return self._differences(layers, scale, seen, changed)
         if scale.scale not in _UNITS:
             raise ExportError(f"{self.name}: its clamp_activation is not supported where the mean is taken away")
-        return self._step(_centred(layers, scale), ir.Affine(Scale.EXP), seen, changed)
-
-    def _differences(self, layers: list, scale, seen, changed) -> list:
-        """log s_i = (n - 1) / n p atan(a_i) - p / n sum of atan(a_j): n couplings, the last of which has the shifts."""
-        count, (p,) = len(changed), scale.p
-        if count > _MOST_STEPS:
-            raise ExportError(
-                f"{self.name}: the mean of the arc tangents of {count} log scales is not supported, only of up to "
-                f"{_MOST_STEPS}; any number with clamp_activation=\"TANH\""
-            )
-        if count == 1:
-            only_shift = [*layers[:-1], _sliced(layers[-1], np.array([0]))]
-            return self._step(only_shift, ir.Additive(), seen, changed)
-        steps = []
-        for turn in range(count):
-            rows = np.arange(2 * count)
-            rows[1::2] = np.roll(rows[1::2], -turn)
-            output = _sliced(layers[-1], rows)
-            gain = np.ones(2 * count)
-            gain[0::2] = turn == count - 1
-            gain[1::2] = 1 if turn == 0 else -1
-            share = (count - 1) / count if turn == 0 else 1 / count
-            transformer = ir.Affine(Scale.EXP_ATAN, (p * share,))
-            steps += self._step([*layers[:-1], _scaled(output, gain)], transformer, seen, changed)
-        return steps
+        return self._step(_mean_taken(layers, scale), ir.Affine(Scale.EXP), seen, changed)
 
     def _layers(self, net, seen: np.ndarray, outputs: int) -> list:
         """The layers of a network; none for one that has no outputs."""
@@ -213,34 +190,9 @@ class _Part:
         return [ir.Autoregressive(layers, transformer, transformed=changed, name=self.name)]
 
 
-def _centred(layers: list, scale) -> list:
+def _mean_taken(layers: list, scale) -> list:
     """Of layers that give t, a of each coordinate: those that give t and the log scale minus the mean of all."""
-    output, count = layers[-1], layers[-1].width // 2
+    count = layers[-1].width // 2
     p = scale.p[0] if scale.p else 1.0
     inner = 1 / p if scale.scale == Scale.EXP_SOFT_CLIPPED else 1.0
-    units = _scaled(_sliced(output, np.arange(1, 2 * count, 2)), np.full(count, inner))
-    units.activation = _UNITS[scale.scale]
-    shifts = _scaled(output, np.arange(2 * count) % 2 == 0)
-    weight = np.zeros((2 * count, count))
-    weight[1::2] = p * (np.eye(count) - 1 / count)
-    start = len(layers) - 1
-    last = ir.Layer(np.zeros(2 * count), weight, weight != 0, start, add=[ir.Add(start + 1)])
-    return [*layers[:-1], units, shifts, last]
-
-
-def _sliced(layer: ir.Layer, rows) -> ir.Layer:
-    layer = replace(layer)
-    reordered(layer, rows)
-    return layer
-
-
-def _scaled(layer: ir.Layer, gain) -> ir.Layer:
-    """A linear layer with each unit times a number."""
-    gain = np.asarray(gain, dtype=np.float64)
-
-    def times(weight):
-        return None if weight is None else gain[:, None] * weight
-
-    return replace(
-        layer, bias=gain * layer.bias, weight=times(layer.weight), context_weight=times(layer.context_weight)
-    )
+    return through_units(layers, _UNITS[scale.scale], p * (np.eye(count) - 1 / count), inner)

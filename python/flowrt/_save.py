@@ -14,6 +14,7 @@ from .errors import Error, ExportError, FormatError
 from .file import encode
 from .flow import flow as ir
 from .frameworks import choose, dtypes, refusing, unwrapped, versions
+from .frameworks.margarine import flow as margarine
 from .frameworks.pzflow import flow as pzflow
 from .verify import verify as verification
 from .verify.rows import own_rows
@@ -52,6 +53,8 @@ def save(
     if rows is None and contexts is not None:
         raise Error("contexts go with rows")
     own = None if rows is None else (rows, contexts)
+    if margarine.is_stored(flow):
+        flow = margarine.of_stored(flow)
     if isinstance(flow, (ir.Flow, Mapping)) and not pzflow.accepts(flow):
         for name, value in (("framework", framework), ("context_dim", context_dim)):
             if value is not None:

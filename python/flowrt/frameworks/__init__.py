@@ -14,6 +14,7 @@ from ..errors import Error, ExportError
 from .bayesflow import flow as bayesflow
 from .flowjax import flow as flowjax
 from .freia import flow as freia
+from .margarine import flow as margarine
 from .nflows import flow as nflows
 from .normflows import flow as normflows
 from .pyro import flow as pyro
@@ -23,7 +24,7 @@ from .tfp import flow as tfp
 from .torch.overrides import SAMPLERS, require_own
 from .zuko import flow as zuko
 
-ADAPTERS = {adapter.framework: adapter for adapter in (nflows, zuko, pyro, flowjax, normflows, sbi, tfp, freia, bayesflow, pzflow)}
+ADAPTERS = {adapter.framework: adapter for adapter in (nflows, zuko, pyro, flowjax, normflows, sbi, tfp, freia, bayesflow, pzflow, margarine)}
 
 
 _WRAPPERS = {

@@ -17,6 +17,7 @@ TESTED = {
     "freia": ("0.2",),
     "bayesflow": ("2.0.12",),
     "pzflow": ("4.0.0",),
+    "margarine": ("1.4.2",),
 }
 PACKAGES = {"freia": "FrEIA", "pyro": "pyro-ppl", "tfp": "tensorflow-probability"}
 

@@ -10,7 +10,7 @@ from .live import Live
 
 _FRAMEWORKS = {
     "nflows", "glasflow", "zuko", "pyro", "normflows", "sbi", "flowjax", "tensorflow_probability", "torch",
-    "FrEIA", "bayesflow", "keras", "pzflow",
+    "FrEIA", "bayesflow", "keras", "pzflow", "margarine",
 }  # fmt: skip
 SAMPLERS = (
     "sample", "_sample", "sample_n", "_sample_n", "rsample", "sample_and_log_prob", "_sample_and_log_prob",

@@ -16,6 +16,7 @@ import numpy as np
 
 from ._save import save
 from .atomic import replacing
+from .bounds import box, sample_within
 from .building.modules import array, names
 from .errors import Error, ExportError
 from .model import Model
@@ -84,16 +85,22 @@ class Mixture:
             terms = np.log(self.weights)[:, None] + [np.asarray(m.log_prob(x, context), float) for m in self.members]
         return _log_sum(terms)
 
-    def sample(self, n: int, context=None, seed: int = 0, stream: int = 0, index: int = 0, **options):
+    def sample(
+        self, n: int, context=None, seed: int = 0, stream: int = 0, index: int = 0, *, within=None, most_draws: int = 1000
+    ):
         """Draws of members that are chosen with their weights: x (n, D) and log p(x | context) (n,).
 
-        Draw k of (seed, stream) is that of one member, which depends on the three numbers alone. `options` are those of
-        `Model.sample`, within=... and most_draws=...
+        Draw k of (seed, stream) is that of one member, which depends on the three numbers alone. `within` and
+        `most_draws` are as for `Model.sample`: what lies outside is drawn again of a member that is chosen again.
         """
+        if within is not None:
+            context, _ = self.members[0]._context(context, n)
+            return sample_within(self, n, context, seed, stream, index, box(within, self.dim), most_draws)
         choice = choices(self.weights, n, seed, stream, index)
         x = np.empty((n, self.dim), dtype=np.float32)
         for number in np.unique(choice):
-            x[choice == number] = self.members[number].sample(n, context, seed, stream, index, **options)[0][choice == number]
+            drawn, _ = self.members[number].sample(n, context, seed, stream, index)
+            x[choice == number] = drawn[choice == number]
         return x, self.log_prob(x, context)
 
     def acceptance(self, within, context=None, draws: int = 10_000, seed: int = 0, stream: int = 0) -> np.ndarray:

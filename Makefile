@@ -5,6 +5,7 @@
 #   make test       C tests, Swift tests, Python tests
 #   make cross      build for aarch64, armv7hf and riscv64, and run the C tests there under qemu-user
 #   make install    into PREFIX (/usr/local), below DESTDIR if that is set
+#   make pictures   the pictures of docs/pictures anew, from their scripts, the measured times and the demo
 #   make bench      measure beside other runtimes, which it installs in build/bench; BENCH=--quick for a short run
 #   make clean
 
@@ -16,11 +17,11 @@ CROSS := aarch64-linux armv7hf-linux riscv64-linux
 export PATH := $(abspath $(BUILD))/venv/bin:$(PATH)
 export CMAKE_BUILD_PARALLEL_LEVEL ?= $(shell nproc)
 export CTEST_PARALLEL_LEVEL ?= $(CMAKE_BUILD_PARALLEL_LEVEL)
-TEST_PACKAGES := numpy pytest hypothesis
+TEST_PACKAGES := numpy pytest hypothesis import-linter
 # The swift that belongs to the swiftc that CMake found.
 SWIFT = $$(sed -n 's/^FLOWRT_SWIFTC:[A-Z]*=\(.*\)swiftc$$/\1swift/p' $(BUILD)/CMakeCache.txt)
 
-.PHONY: all demo test cross install bench clean
+.PHONY: all demo test cross install pictures bench clean
 all:
 	@cmake/setup.sh tools $(BUILD)
 	cmake -S . -B $(BUILD) -DCMAKE_BUILD_TYPE=Release $(CMAKE_OPTIONS)
@@ -44,6 +45,10 @@ cross:
 
 install: all
 	cmake --install $(BUILD) --prefix $(PREFIX)
+
+pictures: demo
+	@cmake/setup.sh python $(BUILD)/pictures matplotlib
+	for picture in sweep speed digits; do $(BUILD)/pictures/venv/bin/python docs/pictures/$$picture.py || exit 1; done
 
 bench: all
 	benchmarks/run.sh $(BUILD) $(BENCH)

@@ -4,7 +4,7 @@ include(CMakePackageConfigHelpers)
 install(FILES "${PROJECT_SOURCE_DIR}/include/flowrt.h" TYPE INCLUDE)
 install(TARGETS flowrt flowrt_static EXPORT flowrtTargets
         LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}" ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
-install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" TYPE DOC)
+install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" "${PROJECT_SOURCE_DIR}/NOTICE" TYPE DOC)
 
 # Paths in flowrt.pc are relative to the file, so that the installed tree can be moved, but for those that are given absolute.
 file(RELATIVE_PATH flowrt_pc_prefix

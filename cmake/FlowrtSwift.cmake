@@ -1,8 +1,9 @@
 # swiftc to one relocatable object, FLOWRT_OBJECT, in which only the functions of the API are global.
 #
-#   Sources/FlowrtKernels -> kernels-level1.o, -level2.o, -level3.o   flowrt_make_plan, flowrt_evaluate, flowrt_step,
+#   Sources/FlowrtKernels -> kernels-level1.o, -level2.o, -level3.o   flowrt_evaluate, flowrt_step,
 #                                                                     from level 2 on with _level<n> behind them
-#   Sources/Flowrt        -> api.o                                    the flowrt_* functions of include/flowrt.h
+#   Sources/Flowrt        -> plan.o                                   flowrt_make_plan: Plan.swift and what it stands on
+#                         -> api.o                                    the flowrt_* functions of include/flowrt.h
 #   all of them           -> flowrt.o
 #
 # Every Embedded Swift object carries the same weak helpers and specialised generics, compiled for its own CPU level. A
@@ -51,12 +52,18 @@ set(flowrt_recipe "${PROJECT_SOURCE_DIR}/cmake/FlowrtSwift.cmake" "${PROJECT_SOU
 set(flowrt_object_dir "${PROJECT_BINARY_DIR}/swift")
 file(MAKE_DIRECTORY "${flowrt_object_dir}")
 
-# flowrt_swift_object(<name> MODULE <module> FLAGS <flag>... KEEP <symbol>... [SUFFIX <suffix>])
-# adds ${flowrt_object_dir}/<name>.o, made of all Swift files below Sources/<module>, in which only the KEEP symbols are global, renamed to
-# <symbol><suffix>.
+# flowrt_swift_object(<name> MODULE <module> FLAGS <flag>... KEEP <symbol>... [SUFFIX <suffix>] [ONLY <file>... | EXCEPT <file>...])
+# adds ${flowrt_object_dir}/<name>.o, made of all Swift files below Sources/<module>, or only of some, or of all except some, in
+# which only the KEEP symbols are global, renamed to <symbol><suffix>.
 function(flowrt_swift_object name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "MODULE;SUFFIX" "FLAGS;KEEP")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "MODULE;SUFFIX" "FLAGS;KEEP;ONLY;EXCEPT")
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/Sources/${arg_MODULE}/*.swift")
+  if(arg_ONLY)
+    list(TRANSFORM arg_ONLY PREPEND "${PROJECT_SOURCE_DIR}/Sources/${arg_MODULE}/" OUTPUT_VARIABLE sources)
+  elseif(arg_EXCEPT)
+    list(TRANSFORM arg_EXCEPT PREPEND "${PROJECT_SOURCE_DIR}/Sources/${arg_MODULE}/")
+    list(REMOVE_ITEM sources ${arg_EXCEPT})
+  endif()
   file(GLOB headers CONFIGURE_DEPENDS
        "${PROJECT_SOURCE_DIR}/include/*" "${PROJECT_SOURCE_DIR}/Sources/FlowrtShim/include/*")
   list(TRANSFORM arg_KEEP PREPEND "-Wl,-u," OUTPUT_VARIABLE roots)
@@ -94,7 +101,11 @@ foreach(level IN LISTS FLOWRT_LEVELS)
   list(APPEND flowrt_objects "${flowrt_object_dir}/kernels-level${level}.o")
 endforeach()
 list(LENGTH FLOWRT_LEVELS flowrt_level_count)
-flowrt_swift_object(api MODULE Flowrt KEEP ${FLOWRT_API_SYMBOLS}
+# The plan is made once for each call, and is an eighth of the time of a single row of a small flow: compiled like a kernel.
+flowrt_swift_object(plan MODULE Flowrt ONLY Call/Plan.swift File/Layout.swift File/Codes.swift File/Sizes.swift
+                    KEEP flowrt_make_plan FLAGS ${flowrt_kernel_flags} ${FLOWRT_LEVEL_1_FLAGS})
+list(APPEND flowrt_objects "${flowrt_object_dir}/plan.o")
+flowrt_swift_object(api MODULE Flowrt EXCEPT Call/Plan.swift KEEP ${FLOWRT_API_SYMBOLS}
                     FLAGS ${FLOWRT_API_OPTIMIZATION} -D FLOWRT_LEVELS_${flowrt_level_count} ${FLOWRT_LEVEL_1_FLAGS}
                           -Xcc -DFLOWRT_SWIFT_VERSION=${flowrt_swift_version})
 list(APPEND flowrt_objects "${flowrt_object_dir}/api.o")

@@ -78,7 +78,7 @@ static void check_long_rows(void) {
 /* A flow without steps and with the unit box as its base samples the uniform noise, to the bit. */
 static void check_uniform(void) {
     enum { DIM = 70, DRAWS = 50 };
-    const flow_spec spec = {"box", DIM, 0, {{.kind = RECORD_BASE, .reads = UNIFORM}}};
+    const flow_spec spec = {"box", DIM, 0, {{.kind = RECORD_BASE, .reads = BOX_UNIFORM}}};
     const flow_file file = flow_build(&spec, 1);
     const size_t block = (DIM * sizeof(float) + 63) / 64 * 64;
     for (size_t i = 0; i < DIM; i++) {

@@ -244,11 +244,11 @@ static void test(const flow_spec *spec, const flowrt_model *model, uint32_t leve
 #define CONDITIONAL(outputs_) { .kind = RECORD_BASE, .reads = CONDITIONAL_NORMAL, .layer_count = 1, .layers = {{ .width = outputs_, .context = CONTEXT }} }
 
 static const flow_spec small_flows[] = {
-    { "uniform of one", 1, 0, {{ .kind = RECORD_BASE, .reads = UNIFORM }} },
-    { "uniform of two", 2, 0, { MAF, { .kind = RECORD_BASE, .reads = UNIFORM } } },
-    { "mixture of one", 1, 0, {{ .kind = RECORD_BASE, .reads = MIXTURE, .bins = 5 }} },
-    { "mixture of two", 2, 0, { MAF, { .kind = RECORD_BASE, .reads = MIXTURE, .bins = 3 } } },
-    { "mixture of three", 3, 0, {{ .kind = RECORD_BASE, .reads = MIXTURE, .bins = 2 }} },
+    { "uniform of one", 1, 0, {{ .kind = RECORD_BASE, .reads = BOX_UNIFORM }} },
+    { "uniform of two", 2, 0, { MAF, { .kind = RECORD_BASE, .reads = BOX_UNIFORM } } },
+    { "mixture of one", 1, 0, {{ .kind = RECORD_BASE, .reads = NORMAL_MIXTURE, .bins = 5 }} },
+    { "mixture of two", 2, 0, { MAF, { .kind = RECORD_BASE, .reads = NORMAL_MIXTURE, .bins = 3 } } },
+    { "mixture of three", 3, 0, {{ .kind = RECORD_BASE, .reads = NORMAL_MIXTURE, .bins = 2 }} },
     { "conditional normal of one", 1, 3, { CONDITIONAL(2) } },
     { "conditional normal of two", 2, 2, { MAF, CONDITIONAL(4) } },
     { "autoregressive mixture of one", 1, 0, { MOG(NONE) } },

@@ -76,7 +76,7 @@ FEATURES = {
 
 MONOTONE_NETWORKS = "monotone networks and polynomials, planar and radial maps"
 CONTINUOUS = "continuous and residual flows"
-OTHER_FUNCTIONS = "elementwise functions that docs/FORMAT.md has not"
+OTHER_FUNCTIONS = "other elementwise functions"
 ANGLES = "shift of angles by other than half a circle"
 MATRICES_OF_CONTEXT = "linear layer with a network"
 BATCH = "normalisation by the batch"

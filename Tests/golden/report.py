@@ -1,5 +1,4 @@
-"""Writes docs/EXPORTERS.md: every golden case against its live framework, and every model that is refused. The table of
-features goes into README.md as well.
+"""Writes docs/EXPORTERS.md: every golden case against its live framework, and every model that is refused.
 
     PYTHONPATH=python FLOWRT_LIBRARY=build/libflowrt.so python Tests/golden/report.py
 
@@ -20,7 +19,7 @@ import numpy as np
 import flowrt
 from flowrt.errors import LibraryError
 from flowrt.file import encode
-from flowrt.frameworks import choose, dtypes, versions
+from flowrt.frameworks import choose, dtypes, registry
 from flowrt.verify.rows import random_rows
 from flowrt.verify.verify import ROWS, Evaluator, evaluate
 
@@ -29,29 +28,27 @@ from features import FEATURES, REFUSED_FEATURES, features  # noqa: E402
 from installed import random_models, refused_models  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGE, README = ROOT / "docs" / "EXPORTERS.md", ROOT / "README.md"
-BEGIN, END = "<!-- features, by Tests/golden/report.py -->\n", "<!-- end of features -->"
-ORDER = ("nflows", "sbi", "zuko", "normflows", "glasflow", "pyro", "tfp", "flowjax")
+PAGE = ROOT / "docs" / "EXPORTERS.md"
+ORDER = [entry.name for entry in registry.by_column()]
 
 INTRODUCTION = """\
 # Exporters against their frameworks
 
-This page is written by `Tests/golden/report.py`; nothing in it is typed by hand.
+`Tests/golden/report.py` writes this page.
 
-Each line is one model with random weights. It is exported and compared with the framework's own evaluation of the same
-model in float64, on {rows} rows of data, noise and context. A number is the worst difference of z, log_det, x and
-log p, divided by the largest value of that quantity if that is more than 1.
+Each line is one model with random weights. The script exports it and compares it with the framework's own evaluation of
+the same model in float64, on {rows} rows of data, noise and context. A number is the worst difference of z, log_det, x and
+log p. It is divided by the largest value of that quantity, if that is more than 1.
 
-* **float64**: the exported description before rounding, evaluated by `flowrt.reference`. It is what the adapter got
-  right or wrong.
+* **float64**: the exported flow before rounding, evaluated by `flowrt.reference`. It shows whether the adapter is right.
 * **framework**: the framework itself in float32.
 * **libflowrt**: the `.flw` file, evaluated by the library in float32.
 
-The inverses that nflows has of linear, quadratic and cubic splines are not those of its forward functions: off by 1e-6
-in the last bin of a linear one, by more, or not a number, where a piece is nearly straight. There, the forward function
-is solved by bisection instead.
+In nflows, the inverses of linear, quadratic and cubic splines do not match the forward functions. They are off by 1e-6 in
+the last bin of a linear spline, and by more, or NaN, where a piece is nearly straight. For these, the script solves the
+forward function by bisection.
 
-A dash in the last column: the library that wrote this page did not execute the file yet.
+A dash in the last column means that the library did not execute the file yet when this page was written.
 """
 
 
@@ -64,11 +61,7 @@ def main() -> None:
         print(case, file=sys.stderr)
     refused = {framework: _refusals(models) for framework, models in refused_models().items()}
     old = PAGE.read_text() if PAGE.exists() else ""
-    page = _page(old, measured, refused)
-    PAGE.write_text(page)
-    table = "".join(line + "\n" for line in _old_sections(page)["Features"].splitlines() if line[:1] == "|")
-    before, _, rest = README.read_text().partition(BEGIN)
-    README.write_text(before + BEGIN + table + END + rest.partition(END)[2])
+    PAGE.write_text(_page(old, measured, refused))
 
 
 def _measure(case: str, random_model) -> tuple:
@@ -151,7 +144,7 @@ def _features(table: dict) -> str:
     lines = [
         "## Features",
         "",
-        "Empty where the framework has no such thing. What is refused is refused by the name of its layer.",
+        "Blank: the framework does not offer it. Refused: the error names the layer.",
     ]
     rows = [*FEATURES, *REFUSED_FEATURES]
     lines += ["", f"| | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
@@ -160,7 +153,7 @@ def _features(table: dict) -> str:
 
 
 def _section(framework: str, cases: dict, refused: list) -> str:
-    package = versions.PACKAGES.get(framework, framework)
+    package = registry.named(framework).package
     backends = [name for name in ("torch", "jax", "tensorflow") if _version(name)]
     installed = ", ".join(f"{name} {_version(name)}" for name in [package, *backends, "numpy"])
     lines = [f"{installed}, Python {platform.python_version()}, {platform.machine()}.", ""]

@@ -17,24 +17,24 @@ HERE = Path(__file__).parent
 BATCH, REPEATS = 1024, 30
 HEAD = """# The canon of normalizing flows, in C
 
-One small trained model of every system that the papers know, in both directions. The data are the thirteen chemical
-measurements of wines that scikit-learn ships; the models are in [models/canon/](../models/canon/README.md) with the
-scripts that train them. This page is written by
+One small trained model of every system of the literature, in both directions. The data are the thirteen chemical
+measurements of wines that scikit-learn ships. The models and the scripts that train them are in
+[models/canon/](../models/canon/README.md). This command writes this page:
 
     FLOWRT_LIBRARY=build/libflowrt.so python models/canon/table.py
 
 * **D, C**: coordinates of a row, floats of the context.
 * **error**: the largest difference of libflowrt from the float64 evaluator of the same file, on 256 rows, beside 1 or
-  beside the largest value of the coordinate if that is more; z and log p of data, x of noise. In brackets: what the
-  framework loses in float32, measured against itself in float64 on the same rows.
+  beside the largest value of the coordinate if that is more; z and log p of data, x of noise. In brackets: the error of
+  the framework in float32, against itself in float64 on the same rows.
 * **cost of a draw**: processor time of a sample and its log p over that of log p of a given row, in batches of 1024. A
-  loop over the whole network would cost D. The flows are so small that the noise itself is a good part of it.
+  loop over the whole network would cost D. The flows are so small that generating noise is a large part of the cost.
 
 """
 
 FOOT = """
-The flow of `gated_iaf` is a posterior: its rows are latent vectors, its context a wine. The number is the evidence
-lower bound of the autoencoder that it was trained in; the decoder is not in the file.
+The flow of `gated_iaf` is a posterior: its rows are latent vectors, its context is a wine. Its log p is the evidence lower
+bound of the autoencoder that it was trained in. The file does not contain the decoder.
 """
 
 

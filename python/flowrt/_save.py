@@ -1,4 +1,14 @@
-"""`save`: a trained model of a framework into a `.flw` file."""
+"""`save`: a trained model of a framework into a `.flw` file.
+
+    choose      the adapter of the model's framework               frameworks/registry.py
+    describe    the model as a flow of steps and layers            frameworks/NAME/, with building/
+    compile     the flow as records: order proved, units sorted    compiler/
+    encode      the records as bytes, which the reader accepts     file/
+    compare     what file and model compute of the same rows       verify/
+    write       all of the bytes, or none                          atomic.py
+
+A dictionary, read by descriptions/, or an `ir.Flow` of your own enters at `compile`.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +23,7 @@ from .compiler.compile import compile
 from .errors import Error, ExportError, FormatError
 from .file import encode
 from .flow import flow as ir
-from .frameworks import choose, dtypes, refusing, unwrapped, versions
-from .frameworks.margarine import flow as margarine
-from .frameworks.pzflow import flow as pzflow
+from .frameworks import choose, dtypes, refusing, registry, restored, unwrapped
 from .verify import verify as verification
 from .verify.rows import own_rows
 
@@ -34,12 +42,12 @@ def save(
     """Writes a trained flow, as it is in evaluation mode, to a `.flw` file.
 
     `flow` is a live model of a framework, as python/README.md lists them. The adapter is chosen from the object, or
-    named by `framework`: "nflows", "zuko", "pyro", "normflows", "sbi", "flowjax" or "tfp". A model of your own is given
-    as a description: a dictionary of arrays and options (docs/DESCRIPTIONS.md), or a `flowrt.ir.Flow`. `context_dim` is
+    named by `framework`, a name in `flowrt.frameworks.registry`. A model of your own is given as a description: a
+    dictionary of arrays and options (docs/DESCRIPTIONS.md), or a `flowrt.ir.Flow`. `context_dim` is
     needed only where no layer of a framework's model tells how long the context is; neither goes with a description.
     `notes` goes into the file's metadata.
 
-    A version of a framework that is not among `flowrt.versions.TESTED` is warned about, and verified.
+    A version of a framework that `flowrt.frameworks.registry` does not list as tested is warned about, and verified.
 
     Whatever is exported is first compared, in float64, with what the live model computes of rows near the data and far
     from them. With `verify` the file is read back, evaluated by `flowrt.reference` and, if it is found, by libflowrt,
@@ -49,13 +57,21 @@ def save(
 
     Raises `ExportError` that names the layer and what is supported, and `Error` for rows that are not the flow's. Then,
     and if writing fails, an older file stays.
+
+    A model of a framework needs no more than `flowrt.save("model.flw", model)`. A flow of your own, z = 2 x, of two
+    coordinates:
+
+    >>> import flowrt, os, tempfile
+    >>> path = os.path.join(tempfile.mkdtemp(), "model.flw")
+    >>> flowrt.save(path, {"dim": 2, "steps": [{"kind": "diagonal", "scale": [2.0, 2.0]}]}, notes="by hand")
+    >>> flowrt.Model(path).metadata["notes"]
+    'by hand'
     """
     if rows is None and contexts is not None:
         raise Error("contexts go with rows")
     own = None if rows is None else (rows, contexts)
-    if margarine.is_stored(flow):
-        flow = margarine.of_stored(flow)
-    if isinstance(flow, (ir.Flow, Mapping)) and not pzflow.accepts(flow):
+    flow = restored(flow)
+    if isinstance(flow, (ir.Flow, Mapping)):
         for name, value in (("framework", framework), ("context_dim", context_dim)):
             if value is not None:
                 raise ExportError(f"{name!r} is for the model of a framework, not for a description")
@@ -70,27 +86,35 @@ def save(
         stream.write(data)
 
 
-def _export(flow, framework, context_dim, verify, own, notes) -> tuple:
+def _export(model, framework, context_dim, verify, own, notes) -> tuple:
     """The bytes of a live model's file, and the comparison that `verify` or a user's `own` rows ask for, or None."""
-    adapter = choose(flow, framework)
-    description = adapter.describe(flow, context_dim)
-    origin, version = versions.installed(adapter.framework, flow)
-    description.framework = f"{origin} {version}".strip()
-    verify = versions.warn_of_untested(origin, version) or verify
-    description.notes = notes
-    exact = compile(description)
+    adapter = choose(model, framework)
+    flow = adapter.describe(model, context_dim)
+    verify = _note_origin(flow, adapter, model) or verify
+    exact = compile(replace(flow, notes=notes))
     data = encode(exact)
     single, double = dtypes(adapter)
-    live64 = adapter.live(flow, double)
+    live64 = adapter.live(model, double)
     own = None if own is None else own_rows(exact, *own)
-    verification.same_formulas(exact, live64, description.model, own)
+    verification.same_formulas(exact, live64, flow.model, own)
     if not verify and own is None:
         return data, None
-    return data, verification.compare(data, exact, adapter.live(flow, single), live64, own)
+    return data, verification.compare(data, exact, adapter.live(model, single), live64, own)
+
+
+def _note_origin(flow: ir.Flow, adapter, model) -> bool:
+    """Notes framework and version in the flow. Whether the version was never tested, which a warning says."""
+    origin = registry.origin_of(model, adapter.framework)
+    version = registry.installed_version(origin)
+    flow.framework = f"{origin.name} {version}".strip()
+    return registry.warn_of_untested(origin, version)
 
 
 def _described(description, verify, own, notes) -> tuple:
-    """The same of a description, which must give the results that it promises, if it does."""
+    """The bytes of a description's file, or of a user's `ir.Flow`, and the comparison that is asked for, or None.
+
+    A description that says what its model gives must give that.
+    """
     flow, expected = (description, None) if isinstance(description, ir.Flow) else descriptions.read(description)
     exact = compile(replace(flow, notes=notes or flow.notes))
     try:

@@ -41,8 +41,8 @@ def sample_within(model, n: int, context, seed: int, stream: int, index: int, li
     while len(todo):
         if drawn >= most * n:
             raise Error(
-                f"of {drawn} draws {accepted} lie within the box, {100 * accepted / drawn:.3g} %: {len(todo)} of {n} rows "
-                f"were not found in {most} draws a row; widen the box, or give a larger most_draws"
+                f"of {drawn} draws {accepted} lie within the box, {100 * accepted / drawn:.3g} %: {len(todo)} of {n} "
+                f"rows were not found in {most} draws a row; widen the box, or give a larger most_draws"
             )
         repeats = max(1, _BLOCK // len(todo))
         rows = np.tile(todo, repeats)

@@ -4,10 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 
-from .file import File
-from .file.codes import Activation, BaseKind, Form, Function, Kind, Pieces, Reads, Scale, Transformer, pieces_of
+from .file import File, encode
+from .file.codes import (
+    STEP_KINDS,
+    Activation,
+    BaseKind,
+    Form,
+    Function,
+    Kind,
+    Pieces,
+    Reads,
+    Scale,
+    Transformer,
+    pieces_of,
+)
 from .file.metadata import metadata_of
-from .file.write import encode
+from .tables import Table
 
 
 def describe(file: File) -> str:
@@ -22,27 +34,47 @@ def describe(file: File) -> str:
 
 
 def _step(step) -> str:
-    if step.kind == Kind.AUTOREGRESSIVE:
-        return _autoregressive(step)
-    if step.kind == Kind.ELEMENTWISE:
-        return "elementwise, " + ", ".join(_name(Function(f)) for f in np.unique(step.function))
-    if step.kind == Kind.PERMUTATION:
-        return f"permutation, {_order(step.index)}"
-    return f"{_name(Kind(step.kind))}, log|det| {step.log_det:.6g}"
+    return _STEPS[step.kind](step)
 
 
 def _autoregressive(step) -> str:
-    transformer = _name(Transformer(step.transformer))
-    if step.transformer == Transformer.AFFINE:
-        transformer += f" ({_name(Form(step.form))}, {_name(Scale(step.scale))})"
-    elif step.transformer == Transformer.SPLINE:
-        transformer += f" ({step.bins} bins, {_name(Pieces(pieces_of(step.form)))})"
+    transformer = _name(Transformer(step.transformer)) + _TRANSFORMERS[step.transformer](step)
     coupling = f", {step.passthrough} of {len(step.data_index)} pass through" if step.passthrough else ""
     return (
         f"autoregressive, reads {_name(Reads(step.reads))}, {transformer}, {len(step.stage_end)} stages{coupling}, "
         f"order of the data {_order(step.data_index)}, of the noise {_order(step.noise_index)}, "
         f"layers {_widths(step.layers)}"
     )
+
+
+def _constant(step) -> str:
+    return f"{_name(Kind(step.kind))}, log|det| {step.log_det:.6g}"
+
+
+def _elementwise(step) -> str:
+    return "elementwise, " + ", ".join(_name(Function(f)) for f in np.unique(step.function))
+
+
+_TRANSFORMERS = Table(
+    "flowrt.info._TRANSFORMERS",
+    Transformer,
+    {
+        Transformer.AFFINE: lambda step: f" ({_name(Form(step.form))}, {_name(Scale(step.scale))})",
+        Transformer.ADDITIVE: lambda step: "",
+        Transformer.SPLINE: lambda step: f" ({step.bins} bins, {_name(Pieces(pieces_of(step.form)))})",
+    },
+)
+_STEPS = Table(
+    "flowrt.info._STEPS",
+    STEP_KINDS,
+    {
+        Kind.AUTOREGRESSIVE: _autoregressive,
+        Kind.DIAGONAL: _constant,
+        Kind.LINEAR: _constant,
+        Kind.ELEMENTWISE: _elementwise,
+        Kind.PERMUTATION: lambda step: f"permutation, {_order(step.index)}",
+    },
+)
 
 
 def _order(index) -> str:

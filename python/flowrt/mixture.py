@@ -17,7 +17,8 @@ import numpy as np
 from ._save import save
 from .atomic import replacing
 from .bounds import box, sample_within
-from .building.modules import array, names
+from .building.arrays import float64
+from .building.modules import class_names
 from .errors import Error, ExportError
 from .model import Model
 
@@ -32,13 +33,13 @@ _MOST_MEMBERS = 65536
 def save_mixture(path: Union[str, os.PathLike], flows, weights: Optional[Sequence[float]] = None, **options) -> None:
     """Writes a mixture of flows to a file.
 
-    `flows` is an `EnsemblePosterior` of sbi, a `clusterMAF` of margarine, a `FlowEnsemble` of pzflow, or a list of models
-    as `flowrt.save` takes them, or of paths of `.flw` files. `weights` are those of the object, or equal; they are
+    `flows` is an `EnsemblePosterior` of sbi, a `clusterMAF` of margarine, a `FlowEnsemble` of pzflow, or a list of
+    models as `flowrt.save` takes them, or of paths of `.flw` files. `weights` are those of the object, or equal; they are
     divided by their sum. `options` go to `flowrt.save` for each member.
     """
     members, own = _members(flows)
     weights = own if weights is None else weights
-    weights = np.ones(len(members)) if weights is None else array(weights).reshape(-1)
+    weights = np.ones(len(members)) if weights is None else float64(weights).reshape(-1)
     if not members or weights.shape != (len(members),):
         raise ExportError(f"there are {len(members)} flows and {weights.size} weights")
     if not (np.all(np.isfinite(weights)) and np.all(weights >= 0) and weights.sum() > 0):
@@ -86,7 +87,15 @@ class Mixture:
         return _log_sum(terms)
 
     def sample(
-        self, n: int, context=None, seed: int = 0, stream: int = 0, index: int = 0, *, within=None, most_draws: int = 1000
+        self,
+        n: int,
+        context=None,
+        seed: int = 0,
+        stream: int = 0,
+        index: int = 0,
+        *,
+        within=None,
+        most_draws: int = 1000,
     ):
         """Draws of members that are chosen with their weights: x (n, D) and log p(x | context) (n,).
 
@@ -163,17 +172,17 @@ def _split(data: bytes) -> tuple:
 
 def _members(flows) -> tuple:
     """The models of an object, and its weights or None."""
-    kinds = names(flows)
+    kinds = class_names(flows)
     if "EnsemblePosterior" in kinds:
-        return list(flows.posteriors), array(flows._weights)
+        return list(flows.posteriors), float64(flows._weights)
     if "clusterMAF" in kinds:
-        return list(flows.flow), np.array([np.sum(array(part)) for part in flows.split_sample_weights])
+        return list(flows.flow), np.array([np.sum(float64(part)) for part in flows.split_sample_weights])
     if "FlowEnsemble" in kinds:
         return list(flows._ensemble.values()), None
     if isinstance(flows, (str, bytes, Mapping)) or not hasattr(flows, "__len__"):
         raise ExportError(
-            f"{type(flows).__name__} is not a mixture; supported are EnsemblePosterior, clusterMAF, FlowEnsemble and a list "
-            "of flows"
+            f"{type(flows).__name__} is not a mixture; supported are EnsemblePosterior, clusterMAF, FlowEnsemble and a "
+            "list of flows"
         )
     return list(flows), None
 

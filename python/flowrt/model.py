@@ -28,7 +28,19 @@ class Model:
     the file is refused, `OSError` if it cannot be read.
 
     Rows of x and z are (n, D); anything array-like is converted to float32. `context` is None for a flow without one,
-    else (C,) or (1, C), shared by all rows, or (n, C). A model may be used by several threads at once.
+    else (C,) or (1, C), shared by all rows, or (n, C). A model may be used by several threads at once. Rows of another
+    shape and a context that is missing or superfluous raise `LibraryError`; results that are not finite are returned
+    with a `NonfiniteWarning`.
+
+    >>> import flowrt
+    >>> flow = flowrt.ir.Flow(2, 0, [flowrt.ir.Diagonal(np.array([2.0, 2.0]), np.zeros(2))])  # z = 2 x
+    >>> model = flowrt.Model(flowrt.format.encode(flowrt.compile(flow)))
+    >>> z, log_det = model.forward([[1.0, -1.0], [0.0, 3.0]])
+    >>> print(z.tolist(), log_det)
+    [[2.0, -2.0], [0.0, 6.0]] [1.3862944 1.3862944]
+    >>> x, log_prob = model.sample(1000, seed=1)  # the same draws on every machine
+    >>> x.shape, bool(np.allclose(model.log_prob(x), log_prob, atol=1e-5))
+    ((1000, 2), True)
     """
 
     def __init__(self, source: Union[str, os.PathLike, bytes], *, verify: bool = True, level: int = 0):
@@ -78,7 +90,15 @@ class Model:
         return result
 
     def sample(
-        self, n: int, context=None, seed: int = 0, stream: int = 0, index: int = 0, *, within=None, most_draws: int = 1000
+        self,
+        n: int,
+        context=None,
+        seed: int = 0,
+        stream: int = 0,
+        index: int = 0,
+        *,
+        within=None,
+        most_draws: int = 1000,
     ):
         """Draws index .. index + n - 1 of (seed, stream): x (n, D) and log p(x | context) (n,).
 

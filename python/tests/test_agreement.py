@@ -24,20 +24,20 @@ from test_format import (
 import flowrt
 from flowrt import FormatError, LibraryError, Model
 from flowrt.errors import Status
-from flowrt.file import encode
-from flowrt.file.codes import Activation, Function, Pieces, Scale, SplineForm, Transformer, pieces_of, spline_parameters
-from flowrt.file.records import (
-    AutoregressiveMixture,
+from flowrt.file import (
+    AutoregressiveMixtureBase,
     BoxUniform,
-    ConditionalNormal,
+    ConditionalNormalBase,
     DiagonalNormal,
     DiagonalStep,
     ElementwiseStep,
     Encoder,
     File,
-    Layer,
     NormalMixture,
+    SortedLayer,
+    encode,
 )
+from flowrt.file.codes import Activation, Function, Pieces, Scale, SplineForm, Transformer, pieces_of, spline_parameters
 
 
 def library_status(data, verify) -> Status:
@@ -130,7 +130,7 @@ def test_bytes_between_blocks_and_metadata(size):
 
 
 def test_a_layer_without_units():
-    empty = Encoder([Layer(np.zeros(0), degree_end=np.array([0]))])
+    empty = Encoder([SortedLayer(np.zeros(0), degree_end=np.array([0]))])
     assert verdict(unchecked(File(1, 1, [], encoder=empty))) == Status.MALFORMED
 
 
@@ -170,7 +170,9 @@ FORMS = [form for form in range(1024) if is_form(form) and not form & SplineForm
 def spline(form, p=(-1, 1, 0, 0, 0, 0, 1, 0), bins=3) -> bytes:
     """A file with a spline, whatever its form and constants are."""
     width = sum(spline_parameters(form, bins)) if is_form(form) else 1
-    data = unchecked(File(1, 0, [autoregressive([Layer(np.zeros(width))], transformer=Transformer.SPLINE, bins=bins)]))
+    data = unchecked(
+        File(1, 0, [autoregressive([SortedLayer(np.zeros(width))], transformer=Transformer.SPLINE, bins=bins)])
+    )
     return changed(changed(data, 80, np.uint16(form).tobytes()), 88, b"".join(map(f32, p)))
 
 
@@ -208,11 +210,13 @@ def test_minima_of_bins_are_summed_in_float32(index):
     assert found == {(True, True), (False, True), (False, False)}
 
 
-NORM = Layer(np.zeros(2), Activation.LAYER_NORM, 1e-5)
-ALONE = Layer(np.zeros(2), Activation.LAYER_NORM, 1e-5, degree_end=np.array([2]))
-READS = Layer(np.zeros(2), Activation.LAYER_NORM, 1e-5, np.array([2]), source=1, weight=np.zeros((2, 1)))
-OUTPUT = Layer(np.zeros(2), source=2, weight=np.zeros((2, 2)))
-MIXTURE = AutoregressiveMixture(np.array([0]), np.array([1]), [Layer(np.zeros(3), Activation.LAYER_NORM, 1e-5)], 1)
+NORM = SortedLayer(np.zeros(2), Activation.LAYER_NORM, 1e-5)
+ALONE = SortedLayer(np.zeros(2), Activation.LAYER_NORM, 1e-5, degree_end=np.array([2]))
+READS = SortedLayer(np.zeros(2), Activation.LAYER_NORM, 1e-5, np.array([2]), source=1, weight=np.zeros((2, 1)))
+OUTPUT = SortedLayer(np.zeros(2), source=2, weight=np.zeros((2, 2)))
+MIXTURE = AutoregressiveMixtureBase(
+    np.array([0]), np.array([1]), [SortedLayer(np.zeros(3), Activation.LAYER_NORM, 1e-5)], 1
+)
 
 
 @pytest.mark.parametrize(
@@ -222,7 +226,7 @@ MIXTURE = AutoregressiveMixture(np.array([0]), np.array([1]), [Layer(np.zeros(3)
         (File(1, 0, [autoregressive([READS, OUTPUT])]), Status.MALFORMED),
         (File(1, 0, [autoregressive([NORM])]), Status.MALFORMED),
         (File(1, 0, [], MIXTURE), Status.MALFORMED),
-        (File(1, 0, [], ConditionalNormal([ALONE])), Status.OK),
+        (File(1, 0, [], ConditionalNormalBase([ALONE])), Status.OK),
         (File(1, 1, [], encoder=Encoder([ALONE])), Status.OK),
     ],
 )

@@ -17,8 +17,8 @@ from random_flows import flow as random_flow
 
 import flowrt
 from flowrt import ir
-from flowrt.__main__ import main
 from flowrt.c_array import c_array
+from flowrt.cli import main
 from flowrt.file import encode
 from flowrt.file.codes import Function
 
@@ -201,7 +201,7 @@ def test_version_without_the_library(capsys, monkeypatch):
     def missing():
         raise flowrt.LibraryError("libflowrt is not usable")
 
-    monkeypatch.setattr("flowrt.__main__.load", missing)
+    monkeypatch.setattr("flowrt.cli.load", missing)
     with pytest.raises(SystemExit) as caught:
         main(["--version"])
     assert caught.value.code == 0

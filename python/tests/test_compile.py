@@ -14,9 +14,8 @@ from random_flows import flow as random_flow
 import flowrt
 from flowrt import ir, reference
 from flowrt.building.modules import inverted_if
-from flowrt.file import encode, read
+from flowrt.file import AutoregressiveStep, DiagonalStep, PermutationStep, encode, read
 from flowrt.file.codes import Activation, Scale
-from flowrt.file.records import AutoregressiveStep, DiagonalStep, PermutationStep
 
 FLOWS = given(seed=st.integers(0, 2**32), dim=st.integers(1, 9), context_dim=st.integers(0, 3))
 

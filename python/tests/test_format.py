@@ -14,22 +14,23 @@ from random_flows import network
 import flowrt
 from flowrt import ExportError, FormatError, ir
 from flowrt.errors import Status
-from flowrt.file import encode, read
-from flowrt.file.codes import Activation, Function, Limit, Scale, Transformer
-from flowrt.file.records import (
-    AutoregressiveMixture,
+from flowrt.file import (
+    AutoregressiveMixtureBase,
     AutoregressiveStep,
     BoxUniform,
-    ConditionalNormal,
+    ConditionalNormalBase,
     ElementwiseStep,
     Encoder,
     File,
-    Layer,
     LinearStep,
     NormalMixture,
     PermutationStep,
+    SortedLayer,
+    encode,
+    read,
 )
-from flowrt.file.write import _Writer
+from flowrt.file.codes import Activation, Function, Limit, Scale, Transformer
+from flowrt.file.file import unchecked
 
 
 def with_checksum(data: bytes) -> bytes:
@@ -184,7 +185,7 @@ def test_index_blocks(small, block):
 
 
 def test_passthrough_must_end_on_a_stage():
-    step = AutoregressiveStep(np.arange(3), np.arange(3), np.array([2, 3]), [Layer(np.zeros(2))], passthrough=1)
+    step = AutoregressiveStep(np.arange(3), np.arange(3), np.array([2, 3]), [SortedLayer(np.zeros(2))], passthrough=1)
     step.transformer = Transformer.ADDITIVE
     with pytest.raises(FormatError, match="passthrough does not end on a stage"):
         encode(File(3, 0, [step]))
@@ -249,16 +250,16 @@ def autoregressive(layers=None, bins=0, **fields) -> AutoregressiveStep:
     """A step of one coordinate; a spline if it has bins."""
     if bins:
         fields.update(transformer=Transformer.SPLINE, bins=bins, p=(-1.0, 1.0, 0, 0, 0, 0, 1.0, 0))
-    layers = layers or [Layer(np.zeros(3 * bins - 1 if bins else 2))]
+    layers = layers or [SortedLayer(np.zeros(3 * bins - 1 if bins else 2))]
     return AutoregressiveStep(np.array([0]), np.array([0]), np.array([1]), layers, **fields)
 
 
 def chain(count) -> list:
     """Layers of the context alone, each of which adds the one before the last: between two there are many paths."""
-    layers = [Layer(np.zeros(2), degree_end=np.array([2]), context=1, context_weight=np.ones((2, 1)))]
+    layers = [SortedLayer(np.zeros(2), degree_end=np.array([2]), context=1, context_weight=np.ones((2, 1)))]
     for i in range(1, count):
         add = (i,) if i > 1 else ()
-        layers.append(Layer(np.zeros(2), degree_end=np.array([2]), source=1 + i, weight=np.eye(2), add=add))
+        layers.append(SortedLayer(np.zeros(2), degree_end=np.array([2]), source=1 + i, weight=np.eye(2), add=add))
     return layers
 
 
@@ -266,13 +267,13 @@ def mixture(components) -> NormalMixture:
     return NormalMixture(np.zeros(components), np.zeros((components, 1)), np.ones((components, 1)))
 
 
-def autoregressive_mixture(components, layers=(), **fields) -> AutoregressiveMixture:
-    layers = [*layers, Layer(np.zeros(3 * components))]
-    return AutoregressiveMixture(np.array([0]), np.array([1]), layers, components, **fields)
+def autoregressive_mixture(components, layers=(), **fields) -> AutoregressiveMixtureBase:
+    layers = [*layers, SortedLayer(np.zeros(3 * components))]
+    return AutoregressiveMixtureBase(np.array([0]), np.array([1]), layers, components, **fields)
 
 
 def wide(units) -> Encoder:
-    return Encoder([Layer(np.zeros(units), degree_end=np.array([units]))])
+    return Encoder([SortedLayer(np.zeros(units), degree_end=np.array([units]))])
 
 
 # What there is at most, a file with so many, and where the number stands.
@@ -280,9 +281,14 @@ LIMITS = {
     "dim": (65536, lambda n: File(n, 0, []), 28, "<I"),
     "context_dim": (65536, lambda n: File(1, n, []), 32, "<I"),
     "records": (65536, lambda n: File(1, 0, [PermutationStep(np.array([0]))] * (n - 1)), 36, "<I"),
-    "layers of a step": (128, lambda n: File(1, 1, [autoregressive([*chain(n - 1), Layer(np.zeros(2))])]), 76, "<H"),
+    "layers of a step": (
+        128,
+        lambda n: File(1, 1, [autoregressive([*chain(n - 1), SortedLayer(np.zeros(2))])]),
+        76,
+        "<H",
+    ),
     "layers of an encoder": (128, lambda n: File(1, 1, [], encoder=Encoder(chain(n))), 76, "<H"),
-    "layers of a base": (128, lambda n: File(1, 1, [], ConditionalNormal(chain(n))), 76, "<H"),
+    "layers of a base": (128, lambda n: File(1, 1, [], ConditionalNormalBase(chain(n))), 76, "<H"),
     "layers of a mixture": (128, lambda n: File(1, 1, [], autoregressive_mixture(1, chain(n - 1))), 76, "<H"),
     "width": (1048576, lambda n: File(1, 1, [], encoder=wide(n)), 132, "<I"),
     "bins": (1024, lambda n: File(1, 0, [autoregressive(bins=n)]), 84, "<I"),
@@ -310,25 +316,18 @@ def test_limits(limit):
 
 def test_more_layers_than_the_field_holds_are_refused_alike():
     with pytest.raises(ExportError, match="^65536 layers"):
-        encode(File(1, 0, [], encoder=Encoder([Layer(np.zeros(1))] * 65536)))
+        encode(File(1, 0, [], encoder=Encoder([SortedLayer(np.zeros(1))] * 65536)))
 
 
 def test_panels_have_a_limit(monkeypatch):
     """A small one here: the real one is 256 GiB."""
     data = unchecked(File(4, 0, [LinearStep(np.eye(4), np.eye(4), np.zeros(4), 0.0)]))
     for lines in (4, 3):
-        monkeypatch.setattr(importlib.import_module("flowrt.file.read"), "MAX_PANEL_LINES", Limit(lines, "lines"))
+        monkeypatch.setattr(importlib.import_module("flowrt.file.cursor"), "MAX_PANEL_LINES", Limit(lines, "lines"))
         if lines == 4:
             read(data)
         else:
             assert refused(data).status == Status.LIMIT
-
-
-def unchecked(file: File) -> bytes:
-    """What the writer makes, before it reads it."""
-    writer = _Writer(file)
-    writer.write()
-    return writer.bytes()
 
 
 @pytest.mark.parametrize(
@@ -336,7 +335,7 @@ def unchecked(file: File) -> bytes:
     [
         lambda: File(1, 0, [autoregressive(p=(1e39,) * 8)]),
         lambda: File(1, 0, [autoregressive(p=(np.nan,) * 8)]),
-        lambda: File(1, 0, [autoregressive([Layer(np.zeros(2), Activation.ELU, 1e39)])]),
+        lambda: File(1, 0, [autoregressive([SortedLayer(np.zeros(2), Activation.ELU, 1e39)])]),
         lambda: File(1, 0, [], autoregressive_mixture(1, p=(1e39,) * 8)),
         lambda: File(1, 0, [], BoxUniform(np.array([0.0]), np.array([1e39]))),
     ],

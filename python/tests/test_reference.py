@@ -11,8 +11,8 @@ from random_flows import flow as random_flow
 
 import flowrt
 from flowrt import ir, reference
+from flowrt.file import ElementwiseStep, File
 from flowrt.file.codes import Activation, Function, Pieces, Scale, SplineForm, parameters_per_rank
-from flowrt.file.records import ElementwiseStep, File
 from flowrt.reference import functions, noise
 from flowrt.reference import spline as splines
 

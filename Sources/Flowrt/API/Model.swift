@@ -1,25 +1,7 @@
-// flowrt_model: a view of a model's bytes, and how to know one that is open.
+// Opens a model, and tells what is in it.
 
 import CFlowrt
 import FlowrtShim
-
-private let viewWords = 32
-
-/// A hash of all words of a view but the tag. Each step is one-to-one, so that a change of any word changes the hash. Its
-/// last bit is set, so that zeros are no open model.
-private func tag(_ view: UnsafePointer<flowrt_view>) -> UInt64 {
-  let words = UnsafeRawPointer(view).assumingMemoryBound(to: UInt64.self)
-  var hash: UInt64 = 0x666C_6F77_7274_0001
-  for i in 1..<viewWords { hash = (hash ^ words[i]) &* 0x9E37_79B9_7F4A_7C15 }
-  return hash | 1
-}
-
-/// The view inside a model, or nil if flowrt_model_open did not make it.
-func openView(_ model: UnsafePointer<flowrt_model>?) -> UnsafePointer<flowrt_view>? {
-  guard let model else { return nil }
-  let view = UnsafeRawPointer(model).assumingMemoryBound(to: flowrt_view.self)
-  return view.pointee.tag == tag(view) ? view : nil
-}
 
 @implementation @_cdecl("flowrt_model_open")
 public func flowrt_model_open(
@@ -35,6 +17,11 @@ public func flowrt_model_open(
   if let model, let data, flags & ~knownFlags == 0 {
     do throws(Refusal) {
       var view = try readModel(data, UInt64(UInt(bitPattern: size)), verify: flags & FLOWRT_OPEN_VERIFY != 0)
+      // Below 2^39, since records, ranks, layers and widths are limited: only a 32-bit machine may lack the address
+      // space.
+      if workspaceSize(view, UInt64(FLOWRT_TILE_ROWS)) > UInt64(UInt(bitPattern: Int.max)) {
+        throw Refusal(status: FLOWRT_ERR_LIMIT)
+      }
       let cap = (flags >> 8) & 0xFF
       view.level = cap == 0 ? bestLevel() : min(cap, bestLevel())
       withUnsafeMutablePointer(to: &view) { $0.pointee.tag = tag($0) }
@@ -68,4 +55,10 @@ public func flowrt_model_get_info(
     data_size: view.data_size, metadata_offset: view.data_size &- view.metadata_size, metadata_size: view.metadata_size)
   withUnsafeBytes(of: &facts) { UnsafeMutableRawPointer(target).copyMemory(from: $0.baseAddress!, byteCount: bytes) }
   return FLOWRT_OK
+}
+
+@implementation @_cdecl("flowrt_workspace_size")
+public func flowrt_workspace_size(_ model: UnsafePointer<flowrt_model>!, _ count: Int) -> Int {
+  guard let view = openView(model) else { return 0 }
+  return Int(truncatingIfNeeded: workspaceSize(view.pointee, UInt64(UInt(bitPattern: count))))
 }

@@ -1,4 +1,4 @@
-// Statuses: the values of include/flowrt.h as results, and a refusal with its place.
+// Statuses as text.
 
 import CFlowrt
 import FlowrtShim
@@ -6,18 +6,4 @@ import FlowrtShim
 @implementation @_cdecl("flowrt_status_message")
 public func flowrt_status_message(_ status: flowrt_status) -> UnsafePointer<CChar>! {
   flowrt_status_text(status.rawValue)
-}
-
-/// Why a model file is refused. Becomes a flowrt_error_detail.
-struct Refusal: Error {
-  let status: flowrt_status
-  var record: Int32 = -1
-  var offset: UInt64 = 0
-  var expected: UInt64 = 0
-  var found: UInt64 = 0
-
-  var detail: flowrt_error_detail {
-    flowrt_error_detail(
-      status: status.rawValue, record: record, offset: offset, expected: expected, found: found)
-  }
 }

@@ -3,18 +3,6 @@
 import CFlowrt
 import FlowrtShim
 
-/// Bytes first ..< end of the address space.
-struct Region {
-  let first, end: UInt64
-
-  init(_ pointer: UnsafeRawPointer?, _ bytes: UInt64) {
-    first = UInt64(UInt(bitPattern: pointer))
-    end = first &+ (pointer == nil ? 0 : bytes)
-  }
-  func overlaps(_ other: Region) -> Bool { first < other.end && other.first < end }
-  func equals(_ other: Region) -> Bool { first == other.first && end == other.end }
-}
-
 /// The arguments of one call, as the C caller gave them.
 struct Arguments {
   let verb: Int
@@ -117,7 +105,8 @@ struct Arguments {
       prologue: part(layout.prologue), context_tile: part(layout.contextTile), encoder: part(layout.encoder),
       state: part(layout.state),
       read: part(layout.read), other: part(layout.other), log_scale: part(layout.logScale),
-      log_sum: part(layout.logSum), columns: part(layout.columns), activations: part(layout.activations))
+      log_sum: part(layout.logSum), transformer_scratch: part(layout.transformerScratch),
+      activations: part(layout.activations))
     flowrt_make_plan(&call)
     #if FLOWRT_LEVELS_3
       if view.pointee.level > 1 { return flowrt_evaluate_level2(&call) }

@@ -6,7 +6,7 @@ import FlowrtShim
 /// Offsets, in bytes, of the parts of a workspace for tiles of `rows` rows. The same on every CPU.
 struct WorkspaceLayout {
   private(set) var size: UInt64 = 0
-  let steps, layers, tables, panels, prologue, contextTile, encoder, state, read, other, logScale, columns,
+  let steps, layers, tables, panels, prologue, contextTile, encoder, state, read, other, logScale, transformerScratch,
     logSum, activations: UInt64
 
   init(_ view: flowrt_view, rows: UInt64) {
@@ -16,7 +16,8 @@ struct WorkspaceLayout {
       end = (end &+ bytes &+ 63) & ~63
       return start
     }
-    // Single rows are a part of every call. Their vectors may reach past the last of `dim` values, and past the last unit.
+    // Single rows are a part of every call. Their vectors may reach past the last of `dim` values, and past the last
+    // unit.
     let row = UInt64(view.dim) &+ 16
     let tile = max(UInt64(view.dim) &* rows, row)
     steps = part((UInt64(view.step_count) &+ 2) &* UInt64(FLOWRT_STEP_PLAN_BYTES))
@@ -30,7 +31,7 @@ struct WorkspaceLayout {
     read = part(tile &* 4)
     other = part(row &* 4)
     logScale = part(row &* 4)
-    columns = part(16 &* UInt64(view.columns) &* 4)
+    transformerScratch = part(16 &* UInt64(view.scratch_columns) &* 4)
     logSum = part(3 &* rows &* 4)
     activations = part((view.activations_size &* rows &+ 32) &* 4)
     size = end
@@ -46,10 +47,4 @@ func tileRows(_ count: UInt64) -> UInt64 {
 /// Bytes for calls of up to `count` rows.
 func workspaceSize(_ view: flowrt_view, _ count: UInt64) -> UInt64 {
   WorkspaceLayout(view, rows: tileRows(count)).size
-}
-
-@implementation @_cdecl("flowrt_workspace_size")
-public func flowrt_workspace_size(_ model: UnsafePointer<flowrt_model>!, _ count: Int) -> Int {
-  guard let view = openView(model) else { return 0 }
-  return Int(truncatingIfNeeded: workspaceSize(view.pointee, UInt64(UInt(bitPattern: count))))
 }

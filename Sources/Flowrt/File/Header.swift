@@ -3,9 +3,6 @@
 import CFlowrt
 import FlowrtShim
 
-private let maximumDim: UInt64 = 65_536
-private let maximumRecords: UInt64 = 65_536
-
 /// The header of a file of at least 64 bytes.
 func readHeader(_ data: UnsafeRawPointer, _ size: UInt64) throws(Refusal) -> flowrt_file_header {
   let magic: InlineArray<8, UInt8> = [0x89, 0x46, 0x4C, 0x57, 0x0D, 0x0A, 0x1A, 0x0A]
@@ -29,8 +26,8 @@ func readHeader(_ data: UnsafeRawPointer, _ size: UInt64) throws(Refusal) -> flo
   }
   if dim == 0 { try refuse(FLOWRT_ERR_MALFORMED, FLOWRT_HEADER_DIM, 0) }
   if dim > maximumDim { try refuse(FLOWRT_ERR_LIMIT, FLOWRT_HEADER_DIM, dim, expected: maximumDim) }
-  if contextDim > maximumDim {
-    try refuse(FLOWRT_ERR_LIMIT, FLOWRT_HEADER_CONTEXT_DIM, contextDim, expected: maximumDim)
+  if contextDim > maximumContextDim {
+    try refuse(FLOWRT_ERR_LIMIT, FLOWRT_HEADER_CONTEXT_DIM, contextDim, expected: maximumContextDim)
   }
   if count > maximumRecords {
     try refuse(FLOWRT_ERR_LIMIT, FLOWRT_HEADER_RECORD_COUNT, count, expected: maximumRecords)

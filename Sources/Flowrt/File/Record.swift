@@ -8,7 +8,7 @@ struct Record {
   let index: UInt32
   let bytes: UnsafeRawPointer
 
-  var kind: UInt16 { bytes.load(as: UInt16.self) }
+  var kindField: UInt16 { bytes.load(as: UInt16.self) }
   var step: flowrt_step_record { bytes.load(as: flowrt_step_record.self) }
   var layer: flowrt_layer_record { bytes.load(as: flowrt_layer_record.self) }
   var constant: flowrt_constant_record { bytes.load(as: flowrt_constant_record.self) }
@@ -17,6 +17,13 @@ struct Record {
     Refusal(
       status: status, record: Int32(truncatingIfNeeded: index),
       offset: 64 &+ 64 &* UInt64(index) &+ UInt64(truncatingIfNeeded: field), expected: expected, found: found)
+  }
+
+  /// A field as one of its codes. A number that is no code is a feature that this version does not have.
+  func code<Code: RawRepresentable>(_ field: Int, _ number: UInt16) throws(Refusal) -> Code
+  where Code.RawValue == UInt16 {
+    guard let code = Code(rawValue: number) else { throw refusal(FLOWRT_ERR_FEATURE, field, UInt64(number)) }
+    return code
   }
 
   /// Constant `index` of a transformer must be finite, and as the condition says.

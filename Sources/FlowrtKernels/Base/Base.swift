@@ -8,11 +8,6 @@
 
 import FlowrtShim
 
-/// Codes of the file.
-enum BaseDensity: UInt16 {
-  case standardNormal, diagonalNormal, uniform, mixture, conditionalNormal, autoregressiveMixture
-}
-
 struct Base {
   private let sweep: Sweep
   private let density: BaseDensity
@@ -26,7 +21,7 @@ struct Base {
   init(_ sweep: Sweep) {
     self.sweep = sweep
     plan = sweep.call.pointee.basePlan.pointee
-    density = BaseDensity(rawValue: plan.record.pointee.reads).unsafelyUnwrapped
+    density = BaseDensity(rawValue: plan.record.pointee.density).unsafelyUnwrapped
     rows = sweep.rows
     dim = sweep.dim
     state = sweep.state
@@ -37,7 +32,10 @@ struct Base {
   /// The noise that `draw` starts from.
   static func law(_ call: UnsafePointer<flowrt_call>) -> Noise.Law {
     let record = call.pointee.basePlan.pointee.record!
-    return record.pointee.reads == BaseDensity.uniform.rawValue ? .uniform : .normal
+    switch BaseDensity(rawValue: record.pointee.density).unsafelyUnwrapped {
+    case .boxUniform: return .uniform
+    case .standardNormal, .diagonalNormal, .normalMixture, .conditionalNormal, .autoregressiveMixture: return .normal
+    }
   }
 
   /// Turns the noise in the state into draws of z. An autoregressive mixture adds -log p(z) on the way.
@@ -50,10 +48,11 @@ struct Base {
         let (mean, std, _) = normal(outputs, i, row)
         return fma(std, noise, mean)
       }
-    case .uniform:
+    case .boxUniform:
       // Not fused: the same bits on every CPU.
-      map { i, _, u in u * (plan.factor[i] - plan.shift[i]) + plan.shift[i] }
-    case .mixture: drawMixture(choices)
+      let (lower, upper) = (plan.box_uniform.lower!, plan.box_uniform.upper!)
+      map { i, _, u in u * (upper[i] - lower[i]) + lower[i] }
+    case .normalMixture: drawMixture(choices)
     case .autoregressiveMixture: autoregressiveMixture(choices)
     }
   }
@@ -62,8 +61,8 @@ struct Base {
   func addLogDensity(sign: Float) {
     switch density {
     case .standardNormal, .diagonalNormal, .conditionalNormal: addNormal(sign)
-    case .uniform: addUniform(sign)
-    case .mixture: addMixture(sign)
+    case .boxUniform: addUniform(sign)
+    case .normalMixture: addMixture(sign)
     case .autoregressiveMixture: if sign > 0 { autoregressiveMixture(nil) }
     }
   }
@@ -76,7 +75,7 @@ struct Base {
     sums.add(Lanes(repeating: high))
     sums.add(Lanes(repeating: Float(constant - Double(high))))
     if density == .diagonalNormal {
-      for i in stride(from: 0, to: dim, by: 16) { scratch.store(log(plan.factor.lanes(i)), i) }
+      for i in stride(from: 0, to: dim, by: 16) { scratch.store(log(plan.diagonal_normal.std.lanes(i)), i) }
     }
     let outputs = conditionalOutputs()
     for i in 0..<dim {
@@ -100,7 +99,8 @@ struct Base {
   ) {
     if density == .diagonalNormal {
       return (
-        Lanes(repeating: plan.shift[i]), Lanes(repeating: plan.factor[i]), Lanes(repeating: scratch[i])
+        Lanes(repeating: plan.diagonal_normal.mean[i]), Lanes(repeating: plan.diagonal_normal.std[i]),
+        Lanes(repeating: scratch[i])
       )
     }
     let logStd = output(outputs, 2 &* i &+ 1, row)
@@ -124,7 +124,7 @@ struct Base {
   // MARK: Uniform
 
   private func addUniform(_ sign: Float) {
-    let (lower, upper) = (plan.shift!, plan.factor!)
+    let (lower, upper) = (plan.box_uniform.lower!, plan.box_uniform.upper!)
     for i in stride(from: 0, to: dim, by: 16) { scratch.store(log(upper.lanes(i) - lower.lanes(i)), i) }
     for i in 0..<dim {
       for row in stride(from: 0, to: rows, by: 16) {
@@ -142,21 +142,21 @@ struct Base {
 
   /// Constants of a mixture, made once for a call: K times log weight - sum of log std - D log(2 pi) / 2, with normalised
   /// weights; then K + 1 times the sum of the weights before a component, up to a factor.
-  private var constants: UnsafeMutablePointer<Float> { UnsafeMutablePointer(mutating: plan.inverse_factor!) }
-  private var components: Int { Int(plan.record.pointee.bins) }
+  private var constants: UnsafeMutablePointer<Float> { plan.normal_mixture.constants }
+  private var components: Int { Int(plan.record.pointee.components) }
   private var weightsBefore: UnsafeMutablePointer<Float> { constants + (components &+ 15) & ~15 }
 
   /// mean[D] and std[D] of a component.
   private func component(_ c: Int) -> (mean: UnsafePointer<Float>, std: UnsafePointer<Float>) {
     let block = (dim &+ 15) & ~15
-    let mean = plan.factor! + c &* 2 &* block
+    let mean = plan.normal_mixture.components! + c &* 2 &* block
     return (mean, mean + block)
   }
 
   /// Fills what depends on no row.
   func prepare() {
-    if density != .mixture { return }
-    let logWeight = plan.shift!
+    if density != .normalMixture { return }
+    let logWeight = plan.normal_mixture.log_weights!
     var largest = -Float.infinity
     for c in 0..<components { largest = logWeight[c] > largest ? logWeight[c] : largest }
     var total: Float = 0
@@ -212,8 +212,8 @@ struct Base {
   /// With `choices`: draws z from the noise in the state, and adds -log p(z). Without: adds log p(z).
   @inline(never) private func autoregressiveMixture(_ choices: Choices?) {
     sweep.solve(
-      plan, .mixture(Mixture(plan.record.pointee)), readIndex: plan.data_index, otherIndex: plan.data_index,
-      fromRead: choices == nil, choices: choices)
+      plan, .mixture(Mixture(plan.record.pointee)), readIndex: plan.autoregressive_mixture.index, otherIndex: plan.autoregressive_mixture.index,
+      readIsKnown: choices == nil, choices: choices)
   }
 
   // MARK: Values by coordinate, in both tile shapes

@@ -6,7 +6,8 @@ struct Evaluation {
   let call: UnsafePointer<flowrt_call>
   private let dim: Int
   private let contextDim: Int
-  private let isGenerative: Bool
+  /// Of the whole call: forward and log_prob go to noise, inverse and sample to data.
+  private let direction: Direction
   private let noiseKey: Noise.Key
 
   /// The fewest rows for which a tile costs less than single rows. A single row is bound by the latency of its sums, and, if it
@@ -15,9 +16,9 @@ struct Evaluation {
   private var tileMinimum: Int {
     let isWide = call.pointee.view.pointee.parameter_count > 1 << 18
     #if arch(x86_64) && !FLOWRT_LEVEL_2 && !FLOWRT_LEVEL_3
-      return isGenerative || isWide ? 4 : 6
+      return direction == .toData || isWide ? 4 : 6
     #else
-      return isWide ? Int(FLOWRT_TILE_MINIMUM) : isGenerative ? 3 : 4
+      return isWide ? Int(FLOWRT_TILE_MINIMUM) : direction == .toData ? 3 : 4
     #endif
   }
 
@@ -26,7 +27,7 @@ struct Evaluation {
     dim = Int(call.pointee.view.pointee.dim)
     contextDim = Int(call.pointee.view.pointee.context_dim)
     let draws = call.pointee.verb == FLOWRT_VERB_SAMPLE
-    isGenerative = call.pointee.verb == FLOWRT_VERB_INVERSE || draws
+    direction = call.pointee.verb == FLOWRT_VERB_INVERSE || draws ? .toData : .toNoise
     noiseKey = draws ? Noise.key(seed: call.pointee.seed, stream: call.pointee.stream) : (0, 0)
   }
 
@@ -73,25 +74,26 @@ struct Evaluation {
     let contextTile = UnsafePointer<Float>(call.pointee.context_tile!)
     if view.encoder_layers == 0 { return contextTile }
     let encoder = call.pointee.encoderPlan
-    runStep(encoder, Sweep(call: call, rows: rows, lanesPerRow: lanesPerRow, contextTile: contextTile), forward: true)
+    runStep(
+      encoder, Sweep(call: call, rows: rows, lanesPerRow: lanesPerRow, contextTile: contextTile), direction: .toNoise)
     let last = encoder.pointee.layers + (Int(view.encoder_layers) &- 1)
-    return UnsafePointer(call.pointee.encoder + Int(last.pointee.values) &* rows)
+    return UnsafePointer(call.pointee.encoder + Int(last.pointee.values_offset) &* rows)
   }
 
   /// A step at the CPU's own level.
-  private func runStep(_ step: UnsafeMutablePointer<flowrt_step_plan>, _ sweep: Sweep, forward: Bool) {
-    call.pointee.run_step(call, step, sweep.rows, sweep.lanesPerRow, sweep.contextTile, forward)
+  private func runStep(_ step: UnsafeMutablePointer<flowrt_step_plan>, _ sweep: Sweep, direction: Direction) {
+    call.pointee.run_step(call, step, sweep.rows, sweep.lanesPerRow, sweep.contextTile, direction == .toNoise)
   }
 
-  /// Takes the state through all steps, from data to noise (`forward`) or back.
-  @inline(never) private func runSteps(_ sweep: Sweep, forward: Bool) {
+  /// Takes the state through all steps in the given direction.
+  @inline(never) private func runSteps(_ sweep: Sweep, direction: Direction) {
     let count = Int(call.pointee.view.pointee.step_count)
     for i in 0..<count {
-      let step = call.pointee.steps + (forward ? i : count &- 1 &- i)
-      if Int(step.pointee.record.pointee.kind) == FLOWRT_RECORD_ELEMENTWISE {
-        sweep.elementwise(step.pointee, forward: forward)
+      let step = call.pointee.steps + (direction == .toNoise ? i : count &- 1 &- i)
+      if step.pointee.record.pointee.kind == RecordKind.elementwise.rawValue {
+        sweep.elementwise(step.pointee, direction: direction)
       } else {
-        runStep(step, sweep, forward: forward)
+        runStep(step, sweep, direction: direction)
       }
     }
   }
@@ -118,7 +120,7 @@ struct Evaluation {
     } else {
       loadTile(call.pointee.state, call.pointee.input + first &* dim, dim, rows, lanesPerRow, used)
     }
-    runSteps(sweep, forward: !isGenerative)
+    runSteps(sweep, direction: direction)
     if call.pointee.verb == FLOWRT_VERB_LOG_PROB { base.addLogDensity(sign: 1) }
 
     var nonfiniteBits: UInt32 = 0

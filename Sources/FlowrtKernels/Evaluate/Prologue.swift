@@ -20,10 +20,12 @@ func makePrologue(_ call: flowrt_call, _ context: UnsafePointer<Float>?) {
   }
   for index in 0...Int(view.step_count) {  // and the base
     let step = call.steps[index]
-    let kind = Int(step.record.pointee.kind)
-    if kind != FLOWRT_RECORD_AUTOREGRESSIVE && kind != FLOWRT_RECORD_BASE { continue }
-    let count = Int(step.record.pointee.layer_count)
-    if count > 0 { makePrologue(call, step.layers, count, context, contextDim) }
+    switch RecordKind(rawValue: step.record.pointee.kind).unsafelyUnwrapped {
+    case .autoregressive, .base:
+      let count = Int(step.record.pointee.layer_count)
+      if count > 0 { makePrologue(call, step.layers, count, context, contextDim) }
+    case .diagonal, .linear, .elementwise, .permutation, .encoder, .layer: break  // no step with layers
+    }
   }
 }
 

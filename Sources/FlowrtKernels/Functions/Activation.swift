@@ -2,12 +2,6 @@
 
 import FlowrtShim
 
-/// Codes of the file. (Layer norm comes when all units are there: LayerNorm.swift.)
-enum Activation: UInt16 {
-  case identity, relu, tanh, elu, leakyRelu, silu, gelu, geluTanh, sigmoid, softplus, softsign, layerNorm,
-    sine, arctangent, inverseHyperbolicSine
-}
-
 /// f(v). `a` is the layer's parameter (elu, leaky relu).
 @inline(never) func activate(_ v: Lanes, _ activation: Activation, _ a: Float) -> Lanes {
   switch activation {
@@ -33,23 +27,24 @@ func activateInPlace(
   _ values: UnsafeMutablePointer<Float>, _ first: Int, _ end: Int, _ code: UInt16, _ a: Float, lanesPerRow: Int
 ) {
   var first = first
-  // The most frequent ones in loops of their own.
+  // The most frequent ones in loops of their own, found by their numbers: this runs once for each stage. All others by `activate`,
+  // which knows every one.
   switch code {
   case Activation.identity.rawValue, Activation.layerNorm.rawValue: return
   case Activation.relu.rawValue: apply(Relu(), values, first, end)  // less work than pairing
   case Activation.tanh.rawValue:
     if lanesPerRow == 2 {
       #if FLOWRT_LEVEL_3
-        first = TanhAbreast<4>.runPairs(values, first, end)
-        first = TanhAbreast<2>.runPairs(values, first, end)
+        first = UnrolledTanh<4>.runPairs(values, first, end)
+        first = UnrolledTanh<2>.runPairs(values, first, end)
       #endif
       first = applyToPairs(Tanh(), values, first, end)
     }
     #if FLOWRT_LEVEL_2 || FLOWRT_LEVEL_3
       if first & 15 == 0 {
-        first = TanhAbreast<4>.run(values, first, end)
+        first = UnrolledTanh<4>.run(values, first, end)
         #if FLOWRT_LEVEL_3
-          first = TanhAbreast<2>.run(values, first, end)
+          first = UnrolledTanh<2>.run(values, first, end)
         #endif
       }
     #endif
@@ -61,16 +56,16 @@ func activateInPlace(
   }
 }
 
-private protocol Elementwise {
+private protocol UnaryFunction {
   func callAsFunction(_ v: Lanes) -> Lanes
 }
-private struct Relu: Elementwise {
+private struct Relu: UnaryFunction {
   @inline(__always) func callAsFunction(_ v: Lanes) -> Lanes { atLeast(0, v) }
 }
-private struct Tanh: Elementwise {
+private struct Tanh: UnaryFunction {
   @inline(__always) func callAsFunction(_ v: Lanes) -> Lanes { inlinedTanh(v) }
 }
-private struct AnyActivation: Elementwise {
+private struct AnyActivation: UnaryFunction {
   let activation: Activation
   let a: Float
   @inline(__always) func callAsFunction(_ v: Lanes) -> Lanes { activate(v, activation, a) }
@@ -78,12 +73,12 @@ private struct AnyActivation: Elementwise {
 
 #if FLOWRT_LEVEL_2 || FLOWRT_LEVEL_3
   /// tanh of N registers at once. Returns where the last N end.
-  private enum TanhAbreast<let N: Int> {
+  private enum UnrolledTanh<let N: Int> {
     @inline(__always) static func run(_ values: UnsafeMutablePointer<Float>, _ first: Int, _ end: Int) -> Int {
       var index = first
       let count = N &* Register.scalarCount
       while index &+ count <= end {
-        tanh(Abreast<N>(values + index)).store(values + index)
+        tanh(Unrolled<N>(values + index)).store(values + index)
         index &+= count
       }
       return index
@@ -92,12 +87,12 @@ private struct AnyActivation: Elementwise {
 #endif
 
 #if FLOWRT_LEVEL_3
-  extension TanhAbreast {
+  extension UnrolledTanh {
     /// N pairs of vectors, as in applyToPairs.
     @inline(__always) static func runPairs(_ values: UnsafeMutablePointer<Float>, _ first: Int, _ end: Int) -> Int {
       var index = first
       while index &+ 32 &* N <= end {
-        var v = Abreast<N>(Register())
+        var v = Unrolled<N>(Register())
         for i in 0..<N { v.registers[i] = evenAndOdd(values + (index &+ 32 &* i)) }
         v = tanh(v)
         for i in 0..<N { storeTwice(v.registers[i], values + (index &+ 32 &* i)) }
@@ -118,7 +113,7 @@ private struct AnyActivation: Elementwise {
   pair.store(flowrt_v_odd_twice(v), 16)
 }
 
-@inline(never) private func apply<F: Elementwise>(
+@inline(never) private func apply<F: UnaryFunction>(
   _ f: F, _ values: UnsafeMutablePointer<Float>, _ first: Int, _ end: Int
 ) {
   var index = first & ~15
@@ -133,7 +128,7 @@ private struct AnyActivation: Elementwise {
 }
 
 /// To the even lanes of one vector and the odd ones of the next, at once. Returns where the last pair ends.
-@inline(never) private func applyToPairs<F: Elementwise>(
+@inline(never) private func applyToPairs<F: UnaryFunction>(
   _ f: F, _ values: UnsafeMutablePointer<Float>, _ first: Int, _ end: Int
 ) -> Int {
   var index = first

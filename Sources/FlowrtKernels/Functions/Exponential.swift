@@ -13,15 +13,15 @@
 
 import FlowrtShim
 
-/// 1.5 * 2^23. Adding it rounds a float of magnitude below 2^22 to an integer n, in the last bits of the sum; with an even bias
-/// added to it, these are n + bias. (An odd one would round what lies halfway to the other side.)
+/// 1.5 * 2^23. Adding it rounds a float of magnitude below 2^22 to an integer n, in the last bits of the sum; with an
+/// even bias added to it, these are n + bias. (An odd one would round what lies halfway to the other side.)
 let roundingMagic: Float = 12_582_912
 
 private let log2e: Float = 1.442_695_04
 
 /// x = n ln 2 + r, and n + bias in the last bits of `biased`.
-@inline(__always) private func reduce<let N: Int>(_ x: Abreast<N>, bias: Float) -> (
-  biased: Abreast<N>, n: Abreast<N>, r: Abreast<N>
+@inline(__always) private func reduce<let N: Int>(_ x: Unrolled<N>, bias: Float) -> (
+  biased: Unrolled<N>, n: Unrolled<N>, r: Unrolled<N>
 ) {
   let biased = fma(x, log2e, roundingMagic + bias)
   let n = biased - (roundingMagic + bias)
@@ -37,7 +37,8 @@ private let log2e: Float = 1.442_695_04
 /// tanh x.
 @inline(never) func tanh(_ x: Lanes) -> Lanes { Lanes(tanh(x.chunk)) }
 
-// The same where a call would be felt. (Not on narrow vectors: there the code would be.)
+// e^x and tanh x for hot loops: inlined on AVX2 and AVX-512. On SSE2 and NEON, where 16 floats take four registers, the
+// code would grow more than a call costs.
 #if FLOWRT_LEVEL_2 || FLOWRT_LEVEL_3
   @inline(__always) func inlinedExp(_ x: Lanes) -> Lanes { Lanes(exp(x.chunk)) }
   @inline(__always) func inlinedTanh(_ x: Lanes) -> Lanes { Lanes(tanh(x.chunk)) }
@@ -46,10 +47,10 @@ private let log2e: Float = 1.442_695_04
   @inline(__always) func inlinedTanh(_ x: Lanes) -> Lanes { tanh(x) }
 #endif
 
-@inline(__always) func exp<let N: Int>(_ x: Abreast<N>) -> Abreast<N> { expOfSmall(atMost(89, x)) }
+@inline(__always) func exp<let N: Int>(_ x: Unrolled<N>) -> Unrolled<N> { expOfSmall(atMost(89, x)) }
 
 /// e^x for x <= 89.
-@inline(__always) private func expOfSmall<let N: Int>(_ x: Abreast<N>) -> Abreast<N> {
+@inline(__always) private func expOfSmall<let N: Int>(_ x: Unrolled<N>) -> Unrolled<N> {
   let (biased, n, r) = reduce(atLeast(-104, x), bias: 254)
   var p = fma(r, 1.381_453_9e-3, 8.368_745e-3)
   p = fma(p, r, 4.166_839e-2)
@@ -69,7 +70,7 @@ private let log2e: Float = 1.442_695_04
 }
 
 /// e^x - 1 without cancellation, for x <= 0 (elu).
-@inline(__always) func expm1OfNegative<let N: Int>(_ x: Abreast<N>) -> Abreast<N> {
+@inline(__always) func expm1OfNegative<let N: Int>(_ x: Unrolled<N>) -> Unrolled<N> {
   let (biased, _, r) = reduce(atLeast(-25, x), bias: 0)
   var q = fma(r, 1.991_422_9e-4, 1.394_105e-3)
   q = fma(q, r, 8.333_273e-3)
@@ -81,9 +82,9 @@ private let log2e: Float = 1.442_695_04
   return fma(scale, p, scale - 1)
 }
 
-@inline(__always) func tanh<let N: Int>(_ x: Abreast<N>) -> Abreast<N> {
-  // 2|x| = n ln 2 + 2h, and expm1(2h) = 2 (h + 2 h^2 q(2h)). Powers of two are in the constants, where they cost nothing and round
-  // nothing. From 9.02 on tanh rounds to 1.
+@inline(__always) func tanh<let N: Int>(_ x: Unrolled<N>) -> Unrolled<N> {
+  // 2|x| = n ln 2 + 2h, and expm1(2h) = 2 (h + 2 h^2 q(2h)). Powers of two are in the constants, where they cost
+  // nothing and round nothing. From 9.02 on tanh rounds to 1.
   let y = atMost(9.02, magnitude(x))
   // One step of reduction suffices: what h loses for large n, the flat end of tanh forgives; for n = 0 it is exact.
   let magic = roundingMagic + 128
@@ -98,16 +99,16 @@ private let log2e: Float = 1.442_695_04
   return copySign(overTwoMore(expm1), x)
 }
 
-/// p / (p + 2) for p >= 0. The reciprocal r of d = p + 2 is guessed from the exponent, off by at most 12 %; a step of Halley's
-/// iteration cubes that error, a step of Newton's squares it. The residual p - (p + 2) q, from the unrounded p + 2, corrects
-/// the quotient.
-@inline(__always) private func overTwoMore<let N: Int>(_ p: Abreast<N>) -> Abreast<N> {
+/// p / (p + 2) for p >= 0. The reciprocal r of d = p + 2 is guessed from the exponent, off by at most 12 %; a step of
+/// Halley's iteration cubes that error, a step of Newton's squares it. The residual p - (p + 2) q, from the unrounded p
+/// + 2, corrects the quotient.
+@inline(__always) private func overTwoMore<let N: Int>(_ p: Unrolled<N>) -> Unrolled<N> {
   let d = p + 2
   let guess = d.map { float(RegisterBits(repeating: 0x7EF3_11C3) &- bits($0)) }
   let guessError = negatedFma(d, guess, 1)
   let r = fma(guess, fma(guessError, guessError, guessError), guess)
   let q = p * r
-  let residual = negatedFma(q, p, fma(q, Abreast(repeating: -2), p))
+  let residual = negatedFma(q, p, fma(q, Unrolled(repeating: -2), p))
   return fma(residual, fma(r, negatedFma(d, r, 1), r), q)
 }
 
@@ -124,7 +125,7 @@ private let log2e: Float = 1.442_695_04
 /// log(1 + e^x).
 @inline(never) func softplus(_ x: Lanes) -> Lanes { atLeast(0, x) + log1pOfUnit(exp(-magnitude(x))) }
 
-@inline(__always) func softplus<let N: Int>(_ x: Abreast<N>) -> Abreast<N> {
+@inline(__always) func softplus<let N: Int>(_ x: Unrolled<N>) -> Unrolled<N> {
   atLeast(0, x) + log1pOfUnit(expOfSmall(x.map { -magnitude($0) }))
 }
 

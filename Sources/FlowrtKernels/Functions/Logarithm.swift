@@ -1,7 +1,7 @@
 // log and log1p.
 //
-// x = 2^k m with m in [sqrt(1/2), sqrt(2)), f = m - 1:  log x = k ln 2 + f - f^2 / 2 + f^3 p(f), p of degree 8. Only bit
-// operations reduce the argument. Errors over all float32 inputs: docs/ACCURACY.md.
+// x = 2^k m with m in [sqrt(1/2), sqrt(2)), f = m - 1:  log x = k ln 2 + f - f^2 / 2 + f^3 p(f), p of degree 8. Only
+// bit operations reduce the argument. Errors over all float32 inputs: docs/ACCURACY.md.
 
 import FlowrtShim
 
@@ -12,9 +12,10 @@ let smallestNormal: Float = 0x1p-126
 let ln2High: Float = 0.693_359_375
 let ln2Low: Float = -2.121_944_4e-4
 
-/// log(2^k (1 + f)), f in [sqrt(1/2) - 1, sqrt(2) - 1]. `fused` false gives the same bits with and without FMA hardware.
-@inline(__always) private func logCore<let N: Int>(_ f: Abreast<N>, _ k: Abreast<N>, fused: Bool) -> Abreast<N> {
-  typealias V = Abreast<N>
+/// log(2^k (1 + f)), f in [sqrt(1/2) - 1, sqrt(2) - 1]. `fused` false gives the same bits with and without FMA
+/// hardware.
+@inline(__always) private func logCore<let N: Int>(_ f: Unrolled<N>, _ k: Unrolled<N>, fused: Bool) -> Unrolled<N> {
+  typealias V = Unrolled<N>
   @inline(__always) func add(_ a: V, _ b: V, _ c: V) -> V { fused ? fma(a, b, c) : a * b + c }
   @inline(__always) func add(_ a: V, _ b: V, _ c: Float) -> V { add(a, b, V(repeating: c)) }
   var p = add(f, V(repeating: 0.067_466_415), -0.116_756_57)
@@ -32,8 +33,8 @@ let ln2Low: Float = -2.121_944_4e-4
 }
 
 /// ln(2^exponent x) of positive normal floats. Infinity and NaN become something finite. `fused`: as in logCore.
-@inline(__always) func logOfNormal<let N: Int>(_ x: Abreast<N>, plus exponent: Abreast<N>? = nil, fused: Bool = true)
-  -> Abreast<N>
+@inline(__always) func logOfNormal<let N: Int>(_ x: Unrolled<N>, plus exponent: Unrolled<N>? = nil, fused: Bool = true)
+  -> Unrolled<N>
 {
   let k = x.map { flowrt_v_from_int((bits($0) &- sqrtHalfBits) &>> 23) }
   let m = x.map { float(((bits($0) &- sqrtHalfBits) & 0x007F_FFFF) &+ sqrtHalfBits) }
@@ -56,12 +57,12 @@ let ln2Low: Float = -2.121_944_4e-4
 }
 
 /// log(1 + e) for e in [0, 1], to full relative precision.
-@inline(__always) func log1pOfUnit<let N: Int>(_ e: Abreast<N>) -> Abreast<N> {
+@inline(__always) func log1pOfUnit<let N: Int>(_ e: Unrolled<N>) -> Unrolled<N> {
   // 1 + e = 2^k (1 + f), without rounding 1 + e.
   let boundary: Float = 0.414_213_56
   let f = e.map { ifMore($0, boundary, $0 * 0.5 - 0.5, $0) }
   return logCore(f, e.map { ifMore($0, boundary, Register(repeating: 1), Register()) }, fused: true)
 }
 
-/// The same where a call would not be felt.
+/// log(1 + e) for e in [0, 1], as a call: for places where speed does not depend on it.
 @inline(never) func log1pOfUnit(_ e: Lanes) -> Lanes { Lanes(log1pOfUnit(e.chunk)) }

@@ -25,7 +25,7 @@ struct Noise {
     rowOfLane = lanesPerRow == 2 ? laneWords() &>> 1 : laneWords()
   }
 
-  /// Of all rows of a call.
+  /// The Philox key that all rows of a call share, made of the caller's seed and stream.
   static func key(seed: UInt64, stream: UInt64) -> Key {
     let w = philox(
       (
@@ -71,7 +71,7 @@ struct Noise {
     return choice(low, high, Words(repeating: number))
   }
 
-  /// Of one draw, those with 16 numbers.
+  /// Numbers in (0, 1) that pick components for 16 of a draw's choices, which `numbers` count.
   func choices(index: UInt64, numbers: Words) -> Lanes {
     choice(
       Words(repeating: UInt32(truncatingIfNeeded: index)), Words(repeating: UInt32(truncatingIfNeeded: index &>> 32)),
@@ -119,7 +119,7 @@ struct Noise {
 /// there are the normals afterwards.
 @inline(__always) private func boxMuller(_ p: UnsafeMutablePointer<Float>) {
   let half = (bits(p.register(0)) &>> 1) & 0x7FFF_FFFF
-  let u = Abreast<1>(flowrt_v_from_int(half) * 0x1p-31 + 0x1p-32)
+  let u = Unrolled<1>(flowrt_v_from_int(half) * 0x1p-31 + 0x1p-32)
   let radius = flowrt_v_sqrt(-2 * logOfNormal(u, fused: false).registers[0])
   let turns = flowrt_v_from_int(bits(p.register(laneCount))) * 0x1p-32
   let (sine, cosine) = sinCosTurns(turns)

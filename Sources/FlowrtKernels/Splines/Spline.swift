@@ -1,8 +1,8 @@
-// Monotone splines (docs/FORMAT.md section 5.1), first of all the rational-quadratic one (Durkan, Bekasov, Murray, Papamakarios
-// 2019, "Neural spline flows").
+// Monotone splines (docs/FORMAT.md section 5.1), first of all the rational-quadratic one (Durkan, Bekasov, Murray,
+// Papamakarios 2019, "Neural spline flows").
 //
-// K bins between `lower` and `upper`; bin j begins at the knot (x_j, y_j), is w_j wide and h_j high, and has the derivatives
-// d_j and d_j+1 at its ends. With s = h / w, t = (r - x_j) / w and k = d_j + d_j+1 - 2 s, inside of a bin
+// K bins between `lower` and `upper`; bin j begins at the knot (x_j, y_j), is w_j wide and h_j high, and has the
+// derivatives d_j and d_j+1 at its ends. With s = h / w, t = (r - x_j) / w and k = d_j + d_j+1 - 2 s, inside of a bin
 //
 //     q     = y_j + h (s t^2 + d_j t (1 - t)) / (s + k t (1 - t))                                          (equation 4)
 //     dq/dr = s^2 (d_j+1 t^2 + 2 s t (1 - t) + d_j (1 - t)^2) / (s + k t (1 - t))^2                        (equation 5)
@@ -10,13 +10,13 @@
 // and the inverse is the root t of a quadratic (equations 6 to 8). Outside of the bounds q = r.
 //
 // The pieces of other splines are special cases of this one, which differ in where w, h and the derivatives come from:
-// d_j = d_j+1 = s is linear, d_j + d_j+1 = 2 s quadratic, d_j d_j+1 = s^2 linear-rational. Those, and cubic pieces, which are
-// not, have their formulas in SplinePieces.swift.
+// d_j = d_j+1 = s is linear, d_j + d_j+1 = 2 s quadratic, d_j d_j+1 = s^2 linear-rational. Those, and cubic pieces,
+// which are not, have their formulas in Bin.swift.
 //
-// The knots are never stored, and have a second float for what they round off: one walk along the bins adds up both axes and
-// keeps what belongs to the last knot that is not beyond the known value. Cost: 2 K exponentials for the softmaxes, and some
-// twenty operations a bin. Values lie in columns of 16 floats, which are worked off register by register (Register.swift)
-// between the calls of functions.
+// The knots are never stored, and have a second float for what they round off: one walk along the bins adds up both
+// axes and keeps what belongs to the last knot that is not beyond the known value. Cost: 2 K exponentials for the
+// softmaxes, and some twenty operations a bin. Values lie in columns of 16 floats, which are worked off register by
+// register (Register.swift) between the calls of functions.
 
 import FlowrtShim
 
@@ -25,56 +25,48 @@ struct Spline {
   let lower, upper: Float
   let minimumHeight, minimumDerivative, minimumShare: Float
   private let minimumWidth, clip, endDerivative: Float
-  private let clipsWidths, hasExponentialDerivatives: Bool
-  /// Whether r is moved round by half the interval before all else.
-  private let isTurned: Bool
-  let ends: Ends
-  let pieces: Pieces
-
-  /// The derivatives that a rank has: of the inner knots, of all, or of all with the last one the same as the first.
-  enum Ends: UInt16 {
-    case fixed, free, circular
-  }
-
-  enum Pieces: UInt16 {
-    case rationalQuadratic, linear, quadratic, linearRational, cubic
-  }
+  private let form: SplineForm
+  /// Derivatives, or values, of a rank.
+  let knotCount: Int
+  var ends: SplineEnds { form.ends }
+  var pieces: SplinePieces { form.pieces }
 
   init(_ record: flowrt_step_record) {
     bins = Int(record.bins)
     (lower, upper) = (record.p.0, record.p.1)
     (minimumWidth, minimumHeight) = (record.p.2, record.p.3)
     (minimumDerivative, clip, endDerivative, minimumShare) = (record.p.4, record.p.5, record.p.6, record.p.7)
-    clipsWidths = Int(flowrt_spline_widths(record.form)) == FLOWRT_WIDTHS_CLIPPED
-    hasExponentialDerivatives = Int(flowrt_spline_derivatives(record.form)) == FLOWRT_DERIVATIVES_EXP
-    ends = Ends(rawValue: flowrt_spline_ends(record.form)).unsafelyUnwrapped
-    isTurned = flowrt_spline_turned(record.form) != 0
-    pieces = Pieces(rawValue: flowrt_spline_pieces(record.form)).unsafelyUnwrapped
+    form = SplineForm(record.form).unsafelyUnwrapped
+    knotCount = Int(form.knotCount(bins: record.bins))
   }
 
-  /// The unknown side from the known one, and log|dq/dr|, of up to 16 values. `fromRead`: r is known.
+  /// The unknown side from the known one, and log|dq/dr|, of up to 16 values. `readIsKnown`: r is known, else q.
   ///
-  /// - p: the raw parameters, each 16 values, `stride` floats apart: widths, heights, derivatives, shares, as far as the pieces have
-  ///   them. They are overwritten. A stride of 1: those of a single value, side by side.
+  /// First the raw parameters become exponentials, and what scales them to widths and heights is found. Then one walk
+  /// along the bins finds the bin of each value, whose parts go through functions of their own. At last the formula of
+  /// the pieces is applied.
+  ///
+  /// - p: the raw parameters (RawColumns.swift), which are overwritten.
+  /// - stride: floats from a parameter of 16 values to the next; 1 if there is a single value.
   /// - scratch: `FLOWRT_SPLINE_COLUMNS` columns.
   @inline(never) func apply(
     _ p: UnsafeMutablePointer<Float>, stride: Int, _ known: UnsafeMutablePointer<Float>,
     _ unknown: UnsafeMutablePointer<Float>, _ logS: UnsafeMutablePointer<Float>, count: Int,
-    scratch: UnsafeMutablePointer<Float>, fromRead: Bool
+    scratch: UnsafeMutablePointer<Float>, readIsKnown: Bool
   ) {
-    let column = SplineColumns(scratch)
-    let raw = RawColumns(self, p, stride, end: column.end)
+    let column = SplineScratch(scratch)
+    let raw = RawColumns(form, bins: bins, knots: knotCount, p, stride, end: column.end)
     let widthScale =
-      pieces == .linear
-      ? Scaling(constant: (upper - lower) / Float(bins), column.widthScale)
-      : exponentials(raw.widths, stride, count, minimum: minimumWidth, column.widthScale)
+      pieces.hasWidths
+      ? exponentials(raw.widths, stride, count, minimum: minimumWidth, column.widthScale)
+      : Scaling(constant: (upper - lower) / Float(bins), column.widthScale)
     let heightScale =
-      pieces == .quadratic
-      ? densities(raw, count, widthScale, column.heightScale)
-      : exponentials(raw.heights, stride, count, minimum: minimumHeight, column.heightScale)
+      pieces.hasHeights
+      ? exponentials(raw.heights, stride, count, minimum: minimumHeight, column.heightScale)
+      : densities(raw, count, widthScale, column.heightScale)
 
     eachRegister(count) { at in
-      column.store(findBin(raw, widthScale, heightScale, inner(known.register(at), fromRead), fromRead, at), at)
+      column.store(findBin(raw, widthScale, heightScale, inner(known.register(at), readIsKnown), readIsKnown, at), at)
     }
     switch pieces {
     case .rationalQuadratic: inPlace(column.derivatives, 2, 16, .derivative)
@@ -95,12 +87,16 @@ struct Spline {
       @inline(__always) func ifInside(_ yes: Register, _ no: Register) -> Register {
         flowrt_v_if_equal(bounded, value, yes, no)
       }
-      let inner = inner(value, fromRead)
+      let inner = inner(value, readIsKnown)
       var bin = column.bin(at)
-      complete(&bin, raw, widthScale, heightScale, inner, fromRead, at)
-      let point = pieces == .cubic ? bin.cubic(inner, fromRead) : bin.rationalQuadratic(inner, fromRead)
+      complete(&bin, raw, widthScale, heightScale, inner, readIsKnown, at)
+      let point: (value: Register, slope: Register)
+      switch pieces {
+      case .cubic: point = bin.cubic(inner, readIsKnown)
+      case .rationalQuadratic, .linear, .quadratic, .linearRational: point = bin.rationalQuadratic(inner, readIsKnown)
+      }
       var other = atMost(upper, atLeast(lower, point.value))
-      if isTurned && !fromRead { other = halfTurn(other) }
+      if form.isTurned && !readIsKnown { other = halfTurn(other) }
       unknown.store(ifInside(other, value), at)
       logS.store(ifInside(point.slope, Register(repeating: 1)), at)
     }
@@ -108,22 +104,25 @@ struct Spline {
   }
 
   /// A known value, limited to the interval, as the bins have it.
-  @inline(__always) private func inner(_ known: Register, _ fromRead: Bool) -> Register {
+  @inline(__always) private func inner(_ known: Register, _ readIsKnown: Bool) -> Register {
     let bounded = atMost(upper, atLeast(lower, known))
-    return isTurned && fromRead ? halfTurn(bounded) : bounded
+    return form.isTurned && readIsKnown ? halfTurn(bounded) : bounded
   }
 
-  /// Its own inverse, but for the point in the middle.
+  /// Moves a value by half of the interval, and round to its other side if it leaves it. This is its own inverse, but
+  /// for the point in the middle.
   @inline(__always) private func halfTurn(_ r: Register) -> Register {
     let half = 0.5 * (upper - lower)
     return ifLess(r, lower + half, r + half, r - half)
   }
 
-  /// Turns the raw values of one axis into e^(u - max u). Returns what makes widths or heights of them.
+  /// Turns the raw values u of one axis into e^(u - max u), in place: the softmax without its division. Returns the
+  /// scaling that makes widths or heights of them, each at least `minimum` of the interval. `column`: two columns for
+  /// the scaling, the first of which holds the maximum before.
   @inline(never) private func exponentials(
     _ p: UnsafeMutablePointer<Float>, _ stride: Int, _ count: Int, minimum: Float, _ column: UnsafeMutablePointer<Float>
   ) -> Scaling {
-    if clipsWidths { inPlace(p, bins, stride, .clip) }
+    if form.widths == .clipped { inPlace(p, bins, stride, .clip) }
     eachRegister(count) { at in
       var largest = Register(repeating: -.infinity)
       for bin in 0..<bins { largest = flowrt_v_max(largest, p.register(bin &* stride &+ at)) }
@@ -134,38 +133,62 @@ struct Spline {
     let range = upper - lower
     let scaling = Scaling(column, least: range * minimum)
     eachRegister(count) { at in
-      var sum = Sum(Register())
+      var sum = TwoSum(Register())
       for bin in 0..<bins { sum.add(p.register(bin &* stride &+ at)) }
       scaling.set(range * (1 - minimum * Float(bins)), by: sum, at)
     }
     return scaling
   }
 
-  /// How many derivatives a rank has.
-  @inline(__always) var derivativeCount: Int {
-    switch ends {
-    case .fixed: return bins &- 1
-    case .free: return bins &+ 1
-    case .circular: return bins
+  /// Quadratic pieces have values at the knots instead of heights: softplus(u) plus the minimum, joined by straight
+  /// lines, of which the integral over the interval is made 1. Where the ends are fixed, the value there is such that
+  /// it fits (raw.end). Returns what makes derivatives of the values.
+  @inline(never) func densities(
+    _ raw: RawColumns, _ count: Int, _ widthScale: Scaling, _ columns: UnsafeMutablePointer<Float>
+  ) -> Scaling {
+    inPlace(raw.derivatives, knotCount, raw.stride, .derivative)
+    let range = upper - lower
+    let scaling = Scaling(columns, least: minimumHeight)
+    eachRegister(count) { at in
+      var area = TwoSum(Register())
+      let first = raw.derivative(ofKnot: 0, at)
+      var left = ends == .fixed ? Register() : first
+      for bin in 0..<bins {
+        let isEnd = ends == .fixed && bin == bins &- 1
+        let right = isEnd ? Register() : raw.derivative(ofKnot: bin &+ 1, at)
+        area.add(widthScale.of(raw.width(bin, at), at) * (0.5 * (left + right)))
+        left = right
+      }
+      if ends == .fixed {
+        let w0 = 0.25 * widthScale.of(raw.width(0, at), at)
+        let w1 = 0.25 * widthScale.of(raw.width(bins &- 1, at), at)
+        let last = raw.derivative(ofKnot: bins &- 1, at)
+        let end = negatedFma(w0, first, negatedFma(w1, last, area.high)) / (range - (w0 + w1))
+        raw.end.store(end, at)
+        area.add(end * (2 * (w0 + w1)))
+      }
+      scaling.set(range * (1 - minimumHeight), by: area, at)
     }
+    return scaling
   }
 
-  /// The bin that holds a known value, with raw derivatives and share.
+  /// The bin that holds a known value, with raw derivatives and share. The bins begin at sums of widths and heights;
+  /// every register takes all of them, and keeps the last one whose knot is not beyond its value.
   @inline(__always) private func findBin(
-    _ raw: RawColumns, _ widthScale: Scaling, _ heightScale: Scaling, _ known: Register, _ fromRead: Bool, _ at: Int
+    _ raw: RawColumns, _ widthScale: Scaling, _ heightScale: Scaling, _ known: Register, _ readIsKnown: Bool, _ at: Int
   ) -> Bin {
-    let end = pieces == .quadratic ? raw.end.register(at) : Register()
+    let end = pieces.hasHeights ? Register() : raw.end.register(at)
     var bin = Bin()
-    var x = Sum(Register(repeating: lower))
+    var x = TwoSum(Register(repeating: lower))
     var y = x
     var left = ends == .fixed ? end : raw.derivative(ofKnot: 0, at)
     for j in 0..<bins {
       let right = ends == .fixed && j == bins &- 1 ? end : raw.derivative(ofKnot: j &+ 1, at)
       let width = widthScale.of(raw.width(j, at), at)
       let height =
-        pieces == .quadratic
-        ? width * heightScale.of(0.5 * (left + right), at) : heightScale.of(raw.height(j, at), at)
-      let knot = fromRead ? x.high : y.high
+        pieces.hasHeights
+        ? heightScale.of(raw.height(j, at), at) : width * heightScale.of(0.5 * (left + right), at)
+      let knot = readIsKnown ? x.high : y.high
       @inline(__always) func pick(_ new: Register, _ old: Register) -> Register {
         flowrt_v_if_less(known, knot, old, new)
       }
@@ -173,7 +196,7 @@ struct Spline {
       (bin.xLow, bin.yLow) = (pick(x.low, bin.xLow), pick(y.low, bin.yLow))
       (bin.d0, bin.d1) = (pick(left, bin.d0), pick(right, bin.d1))
       bin.number = pick(Register(repeating: Float(j)), bin.number)
-      if pieces == .linearRational { bin.share = pick(raw.share(j, at), bin.share) }
+      if pieces.hasShares { bin.share = pick(raw.share(j, at), bin.share) }
       x.add(width)
       y.add(height)
       left = right
@@ -181,10 +204,11 @@ struct Spline {
     return bin
   }
 
-  /// The derivatives of a bin from raw ones that a function has been applied to, or from what the pieces have instead.
+  /// Sets the derivatives of a bin, after `inPlace` has made derivatives of its raw ones. Pieces without parameters for
+  /// them have them from the bin's slope, from its values, or from the neighbouring bins.
   @inline(__always) private func complete(
     _ bin: inout Bin, _ raw: RawColumns, _ widthScale: Scaling, _ heightScale: Scaling, _ known: Register,
-    _ fromRead: Bool, _ at: Int
+    _ readIsKnown: Bool, _ at: Int
   ) {
     switch pieces {
     case .rationalQuadratic: setEnds(&bin)
@@ -192,12 +216,12 @@ struct Spline {
     case .quadratic: (bin.d0, bin.d1) = (heightScale.of(bin.d0, at), heightScale.of(bin.d1, at))
     case .linearRational:
       setEnds(&bin)
-      bin.divide(minimumShare: minimumShare, known, fromRead)
-    case .cubic: setCubicDerivatives(&bin, raw, widthScale, heightScale, at)
+      bin.divide(minimumShare: minimumShare, known, readIsKnown)
+    case .cubic: bin.setCubicDerivatives(raw, widthScale, heightScale, bins: bins, at)
     }
   }
 
-  /// The derivatives at the ends of the interval, where they are fixed.
+  /// Puts the fixed derivative at the outer ends of the first and the last bin, for which findBin has found any other.
   @inline(__always) private func setEnds(_ bin: inout Bin) {
     if ends != .fixed { return }
     let end = Register(repeating: endDerivative)
@@ -222,7 +246,10 @@ struct Spline {
       switch function {
       case .clip: u = u / (1 + magnitude(u + u) / clip)
       case .derivative:
-        u = hasExponentialDerivatives ? exp(u / (1 + magnitude(u) / clip)) : softplus(u) + minimumDerivative
+        switch form.derivatives {
+        case .softplus: u = softplus(u) + minimumDerivative
+        case .exp: u = exp(u / (1 + magnitude(u) / clip))
+        }
       case .sigmoid: u = sigmoid(u)
       case .exponential(let largest): u = exp(u - largest.lanes(0))
       }

@@ -36,7 +36,7 @@ struct Conditioner {
 
   /// Where the values of a layer are: `rows` floats for each unit, or one if it is context-only and in the prologue.
   @inline(__always) func values(_ layer: Layer) -> UnsafeMutablePointer<Float> {
-    isInPrologue(layer) ? layer.pointee.start : activations + Int(layer.pointee.values) &* rows
+    isInPrologue(layer) ? layer.pointee.start : activations + Int(layer.pointee.values_offset) &* rows
   }
   @inline(__always) func isInPrologue(_ layer: Layer) -> Bool {
     layer.pointee.context_only != 0 && contextTile == nil
@@ -264,57 +264,5 @@ struct Conditioner {
   @inline(never) private func operand(_ number: Int32) -> Operand {
     let layer = layers + Int(number)
     return Operand(values: UnsafePointer(values(layer)), isShared: isInPrologue(layer) && rows > 1)
-  }
-}
-
-/// A layer that is added or multiplied unit by unit; `isShared`: one float for each unit, whatever the row.
-struct Operand {
-  let values: UnsafePointer<Float>?
-  let isShared: Bool
-
-  /// 16 values: floats `index`, or unit `unit` for all rows.
-  @inline(__always) func lanes(_ index: Int, unit: Int) -> Lanes {
-    isShared ? Lanes(repeating: values.unsafelyUnwrapped[unit]) : values.unsafelyUnwrapped.lanes(index)
-  }
-}
-
-extension Operand {
-  /// values + scale * operand, or operand * values: whole vectors of 16 units of a row, the first and the last of which may be
-  /// partly outside of first ..< end, or of 16 rows of a unit.
-  @inline(never) fileprivate func combine(
-    into target: UnsafeMutablePointer<Float>, rows: Int, _ first: Int, _ end: Int, scale: UnsafePointer<Float>?,
-    isGate: Bool
-  ) {
-    let operand = values.unsafelyUnwrapped
-    @inline(__always) func result(_ value: Lanes, _ operand: Lanes, _ factor: Lanes) -> Lanes {
-      isGate ? operand * value : fma(factor, operand, value)
-    }
-    let one = Lanes(repeating: 1)
-    if rows == 1 {
-      var unit = first & ~15
-      while unit < end {
-        let value = result(target.lanes(unit), operand.lanes(unit), scale?.lanes(unit) ?? one)
-        target.store(value, unit, in: first, end)
-        unit &+= 16
-      }
-      return
-    }
-    for unit in first..<end {
-      let factor = scale.map { Lanes(repeating: $0[unit]) } ?? one
-      let shared = Lanes(repeating: operand[isShared ? unit : 0])
-      var row = unit &* rows
-      let rowsEnd = row &+ rows
-      if isShared && !isGate {  // what a context that all rows share adds: the frequent one
-        while row < rowsEnd {
-          target.store(fma(factor, shared, target.lanes(row)), row)
-          row &+= 16
-        }
-        continue
-      }
-      while row < rowsEnd {
-        target.store(result(target.lanes(row), isShared ? shared : operand.lanes(row), factor), row)
-        row &+= 16
-      }
-    }
   }
 }

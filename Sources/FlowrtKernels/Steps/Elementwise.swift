@@ -5,13 +5,7 @@
 
 import FlowrtShim
 
-/// Codes of the file.
-enum ElementwiseFunction: UInt32 {
-  case identity, logit, logAbove, logBelow, sigmoid, expAbove, atanh, tanh, leaky, leakyInverse, softsign,
-    softsignInverse, probit, normalCdf
-  /// The inverse of `logBelow`; not in a file.
-  case expBelow = 0xFFFF_FFFF
-
+extension ElementwiseFunction {
   var inverse: ElementwiseFunction {
     switch self {
     case .identity: return .identity
@@ -76,7 +70,9 @@ enum ElementwiseFunction: UInt32 {
   private var usesInterval: Bool {
     switch self {
     case .logit, .sigmoid, .probit, .normalCdf: return true
-    default: return false
+    case .identity, .logAbove, .logBelow, .expAbove, .expBelow, .atanh, .tanh, .leaky, .leakyInverse, .softsign,
+      .softsignInverse:
+      return false
     }
   }
 
@@ -90,7 +86,8 @@ enum ElementwiseFunction: UInt32 {
     case .logBelow: (low, high) = (-all, a)
     case .atanh: (low, high) = (Lanes(repeating: -1), Lanes(repeating: 1))
     case .softsignInverse: (low, high) = (-a, a)
-    default: return Lanes()
+    // Defined everywhere.
+    case .identity, .sigmoid, .expAbove, .expBelow, .tanh, .leaky, .leakyInverse, .softsign, .normalCdf: return Lanes()
     }
     let one = Lanes(repeating: 1)
     let below = flowrt_v_if_less(low, v, Lanes(), one)
@@ -101,12 +98,12 @@ enum ElementwiseFunction: UInt32 {
 
 extension Sweep {
   /// w[i] = f_i(v[i]), or back.
-  func elementwise(_ step: flowrt_step_plan, forward: Bool) {
-    let (lower, upper, codes) = (step.shift!, step.factor!, step.data_index!)
+  func elementwise(_ step: flowrt_step_plan, direction: Direction) {
+    let (lower, upper, codes) = (step.elementwise.lower!, step.elementwise.upper!, step.elementwise.functions!)
     let sums = LogSum(call.pointee.log_sum, rows: rows)
     @inline(__always) func function(_ i: Int) -> ElementwiseFunction {
       let f = ElementwiseFunction(rawValue: codes[i]).unsafelyUnwrapped
-      return forward ? f : f.inverse
+      return direction == .toNoise ? f : f.inverse
     }
     // Many rows: coordinate after coordinate. One row: 16 coordinates in lanes, once for each run of equal functions among them.
     var first = 0
@@ -121,7 +118,7 @@ extension Sweep {
         let index = rows == 1 ? at : first &* rows &+ row
         let v = state.lanes(index)
         let (w, logSlope) = f.apply(v, a, b)
-        let isOutside = forward ? f.outside(v, a, b) : Lanes()
+        let isOutside = direction == .toNoise ? f.outside(v, a, b) : Lanes()
         if rows > 1 {
           state.store(w, index)
           sums.add(logSlope, first: row)

@@ -29,31 +29,33 @@ struct Sweep {
   var state: UnsafeMutablePointer<Float> { call.pointee.state }
   private var read: UnsafeMutablePointer<Float> { call.pointee.read }
 
-  /// Takes the state through one step, from data to noise (`forward`) or back, and adds its log-determinant. (Elementwise steps
+  /// Takes the state through one step in the given direction, and adds its log-determinant. (Elementwise steps
   /// are not among them: Evaluate.swift.)
-  func run(_ step: flowrt_step_plan, forward: Bool) {
-    switch Int(step.record.pointee.kind) {
-    case FLOWRT_RECORD_AUTOREGRESSIVE: autoregressive(step, forward: forward)
-    case FLOWRT_RECORD_DIAGONAL: diagonal(step, forward: forward)
-    case FLOWRT_RECORD_LINEAR: linear(step, forward: forward)
-    case FLOWRT_RECORD_ENCODER: encode(step)
-    default: permutation(step, forward: forward)
+  func run(_ step: flowrt_step_plan, direction: Direction) {
+    switch RecordKind(rawValue: step.record.pointee.kind).unsafelyUnwrapped {
+    case .autoregressive: autoregressive(step, direction: direction)
+    case .diagonal: diagonal(step, direction: direction)
+    case .linear: linear(step, direction: direction)
+    case .permutation: permutation(step, direction: direction)
+    case .encoder: encode(step)
+    case .elementwise, .base, .layer: break  // not run here: Evaluate.swift, Base.swift, Conditioner.swift
     }
   }
 
-  private func autoregressive(_ step: flowrt_step_plan, forward: Bool) {
+  private func autoregressive(_ step: flowrt_step_plan, direction: Direction) {
     let record = step.record.pointee
-    let readsData = record.reads == 0
+    let index = step.autoregressive
+    let readsData = record.reads == ReadSide.data.rawValue
     solve(
-      step, Transformer(record), readIndex: readsData ? step.data_index : step.noise_index,
-      otherIndex: readsData ? step.noise_index : step.data_index, fromRead: readsData == forward)
+      step, Transformer(record), readIndex: readsData ? index.data_index : index.noise_index,
+      otherIndex: readsData ? index.noise_index : index.data_index, readIsKnown: readsData == (direction == .toNoise))
   }
 
-  /// One side of a step from the other. `fromRead`: the other side from the one that the conditioner reads, in one pass; else
+  /// One side of a step from the other. `readIsKnown`: the other side from the one that the conditioner reads, in one pass; else
   /// the read side, stage by stage. The log-determinant adds log s in the first case, subtracts it in the second.
   func solve(
     _ step: flowrt_step_plan, _ transformer: Transformer, readIndex: UnsafePointer<UInt32>,
-    otherIndex: UnsafePointer<UInt32>, fromRead: Bool, choices: Choices? = nil
+    otherIndex: UnsafePointer<UInt32>, readIsKnown: Bool, choices: Choices? = nil
   ) {
     let record = step.record.pointee
     let stages = Int(record.stage_count)
@@ -64,11 +66,11 @@ struct Sweep {
     let transform = Transform(
       rows: rows, transformer: transformer, passthrough: Int(record.passthrough), read: read, other: call.pointee.other,
       state: state, otherIndex: otherIndex, logScale: call.pointee.log_scale, logSum: call.pointee.log_sum,
-      columns: call.pointee.columns,
-      fromRead: fromRead, choices: choices, parameters: conditioner.values(output),
+      columns: call.pointee.transformer_scratch,
+      readIsKnown: readIsKnown, choices: choices, parameters: conditioner.values(output),
       parameterCount: Int(output.pointee.width) / (dim &- Int(record.passthrough)))
 
-    if fromRead {
+    if readIsKnown {
       gather(into: read, readIndex)
       for number in 0...hidden { conditioner.advance(step.layers + number, to: stages &- 1) }
       transform.run(0, dim)
@@ -107,11 +109,11 @@ struct Sweep {
   }
 
   /// w = scale v + shift.
-  private func diagonal(_ step: flowrt_step_plan, forward: Bool) {
+  private func diagonal(_ step: flowrt_step_plan, direction: Direction) {
     @inline(__always) func map(_ v: Lanes, _ scale: Lanes, _ shift: Lanes) -> Lanes {
-      forward ? fma(scale, v, shift) : (v - shift) / scale
+      direction == .toNoise ? fma(scale, v, shift) : (v - shift) / scale
     }
-    let (scale, shift) = (step.factor!, step.shift!)
+    let (scale, shift) = (step.diagonal.scale!, step.diagonal.shift!)
     if rows == 1 {
       // The last vector may reach past the last coordinate, into padding on both sides.
       var i = 0
@@ -126,27 +128,27 @@ struct Sweep {
         }
       }
     }
-    addLogDet(step, forward: forward)
+    addLogDet(step, direction: direction)
   }
 
   /// w = M v + shift, v = N (w - shift) with the stored inverse N of M: the tiles of a layer without degrees.
-  private func linear(_ step: flowrt_step_plan, forward: Bool) {
-    let matrix: UnsafePointer<Float> = forward ? step.factor : step.inverse_factor
-    let shift = step.shift!
+  private func linear(_ step: flowrt_step_plan, direction: Direction) {
+    let matrix: UnsafePointer<Float> = direction == .toNoise ? step.linear.matrix : step.linear.inverse_matrix
+    let shift = step.linear.shift!
     let panels = (dim &+ 15) / 16
     if rows == 1 {
       for panel in 0..<panels {
         let i = panel &* 16
-        read.store(forward ? state.lanes(i) : state.lanes(i) - shift.lanes(i), i)
-        state.store(forward ? shift.lanes(i) : Lanes(), i)
+        read.store(direction == .toNoise ? state.lanes(i) : state.lanes(i) - shift.lanes(i), i)
+        state.store(direction == .toNoise ? shift.lanes(i) : Lanes(), i)
       }
       accumulateDense(state, matrix, UnsafePointer(read), panels: panels, lines: dim)
     } else {
       for i in 0..<dim {
         let b = Lanes(repeating: shift[i])
         for row in stride(from: i &* rows, to: (i &+ 1) &* rows, by: 16) {
-          read.store(forward ? state.lanes(row) : state.lanes(row) - b, row)
-          state.store(forward ? b : Lanes(), row)
+          read.store(direction == .toNoise ? state.lanes(row) : state.lanes(row) - b, row)
+          state.store(direction == .toNoise ? b : Lanes(), row)
         }
       }
       for panel in 0..<panels {
@@ -156,13 +158,13 @@ struct Sweep {
           first: 0, end: min(16, dim &- first), count: dim, lanesPerRow: lanesPerRow)
       }
     }
-    addLogDet(step, forward: forward)
+    addLogDet(step, direction: direction)
   }
 
   /// w[i] = v[index[i]].
-  private func permutation(_ step: flowrt_step_plan, forward: Bool) {
-    let index = step.data_index!
-    if forward {
+  private func permutation(_ step: flowrt_step_plan, direction: Direction) {
+    let index = step.permutation.index!
+    if direction == .toNoise {
       gather(into: read, index)
       for i in 0..<dim &* rows { state[i] = read[i] }
     } else {
@@ -198,9 +200,9 @@ struct Sweep {
   }
 
   /// Adds the constant log-determinant of a diagonal or linear step, in two floats.
-  private func addLogDet(_ step: flowrt_step_plan, forward: Bool) {
+  private func addLogDet(_ step: flowrt_step_plan, direction: Direction) {
     let record = UnsafeRawPointer(step.record!).assumingMemoryBound(to: flowrt_constant_record.self)
-    let logDet = forward ? record.pointee.log_det : -record.pointee.log_det
+    let logDet = direction == .toNoise ? record.pointee.log_det : -record.pointee.log_det
     let high = Float(logDet)
     let sum = LogSum(call.pointee.log_sum, rows: rows)
     sum.add(Lanes(repeating: high))
@@ -211,7 +213,8 @@ struct Sweep {
 @implementation @_cdecl("flowrt_step")
 public func flowrt_step(
   _ call: UnsafePointer<flowrt_call>!, _ step: UnsafePointer<flowrt_step_plan>!, _ rows: Int, _ lanesPerRow: Int,
-  _ contextTile: UnsafePointer<Float>!, _ forward: Bool
+  _ contextTile: UnsafePointer<Float>!, _ toNoise: Bool
 ) {
-  Sweep(call: call, rows: rows, lanesPerRow: lanesPerRow, contextTile: contextTile).run(step.pointee, forward: forward)
+  Sweep(call: call, rows: rows, lanesPerRow: lanesPerRow, contextTile: contextTile).run(
+    step.pointee, direction: toNoise ? .toNoise : .toData)
 }

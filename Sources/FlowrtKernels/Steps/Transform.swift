@@ -20,8 +20,8 @@ struct Transform {
   /// A single row: 16 floats for each parameter of a rank. A tile: log s. Behind these, what a spline needs.
   let columns: UnsafeMutablePointer<Float>
   /// The read side is known: the other side from it, and log s as it is. Else back, and log s negated.
-  let fromRead: Bool
-  /// What picks the components of a mixture, where one is drawn from; never `fromRead`.
+  let readIsKnown: Bool
+  /// What picks the components of a mixture, where one is drawn from; never `readIsKnown`.
   let choices: Choices?
   /// Output layer, by rank from `passthrough` on.
   let parameters: UnsafeMutablePointer<Float>
@@ -37,7 +37,7 @@ struct Transform {
     for rank in first..<end {
       let r = read + rank &* rows
       let q = state + Int(otherIndex[rank]) &* rows
-      let (known, unknown) = fromRead ? (r, q) : (q, r)
+      let (known, unknown) = readIsKnown ? (r, q) : (q, r)
       if rank < passthrough {
         for row in stride(from: 0, to: rows, by: 16) { unknown.store(known.lanes(row), row) }
         continue
@@ -46,7 +46,7 @@ struct Transform {
       if case .affine(let affine) = transformer {
         // log s takes the place of the raw scale.
         let logS = p + rows
-        affine.apply(p, logS, known, unknown, logS, count: rows, fromRead: fromRead)
+        affine.apply(p, logS, known, unknown, logS, count: rows, readIsKnown: readIsKnown)
         add(logS, to: sums, 0, rows)
         continue
       }
@@ -66,12 +66,12 @@ struct Transform {
   @inline(never) private func add(_ logS: UnsafePointer<Float>, to sums: LogSum, _ first: Int, _ end: Int) {
     for row in stride(from: first, to: end, by: 16) {
       let term = logS.lanes(row &- first)
-      sums.addInline(fromRead ? term : -term, first: row)
+      sums.addInline(readIsKnown ? term : -term, first: row)
     }
   }
 
   @inline(never) private func runRow(_ first: Int, _ end: Int) {
-    let (known, unknown) = fromRead ? (read, other) : (other, read)
+    let (known, unknown) = readIsKnown ? (read, other) : (other, read)
     var rank = first
     while rank < min(end, passthrough) {
       unknown[rank] = known[rank]
@@ -91,7 +91,7 @@ struct Transform {
           columns.store(Lanes(lowHalf: low.oddHalf, highHalf: high.oddHalf), 16)
         }
         affine.apply(
-          columns, columns + 16, known + rank, unknown + rank, logScale + rank, count: 16, fromRead: fromRead)
+          columns, columns + 16, known + rank, unknown + rank, logScale + rank, count: 16, readIsKnown: readIsKnown)
         rank &+= 16
       }
       return
@@ -117,12 +117,13 @@ struct Transform {
     _ p: UnsafeMutablePointer<Float>, stride: Int, _ known: UnsafeMutablePointer<Float>,
     _ unknown: UnsafeMutablePointer<Float>, _ logS: UnsafeMutablePointer<Float>, _ rank: Int, _ row: Int, _ count: Int
   ) {
-    if case .spline(let spline) = transformer {
+    switch transformer {
+    case .affine, .additive: break  // done by the callers
+    case .spline(let spline):
       let scratch = columns + 16 &* (rows == 1 ? parameterCount : 1)
-      spline.apply(p, stride: stride, known, unknown, logS, count: count, scratch: scratch, fromRead: fromRead)
-    }
-    #if !FLOWRT_LEVEL_3 || SWIFT_PACKAGE  // else bases are evaluated by level 2
-      if case .mixture(let mixture) = transformer {
+      spline.apply(p, stride: stride, known, unknown, logS, count: count, scratch: scratch, readIsKnown: readIsKnown)
+    case .mixture(let mixture):
+      #if !FLOWRT_LEVEL_3 || SWIFT_PACKAGE  // else bases are evaluated by level 2
         let known = known.lanes(0)
         var z = known
         if let choices {
@@ -132,12 +133,12 @@ struct Transform {
         }
         unknown.store(z, 0)
         logS.store(mixture.logDensity(p, stride: stride, z), 0)
-      }
-    #endif
+      #endif
+    }
   }
 
   @inline(__always) private func additive(_ t: Lanes, _ known: Lanes) -> Lanes {
-    fromRead ? known + t : known - t
+    readIsKnown ? known + t : known - t
   }
 
   /// columns[j][lane] = parameter j of the rank `lane` ranks after the one whose parameters are at p. Of `count` ranks the last
@@ -155,24 +156,6 @@ struct Transform {
   func sumLogScales(_ first: Int, _ end: Int) {
     if case .additive = transformer { return }
     let sum = LogSum(logSum, rows: 1)
-    for rank in first..<end { sum.add(fromRead ? logScale[rank] : -logScale[rank]) }
-  }
-}
-
-/// The numbers in (0, 1) that pick components for the draws index, index + 1, ... (docs/SAMPLING.md).
-struct Choices {
-  let noise: Noise
-  let index: UInt64
-
-  /// For 16 rows of a tile from `row` on, and one coordinate.
-  func ofRows(_ row: Int, _ coordinate: UInt32) -> Lanes {
-    noise.choices(index: index &+ UInt64(truncatingIfNeeded: row), number: coordinate)
-  }
-
-  /// For a single row, and up to 16 coordinates.
-  func ofCoordinates(_ coordinates: UnsafePointer<UInt32>, _ count: Int) -> Lanes {
-    var numbers = Words()
-    for lane in 0..<16 { numbers[lane] = coordinates[min(lane, count &- 1)] }
-    return noise.choices(index: index, numbers: numbers)
+    for rank in first..<end { sum.add(readIsKnown ? logScale[rank] : -logScale[rank]) }
   }
 }

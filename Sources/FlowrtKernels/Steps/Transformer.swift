@@ -1,20 +1,7 @@
-// The elementwise maps between the read side r and the other side q (docs/FORMAT.md section 5). The spline is in Spline.swift.
-//
-//   form 0   q = s r + t          Papamakarios et al. 2017 (MAF), Kingma et al. 2016 (IAF, eq. 9)
-//   form 1   q = s (r - t)
-//   form 2   q = s r + (1 - s) t  the gated update, Kingma et al. 2016 (eq. 13, 14)
-//
-// log s always comes from the raw output, never from log(exp()).
+// The elementwise maps between the read side r and the other side q (docs/FORMAT.md section 5): affine (Affine.swift),
+// additive, spline (Spline.swift), and the density that a base has for each coordinate (Mixture.swift).
 
 import FlowrtShim
-
-enum AffineForm: UInt16 {
-  case scaleThenShift, shiftThenScale, gated
-}
-
-enum ScaleFunction: UInt16 {
-  case exp, clampedExp, softplus, clampedSoftplus, sigmoid, softClippedExp, tanhExp, atanExp
-}
 
 /// What the parameters of a rank are for.
 enum Transformer {
@@ -26,106 +13,10 @@ enum Transformer {
   case mixture(Mixture)
 
   init(_ record: flowrt_step_record) {
-    switch Int(record.transformer) {
-    case FLOWRT_TRANSFORMER_AFFINE: self = .affine(Affine(record))
-    case FLOWRT_TRANSFORMER_ADDITIVE: self = .additive
-    default: self = .spline(Spline(record))
-    }
-  }
-}
-
-/// An affine transformer with its constants at hand.
-struct Affine {
-  let form: AffineForm
-  let scaleFunction: ScaleFunction
-  let p0, p1, p2: Float
-
-  init(_ record: flowrt_step_record) {
-    form = AffineForm(rawValue: record.form).unsafelyUnwrapped
-    scaleFunction = ScaleFunction(rawValue: record.scale).unsafelyUnwrapped
-    (p0, p1, p2) = (record.p.0, record.p.1, record.p.2)
-  }
-
-  /// s(a) and log s(a).
-  @inline(never) func scale(_ a: Lanes) -> (s: Lanes, logS: Lanes) {
-    switch scaleFunction {
-    case .exp: return (exp(a), a)
-    case .softplus:
-      let s = softplus(a) + p0
-      return (s, p0 == 0 ? ifLess(a, -16, a, log(s)) : log(s))
-    case .clampedExp:
-      let c = atMost(p1, atLeast(p0, a))
-      return (exp(c), c)
-    case .clampedSoftplus:
-      let s = atMost(p2, atLeast(p1, softplus(a) + p0))
-      return (s, log(s))
-    case .sigmoid:
-      let s = sigmoid(a) + p0
-      return (s, p0 == 0 ? logSigmoid(a) : log(s))
-    case .softClippedExp:
-      let c = a / (1 + magnitude(a) / p0)
-      return (exp(c), c)
-    case .tanhExp:
-      let c = p0 * tanh(a)
-      return (exp(c), c)
-    case .atanExp:
-      let c = p0 * atan(a)
-      return (exp(c), c)
-    }
-  }
-
-  /// The unknown side from the known one, and log s = log|dq/dr|, of `count` values, a multiple of 16. `fromRead`: r is known. (By
-  /// address: a function that takes a vector would get it in four pieces.)
-  @inline(never) func apply(
-    _ t: UnsafePointer<Float>, _ a: UnsafePointer<Float>, _ known: UnsafePointer<Float>,
-    _ unknown: UnsafeMutablePointer<Float>, _ logScale: UnsafeMutablePointer<Float>, count: Int, fromRead: Bool
-  ) {
-    // The most frequent ones without a call. (Not on narrow vectors: there the code would be felt.) With such a p0, s is a normal
-    // number wherever its logarithm counts.
-    #if FLOWRT_LEVEL_2 || FLOWRT_LEVEL_3
-      if scaleFunction == .exp || (scaleFunction == .softplus && (p0 == 0 || p0 >= smallestNormal)) {
-        var i = 0
-        #if FLOWRT_LEVEL_3
-          if count >= 48 { i = apply(Abreast<3>(t), Abreast(a), Abreast(known), unknown, logScale, fromRead) }
-        #endif
-        while i < count {
-          i &+= apply(Chunk(t + i), Chunk(a + i), Chunk(known + i), unknown + i, logScale + i, fromRead)
-        }
-        return
-      }
-    #endif
-    for i in stride(from: 0, to: count, by: laneCount) {
-      let (s, logS) = scale(a.lanes(i))
-      map(s: s.chunk, Chunk(t + i), Chunk(known + i), fromRead).store(unknown + i)
-      logScale.store(logS, i)
-    }
-  }
-
-  /// The same for exp and softplus. Returns how many values these were.
-  @inline(__always) private func apply<let N: Int>(
-    _ t: Abreast<N>, _ a: Abreast<N>, _ known: Abreast<N>, _ unknown: UnsafeMutablePointer<Float>,
-    _ logScale: UnsafeMutablePointer<Float>, _ fromRead: Bool
-  ) -> Int {
-    let s = scaleFunction == .exp ? exp(a) : softplus(a) + p0
-    map(s: s, t, known, fromRead).store(unknown)
-    var logS = a
-    if scaleFunction == .softplus {
-      logS = s.with(logOfNormal(s)) { s, logS in ifLess(s, .infinity, logS, s) }
-      // softplus(a) -> e^a, which may underflow; its logarithm does not.
-      if p0 == 0 { logS = a.with(logS) { a, logS in ifLess(a, -16, a, logS) } }
-    }
-    logS.store(logScale)
-    return N &* Register.scalarCount
-  }
-
-  /// The unknown side.
-  @inline(__always) private func map<let N: Int>(
-    s: Abreast<N>, _ t: Abreast<N>, _ known: Abreast<N>, _ fromRead: Bool
-  ) -> Abreast<N> {
-    switch form {
-    case .scaleThenShift: return fromRead ? fma(s, known, t) : (known - t) / s
-    case .shiftThenScale: return fromRead ? s * (known - t) : known / s + t
-    case .gated: return fromRead ? fma(s, known - t, t) : (known - t) / s + t
+    switch TransformerKind(rawValue: record.transformer).unsafelyUnwrapped {
+    case .affine: self = .affine(Affine(record))
+    case .additive: self = .additive
+    case .spline: self = .spline(Spline(record))
     }
   }
 }

@@ -3,7 +3,7 @@
 // They are one AVX-512 register, two of AVX2, four of SSE2 or NEON, and one 64-byte line of a weight panel. The same source
 // therefore gives the same operations on the same numbers everywhere: what differs between CPUs is only how many instructions an
 // operation takes. Formulas with many values at once are computed a register at a time (Register.swift), or several abreast
-// (Abreast.swift).
+// (Unrolled.swift).
 
 import FlowrtShim
 

@@ -24,22 +24,17 @@ struct LogSum {
     if rows == 1 { add(term[0]) } else { addInline(term, first: first) }
   }
 
-  /// The same for a tile, where a call would be felt.
+  /// Adds `term` to rows first ..< first + 16 of a tile. Inlined, for loops in which a call would cost more than the sum.
   @inline(__always) func addInline(_ term: Lanes, first: Int) {
-    let sum = sums.lanes(first)
-    let total = sum + term
-    let part = total - sum
-    let error = (sum - (total - part)) + (term - part)
+    let (total, error) = twoSum(sums.lanes(first), term)
     sums.store(total, first)
     sums.store(sums.lanes(rows &+ first) + error, rows &+ first)
   }
 
   /// Adds `term` to a single row.
   @inline(__always) func add(_ term: Float) {
-    let sum = sums[0]
-    let total = sum + term
-    let part = total - sum
-    sums[1] += (sum - (total - part)) + (term - part)
+    let (total, error) = twoSum(sums[0], term)
+    sums[1] += error
     sums[0] = total
   }
 
@@ -48,8 +43,8 @@ struct LogSum {
     for first in stride(from: 0, to: rows, by: 16) { add(term, first: first) }
   }
 
-  /// Excludes the rows first ..< first + 16 with `isOutside` != 0 from the support: their density is zero. Of a single row, the
-  /// first value tells.
+  /// Excludes the rows first ..< first + 16 with `isOutside` != 0 from the support: their density is zero. A single row is excluded
+  /// by the first value.
   @inline(never) func exclude(_ isOutside: Lanes, first: Int) {
     let index = 2 &* rows &+ first
     if rows == 1 { sums[index] += isOutside[0] } else { sums.store(sums.lanes(index) + isOutside, index) }

@@ -24,10 +24,14 @@ enum {
     FLOWRT_RECORD_ELEMENTWISE = 5,
     FLOWRT_RECORD_PERMUTATION = 6,
     FLOWRT_RECORD_ENCODER = 7,
-    FLOWRT_RECORD_BASE = 8
+    FLOWRT_RECORD_BASE = 8,
+    FLOWRT_RECORDS_END
 };
 
-/* Codes that count from zero, each list with their number at its end; the kernels' enums of the same names have the same order. */
+/* Codes that count from zero, each list with their number at its end. The enums of the same names in Codes.swift have the
+ * same numbers; CodesTests compares them. */
+enum { FLOWRT_READS_DATA, FLOWRT_READS_NOISE, FLOWRT_SIDES };
+
 enum {
     FLOWRT_ACTIVATION_IDENTITY,
     FLOWRT_ACTIVATION_RELU,
@@ -51,13 +55,13 @@ enum { FLOWRT_FORM_SCALE_THEN_SHIFT, FLOWRT_FORM_SHIFT_THEN_SCALE, FLOWRT_FORM_G
 
 enum {
     FLOWRT_SCALE_EXP,
-    FLOWRT_SCALE_CLAMPED_EXP,
+    FLOWRT_SCALE_EXP_CLAMPED,
     FLOWRT_SCALE_SOFTPLUS,
-    FLOWRT_SCALE_CLAMPED_SOFTPLUS,
+    FLOWRT_SCALE_SOFTPLUS_CLAMPED,
     FLOWRT_SCALE_SIGMOID,
-    FLOWRT_SCALE_SOFT_CLIPPED_EXP,
-    FLOWRT_SCALE_TANH_EXP,
-    FLOWRT_SCALE_ATAN_EXP,
+    FLOWRT_SCALE_EXP_SOFT_CLIPPED,
+    FLOWRT_SCALE_EXP_TANH,
+    FLOWRT_SCALE_EXP_ATAN,
     FLOWRT_SCALES
 };
 
@@ -82,24 +86,24 @@ enum {
 enum {
     FLOWRT_BASE_STANDARD_NORMAL,
     FLOWRT_BASE_DIAGONAL_NORMAL,
-    FLOWRT_BASE_UNIFORM,
-    FLOWRT_BASE_MIXTURE,
+    FLOWRT_BASE_BOX_UNIFORM,
+    FLOWRT_BASE_NORMAL_MIXTURE,
     FLOWRT_BASE_CONDITIONAL_NORMAL,
     FLOWRT_BASE_AUTOREGRESSIVE_MIXTURE,
     FLOWRT_BASES
 };
 
-enum { FLOWRT_TRANSFORMER_AFFINE = 1, FLOWRT_TRANSFORMER_ADDITIVE = 2, FLOWRT_TRANSFORMER_SPLINE = 3 };
+enum { FLOWRT_TRANSFORMER_AFFINE = 1, FLOWRT_TRANSFORMER_ADDITIVE = 2, FLOWRT_TRANSFORMER_SPLINE = 3, FLOWRT_TRANSFORMERS_END };
 
 /* Autoregressive steps, encoders and bases; the fields that a kind does not have are zero. */
 typedef struct flowrt_step_record {
     uint16_t kind;
-    uint16_t reads; /* base: the density */
+    union { uint16_t reads, density; };   /* of a step, the side that its conditioner reads; of a base */
     uint32_t stage_count;
     uint32_t passthrough;
     uint16_t layer_count;
     uint16_t transformer, form, scale;
-    uint32_t bins;
+    union { uint32_t bins, components; }; /* of a spline; of a mixture */
     float p[8];
     uint8_t reserved[8];
 } flowrt_step_record;
@@ -136,6 +140,7 @@ enum {
 enum { FLOWRT_RECORD_KIND = 0, FLOWRT_RECORD_FIELDS = 2 }; /* of any record, and what follows it */
 enum {
     FLOWRT_STEP_READS = offsetof(flowrt_step_record, reads),
+    FLOWRT_STEP_DENSITY = offsetof(flowrt_step_record, density),
     FLOWRT_STEP_STAGE_COUNT = offsetof(flowrt_step_record, stage_count),
     FLOWRT_STEP_PASSTHROUGH = offsetof(flowrt_step_record, passthrough),
     FLOWRT_STEP_LAYER_COUNT = offsetof(flowrt_step_record, layer_count),
@@ -143,6 +148,7 @@ enum {
     FLOWRT_STEP_FORM = offsetof(flowrt_step_record, form),
     FLOWRT_STEP_SCALE = offsetof(flowrt_step_record, scale),
     FLOWRT_STEP_BINS = offsetof(flowrt_step_record, bins),
+    FLOWRT_STEP_COMPONENTS = offsetof(flowrt_step_record, components),
     FLOWRT_STEP_P = offsetof(flowrt_step_record, p),
     FLOWRT_STEP_RESERVED = offsetof(flowrt_step_record, reserved)
 };
@@ -170,37 +176,20 @@ static inline uint16_t flowrt_spline_ends(uint16_t form) { return (form >> 4) & 
 static inline uint16_t flowrt_spline_turned(uint16_t form) { return (form >> 6) & 1; }
 static inline uint16_t flowrt_spline_pieces(uint16_t form) { return form >> 7; }
 
-enum { FLOWRT_WIDTHS_SOFTMAX, FLOWRT_WIDTHS_CLIPPED };
-enum { FLOWRT_DERIVATIVES_SOFTPLUS, FLOWRT_DERIVATIVES_EXP };
-enum { FLOWRT_ENDS_FIXED, FLOWRT_ENDS_FREE, FLOWRT_ENDS_CIRCULAR };
+enum { FLOWRT_WIDTHS_SOFTMAX, FLOWRT_WIDTHS_CLIPPED, FLOWRT_SPLINE_WIDTHS };
+enum { FLOWRT_DERIVATIVES_SOFTPLUS, FLOWRT_DERIVATIVES_EXP, FLOWRT_SPLINE_DERIVATIVES };
+enum { FLOWRT_ENDS_FIXED, FLOWRT_ENDS_FREE, FLOWRT_ENDS_CIRCULAR, FLOWRT_SPLINE_ENDS };
 enum {
     FLOWRT_PIECES_RATIONAL_QUADRATIC,
     FLOWRT_PIECES_LINEAR,
     FLOWRT_PIECES_QUADRATIC,
     FLOWRT_PIECES_LINEAR_RATIONAL,
-    FLOWRT_PIECES_CUBIC
+    FLOWRT_PIECES_CUBIC,
+    FLOWRT_SPLINE_PIECES
 };
 
 /* What a spline needs for 16 values, besides their parameters: columns of 16 floats. */
 #define FLOWRT_SPLINE_COLUMNS 15
-
-/* Parameters of each rank: the factor between ranks and output rows (docs/FORMAT.md section 5). */
-static inline uint32_t flowrt_transformer_parameters(uint16_t transformer, uint16_t form, uint32_t bins) {
-    switch (transformer) {
-    case FLOWRT_TRANSFORMER_AFFINE: return 2;
-    case FLOWRT_TRANSFORMER_ADDITIVE: return 1;
-    default: break;
-    }
-    const uint32_t ends = flowrt_spline_ends(form);
-    const uint32_t derivatives = ends == FLOWRT_ENDS_FIXED ? bins - 1 : ends == FLOWRT_ENDS_FREE ? bins + 1 : bins;
-    switch (flowrt_spline_pieces(form)) { /* widths, heights, derivatives, shares */
-    case FLOWRT_PIECES_RATIONAL_QUADRATIC: return bins + bins + derivatives;
-    case FLOWRT_PIECES_LINEAR: return bins;
-    case FLOWRT_PIECES_QUADRATIC: return bins + derivatives;
-    case FLOWRT_PIECES_LINEAR_RATIONAL: return bins + bins + derivatives + bins;
-    default: return bins + bins + 2; /* cubic */
-    }
-}
 
 _Static_assert(sizeof(flowrt_file_header) == 64 && sizeof(flowrt_step_record) == 64, "64-byte records");
 _Static_assert(sizeof(flowrt_layer_record) == 64 && sizeof(flowrt_constant_record) == 64, "64-byte records");

@@ -29,7 +29,7 @@ typedef struct flowrt_view {
     uint32_t layer_count;
     uint32_t format_version;
     uint32_t level;
-    uint32_t columns; /* of 16 floats that a transformer needs, where most */
+    uint32_t scratch_columns; /* of 16 floats each: what the transformer with the most parameters needs */
     uint32_t reserved[34];
 } flowrt_view;
 
@@ -51,7 +51,7 @@ typedef struct flowrt_layer_plan {
     const uint32_t *panel_start; /* first line of each panel in weights */
     const float *scale[3];       /* of the added layers; NULL for 1 */
     uint32_t width, panels;
-    uint32_t values; /* offset of its values in the activations (a context-only layer's may be at start) */
+    uint32_t values_offset; /* of its values in the activations (a context-only layer's may be at start) */
     int32_t source;  /* a layer of the same step, FLOWRT_NO_LAYER or FLOWRT_READ_SIDE */
     int32_t gate, add[3];
     int32_t context_source; /* the layer that context_weights multiply; FLOWRT_NO_LAYER: the context */
@@ -73,13 +73,35 @@ static inline bool flowrt_is_in_prologue(bool context_only, bool constant_source
 
 enum { FLOWRT_NO_LAYER = -1, FLOWRT_READ_SIDE = -2 };
 
+/* The blocks of a step or base, as they lie in the file, and in the order of their fields (Layout.swift). */
+typedef struct flowrt_autoregressive_blocks { const uint32_t *data_index, *noise_index; } flowrt_autoregressive_blocks;
+typedef struct flowrt_diagonal_blocks { const float *scale, *shift; } flowrt_diagonal_blocks;
+typedef struct flowrt_linear_blocks { const float *matrix, *inverse_matrix, *shift; } flowrt_linear_blocks;
+typedef struct flowrt_elementwise_blocks { const uint32_t *functions; const float *lower, *upper; } flowrt_elementwise_blocks;
+typedef struct flowrt_permutation_blocks { const uint32_t *index; } flowrt_permutation_blocks;
+typedef struct flowrt_diagonal_normal_blocks { const float *mean, *std; } flowrt_diagonal_normal_blocks;
+typedef struct flowrt_box_uniform_blocks { const float *lower, *upper; } flowrt_box_uniform_blocks;
+typedef struct flowrt_normal_mixture_blocks {
+    const float *log_weights, *components; /* of each component: mean, std */
+    float *constants;                      /* not in the file but in the prologue: flowrt_mixture_floats */
+} flowrt_normal_mixture_blocks;
+typedef struct flowrt_autoregressive_mixture_blocks { const uint32_t *index; } flowrt_autoregressive_mixture_blocks;
+
 typedef struct flowrt_step_plan {
     const flowrt_step_record *record;
-    const uint32_t *data_index, *noise_index, *stage_end; /* permutation: index; elementwise: function; in data_index */
-    const float *factor, *inverse_factor; /* diagonal: scale; linear: the matrices, as panels; elementwise: upper; base: std,
-                                             upper, or a mixture's normals and constants */
-    const float *shift;                   /* elementwise: lower; base: mean, lower or log weights */
-    flowrt_layer_plan *layers;
+    flowrt_layer_plan *layers;  /* of a step, encoder or base that has a network */
+    const uint32_t *stage_end;  /* of a step or base with stages: for each, the ranks up to its end */
+    union {                     /* by the kind of the record, and by the density of a base */
+        flowrt_autoregressive_blocks autoregressive; /* the coordinate of each rank, on both sides */
+        flowrt_diagonal_blocks diagonal;
+        flowrt_linear_blocks linear; /* the matrices as weight panels */
+        flowrt_elementwise_blocks elementwise;
+        flowrt_permutation_blocks permutation;
+        flowrt_diagonal_normal_blocks diagonal_normal;
+        flowrt_box_uniform_blocks box_uniform;
+        flowrt_normal_mixture_blocks normal_mixture;
+        flowrt_autoregressive_mixture_blocks autoregressive_mixture; /* the coordinate of each rank */
+    };
 } flowrt_step_plan;
 
 /* Floats of the prologue that hold a mixture's constants: K, padded to 16, and K + 1 (Base.swift). */
@@ -98,9 +120,9 @@ struct flowrt_call;
 /* Takes the state through one step (or, for the encoder's record, the context tile through the encoder): the part of the
  * library that every CPU level has its own of. rows: 1, 16, 32, 48 or 64; lanes_per_row: 2 if up to eight rows stand
  * twice in a tile of 16, else 1; context_tile: the steps' context for the rows of a tile, NULL if what depends on it is in
- * the prologue; forward: data to noise. */
+ * the prologue; to_noise: from data to noise, else back. */
 typedef void flowrt_step_function(const struct flowrt_call *call, const flowrt_step_plan *step, ptrdiff_t rows,
-                                  ptrdiff_t lanes_per_row, const float *context_tile, bool forward);
+                                  ptrdiff_t lanes_per_row, const float *context_tile, bool to_noise);
 typedef flowrt_step_function *flowrt_step_runner;
 
 /* One evaluation: validated arguments and the workspace, carved into its parts (docs/SWEEP.md, "Workspace"). */
@@ -129,7 +151,8 @@ typedef struct flowrt_call {
     float *other;       /* dim, by rank: the other side; for a single row */
     float *log_scale;   /* dim, by rank: terms of the log-determinant; for a single row */
     float *log_sum;     /* 3 x tile_rows: running log-determinant, its rounding error, points outside the support */
-    float *columns;     /* columns x 16: a single row's parameters of 16 ranks, or a tile's log s; then what a spline needs */
+    float *transformer_scratch; /* scratch_columns x 16: a single row's parameters of 16 ranks, or a tile's log s; then what a
+                                   spline needs */
     float *activations; /* activations_size x tile_rows */
 } flowrt_call;
 

@@ -296,11 +296,11 @@ static void append_base(builder *b, const step_spec *step) {
         append_random(b, b->dim, 0.0f, 1.0f);
         append_random(b, b->dim, 1.0f, 0.5f);
         break;
-    case UNIFORM:
+    case BOX_UNIFORM:
         append_random(b, b->dim, -20.0f, 1.0f);
         append_random(b, b->dim, 20.0f, 1.0f);
         break;
-    case MIXTURE:
+    case NORMAL_MIXTURE:
         append_random(b, step->bins, 0.0f, 1.0f);
         for (uint32_t k = 0; k < step->bins; k++) {
             append_random(b, b->dim, 0.0f, 2.0f);

@@ -134,9 +134,9 @@ const flow_spec flow_cases[] = {
 
     /* elementwise steps and the other bases */
     { "elementwise", 29, 0, { ELEMENTWISE, ELEMENTWISE_INVERSE, MAF(SOFTPLUS_SCALE, NET_1(30, TANH, NONE)) } },
-    { "uniform-base", 5, 0, { MAF(SOFTPLUS_SCALE, NET_1(12, TANH, NONE)), { .kind = RECORD_BASE, .reads = UNIFORM } } },
-    { "mixture-base", 19, 0, { MAF(SOFTPLUS_SCALE, NET_1(32, TANH, NONE)), { .kind = RECORD_BASE, .reads = MIXTURE, .bins = 3 } } },
-    { "mixture-base-17", 2, 0, { { .kind = RECORD_BASE, .reads = MIXTURE, .bins = 17 } } },
+    { "uniform-base", 5, 0, { MAF(SOFTPLUS_SCALE, NET_1(12, TANH, NONE)), { .kind = RECORD_BASE, .reads = BOX_UNIFORM } } },
+    { "mixture-base", 19, 0, { MAF(SOFTPLUS_SCALE, NET_1(32, TANH, NONE)), { .kind = RECORD_BASE, .reads = NORMAL_MIXTURE, .bins = 3 } } },
+    { "mixture-base-17", 2, 0, { { .kind = RECORD_BASE, .reads = NORMAL_MIXTURE, .bins = 17 } } },
     { "conditional-base", 5, 3, { MAF(SOFTPLUS_SCALE, NET_1(12, TANH, CONTEXT)), { .kind = RECORD_BASE, .reads = CONDITIONAL_NORMAL, .layer_count = 2, .layers = {
                              { .width = 17, .activation = TANH, .context = CONTEXT }, { .width = 10, .source = LAYER(0) } } } } },
     { "conditional-base-encoder", 9, 4, { { .kind = RECORD_ENCODER, .layer_count = 1, .layers = { { .width = 11, .activation = TANH, .context = CONTEXT } } },

@@ -61,9 +61,9 @@ def _by_torch(function, grid: np.ndarray) -> np.ndarray:
 
 
 def _parameter(kind: Activation, values: np.ndarray) -> float:
+    """`a` of an activation from its value at -1; 0 for one without a parameter."""
     at_minus_one = float(values[np.flatnonzero(_GRID == -1.0)[0]])
-    if kind == Activation.LEAKY_RELU:
-        return -at_minus_one
-    if kind == Activation.ELU:
-        return at_minus_one / math.expm1(-1.0)
-    return 0.0
+    return _PARAMETERS.get(kind, lambda value: 0.0)(at_minus_one)
+
+
+_PARAMETERS = {Activation.LEAKY_RELU: lambda value: -value, Activation.ELU: lambda value: value / math.expm1(-1.0)}

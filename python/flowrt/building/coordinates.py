@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 
 from ..file.codes import Function
 from ..flow import flow as ir
+from ..tables import Table
 
 
 def reading(layers: list, coordinates: np.ndarray, dim: int) -> list:
@@ -17,25 +19,52 @@ def reading(layers: list, coordinates: np.ndarray, dim: int) -> list:
 
 def acting(step: ir.Step, coordinates: np.ndarray, dim: int) -> ir.Step:
     """A step of len(coordinates) coordinates, as one of `dim` that leaves all others as they are."""
-    if isinstance(step, ir.Autoregressive):
-        inner = np.arange(len(coordinates)) if step.transformed is None else step.transformed
-        return replace(step, layers=reading(step.layers, coordinates, dim), transformed=coordinates[inner])
-    if isinstance(step, ir.Permutation):
-        index = np.arange(dim)
-        index[coordinates] = coordinates[step.index]
-        return replace(step, index=index)
-    if isinstance(step, (ir.Linear, ir.Diagonal)):
-        shift, before = (_filled(np.zeros(dim), coordinates, values) for values in (step.shift, step.before))
-    if isinstance(step, ir.Linear):
-        matrix = np.eye(dim)
-        matrix[np.ix_(coordinates, coordinates)] = step.matrix
-        return replace(step, matrix=matrix, shift=shift, before=before)
-    if isinstance(step, ir.Elementwise):
-        zeros = np.zeros(dim)
-        lower, upper = (_filled(zeros.copy(), coordinates, values) for values in (step.lower, step.upper))
-        function = _filled(np.full(dim, int(Function.IDENTITY)), coordinates, step.function)
-        return replace(step, function=function, lower=lower, upper=upper)
-    return replace(step, scale=_filled(np.ones(dim), coordinates, step.scale), shift=shift, before=before)
+    return _ACTING[type(step)](step, coordinates, dim)
+
+
+def _autoregressive(step: ir.Autoregressive, coordinates: np.ndarray, dim: int) -> ir.Autoregressive:
+    inner = np.arange(len(coordinates)) if step.transformed is None else step.transformed
+    return replace(step, layers=reading(step.layers, coordinates, dim), transformed=coordinates[inner])
+
+
+def _diagonal(step: ir.Diagonal, coordinates: np.ndarray, dim: int) -> ir.Diagonal:
+    return replace(step, scale=_filled(np.ones(dim), coordinates, step.scale), **_shifts(step, coordinates, dim))
+
+
+def _permutation(step: ir.Permutation, coordinates: np.ndarray, dim: int) -> ir.Permutation:
+    return replace(step, index=_filled(np.arange(dim), coordinates, coordinates[step.index]))
+
+
+def _linear(step: ir.Linear, coordinates: np.ndarray, dim: int) -> ir.Linear:
+    matrix = np.eye(dim)
+    matrix[np.ix_(coordinates, coordinates)] = step.matrix
+    return replace(step, matrix=matrix, **_shifts(step, coordinates, dim))
+
+
+def _elementwise(step: ir.Elementwise, coordinates: np.ndarray, dim: int) -> ir.Elementwise:
+    lower, upper = (_filled(np.zeros(dim), coordinates, values) for values in (step.lower, step.upper))
+    function = _filled(np.full(dim, int(Function.IDENTITY)), coordinates, step.function)
+    return replace(step, function=function, lower=lower, upper=upper)
+
+
+_ACTING = Table(
+    "flowrt.building.coordinates._ACTING",
+    get_args(ir.Step),
+    {
+        ir.Autoregressive: _autoregressive,
+        ir.Diagonal: _diagonal,
+        ir.Permutation: _permutation,
+        ir.Linear: _linear,
+        ir.Elementwise: _elementwise,
+    },
+)
+
+
+def _shifts(step, coordinates: np.ndarray, dim: int) -> dict:
+    return {
+        "shift": _filled(np.zeros(dim), coordinates, step.shift),
+        "before": _filled(np.zeros(dim), coordinates, step.before),
+    }
 
 
 def _spread(layer: ir.Layer, coordinates: np.ndarray, dim: int) -> ir.Layer:

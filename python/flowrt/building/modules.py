@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 
 from ..errors import ExportError
 from ..file.codes import Activation, Function, Reads
-from ..flow.flow import CONTEXT, READ, Autoregressive, Diagonal, Elementwise, Layer
+from ..flow.flow import CONTEXT, READ, Autoregressive, Diagonal, Elementwise, Layer, Linear, Permutation, Step
 from ..reference.functions import INVERSES
+from ..tables import Table
 from .activations import recognise
+from .arrays import float64
 
 
-def names(thing) -> set:
+def class_names(thing) -> set:
     """Names of the classes of an object. Subclasses and forks keep the names of what they copy."""
     return {cls.__name__ for cls in type(thing).__mro__}
-
-
-def array(tensor) -> np.ndarray:
-    """A tensor (or number) as float64."""
-    if hasattr(tensor, "detach"):
-        tensor = tensor.detach().cpu().double().numpy()
-    return np.array(np.asarray(tensor), dtype=np.float64)  # in two steps: a DeferredTensor gives its own type alone
 
 
 def refuse(thing, supported: str):
@@ -37,7 +33,7 @@ def context_size(steps: list, given: int | None, base=None) -> int:
     weights = [layer.context_weight for layer in layers if layer.context_source == CONTEXT]
     found = {weight.shape[1] for weight in weights if weight is not None}
     if given and not found and any(layer.weight is not None and layer.source == READ for layer in layers):
-        raise ExportError(f"a context of length {given} is asked for, but no layer takes a context")
+        raise ExportError(f"context_dim is {given}, but no layer takes a context")
     found |= set() if given is None else {given}
     if len(found) > 1:
         raise ExportError(f"layers and context_dim disagree about the length of the context: {sorted(found)}")
@@ -55,8 +51,8 @@ def affine_map(function, dim: int) -> tuple:
     import torch
 
     with torch.no_grad():
-        shift = array(function(torch.zeros(1, dim, dtype=torch.float64)))[0]
-        columns = array(function(torch.eye(dim, dtype=torch.float64))) - shift
+        shift = float64(function(torch.zeros(1, dim, dtype=torch.float64)))[0]
+        columns = float64(function(torch.eye(dim, dtype=torch.float64))) - shift
     return columns.T, shift
 
 
@@ -67,36 +63,46 @@ def diagonal(dim: int, name: str, scale=1.0, shift=0.0, before=0.0) -> Diagonal:
 
 
 def inverted_if(step, inverted: bool):
-    """A step that is no permutation, or the one that undoes it."""
-    if not inverted:
-        return step
-    if isinstance(step, Autoregressive):
-        return replace(step, reads=Reads(1 - step.reads))
-    if isinstance(step, Elementwise):
-        return replace(step, function=np.array([INVERSES[Function(f)] for f in step.function]))
-    if isinstance(step, Diagonal):
-        return replace(step, scale=1 / step.scale, shift=0 - step.before, before=0 - step.shift)
-    return replace(step, matrix=np.linalg.inv(step.matrix), shift=0 - step.before, before=0 - step.shift)
+    """A step, or the one that undoes it."""
+    return _INVERTED[type(step)](step) if inverted else step
+
+
+def _affine_inverse(step, **factor):
+    """v = factor (w - shift) - before, of a step that is w = factor (v + before) + shift."""
+    return replace(step, **factor, shift=0 - step.before, before=0 - step.shift)
+
+
+_INVERTED = Table(
+    "flowrt.building.modules._INVERTED",
+    get_args(Step),
+    {
+        Autoregressive: lambda step: replace(step, reads=Reads(1 - step.reads)),
+        Diagonal: lambda step: _affine_inverse(step, scale=1 / step.scale),
+        Permutation: lambda step: replace(step, index=np.argsort(step.index)),
+        Linear: lambda step: _affine_inverse(step, matrix=np.linalg.inv(step.matrix)),
+        Elementwise: lambda step: replace(step, function=np.array([INVERSES[Function(f)] for f in step.function])),
+    },
+)
 
 
 def bias_of(linear) -> np.ndarray:
-    return np.zeros(len(linear.weight)) if linear.bias is None else array(linear.bias)
+    return np.zeros(len(linear.weight)) if linear.bias is None else float64(linear.bias)
 
 
 def mask_of(linear) -> np.ndarray:
     """Where a weight may act: the module's mask, or everywhere for a plain linear layer."""
     mask = getattr(linear, "mask", None)
-    return np.ones(linear.weight.shape, dtype=bool) if mask is None else array(mask) != 0
+    return np.ones(linear.weight.shape, dtype=bool) if mask is None else float64(mask) != 0
 
 
 def masked_linear(linear, source, **fields) -> Layer:
     """A layer with the weights, mask and bias of a (masked) linear module that takes one input."""
-    return Layer(bias_of(linear), array(linear.weight), mask_of(linear), source, **fields)
+    return Layer(bias_of(linear), float64(linear.weight), mask_of(linear), source, **fields)
 
 
 def concatenated_linear(linear, variables: slice, context: slice, **fields) -> Layer:
     """A layer of a (masked) linear module whose input is the variables and the context, side by side."""
-    weight, mask = array(linear.weight), mask_of(linear)
+    weight, mask = float64(linear.weight), mask_of(linear)
     if weight[:, context].shape[1]:
         fields.update(context_weight=(weight * mask)[:, context], context_source=CONTEXT)
     if weight[:, variables].shape[1]:
@@ -112,15 +118,6 @@ def concatenated(weight: np.ndarray, bias: np.ndarray, variables: int) -> Layer:
     if variables:
         fields.update(weight=weight[:, :variables], source=READ)
     return Layer(bias, **fields)
-
-
-def reordered(layer: Layer, rows) -> None:
-    """Puts the units of a layer into another order, in place."""
-    layer.bias = layer.bias[rows]
-    if layer.weight is not None:
-        layer.weight, layer.mask = layer.weight[rows], layer.mask[rows]
-    if layer.context_weight is not None:
-        layer.context_weight = layer.context_weight[rows]
 
 
 def activated(layer: Layer, function) -> Layer:

@@ -7,7 +7,8 @@ import numpy as np
 from ..errors import ExportError
 from ..file.codes import Activation
 from ..flow import flow as ir
-from .modules import activated, array, concatenated_linear, is_identity, masked_linear, names, refuse
+from .arrays import float64
+from .modules import activated, class_names, concatenated_linear, is_identity, masked_linear, refuse
 
 
 def perceptron(modules, variables: slice, context: slice) -> list:
@@ -40,16 +41,16 @@ def batch_norm(norm) -> tuple:
         raise ExportError(
             "BatchNorm1d without running statistics depends on the batch; it is not a flow of single rows"
         )
-    scale = 1 / np.sqrt(array(norm.running_var) + norm.eps)
+    scale = 1 / np.sqrt(float64(norm.running_var) + norm.eps)
     if norm.weight is not None:
-        scale = scale * array(norm.weight)
-    shift = -array(norm.running_mean) * scale
-    return scale, shift if norm.bias is None else shift + array(norm.bias)
+        scale = scale * float64(norm.weight)
+    shift = -float64(norm.running_mean) * scale
+    return scale, shift if norm.bias is None else shift + float64(norm.bias)
 
 
 def append(layers: list, module, first) -> None:
     """Adds what a module does to the last layer's value. `first` makes the layer that takes the network's input."""
-    kinds = names(module)
+    kinds = class_names(module)
     if "Residual" in kinds:
         if not layers:
             refuse(module, "networks that begin with a linear module")
@@ -71,7 +72,7 @@ def append(layers: list, module, first) -> None:
         _append_layer_norm(layers, module)
     elif "ConstScaleLayer" in kinds and layers:
         width = layers[-1].width
-        layers.append(ir.Layer(np.zeros(width), add=[ir.Add(len(layers) - 1, np.full(width, array(module.scale)))]))
+        layers.append(ir.Layer(np.zeros(width), add=[ir.Add(len(layers) - 1, np.full(width, float64(module.scale)))]))
     elif not is_identity(module):
         if not layers:
             refuse(module, "networks that begin with a linear module")
@@ -95,7 +96,7 @@ def _append_layer_norm(layers: list, norm) -> None:
     elif tuple(norm.normalized_shape) != (width,):
         raise ExportError(f"{name} of shape {tuple(norm.normalized_shape)} follows a layer of {width} units")
     elif norm.weight is not None:
-        gain, shift = array(norm.weight), shift if norm.bias is None else array(norm.bias)
+        gain, shift = float64(norm.weight), shift if norm.bias is None else float64(norm.bias)
     last = len(layers) - 1
     layers.append(ir.Layer(np.zeros(width), add=[ir.Add(last)], activation=Activation.LAYER_NORM, a=epsilon))
     if np.any(gain != 1) or np.any(shift != 0):

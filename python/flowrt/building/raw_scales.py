@@ -8,10 +8,12 @@ import numpy as np
 
 from ..file.codes import Activation
 from ..flow import flow as ir
-from .modules import reordered
+from .output_rows import reordered
 
 
-def through_units(layers: list, activation: Activation, matrix: np.ndarray, inner: float = 1.0, offset: float = 0.0) -> list:
+def through_units(
+    layers: list, activation: Activation, matrix: np.ndarray, inner: float = 1.0, offset: float = 0.0
+) -> list:
     """Layers that give t, a of n coordinates, made to give t and `matrix f(inner a) + offset`, f the activation.
 
     The last of `layers` is linear.

@@ -10,7 +10,8 @@ from ..errors import ExportError
 from ..file.codes import NO_PARAMETERS, Scale
 from ..flow.flow import Layer
 from ..reference import functions
-from .modules import array
+from .arrays import float64
+from .output_rows import scale_rows
 
 RAW = np.concatenate([[-40.0], np.linspace(-12, 12, 97), [40.0]])  # raw scale parameters to probe a formula with
 SHIFT = 0.75  # the shift parameter beside them
@@ -58,7 +59,7 @@ def of_affine(evaluate, features: int, candidates: list, name: str) -> ScaleFunc
 
     def at(value: float):
         with torch.no_grad():
-            return [array(t) for t in evaluate(torch.full((len(RAW), features), value, dtype=torch.float64))]
+            return [float64(t) for t in evaluate(torch.full((len(RAW), features), value, dtype=torch.float64))]
 
     (at_zero, log_det), (at_one, _), (at_two, _) = at(0.0), at(1.0), at(2.0)
     straight = np.allclose(at_two - at_one, at_one - at_zero, rtol=1e-9, atol=1e-9)
@@ -69,10 +70,7 @@ def of_affine(evaluate, features: int, candidates: list, name: str) -> ScaleFunc
 
 def fold(function: ScaleFunction, output: Layer) -> None:
     """Folds gain and offset into the raw scales, the odd rows of an output layer, in place."""
-    output.bias[1::2] = function.gain * output.bias[1::2] + function.offset
-    for weight in (output.weight, output.context_weight):
-        if weight is not None:
-            weight[1::2] *= function.gain
+    scale_rows(output, slice(1, None, 2), function.gain, function.offset)
 
 
 def match(values: np.ndarray, log_values: np.ndarray, candidates: list, name: str) -> ScaleFunction:
@@ -87,7 +85,7 @@ def match(values: np.ndarray, log_values: np.ndarray, candidates: list, name: st
         if _close(values, np.exp(expected)) and _close(log_values, expected):
             return candidate
     raise ExportError(
-        f"{name} has a scale function that is not known here; a file holds those of docs/FORMAT.md, section 5"
+        f"{name} has an unknown scale function; supported are those of docs/FORMAT.md, section 5"
     )
 
 

@@ -13,9 +13,12 @@ from dataclasses import replace
 import numpy as np
 
 from ..errors import ExportError
-from ..file.codes import Reads, SplineForm, spline_parameters
+from ..file.codes import Pieces, Reads, SplineForm, pieces_of, spline_parameters
 from ..flow import flow as ir
-from .modules import array, names
+from ..tables import Table
+from .arrays import float64
+from .modules import class_names
+from .output_rows import scale_rows
 
 _PIECES = {
     "PiecewiseLinear": SplineForm.LINEAR,
@@ -29,7 +32,7 @@ AUTOREGRESSIVE = {
 }
 COUPLINGS = {*(f"{pieces}CouplingTransform" for pieces in _PIECES), "PiecewiseRationalQuadraticCoupling"}
 UNCONDITIONAL = {f"{pieces}CDF" for pieces in _PIECES}
-_MINIMUM = 1e-3  # of widths, heights and derivatives, where a class has no option for it
+_MINIMUM = 1e-3  # the least width, height and derivative, where a class has no option for it
 _FREE_PARAMETERS = (
     "unnormalized_pdf",
     "unnormalized_widths",
@@ -40,9 +43,9 @@ _FREE_PARAMETERS = (
 )
 
 
-def pieces_of(module) -> SplineForm:
+def form_of_pieces(module) -> SplineForm:
     """What the bins of a live module's spline are made of; what has no such class is rational-quadratic."""
-    kinds = names(module)
+    kinds = class_names(module)
     return next((form for pieces, form in _PIECES.items() if any(pieces in kind for kind in kinds)), SplineForm(0))
 
 
@@ -59,7 +62,7 @@ def coupling(module, layers: list, reads: Reads, transformed: np.ndarray, dim: i
 def unconditional(module, dim: int, reads: Reads) -> list:
     """The steps of a live module whose spline has free parameters, (dim, ...) each."""
     parts = [getattr(module, name) for name in _FREE_PARAMETERS if hasattr(module, name)]
-    rows = np.concatenate([array(part).reshape(dim, -1) for part in parts], axis=1)
+    rows = np.concatenate([float64(part).reshape(dim, -1) for part in parts], axis=1)
     return _steps(module, [ir.Layer(rows.reshape(-1))], reads, np.arange(dim), dim)
 
 
@@ -75,11 +78,12 @@ def _steps(module, layers: list, reads: Reads, transformed: np.ndarray, dim: int
     output = layers[-1]
     if output.width != rows * count:
         raise ExportError(f"{name}: the network has {output.width} outputs, not {rows * count}")
-    _divide(output, rows, _divided(module, transformer), divisor)
+    divided = np.arange(output.width) % rows < _divided(module, transformer)
+    scale_rows(output, slice(None), np.where(divided, 1 / divisor, 1.0))
     if isinstance(tails, (list, tuple)):
         _close_ends(output, rows, transformer, tails)
     step = ir.Autoregressive(layers, transformer, reads, transformed if count < dim else None, name)
-    bounds = array(module.tail_bound) if tails is not None else np.ones(1)
+    bounds = float64(module.tail_bound) if tails is not None else np.ones(1)
     if np.all(bounds == bounds.reshape(-1)[0]):
         return [step]
     return _rescaled(step, np.broadcast_to(bounds, (count,)), transformed, dim)
@@ -95,11 +99,11 @@ def _divisor(network) -> float:
 
 def _divided(module, spline: ir.Spline) -> int:
     """The number of rows of a coordinate, the first ones, that nflows divides."""
-    pieces = pieces_of(module)
+    pieces = form_of_pieces(module)
     if pieces == SplineForm.LINEAR:
         return 0
     if pieces == SplineForm.QUADRATIC:
-        return spline.bins if names(module) & AUTOREGRESSIVE else sum(spline_parameters(spline.form, spline.bins))
+        return spline.bins if class_names(module) & AUTOREGRESSIVE else sum(spline_parameters(spline.form, spline.bins))
     return 2 * spline.bins
 
 
@@ -110,12 +114,14 @@ def _bins(module) -> int:
 
 
 def _transformer(module, count: int, bins: int) -> ir.Spline:
-    pieces, tails = pieces_of(module), getattr(module, "tails", None)
+    pieces, tails = form_of_pieces(module), getattr(module, "tails", None)
     minima, fixed, free = _minima(module, pieces)
     if tails is None:
         return ir.Spline(bins, pieces | free, (0.0, 1.0, *minima), bounded=True)
-    bound = array(module.tail_bound).reshape(-1)
-    bound = float(bound[0]) if np.all(bound == bound[0]) else 1.0  # of coordinates that were divided by theirs
+    bound = float64(module.tail_bound).reshape(-1)
+    bound = (
+        float(bound[0]) if np.all(bound == bound[0]) else 1.0
+    )  # each coordinate is divided by its own, see _rescaled
     if tails == "linear":
         return ir.Spline(bins, pieces, (-bound, bound, *minima, 0.0, fixed))
     if not pieces and tails == "circular":
@@ -128,21 +134,23 @@ def _transformer(module, count: int, bins: int) -> ir.Spline:
 def _minima(module, pieces: SplineForm) -> tuple:
     """p2, p3 and p4 of a file; the derivative p6 of linear tails; the bits of the form of ends without tails."""
     width, height = (getattr(module, f"min_bin_{name}", _MINIMUM) for name in ("width", "height"))
-    return {
-        SplineForm.LINEAR: ((0.0, 0.0, 0.0), 0.0, 0),
-        SplineForm.QUADRATIC: ((width, height, _MINIMUM), 0.0, SplineForm.FREE_ENDS),
-        SplineForm.CUBIC: ((width, height, 0.0), 0.0, 0),
-        0: ((width, height, getattr(module, "min_derivative", _MINIMUM)), 1.0, SplineForm.FREE_ENDS),
-    }[pieces]
+    return _MINIMA[pieces_of(pieces)](module, width, height)
 
 
-def _divide(output: ir.Layer, rows: int, divided: int, divisor: float) -> None:
-    """Divides the first rows of each coordinate, in place."""
-    gain = np.where(np.arange(output.width) % rows < divided, 1 / divisor, 1.0)
-    output.bias = gain * output.bias
-    for field in ("weight", "context_weight"):
-        if getattr(output, field) is not None:
-            setattr(output, field, gain[:, None] * getattr(output, field))
+_MINIMA = Table(
+    "flowrt.building.splines._MINIMA",
+    set(Pieces) - {Pieces.LINEAR_RATIONAL},  # which nflows has not
+    {
+        Pieces.RATIONAL_QUADRATIC: lambda module, width, height: (
+            (width, height, getattr(module, "min_derivative", _MINIMUM)),
+            1.0,
+            SplineForm.FREE_ENDS,
+        ),
+        Pieces.LINEAR: lambda module, width, height: ((0.0, 0.0, 0.0), 0.0, 0),
+        Pieces.QUADRATIC: lambda module, width, height: ((width, height, _MINIMUM), 0.0, SplineForm.FREE_ENDS),
+        Pieces.CUBIC: lambda module, width, height: ((width, height, 0.0), 0.0, 0),
+    },
+)
 
 
 def _close_ends(output: ir.Layer, rows: int, spline: ir.Spline, tails) -> None:

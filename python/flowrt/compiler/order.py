@@ -85,7 +85,7 @@ def _cycle(needed_by: np.ndarray) -> np.ndarray:
 
 def _composed(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """The product of two matrices of booleans."""
-    with np.errstate(invalid="ignore"):  # of lanes that a vectorised product computes and drops
+    with np.errstate(invalid="ignore"):  # a vectorised product may compute lanes of garbage, and drops them
         return left.astype(np.float32) @ right.astype(np.float32) > 0
 
 

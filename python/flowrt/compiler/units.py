@@ -14,12 +14,12 @@ import numpy as np
 
 from ..errors import ExportError
 from ..file.codes import Activation
-from ..file.records import Layer as SortedLayer
+from ..file.layer import SortedLayer
 from ..flow.flow import CONTEXT, READ, Layer
 
 
 def arrange(layers: list, output_degree: np.ndarray, output_order: np.ndarray, stage=None, coordinates=None) -> list:
-    """The layers of a file from the layers of a description.
+    """The layers of a file from the layers of a flow.
 
     `output_degree` (H,) belongs to the rows of the last layer, `output_order` (H,) lists them as the file wants them.
     `stage` (D,) and `coordinates` (D,) are those of `order.Order`; both are None for a network that reads nothing but
@@ -167,7 +167,10 @@ def _degrees(layers: list, output_degree: np.ndarray, stage) -> list | None:
 
 
 def _carry(layers: list) -> list:
-    """The same network with an identity layer between each added or gating layer and its user."""
+    """The network with an identity layer between each added or gating layer and its user.
+
+    Then a unit may be raised for its user's sake without coming too late for others: the copy is raised, not the unit.
+    """
     carried: list[Layer] = []
     position: dict[int, int] = {}
 

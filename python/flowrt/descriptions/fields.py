@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ..building.modules import array
+from ..building.arrays import float64
 from ..errors import ExportError
 
 
@@ -134,7 +134,7 @@ class Fields:
                 self.refuse(f"{name!r} names the array {value!r}, which is not in 'arrays'")
             value = self.arrays[value]
         try:
-            result = array(value)
+            result = float64(value)
         except (TypeError, ValueError, OverflowError):
             self.refuse(f"{name!r} is not an array of numbers")
         if not np.all(np.isfinite(result)):

@@ -32,7 +32,7 @@ def read(description: Mapping) -> tuple:
     if description and "dim" not in description and all(hasattr(value, "shape") for value in description.values()):
         layouts = ", ".join(_FROM_STATE_DICT)
         raise ExportError(
-            "the description has nothing but arrays: give a state dict as {'layout': ..., 'state_dict': ...} if its "
+            "the description has only arrays: give a state dict as {'layout': ..., 'state_dict': ...} if its "
             f"layout is one of {layouts}, else as the 'arrays' of a description with 'steps'"
         )
     fields = Fields(description, "the description", {})
@@ -46,7 +46,11 @@ def read(description: Mapping) -> tuple:
 
 
 def _from_state_dict(fields: Fields) -> ir.Flow:
-    """Of a layout, whose readers take for granted that the arrays of a layer are all there and fit together."""
+    """The flow of a state dict.
+
+    The reader of a layout takes for granted that all arrays of a layer are there and fit together. What it raises if
+    they are not becomes an `ExportError`.
+    """
     read = fields.choice("layout", "", _FROM_STATE_DICT)
     try:
         flow = read(fields)
@@ -174,9 +178,16 @@ _STEPS = {
 
 
 def _base(fields: Fields, dim: int):
-    base = fields.choice("kind", "the density of the noise", _BASES)(fields, dim)
+    base = _base_reader(fields)(fields, dim)
     fields.close()
     return base
+
+
+def _base_reader(fields: Fields):
+    kind = fields.optional("kind")
+    if isinstance(kind, str) and kind in _SHORT:
+        return _SHORT[kind]
+    return fields.choice("kind", "the density of the noise", _BASES)
 
 
 def _normal(fields: Fields, dim: int) -> ir.DiagonalNormal:
@@ -208,11 +219,12 @@ def _autoregressive_mixture(fields: Fields, dim: int) -> ir.AutoregressiveMixtur
     return ir.AutoregressiveMixture(layers, *read_mixture(fields, layers[-1], dim))
 
 
+_SHORT = {"normal": _normal, "uniform": _uniform, "mixture": _mixture}  # former names, which are read as well
 _BASES = {
     "standard_normal": lambda fields, dim: ir.StandardNormal(),
-    "normal": _normal,
-    "uniform": _uniform,
-    "mixture": _mixture,
+    "diagonal_normal": _normal,
+    "box_uniform": _uniform,
+    "normal_mixture": _mixture,
     "conditional_normal": _conditional_normal,
     "autoregressive_mixture": _autoregressive_mixture,
 }

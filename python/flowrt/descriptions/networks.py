@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..building.modules import reordered
+from ..building.output_rows import reordered
 from ..file.codes import Activation
 from ..flow import flow as ir
 from .fields import Fields
@@ -67,7 +67,7 @@ def _bias(fields: Fields, units: list) -> np.ndarray:
         fields.refuse(f"'weight' has {units[0]} rows, but 'context_weight' has {units[1]}")
     if units:
         return fields.array("bias", "", (units[0],), 0.0)
-    bias = fields.array("bias", "it tells how many units a layer without weights has")
+    bias = fields.array("bias", "it gives the number of units of a layer without weights")
     if bias.ndim != 1:
         fields.refuse(f"'bias' has the shape {bias.shape}, not (units,)")
     return bias
@@ -106,11 +106,3 @@ def sort_rows(output: ir.Layer, axes: dict, given: list, fields: Fields) -> None
         fields.refuse(f"the last layer has {output.width} rows, not {count} = {sizes}")
     rows = np.arange(count).reshape([axes[name] for name in given])
     reordered(output, rows.transpose([given.index(name) for name in axes]).reshape(-1))
-
-
-def scale_rows(output: ir.Layer, rows: slice | np.ndarray, gain, offset) -> None:
-    """Replaces the values of some rows by gain * value + offset, in place."""
-    output.bias[rows] = gain * output.bias[rows] + offset
-    for weight in (output.weight, output.context_weight):
-        if weight is not None:
-            weight[rows] *= gain

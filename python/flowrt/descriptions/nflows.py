@@ -15,15 +15,16 @@ from __future__ import annotations
 import numpy as np
 
 from ..building import splines
+from ..building.arrays import float64
+from ..building.conditioners import coupling_net, made
 from ..building.coordinates import reading
-from ..building.modules import array, context_size, diagonal, inverted_if, reordered
+from ..building.modules import context_size, diagonal, inverted_if
+from ..building.output_rows import reordered, scale_rows
+from ..building.standardisation import of_standardised_context
 from ..file.codes import Reads, Scale
 from ..flow import flow as ir
-from ..frameworks.nflows.networks import coupling_net, made
-from ..frameworks.torch.standardisation import of_standardised_context
 from ..reference.functions import softplus
 from .fields import Fields
-from .networks import scale_rows
 from .state_dicts import Node, activation_of, grouped, standardisation_of, state_dict_of
 
 _LAYERS = "autoregressive_net|_permutation|_shift|_scale|unconstrained_weight|running_mean|running_var|bias|log_scale"
@@ -48,7 +49,7 @@ _BATCH_NORM_EPSILON = (
     1e-5  # of nflows' BatchNorm, added to the variance and to the gain; no argument of Flow changes it
 )
 _LU_EPSILON = 1e-3
-_NETWORK_EPSILON = 1e-3  # of the BatchNorm1d in its networks
+_NETWORK_EPSILON = 1e-3  # added to the variance by each BatchNorm1d in its networks
 
 
 def read_nflows(fields: Fields) -> ir.Flow:
@@ -140,19 +141,19 @@ def _step(path: str, node: Node, options: _Options, fields: Fields):
     if {"identity_features", "transform_features", "transform_net"} <= held:
         return _coupling(path, node, options, reads, fields)
     if "_permutation" in held:
-        index = array(node._permutation).astype(np.int64)
+        index = float64(node._permutation).astype(np.int64)
         return ir.Permutation(np.argsort(index) if inverted else index, path)
     if "lower_entries" in held:
         return inverted_if(_lu(path, node), inverted)
     before = 0.0
     if "_scale" in held:
-        scale, shift = array(node._scale), array(node._shift)
+        scale, shift = float64(node._scale), float64(node._shift)
     elif "unconstrained_weight" in held:
-        gain = softplus(array(node.unconstrained_weight)) + _BATCH_NORM_EPSILON
-        scale = gain / np.sqrt(array(node.running_var) + _BATCH_NORM_EPSILON)
-        shift, before = array(node.bias), 0 - array(node.running_mean)
+        gain = softplus(float64(node.unconstrained_weight)) + _BATCH_NORM_EPSILON
+        scale = gain / np.sqrt(float64(node.running_var) + _BATCH_NORM_EPSILON)
+        shift, before = float64(node.bias), 0 - float64(node.running_mean)
     elif "log_scale" in held:
-        scale, shift = np.exp(array(node.log_scale)), array(node.shift)
+        scale, shift = np.exp(float64(node.log_scale)), float64(node.shift)
     else:
         return fields.refuse(f"{path} in the state dict, with {', '.join(sorted(held))}, is not supported")
     return inverted_if(diagonal(max(scale.size, shift.size), path, scale, shift, before), inverted)
@@ -161,10 +162,10 @@ def _step(path: str, node: Node, options: _Options, fields: Fields):
 def _lu(path: str, node: Node) -> ir.Linear:
     """z = L (U x) + bias, with ones on the diagonal of L."""
     dim = len(node.bias)
-    lower, upper = np.eye(dim), np.diag(softplus(array(node.unconstrained_upper_diag)) + _LU_EPSILON)
-    lower[np.tril_indices(dim, -1)] = array(node.lower_entries)
-    upper[np.triu_indices(dim, 1)] = array(node.upper_entries)
-    return ir.Linear(lower @ upper, array(node.bias), path)
+    lower, upper = np.eye(dim), np.diag(softplus(float64(node.unconstrained_upper_diag)) + _LU_EPSILON)
+    lower[np.tril_indices(dim, -1)] = float64(node.lower_entries)
+    upper[np.triu_indices(dim, 1)] = float64(node.upper_entries)
+    return ir.Linear(lower @ upper, float64(node.bias), path)
 
 
 def _masked(path: str, net: Node, options: _Options, reads: Reads, fields: Fields) -> ir.Autoregressive:
@@ -179,8 +180,8 @@ def _masked(path: str, net: Node, options: _Options, reads: Reads, fields: Field
 
 
 def _coupling(path: str, node: Node, options: _Options, reads: Reads, fields: Fields) -> ir.Autoregressive:
-    """Of shifts first, then raw scales; the widths and heights of a spline are divided as nflows does it."""
-    constant, transformed = (array(i).astype(np.int64) for i in (node.identity_features, node.transform_features))
+    """A coupling. Its network gives all shifts, then all raw scales; or what a spline needs, divided as in nflows."""
+    constant, transformed = (float64(i).astype(np.int64) for i in (node.identity_features, node.transform_features))
     dim, count = len(constant) + len(transformed), len(transformed)
     if sorted([*constant, *transformed]) != list(range(dim)):
         fields.refuse(f"{path} in the state dict does not have each coordinate either transformed or not")
@@ -283,7 +284,7 @@ def _norm(node: Node) -> _Network:
 
 def _base(arrays: dict, fields: Fields) -> ir.Base:
     """Standard normal, whose state dict is empty or the logarithm of a constant, or diagonal normal."""
-    held = {name.rsplit(".", 1)[-1]: array(value) for name, value in arrays.items()}
+    held = {name.rsplit(".", 1)[-1]: float64(value) for name, value in arrays.items()}
     held.pop("_log_z", None)
     if set(held) == {"mean_", "log_std_"}:
         return ir.DiagonalNormal(held["mean_"].reshape(-1), np.exp(held["log_std_"].reshape(-1)))

@@ -22,9 +22,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from ..building.modules import context_size
+from ..building.pairs import shift_and_scale
 from ..file.codes import Activation, Form, Scale
 from ..flow import flow as ir
-from ..frameworks.normflows.networks import shift_and_scale
 from .fields import Fields
 
 _ACTIVATIONS = {"relu": Activation.RELU, "tanh": Activation.TANH, "sigmoid": Activation.SIGMOID}
@@ -101,7 +101,7 @@ def _dim(arrays: dict, fields: Fields) -> int:
     for name, value in arrays.items():
         if re.search(r"^\d+\.(log_gamma|W|L|bias)$|\.scale_net\.4\.bias$", name):
             return len(value)
-    return fields.refuse("'state_dict' has no module that tells how many coordinates a row has")
+    return fields.refuse("'state_dict' has no module with the number of coordinates of a row")
 
 
 class _Module:
@@ -134,7 +134,7 @@ def _network(module: _Module, prefix: str, activation: Activation) -> list:
 
 
 def _inverse_scale(tanh: bool) -> ir.Affine:
-    """Of raw scales -a."""
+    """The transformer u = (x - m) exp(-a), or exp(-tanh a), from rows m and -a."""
     if tanh:
         return ir.Affine(Scale.EXP_TANH, (1.0,), Form.SHIFT_THEN_SCALE)
     return ir.Affine(Scale.EXP, form=Form.SHIFT_THEN_SCALE)

@@ -6,16 +6,17 @@ import math
 
 import numpy as np
 
-from ..file.codes import Pieces, SplineForm, spline_parameters
+from ..building.output_rows import scale_rows
+from ..file.codes import Derivatives, Ends, Pieces, SplineFields, Widths, spline_parameters
 from ..flow import flow as ir
 from .fields import Fields
 from .networks import ROWS, sort_rows
 
 _PIECES = {kind.name.lower(): kind for kind in Pieces}
 _RATIONAL = (Pieces.RATIONAL_QUADRATIC, Pieces.LINEAR_RATIONAL)
-_WIDTHS = {"softmax": 0, "soft_clipped_softmax": 1}
-_DERIVATIVES = {"softplus": 0, "exp_soft_clipped": SplineForm.SOFT_CLIPPED_DERIVATIVES}
-_ENDS = {"fixed": 0, "free": SplineForm.FREE_ENDS, "circular": SplineForm.CIRCULAR}
+_WIDTHS = {"softmax": Widths.SOFTMAX, "soft_clipped_softmax": Widths.CLIPPED}
+_DERIVATIVES = {"softplus": Derivatives.SOFTPLUS, "exp_soft_clipped": Derivatives.EXP}
+_ENDS = {kind.name.lower(): kind for kind in Ends}
 _MINIMA = {
     "min_width": "the least width of a bin, a fraction of the interval",
     "min_height": "the least height of a bin, a fraction of the interval; of quadratic pieces, the least derivative",
@@ -29,16 +30,16 @@ def read_spline(fields: Fields, output: ir.Layer, coordinates: int) -> ir.Spline
     bins = fields.whole("bins", "how many bins the spline has")
     lower, upper = (fields.number(name, f"the {name} end of the interval of the spline") for name in ("lower", "upper"))
     widths = fields.choice("widths", "how widths and heights are made positive", _WIDTHS)
-    derivatives = ends = 0
+    derivatives, ends = Derivatives.SOFTPLUS, Ends.FIXED
     if pieces in _RATIONAL:
         derivatives = fields.choice("derivatives", "how derivatives are made positive", _DERIVATIVES)
     if pieces in (*_RATIONAL, Pieces.QUADRATIC):
         choices = _ENDS if pieces in _RATIONAL else {name: _ENDS[name] for name in ("fixed", "free")}
         ends = fields.choice("ends", "the derivatives at the ends of the interval", choices)
     used = {
-        "min_width": widths == 0 and pieces != Pieces.LINEAR,
-        "min_height": widths == 0 or pieces == Pieces.QUADRATIC,
-        "min_derivative": derivatives == 0 and pieces in (*_RATIONAL, Pieces.QUADRATIC),
+        "min_width": widths == Widths.SOFTMAX and pieces != Pieces.LINEAR,
+        "min_height": widths == Widths.SOFTMAX or pieces == Pieces.QUADRATIC,
+        "min_derivative": derivatives == Derivatives.SOFTPLUS and pieces in (*_RATIONAL, Pieces.QUADRATIC),
     }
     minima = [fields.number(name, what) if used[name] else 0.0 for name, what in _MINIMA.items()]
     clip = end = share = 0.0
@@ -47,11 +48,11 @@ def read_spline(fields: Fields, output: ir.Layer, coordinates: int) -> ir.Spline
         if not 0 < slope < 1:
             fields.refuse(f"'slope' is {slope}, not between 0 and 1")
         clip = -math.log(slope)
-    if pieces in _RATIONAL and ends == 0:
+    if pieces in _RATIONAL and ends == Ends.FIXED:
         end = fields.number("end_derivative", "the derivative at both ends, 1 for a smooth map")
     if pieces == Pieces.LINEAR_RATIONAL:
         share = fields.number("min_share", "the least share of a bin's width that either of its two maps has")
-    form = SplineForm(pieces << 7 | widths | derivatives | ends)
+    form = SplineFields(widths, derivatives, ends, pieces=pieces).form
     _sort_and_divide(fields, output, coordinates, spline_parameters(form, bins))
     return ir.Spline(bins, form, (lower, upper, *minima, clip, end, share))
 
@@ -64,7 +65,4 @@ def _sort_and_divide(fields: Fields, output: ir.Layer, coordinates: int, sizes: 
     sort_rows(output, axes, rows, fields)
     divided = np.arange(count) < sizes[0] + sizes[1]
     gain = np.tile(np.where(divided, 1 / fields.number("divisor", "", 1.0), 1.0), coordinates)
-    output.bias = output.bias * gain
-    for name in ("weight", "context_weight"):
-        if getattr(output, name) is not None:
-            setattr(output, name, getattr(output, name) * gain[:, None])
+    scale_rows(output, slice(None), gain)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from ..building.modules import array
+from ..building.arrays import float64
 from .fields import Fields
 
 
@@ -67,7 +67,7 @@ def grouped(arrays: dict, first_names: str, fields: Fields) -> list:
 def standardisation_of(arrays: dict, fields: Fields):
     """Scale and shift of the context that an estimator of sbi begins with, taken out of `arrays`; None without one."""
     found = {name: arrays.pop(name) for name in list(arrays) if re.search(r"(^|\.)_embedding_net\.", name)}
-    parts = {name.rsplit("_embedding_net.", 1)[-1]: array(value).reshape(-1) for name, value in found.items()}
+    parts = {name.rsplit("_embedding_net.", 1)[-1]: float64(value).reshape(-1) for name, value in found.items()}
     if not parts:
         return None
     other = [name for name in found if name.rsplit("_embedding_net.", 1)[-1] not in ("0._mean", "0._std")]

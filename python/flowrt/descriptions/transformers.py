@@ -6,40 +6,45 @@ import math
 
 import numpy as np
 
-from ..file.codes import Form, Scale
+from ..building.output_rows import reordered, scale_rows
+from ..file.codes import Form, Scale, Transformer
 from ..flow import flow as ir
+from ..tables import Table
 from .fields import Fields
-from .networks import ROWS, scale_rows, sort_rows
+from .networks import ROWS, sort_rows
 from .splines import read_spline
 
 _FORMS = {kind.name.lower(): kind for kind in Form}
 _SCALES = {kind.name.lower(): kind for kind in Scale}
 _EPSILON = ("epsilon", "what is added to the function, 0 if nothing is")
-_SCALE_PARAMETERS = {
-    Scale.EXP: (),
-    Scale.EXP_CLAMPED: (("low", "the least exponent"), ("high", "the largest exponent")),
-    Scale.SOFTPLUS: (_EPSILON,),
-    Scale.SOFTPLUS_CLAMPED: (_EPSILON, ("low", "the least scale"), ("high", "the largest scale")),
-    Scale.SIGMOID: (_EPSILON,),
-    Scale.EXP_SOFT_CLIPPED: (("slope", "the least scale, exp(a / (1 + abs(a / log(slope))))"),),
-    Scale.EXP_TANH: (("factor", "c of exp(c tanh(a))"),),
-    Scale.EXP_ATAN: (("factor", "c of exp(c atan(a))"),),
-}
+_SCALE_PARAMETERS = Table(
+    "flowrt.descriptions.transformers._SCALE_PARAMETERS",
+    Scale,
+    {
+        Scale.EXP: (),
+        Scale.EXP_CLAMPED: (("low", "the least exponent"), ("high", "the largest exponent")),
+        Scale.SOFTPLUS: (_EPSILON,),
+        Scale.SOFTPLUS_CLAMPED: (_EPSILON, ("low", "the least scale"), ("high", "the largest scale")),
+        Scale.SIGMOID: (_EPSILON,),
+        Scale.EXP_SOFT_CLIPPED: (("slope", "the least scale, exp(a / (1 + abs(a / log(slope))))"),),
+        Scale.EXP_TANH: (("factor", "c of exp(c tanh(a))"),),
+        Scale.EXP_ATAN: (("factor", "c of exp(c atan(a))"),),
+    },
+)
 
 
 def read_transformer(fields: Fields, output: ir.Layer, coordinates: int):
     """The transformer; the rows of the output layer are sorted, and constants folded into them, in place."""
-    kind = fields.choice("kind", "what joins the two sides", ("affine", "additive", "spline"))
-    if kind == "affine":
-        result = _affine(fields, output, coordinates)
-    elif kind == "additive":
-        sort_rows(output, {"coordinate": coordinates}, ["coordinate"], fields)
-        scale_rows(output, slice(None), fields.number("gain", "", 1.0), 0.0)
-        result = ir.Additive()
-    else:
-        result = read_spline(fields, output, coordinates)
+    kinds = {kind.name.lower(): kind for kind in Transformer}
+    result = _TRANSFORMERS[fields.choice("kind", "what joins the two sides", kinds)](fields, output, coordinates)
     fields.close()
     return result
+
+
+def _additive(fields: Fields, output: ir.Layer, coordinates: int) -> ir.Additive:
+    sort_rows(output, {"coordinate": coordinates}, ["coordinate"], fields)
+    scale_rows(output, slice(None), fields.number("gain", "", 1.0), 0.0)
+    return ir.Additive()
 
 
 def _affine(fields: Fields, output: ir.Layer, coordinates: int) -> ir.Affine:
@@ -48,6 +53,13 @@ def _affine(fields: Fields, output: ir.Layer, coordinates: int) -> ir.Affine:
     _sort(fields, output, {"coordinate": coordinates, "parameter": 2}, ("shift", "scale"))
     scale_rows(output, slice(1, None, 2), gain, offset)
     return ir.Affine(scale, p, form)
+
+
+_TRANSFORMERS = Table(
+    "flowrt.descriptions.transformers._TRANSFORMERS",
+    Transformer,
+    {Transformer.AFFINE: _affine, Transformer.ADDITIVE: _additive, Transformer.SPLINE: read_spline},
+)
 
 
 def read_scale(fields: Fields) -> tuple:
@@ -86,8 +98,4 @@ def _sort(fields: Fields, output: ir.Layer, axes: dict, parameters: tuple) -> No
     places = [order.index(name) for name in parameters]
     inner = math.prod(list(axes.values())[2:])
     at = np.arange(output.width).reshape(axes["coordinate"], len(parameters), inner)
-    sort = at[:, places].reshape(-1)
-    output.bias = output.bias[sort]
-    for name in ("weight", "mask", "context_weight"):
-        if getattr(output, name) is not None:
-            setattr(output, name, getattr(output, name)[sort])
+    reordered(output, at[:, places].reshape(-1))

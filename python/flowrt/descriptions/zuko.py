@@ -16,11 +16,12 @@ import re
 
 import numpy as np
 
-from ..building.modules import array, context_size
+from ..building.arrays import float64
+from ..building.modules import context_size
 from ..building.networks import perceptron
+from ..building.standardisation import of_standardised_context
 from ..file.codes import Scale, SplineForm
 from ..flow import flow as ir
-from ..frameworks.torch.standardisation import of_standardised_context
 from .fields import Fields
 from .state_dicts import Node, activation_of, grouped, standardisation_of, state_dict_of
 
@@ -39,7 +40,7 @@ def read_zuko(fields: Fields) -> ir.Flow:
     modules = grouped(arrays, "hyper|order|loc|scale", fields)
     steps = [_step(path, node, activation, slope, fields) for path, node in modules]
     dim = (
-        len(array(base[next(iter(base))]).reshape(-1))
+        len(float64(base[next(iter(base))]).reshape(-1))
         if base
         else fields.whole("dim", "how many coordinates a row has")
     )
@@ -49,7 +50,7 @@ def read_zuko(fields: Fields) -> ir.Flow:
 
 def _step(path: str, node: Node, activation, slope: float, fields: Fields) -> ir.Step:
     if set(node.children) == {"loc", "scale"}:
-        return ir.Diagonal(array(node.scale), array(node.loc), path)
+        return ir.Diagonal(float64(node.scale), float64(node.loc), path)
     if "order" not in node.children or "hyper" not in node.children:
         fields.refuse(f"{path} in the state dict has no order or no network: it is not a masked autoregressive layer")
     dim = len(node.order)
@@ -86,7 +87,7 @@ def _modules(node: Node, activation) -> list:
 
 
 def _base(arrays: dict) -> ir.Base:
-    values = {name.rsplit(".", 1)[-1]: array(value).reshape(-1) for name, value in arrays.items()}
+    values = {name.rsplit(".", 1)[-1]: float64(value).reshape(-1) for name, value in arrays.items()}
     mean = values.get("loc", values.get("_0", np.zeros(1)))
     std = values.get("scale", values.get("_1", np.ones(1)))
     if np.all(mean == 0) and np.all(std == 1):

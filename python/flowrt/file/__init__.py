@@ -1,7 +1,38 @@
-"""The `.flw` file of docs/FORMAT.md: records, writer and reader."""
+"""The `.flw` file of docs/FORMAT.md: one module for each kind of record, with its fields, rules, reader and writer."""
 
-from .read import read
-from .records import File
-from .write import encode
+from .autoregressive import AutoregressiveStep
+from .base import (
+    AutoregressiveMixtureBase,
+    BoxUniform,
+    ConditionalNormalBase,
+    DiagonalNormal,
+    NormalMixture,
+    StandardNormal,
+)
+from .conditioner import Conditioner
+from .constant import DiagonalStep, LinearStep
+from .elementwise import ElementwiseStep
+from .encoder import Encoder
+from .file import File, encode, read
+from .layer import SortedLayer
+from .permutation import PermutationStep
 
-__all__ = ["File", "encode", "read"]
+__all__ = [
+    "AutoregressiveMixtureBase",
+    "AutoregressiveStep",
+    "BoxUniform",
+    "ConditionalNormalBase",
+    "Conditioner",
+    "DiagonalNormal",
+    "DiagonalStep",
+    "ElementwiseStep",
+    "Encoder",
+    "File",
+    "LinearStep",
+    "NormalMixture",
+    "PermutationStep",
+    "SortedLayer",
+    "StandardNormal",
+    "encode",
+    "read",
+]

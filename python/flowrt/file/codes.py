@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import IntEnum, IntFlag
 from typing import NamedTuple
 
+from ..tables import Table
+
 MAGIC = b"\x89FLW\r\n\x1a\n"
 MAJOR = 1
 NO_PARAMETERS = (0.0,) * 8
@@ -43,6 +45,9 @@ class Kind(IntEnum):
     PERMUTATION = 6
     ENCODER = 7
     BASE = 8
+
+
+STEP_KINDS = tuple(kind for kind in Kind if kind not in (Kind.LAYER, Kind.ENCODER, Kind.BASE))
 
 
 class Reads(IntEnum):
@@ -134,18 +139,26 @@ class Scale(IntEnum):
     EXP_ATAN = 7
 
 
-class SplineForm(IntFlag):
-    """Form of a spline (section 5.1); 0 is the rational-quadratic one of nflows with linear tails."""
+class Widths(IntEnum):
+    """How widths and heights of a spline are made positive (section 5.1)."""
 
-    SOFT_CLIPPED_BINS = 1
-    SOFT_CLIPPED_DERIVATIVES = 1 << 2
-    FREE_ENDS = 1 << 4
-    CIRCULAR = 2 << 4
-    HALF_TURN = 1 << 6
-    LINEAR = 1 << 7
-    QUADRATIC = 2 << 7
-    LINEAR_RATIONAL = 3 << 7
-    CUBIC = 4 << 7
+    SOFTMAX = 0
+    CLIPPED = 1  # softmax of softly clipped values
+
+
+class Derivatives(IntEnum):
+    """How derivatives of a spline are made positive (section 5.1)."""
+
+    SOFTPLUS = 0
+    EXP = 1  # exp of softly clipped values
+
+
+class Ends(IntEnum):
+    """Derivatives at the ends of a spline's interval (section 5.1)."""
+
+    FIXED = 0
+    FREE = 1
+    CIRCULAR = 2
 
 
 class Pieces(IntEnum):
@@ -158,27 +171,78 @@ class Pieces(IntEnum):
     CUBIC = 4
 
 
+class SplineFields(NamedTuple):
+    """The form of a spline, field by field (section 5.1). Numbers: a file may hold ones that no enum knows."""
+
+    widths: int = Widths.SOFTMAX
+    derivatives: int = Derivatives.SOFTPLUS
+    ends: int = Ends.FIXED
+    turned: int = 0  # whether r moves round by half of the interval first
+    pieces: int = Pieces.RATIONAL_QUADRATIC
+
+    @classmethod
+    def of(cls, form: int) -> SplineFields:
+        return cls(form & 3, form >> 2 & 3, form >> 4 & 3, form >> 6 & 1, form >> 7)
+
+    @property
+    def form(self) -> SplineForm:
+        return SplineForm(self.widths | self.derivatives << 2 | self.ends << 4 | self.turned << 6 | self.pieces << 7)
+
+
+class SplineForm(IntFlag):
+    """Forms of splines (section 5.1), joined by |; 0 is the rational-quadratic one of nflows with linear tails."""
+
+    SOFT_CLIPPED_BINS = Widths.CLIPPED
+    SOFT_CLIPPED_DERIVATIVES = Derivatives.EXP << 2
+    FREE_ENDS = Ends.FREE << 4
+    CIRCULAR = Ends.CIRCULAR << 4
+    HALF_TURN = 1 << 6
+    LINEAR = Pieces.LINEAR << 7
+    QUADRATIC = Pieces.QUADRATIC << 7
+    LINEAR_RATIONAL = Pieces.LINEAR_RATIONAL << 7
+    CUBIC = Pieces.CUBIC << 7
+
+
 def pieces_of(form: int) -> int:
     """The `Pieces` of a spline's form."""
-    return form >> 7
+    return SplineFields.of(form).pieces
+
+
+_DERIVATIVES = Table(
+    "flowrt.file.codes._DERIVATIVES",
+    Ends,
+    {Ends.FIXED: lambda bins: bins - 1, Ends.FREE: lambda bins: bins + 1, Ends.CIRCULAR: lambda bins: bins},
+)
+_SPLINE_PARAMETERS = Table(
+    "flowrt.file.codes._SPLINE_PARAMETERS",
+    Pieces,
+    {
+        Pieces.RATIONAL_QUADRATIC: lambda bins, derivatives: (bins, bins, derivatives, 0),
+        Pieces.LINEAR: lambda bins, derivatives: (0, bins, 0, 0),
+        Pieces.QUADRATIC: lambda bins, derivatives: (bins, 0, derivatives, 0),
+        Pieces.LINEAR_RATIONAL: lambda bins, derivatives: (bins, bins, derivatives, bins),
+        Pieces.CUBIC: lambda bins, derivatives: (bins, bins, 2, 0),
+    },
+)
 
 
 def spline_parameters(form: int, bins: int) -> tuple:
     """How many widths, heights, derivatives and shares the parameters of a rank are (section 5.1)."""
-    derivatives = {0: bins - 1, 1: bins + 1, 2: bins}[form >> 4 & 3]
-    return {
-        Pieces.RATIONAL_QUADRATIC: (bins, bins, derivatives, 0),
-        Pieces.LINEAR: (0, bins, 0, 0),
-        Pieces.QUADRATIC: (bins, 0, derivatives, 0),
-        Pieces.LINEAR_RATIONAL: (bins, bins, derivatives, bins),
-        Pieces.CUBIC: (bins, bins, 2, 0),
-    }[Pieces(pieces_of(form))]
+    fields = SplineFields.of(form)
+    return _SPLINE_PARAMETERS[fields.pieces](bins, _DERIVATIVES[fields.ends](bins))
+
+
+_PARAMETERS_PER_RANK = Table(
+    "flowrt.file.codes._PARAMETERS_PER_RANK",
+    Transformer,
+    {
+        Transformer.AFFINE: lambda form, bins: 2,
+        Transformer.ADDITIVE: lambda form, bins: 1,
+        Transformer.SPLINE: lambda form, bins: sum(spline_parameters(form, bins)),
+    },
+)
 
 
 def parameters_per_rank(transformer: int, form: int, bins: int) -> int:
     """P: outputs of the conditioner for each rank that is transformed (section 5)."""
-    if transformer == Transformer.AFFINE:
-        return 2
-    if transformer == Transformer.ADDITIVE:
-        return 1
-    return sum(spline_parameters(form, bins))
+    return _PARAMETERS_PER_RANK[transformer](form, bins)

@@ -1,7 +1,7 @@
-"""How an adapter describes a model: dense weights, boolean masks, and every unit where the framework has it.
+"""A flow as an adapter or a description gives it: dense weights, boolean masks, every unit where the framework has it.
 
-Nothing here is sorted, pruned or rounded. `flowrt.compile` proves the autoregressive order and brings the description
-into the shape of docs/FORMAT.md. Arrays are float64 (masks boolean); formulas and codes are those of that page.
+Nothing here is sorted, pruned or rounded. `flowrt.compile` proves the autoregressive order and brings the flow into
+the shape of docs/FORMAT.md. Arrays are float64 (masks boolean); formulas and codes are those of that page.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import Optional, Union
 
 import numpy as np
 
+from ..file.base import BoxUniform, DiagonalNormal, NormalMixture, StandardNormal
 from ..file.codes import NO_PARAMETERS, Activation, Form, Reads, Scale, Transformer
-from ..file.records import BoxUniform, DiagonalNormal, NormalMixture, StandardNormal
 
 READ = "read"  # source of a layer: the side of the step that the conditioner reads
 CONTEXT = "context"  # context source of a layer: the context itself
@@ -30,8 +30,20 @@ class Add:
 class Layer:
     """`gate * activation(bias + context_weight c + (weight * mask) source + sum of adds)`, H units.
 
-    `source` is READ or the index of an earlier layer, `context_source` CONTEXT or the index of an earlier layer that
-    depends on the context alone. `mask` is where a weight may act, whatever its value; None is everywhere.
+    `bias` is (H,), `weight` and `mask` (H, K), `context_weight` (H, C). `source` is READ (K = D) or the index of an
+    earlier layer of K units, `context_source` CONTEXT or the index of an earlier layer that depends on the context
+    alone. `mask` is where a weight may act, whatever its value; None is everywhere. `a` is the parameter of the
+    activation, `gate` the index of an earlier layer of H units, `add` a list of `Add`.
+
+    `flowrt.compile` raises `ExportError` for shapes that do not fit, and names the layer.
+
+    Three units that see the first of two coordinates:
+
+    >>> from flowrt import ir
+    >>> mask = [[True, False]] * 3
+    >>> hidden = ir.Layer(np.zeros(3), np.ones((3, 2)), np.array(mask), ir.READ, activation=ir.Activation.TANH)
+    >>> hidden.width
+    3
     """
 
     bias: np.ndarray
@@ -101,8 +113,24 @@ class Spline:
 class Autoregressive:
     """MAF, IAF, MADE or coupling layer.
 
-    The last layer has P rows for each coordinate of `transformed` (all coordinates if None), in that order: row
-    `P i + j` is parameter j of coordinate `transformed[i]`. The other coordinates stay as they are.
+    `layers` are those of its network, the output layer last. That one has P rows for each coordinate of `transformed`
+    (all coordinates if None), in that order: row `P i + j` is parameter j of coordinate `transformed[i]`. The other
+    coordinates stay as they are. `reads` is the side that the network is given: the data (MAF) or the noise (IAF).
+
+    `flowrt.compile` raises `ExportError` if the masks do not prove an order of the coordinates, and names those that
+    depend on themselves.
+
+    A MAF of two coordinates, z0 = x0 and z1 = exp(x0) x1 + 1. The network has one layer, with rows t, a for each:
+
+    >>> import flowrt
+    >>> from flowrt import ir
+    >>> bias, weight = np.array([0.0, 0.0, 1.0, 0.0]), np.array([[0, 0], [0, 0], [0, 0], [1.0, 0]])
+    >>> mask = np.array([[False, False]] * 2 + [[True, False]] * 2)  # the second coordinate may see the first
+    >>> step = ir.Autoregressive([ir.Layer(bias, weight, mask, ir.READ)], ir.Affine(ir.Scale.EXP))
+    >>> file = flowrt.compile(ir.Flow(2, 0, [step]))
+    >>> z, log_det = flowrt.reference.forward(file, [[2.0, 3.0]])
+    >>> print(z.round(3), log_det)
+    [[ 2.    23.167]] [2.]
     """
 
     layers: list

@@ -1,11 +1,14 @@
-"""Do the arrays of a description fit together? Checked before anything is computed from them."""
+"""Do the arrays of a flow fit together? Checked before anything is computed from them."""
 
 from __future__ import annotations
+
+from typing import get_args
 
 import numpy as np
 
 from ..errors import ExportError
 from ..file.codes import parameters_per_rank
+from ..tables import Table
 from . import flow as ir
 
 
@@ -16,25 +19,8 @@ def check(flow: ir.Flow) -> None:
         _check_layers(flow.encoder, 0, context_dim, "context encoder")
         context_dim = flow.encoder[-1].width
     for number, step in enumerate(flow.steps):
-        name = f"step {number} ({step.name})"
-        if isinstance(step, ir.Autoregressive):
-            _check_layers(step.layers, flow.dim, context_dim, name)
-            if step.transformed is not None and not are_coordinates(step.transformed, flow.dim):
-                listed = np.asarray(step.transformed).tolist()
-                raise ExportError(f"{name}: transformed is {listed}, not different coordinates of {flow.dim}")
-            coordinates = flow.dim if step.transformed is None else len(step.transformed)
-            each = parameters_per_rank(step.transformer.kind, step.transformer.form, step.transformer.bins)
-            _require(step.layers[-1].width, each * coordinates, f"{name}: outputs of the network")
-        elif isinstance(step, ir.Diagonal):
-            _check_vectors(step, ("scale", "shift", "before"), flow.dim, name)
-        elif isinstance(step, ir.Linear):
-            _require(np.shape(step.matrix), (flow.dim, flow.dim), f"{name}: matrix")
-            _check_vectors(step, ("shift", "before"), flow.dim, name)
-        elif isinstance(step, ir.Elementwise):
-            _check_vectors(step, ("function", "lower", "upper"), flow.dim, name)
-        else:
-            _check_vectors(step, ("index",), flow.dim, name)
-    _check_base(flow.base, flow.dim, context_dim)
+        _STEPS[type(step)](step, flow.dim, context_dim, f"step {number} ({step.name})")
+    _BASES[type(flow.base)](flow.base, flow.dim, context_dim, f"base density ({type(flow.base).__name__})")
 
 
 def are_coordinates(indices, dim: int) -> bool:
@@ -44,21 +30,39 @@ def are_coordinates(indices, dim: int) -> bool:
     return different and bool(np.all((indices >= 0) & (indices < dim)))
 
 
-def _check_base(base: ir.Base, dim: int, context_dim: int) -> None:
-    name = f"base density ({type(base).__name__})"
-    if isinstance(base, ir.ConditionalNormal):
-        _check_layers(base.layers, 0, context_dim, name)
-        _require(base.layers[-1].width, 2 * dim, f"{name}: outputs of the network")
-    elif isinstance(base, ir.AutoregressiveMixture):
-        _check_layers(base.layers, dim, context_dim, name)
-        _require(base.layers[-1].width, 3 * base.components * dim, f"{name}: outputs of the network")
-    elif isinstance(base, ir.DiagonalNormal):
-        _check_vectors(base, ("mean", "std"), dim, name)
-    elif isinstance(base, ir.BoxUniform):
-        _check_vectors(base, ("lower", "upper"), dim, name)
-    elif isinstance(base, ir.NormalMixture):
-        _require(np.shape(base.mean), (len(base.log_weight), dim), f"{name}: mean")
-        _require(np.shape(base.std), (len(base.log_weight), dim), f"{name}: std")
+def _autoregressive(step: ir.Autoregressive, dim: int, context_dim: int, name: str) -> None:
+    _check_layers(step.layers, dim, context_dim, name)
+    if step.transformed is not None and not are_coordinates(step.transformed, dim):
+        listed = np.asarray(step.transformed).tolist()
+        raise ExportError(f"{name}: transformed is {listed}, not different coordinates of {dim}")
+    coordinates = dim if step.transformed is None else len(step.transformed)
+    each = parameters_per_rank(step.transformer.kind, step.transformer.form, step.transformer.bins)
+    _require(step.layers[-1].width, each * coordinates, f"{name}: outputs of the network")
+
+
+def _linear(step: ir.Linear, dim: int, context_dim: int, name: str) -> None:
+    _require(np.shape(step.matrix), (dim, dim), f"{name}: matrix")
+    _check_vectors(step, ("shift", "before"), dim, name)
+
+
+def _conditional_normal(base: ir.ConditionalNormal, dim: int, context_dim: int, name: str) -> None:
+    _check_layers(base.layers, 0, context_dim, name)
+    _require(base.layers[-1].width, 2 * dim, f"{name}: outputs of the network")
+
+
+def _autoregressive_mixture(base: ir.AutoregressiveMixture, dim: int, context_dim: int, name: str) -> None:
+    _check_layers(base.layers, dim, context_dim, name)
+    _require(base.layers[-1].width, 3 * base.components * dim, f"{name}: outputs of the network")
+
+
+def _normal_mixture(base: ir.NormalMixture, dim: int, context_dim: int, name: str) -> None:
+    for field in ("mean", "std"):
+        _require(np.shape(getattr(base, field)), (len(base.log_weight), dim), f"{name}: {field}")
+
+
+def _vectors(*fields: str):
+    """The check of what has vectors of `dim` numbers and nothing else."""
+    return lambda thing, dim, context_dim, name: _check_vectors(thing, fields, dim, name)
 
 
 def _check_layers(layers: list, dim: int, context_dim: int, step: str) -> None:
@@ -95,3 +99,28 @@ def _check_vectors(thing, fields: tuple, dim: int, name: str) -> None:
 def _require(found, expected, what: str) -> None:
     if found != expected:
         raise ExportError(f"{what} is {found}, not {expected}")
+
+
+_STEPS = Table(
+    "flowrt.flow.shapes._STEPS",
+    get_args(ir.Step),
+    {
+        ir.Autoregressive: _autoregressive,
+        ir.Diagonal: _vectors("scale", "shift", "before"),
+        ir.Permutation: _vectors("index"),
+        ir.Linear: _linear,
+        ir.Elementwise: _vectors("function", "lower", "upper"),
+    },
+)
+_BASES = Table(
+    "flowrt.flow.shapes._BASES",
+    get_args(ir.Base),
+    {
+        ir.StandardNormal: _vectors(),
+        ir.DiagonalNormal: _vectors("mean", "std"),
+        ir.BoxUniform: _vectors("lower", "upper"),
+        ir.NormalMixture: _normal_mixture,
+        ir.ConditionalNormal: _conditional_normal,
+        ir.AutoregressiveMixture: _autoregressive_mixture,
+    },
+)

@@ -1,44 +1,29 @@
-"""Adapters: what turns a model of a framework into a description (`ir.Flow`).
-
-An adapter is a module with `framework` (its name), `accepts(model)`, `describe(model, context_dim)` and
-`live(model, dtype)`, where `dtype` is one of its `dtypes` (PyTorch's, for an adapter without).
-It looks at class names and attributes only and imports nothing of the framework until a model of it is given.
-"""
+"""Adapters: what turns a model of a framework into a flow (`ir.Flow`). `registry` lists them and says what one is."""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
 
-from ..building.modules import names
+from ..building.modules import class_names
 from ..errors import Error, ExportError
-from .bayesflow import flow as bayesflow
-from .flowjax import flow as flowjax
-from .freia import flow as freia
-from .margarine import flow as margarine
-from .nflows import flow as nflows
-from .normflows import flow as normflows
-from .pyro import flow as pyro
-from .pzflow import flow as pzflow
-from .sbi import flow as sbi
-from .tfp import flow as tfp
+from .registry import FRAMEWORKS, WRAPPERS
 from .torch.overrides import SAMPLERS, require_own
-from .zuko import flow as zuko
 
-ADAPTERS = {adapter.framework: adapter for adapter in (nflows, zuko, pyro, flowjax, normflows, sbi, tfp, freia, bayesflow, pzflow, margarine)}
-
-
-_WRAPPERS = {
-    "OptimizedModule": "_orig_mod",
-    "DataParallel": "module",
-    "DistributedDataParallel": "module",
-    "AveragedModel": "module",
-}
+ADAPTERS = {entry.name: entry.load() for entry in FRAMEWORKS if not entry.is_fork}
 
 
 def unwrapped(model):
     """A model without what torch.compile, torch.nn.DataParallel and AveragedModel put around it."""
-    for wrapper in names(model) & set(_WRAPPERS):
-        return unwrapped(getattr(model, _WRAPPERS[wrapper]))
+    for wrapper in class_names(model) & set(WRAPPERS):
+        return unwrapped(getattr(model, WRAPPERS[wrapper]))
+    return model
+
+
+def restored(model):
+    """What the file of a framework holds, as a model of it or as a flow; anything else as it is."""
+    for adapter in ADAPTERS.values():
+        if hasattr(adapter, "of_stored") and adapter.is_stored(model):
+            return adapter.of_stored(model)
     return model
 
 

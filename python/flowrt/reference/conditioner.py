@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from . import functions
+from .functions import exact
 
 
 def evaluate(layers, context, read=None) -> np.ndarray:
@@ -15,24 +16,20 @@ def evaluate(layers, context, read=None) -> np.ndarray:
     """
     values: list[np.ndarray] = []
     for layer in layers:
-        v = np.zeros((len(context), layer.width)) + _exact(layer.bias)
+        v = np.zeros((len(context), layer.width)) + exact(layer.bias)
         if layer.context:
             source = context if layer.context == 1 else values[layer.context - 2]
-            v = v + source @ _exact(layer.context_weight).T
+            v = v + source @ exact(layer.context_weight).T
         if layer.source:
             source = read if layer.source == 1 else values[layer.source - 2]
-            v = v + source @ _exact(layer.weight).T
+            v = v + source @ exact(layer.weight).T
         scales = (*layer.scales, None, None, None)
         for reference, scale in zip(layer.add, scales):
             if reference:
                 added = values[reference - 2]
-                v = v + (added if scale is None else _exact(scale) * added)
+                v = v + (added if scale is None else exact(scale) * added)
         v = functions.activation(layer.activation, v, float(layer.a))
         if layer.gate:
             v = values[layer.gate - 2] * v
         values.append(v)
     return values[-1]
-
-
-def _exact(values) -> np.ndarray:
-    return np.asarray(values, dtype=np.float64)

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..file.codes import Pieces, pieces_of, spline_parameters
+from ..file.codes import Derivatives, Ends, Pieces, SplineFields, Widths, pieces_of, spline_parameters
+from ..tables import Table
 from .functions import sigmoid, softplus
 
 
@@ -27,42 +28,123 @@ def softmax(u):
 
 def bins_of(parameters: np.ndarray, form: int, bins: int, p) -> Bins:
     """The bins of raw parameters (..., P). Linear-rational bins are divided: there are twice as many."""
-    lower, upper, min_width, min_height, min_derivative, clip, end_derivative, min_share = p
-    pieces, size = pieces_of(form), upper - lower
     parts = np.split(parameters, np.cumsum(spline_parameters(form, bins))[:-1], axis=-1)
-    raw_widths, raw_heights, raw, raw_shares = parts
+    raw = _Raw(SplineFields.of(form), bins, _Parameters(*p), *parts)
+    return _PIECES[raw.fields.pieces](raw)
 
-    def fractions(u, minimum):
-        if form & 3 == 0:
-            return minimum + (1 - minimum * bins) * softmax(u)
-        return softmax(u / (1 + np.abs(2 * u) / clip))
 
-    def derivatives():
-        d = softplus(raw) + min_derivative if form >> 2 & 3 == 0 else np.exp(raw / (1 + np.abs(raw) / clip))
-        ends = form >> 4 & 3
-        if ends == 0:
-            fixed = np.full_like(d[..., :1], end_derivative)
-            d = np.concatenate([fixed, d, fixed], axis=-1)
-        elif ends == 2:
-            d = np.concatenate([d, d[..., :1]], axis=-1)
+class _Parameters(NamedTuple):
+    """p0 to p7 of section 5.1."""
+
+    lower: float
+    upper: float
+    min_width: float
+    min_height: float
+    min_derivative: float
+    clip: float
+    end_derivative: float
+    min_share: float
+
+
+class _Raw(NamedTuple):
+    """A spline as a network gives it."""
+
+    fields: SplineFields
+    bins: int
+    p: _Parameters
+    raw_widths: np.ndarray
+    raw_heights: np.ndarray
+    raw_derivatives: np.ndarray
+    raw_shares: np.ndarray
+
+    def widths(self):
+        return _FRACTIONS[self.fields.widths](self.raw_widths, self.p.min_width, self)
+
+    def heights(self):
+        return _FRACTIONS[self.fields.widths](self.raw_heights, self.p.min_height, self)
+
+    def derivatives(self):
+        """At the left and the right end of each bin."""
+        d = _ENDS[self.fields.ends](_DERIVATIVES[self.fields.derivatives](self.raw_derivatives, self.p), self.p)
         return d[..., :-1], d[..., 1:]
 
-    if pieces == Pieces.LINEAR:
-        heights = fractions(raw_heights, min_height)
-        slopes = bins * heights
-        return _from(lower, size, np.full_like(heights, 1 / bins), heights, slopes, slopes)
-    widths = fractions(raw_widths, min_width)
-    if pieces == Pieces.QUADRATIC:
-        left, right = _quadratic_derivatives(softplus(raw) + min_derivative, widths, min_height)
-        return _from(lower, size, widths, widths * (left + right) / 2, left, right)
-    heights = fractions(raw_heights, min_height)
-    if pieces == Pieces.CUBIC:
-        return _from(lower, size, widths, heights, *_cubic_derivatives(raw, heights / widths, widths))
-    left, right = derivatives()
-    if pieces == Pieces.LINEAR_RATIONAL:
-        share = min_share + (1 - 2 * min_share) * sigmoid(raw_shares)
-        return _from(lower, size, *_divided(share, widths, heights, left, right))
-    return _from(lower, size, widths, heights, left, right)
+    def made_of(self, widths, heights, left, right) -> Bins:
+        """Bins whose widths and heights are fractions of the interval."""
+        return _from(self.p.lower, self.p.upper - self.p.lower, widths, heights, left, right)
+
+
+_FRACTIONS = Table(
+    "flowrt.reference.spline._FRACTIONS",
+    Widths,
+    {
+        Widths.SOFTMAX: lambda u, minimum, raw: minimum + (1 - minimum * raw.bins) * softmax(u),
+        Widths.CLIPPED: lambda u, minimum, raw: softmax(u / (1 + np.abs(2 * u) / raw.p.clip)),
+    },
+)
+_DERIVATIVES = Table(
+    "flowrt.reference.spline._DERIVATIVES",
+    Derivatives,
+    {
+        Derivatives.SOFTPLUS: lambda raw, p: softplus(raw) + p.min_derivative,
+        Derivatives.EXP: lambda raw, p: np.exp(raw / (1 + np.abs(raw) / p.clip)),
+    },
+)
+
+
+def _fixed_ends(d, p):
+    end = np.full_like(d[..., :1], p.end_derivative)
+    return np.concatenate([end, d, end], axis=-1)
+
+
+_ENDS = Table(
+    "flowrt.reference.spline._ENDS",
+    Ends,
+    {
+        Ends.FIXED: _fixed_ends,
+        Ends.FREE: lambda d, p: d,
+        Ends.CIRCULAR: lambda d, p: np.concatenate([d, d[..., :1]], axis=-1),
+    },
+)
+
+
+def _rational_quadratic(raw: _Raw) -> Bins:
+    return raw.made_of(raw.widths(), raw.heights(), *raw.derivatives())
+
+
+def _linear(raw: _Raw) -> Bins:
+    heights = raw.heights()
+    slopes = raw.bins * heights
+    return raw.made_of(np.full_like(heights, 1 / raw.bins), heights, slopes, slopes)
+
+
+def _quadratic(raw: _Raw) -> Bins:
+    widths = raw.widths()
+    values = softplus(raw.raw_derivatives) + raw.p.min_derivative
+    left, right = _quadratic_derivatives(values, widths, raw.p.min_height)
+    return raw.made_of(widths, widths * (left + right) / 2, left, right)
+
+
+def _linear_rational(raw: _Raw) -> Bins:
+    share = raw.p.min_share + (1 - 2 * raw.p.min_share) * sigmoid(raw.raw_shares)
+    return raw.made_of(*_divided(share, raw.widths(), raw.heights(), *raw.derivatives()))
+
+
+def _cubic(raw: _Raw) -> Bins:
+    widths, heights = raw.widths(), raw.heights()
+    return raw.made_of(widths, heights, *_cubic_derivatives(raw.raw_derivatives, heights / widths, widths))
+
+
+_PIECES = Table(
+    "flowrt.reference.spline._PIECES",
+    Pieces,
+    {
+        Pieces.RATIONAL_QUADRATIC: _rational_quadratic,
+        Pieces.LINEAR: _linear,
+        Pieces.QUADRATIC: _quadratic,
+        Pieces.LINEAR_RATIONAL: _linear_rational,
+        Pieces.CUBIC: _cubic,
+    },
+)
 
 
 def _from(lower, size, widths, heights, left, right) -> Bins:
@@ -125,7 +207,7 @@ def _find(positions, v):
 
 def _half_turn(r, form, p):
     """r moved round by half the interval, where `form` says so; its own inverse."""
-    if not form >> 6 & 1:
+    if not SplineFields.of(form).turned:
         return r
     lower, upper = p[0], p[1]
     half = 0.5 * (upper - lower)
@@ -157,6 +239,13 @@ class _Bin(NamedTuple):
         b, c = 3 * self.slope - 2 * self.left - self.right, self.left + self.right - 2 * self.slope
         return self.width * t * (self.left + t * (b + t * c)), self.left + t * (2 * b + 3 * t * c)
 
+    def rational(self, t):
+        """What a rational-quadratic piece, or one that is such a piece, adds to y, and its derivative."""
+        s, u = self.slope, t * (1 - t)
+        denominator = s + (self.right + self.left - 2 * s) * u
+        add = self.height * (s * t * t + self.left * u) / denominator
+        return add, s * s * (self.right * t * t + 2 * s * u + self.left * (1 - t) ** 2) / denominator**2
+
 
 def _bin_of(bins: Bins, positions, v) -> _Bin:
     at = _find(positions, v)
@@ -169,14 +258,8 @@ def _bin_of(bins: Bins, positions, v) -> _Bin:
 def _forward(r, parameters, form, bins, p):
     knots = bins_of(parameters, form, bins, p)
     at = _bin_of(knots, knots.x, r)
-    s, t = at.slope, (r - at.x) / at.width
-    if pieces_of(form) == Pieces.CUBIC:
-        add, slope = at.cubic(t)
-    else:
-        u = t * (1 - t)
-        denominator = s + (at.right + at.left - 2 * s) * u
-        add = at.height * (s * t * t + at.left * u) / denominator
-        slope = s * s * (at.right * t * t + 2 * s * u + at.left * (1 - t) ** 2) / denominator**2
+    t = (r - at.x) / at.width
+    add, slope = at.cubic(t) if pieces_of(form) == Pieces.CUBIC else at.rational(t)
     inside = (r >= p[0]) & (r <= p[1])
     return np.where(inside, at.y + add, r), np.where(inside, np.log(np.where(inside, slope, 1.0)), 0.0)
 

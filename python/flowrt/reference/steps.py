@@ -8,24 +8,61 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..file.codes import Form, Kind, Reads, Transformer
+from ..file.codes import STEP_KINDS, Form, Kind, Reads, Transformer
+from ..tables import Table
 from . import functions, spline
 from .conditioner import evaluate
+from .functions import exact
 
 
 def forward(step, v, context):
-    rows = len(v)
-    inside = np.ones(rows, dtype=bool)
-    if step.kind == Kind.AUTOREGRESSIVE:
-        w, log_det = _autoregressive(step, v, context, known=Reads.DATA)
-        return w, log_det, inside
-    if step.kind == Kind.DIAGONAL:
-        return _exact(step.scale) * v + _exact(step.shift), np.full(rows, _diagonal_log_det(step)), inside
-    if step.kind == Kind.LINEAR:
-        return v @ _exact(step.matrix).T + _exact(step.shift), np.full(rows, step.log_det), inside
-    if step.kind == Kind.PERMUTATION:
-        return v[:, step.index], np.zeros(rows), inside
-    w, log_det = np.empty_like(v), np.zeros(rows)
+    return _FORWARD[step.kind](step, v, context)
+
+
+def inverse(step, w, context):
+    return _INVERSE[step.kind](step, w, context)
+
+
+# ---- steps whose parameters depend on nothing ----
+
+
+def _everywhere(v) -> np.ndarray:
+    return np.ones(len(v), dtype=bool)
+
+
+def _diagonal(step, v, context):
+    log_det = np.full(len(v), _diagonal_log_det(step))
+    return exact(step.scale) * v + exact(step.shift), log_det, _everywhere(v)
+
+
+def _diagonal_inverse(step, w, context):
+    return (w - exact(step.shift)) / exact(step.scale), np.full(len(w), -_diagonal_log_det(step))
+
+
+def _diagonal_log_det(step) -> float:
+    return float(np.sum(np.log(np.abs(exact(step.scale))))) if step.log_det is None else step.log_det
+
+
+def _linear(step, v, context):
+    return v @ exact(step.matrix).T + exact(step.shift), np.full(len(v), step.log_det), _everywhere(v)
+
+
+def _linear_inverse(step, w, context):
+    return (w - exact(step.shift)) @ exact(step.inverse).T, np.full(len(w), -step.log_det)
+
+
+def _permutation(step, v, context):
+    return v[:, step.index], np.zeros(len(v)), _everywhere(v)
+
+
+def _permutation_inverse(step, w, context):
+    v = np.empty_like(w)
+    v[:, step.index] = w
+    return v, np.zeros(len(w))
+
+
+def _elementwise(step, v, context):
+    w, log_det, inside = np.empty_like(v), np.zeros(len(v)), _everywhere(v)
     for i, (function, a, b) in enumerate(zip(step.function, step.lower, step.upper)):
         w[:, i], log_slope, within = functions.elementwise(function, v[:, i], float(a), float(b))
         log_det = log_det + log_slope
@@ -33,23 +70,23 @@ def forward(step, v, context):
     return w, log_det, inside
 
 
-def inverse(step, w, context):
-    rows = len(w)
-    if step.kind == Kind.AUTOREGRESSIVE:
-        return _autoregressive(step, w, context, known=Reads.NOISE)
-    if step.kind == Kind.DIAGONAL:
-        return (w - _exact(step.shift)) / _exact(step.scale), np.full(rows, -_diagonal_log_det(step))
-    if step.kind == Kind.LINEAR:
-        return (w - _exact(step.shift)) @ _exact(step.inverse).T, np.full(rows, -step.log_det)
-    if step.kind == Kind.PERMUTATION:
-        v = np.empty_like(w)
-        v[:, step.index] = w
-        return v, np.zeros(rows)
-    v, log_det = np.empty_like(w), np.zeros(rows)
+def _elementwise_inverse(step, w, context):
+    v, log_det = np.empty_like(w), np.zeros(len(w))
     for i, (function, a, b) in enumerate(zip(step.function, step.lower, step.upper)):
         v[:, i], log_slope = functions.elementwise_inverse(function, w[:, i], float(a), float(b))
         log_det = log_det + log_slope
     return v, log_det
+
+
+# ---- autoregressive steps ----
+
+
+def _to_noise(step, v, context):
+    return *_autoregressive(step, v, context, known=Reads.DATA), _everywhere(v)
+
+
+def _to_data(step, w, context):
+    return _autoregressive(step, w, context, known=Reads.NOISE)
 
 
 def _autoregressive(step, given, context, known):
@@ -85,55 +122,85 @@ def _parameters(step, read, context):
 
 def _read_to_other(step, r, parameters):
     """q and log|dq/dr| for all ranks; ranks below `passthrough` stay as they are."""
-    q, log_slope = r.copy(), np.zeros_like(r)
-    n = step.passthrough
-    r = r[:, n:]
-    if step.transformer == Transformer.SPLINE:
-        q[:, n:], log_slope[:, n:] = spline.forward(r, parameters, step.form, step.bins, step.p)
-        return q, log_slope
-    t = parameters[..., 0]
-    if step.transformer == Transformer.ADDITIVE:
-        q[:, n:] = r + t
-        return q, log_slope
-    log_s = functions.log_scale(step.scale, parameters[..., 1], step.p)
-    s = np.exp(log_s)
-    log_slope[:, n:] = log_s
-    if step.form == Form.SCALE_THEN_SHIFT:
-        q[:, n:] = s * r + t
-    elif step.form == Form.SHIFT_THEN_SCALE:
-        q[:, n:] = s * (r - t)
-    else:
-        q[:, n:] = s * r + (1 - s) * t
-    return q, log_slope
+    return _transformed(_READ_TO_OTHER, step, r, parameters)
 
 
 def _other_to_read(step, q, parameters):
     """r and log|dr/dq| for all ranks."""
-    r, log_slope = q.copy(), np.zeros_like(q)
+    return _transformed(_OTHER_TO_READ, step, q, parameters)
+
+
+def _transformed(transformers, step, values, parameters):
+    result, log_slope = values.copy(), np.zeros_like(values)
     n = step.passthrough
-    q = q[:, n:]
-    if step.transformer == Transformer.SPLINE:
-        r[:, n:], log_slope[:, n:] = spline.inverse(q, parameters, step.form, step.bins, step.p)
-        return r, log_slope
-    t = parameters[..., 0]
-    if step.transformer == Transformer.ADDITIVE:
-        r[:, n:] = q - t
-        return r, log_slope
-    log_s = functions.log_scale(step.scale, parameters[..., 1], step.p)
-    s = np.exp(log_s)
-    log_slope[:, n:] = -log_s
-    if step.form == Form.SCALE_THEN_SHIFT:
-        r[:, n:] = (q - t) / s
-    elif step.form == Form.SHIFT_THEN_SCALE:
-        r[:, n:] = q / s + t
-    else:
-        r[:, n:] = (q - (1 - s) * t) / s
-    return r, log_slope
+    result[:, n:], log_slope[:, n:] = transformers[step.transformer](step, values[:, n:], parameters)
+    return result, log_slope
 
 
-def _diagonal_log_det(step) -> float:
-    return float(np.sum(np.log(np.abs(_exact(step.scale))))) if step.log_det is None else step.log_det
+def _affine(step, r, parameters):
+    t, log_s = parameters[..., 0], functions.log_scale(step.scale, parameters[..., 1], step.p)
+    return _FORMS[step.form][0](r, np.exp(log_s), t), log_s
 
 
-def _exact(values) -> np.ndarray:
-    return np.asarray(values, dtype=np.float64)
+def _affine_inverse(step, q, parameters):
+    t, log_s = parameters[..., 0], functions.log_scale(step.scale, parameters[..., 1], step.p)
+    return _FORMS[step.form][1](q, np.exp(log_s), t), -log_s
+
+
+def _spline(step, r, parameters):
+    return spline.forward(r, parameters, step.form, step.bins, step.p)
+
+
+def _spline_inverse(step, q, parameters):
+    return spline.inverse(q, parameters, step.form, step.bins, step.p)
+
+
+_FORMS = Table(  # q of r, and r of q
+    "flowrt.reference.steps._FORMS",
+    Form,
+    {
+        Form.SCALE_THEN_SHIFT: (lambda r, s, t: s * r + t, lambda q, s, t: (q - t) / s),
+        Form.SHIFT_THEN_SCALE: (lambda r, s, t: s * (r - t), lambda q, s, t: q / s + t),
+        Form.GATED: (lambda r, s, t: s * r + (1 - s) * t, lambda q, s, t: (q - (1 - s) * t) / s),
+    },
+)
+_READ_TO_OTHER = Table(
+    "flowrt.reference.steps._READ_TO_OTHER",
+    Transformer,
+    {
+        Transformer.AFFINE: _affine,
+        Transformer.ADDITIVE: lambda step, r, parameters: (r + parameters[..., 0], 0.0),
+        Transformer.SPLINE: _spline,
+    },
+)
+_OTHER_TO_READ = Table(
+    "flowrt.reference.steps._OTHER_TO_READ",
+    Transformer,
+    {
+        Transformer.AFFINE: _affine_inverse,
+        Transformer.ADDITIVE: lambda step, q, parameters: (q - parameters[..., 0], 0.0),
+        Transformer.SPLINE: _spline_inverse,
+    },
+)
+_FORWARD = Table(
+    "flowrt.reference.steps._FORWARD",
+    STEP_KINDS,
+    {
+        Kind.AUTOREGRESSIVE: _to_noise,
+        Kind.DIAGONAL: _diagonal,
+        Kind.LINEAR: _linear,
+        Kind.ELEMENTWISE: _elementwise,
+        Kind.PERMUTATION: _permutation,
+    },
+)
+_INVERSE = Table(
+    "flowrt.reference.steps._INVERSE",
+    STEP_KINDS,
+    {
+        Kind.AUTOREGRESSIVE: _to_data,
+        Kind.DIAGONAL: _diagonal_inverse,
+        Kind.LINEAR: _linear_inverse,
+        Kind.ELEMENTWISE: _elementwise_inverse,
+        Kind.PERMUTATION: _permutation_inverse,
+    },
+)

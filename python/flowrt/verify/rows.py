@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import reference
-from ..building.modules import array
+from ..building.arrays import float64
 from ..errors import Error
 from ..file import File
 from ..file.codes import BaseKind, Function, Kind
@@ -133,7 +133,7 @@ def _numbers(name: str, values, width: int) -> np.ndarray:
     if width == 0:
         raise Error(f"there are {name}, but the flow takes none")
     try:
-        numbers = array(values)
+        numbers = float64(values)
     except (TypeError, ValueError, OverflowError) as error:
         raise Error(f"{name} must be numbers: {error}") from None
     rows = np.atleast_2d(numbers)

@@ -146,7 +146,7 @@ def as_expected(exact: File, expected: dict) -> None:
         worst = _difference(values, theirs.reshape(values.shape))
         if not worst <= 1e-4 * _size(theirs):
             raise ExportError(
-                f"the description was read, but its {quantity} differs by {worst:.2g} from what is expected"
+                f"the description was read, but its {quantity} differs by {worst:.2g} from the expected values"
             )
 
 

@@ -15,7 +15,7 @@ from live import agree, agree_in_c
 
 import flowrt
 from flowrt.file.codes import BaseKind, Scale, SplineForm, Transformer
-from flowrt.frameworks import versions
+from flowrt.frameworks import registry
 
 SCALES = {
     "nflows": (Scale.SIGMOID, (1e-3,)),
@@ -152,4 +152,4 @@ def test_others_are_refused_by_name():
 def test_the_file_names_the_fork(tmp_path):
     flowrt.save(tmp_path / "flow.flw", flows.RealNVP(2, 2, n_neurons=8))
     assert flowrt.Model(tmp_path / "flow.flw").metadata["framework"] == "glasflow 0.4.1"
-    assert metadata.version("glasflow") in versions.TESTED["glasflow"]
+    assert metadata.version("glasflow") in registry.named("glasflow").tested

@@ -15,7 +15,7 @@ from torch_weights import randomise
 import flowrt
 from flowrt import reference
 from flowrt.file.codes import Activation, BaseKind, Reads, SplineForm, Transformer
-from flowrt.frameworks.torch.live import Live
+from flowrt.frameworks.torch.live import TorchModel
 
 CIRCULAR = nf.flows.CircularAutoregressiveRationalQuadraticSpline
 CIRCULAR_COUPLING = nf.flows.CircularCoupledRationalQuadraticSpline
@@ -152,7 +152,7 @@ def test_partly_uniform_base(features, uniform):
     file = agree(model, rows=20, tolerance=1e-11)
     agree_in_c(model)
     x = np.random.default_rng(0).normal(size=(20, features))
-    ours, framework = reference.log_prob(file, x), Live.copy_of(model, torch.float64).log_prob(torch.tensor(x))
+    ours, framework = reference.log_prob(file, x), TorchModel.copy_of(model, torch.float64).log_prob(torch.tensor(x))
     inside = np.isfinite(ours)
     assert 0 < inside.sum() < 20
     np.testing.assert_allclose(ours[inside], framework.detach().numpy()[inside], rtol=0, atol=1e-11)

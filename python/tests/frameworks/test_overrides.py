@@ -96,7 +96,7 @@ def standard_normal(features=3):
 FLOWS = {
     "nflows log_prob": (lambda: Standardising(affine(), StandardNormal([3])), "its log_prob differs"),
     "nflows _log_prob": (lambda: Halving(affine(), StandardNormal([3])), "its log_prob differs"),
-    "nflows sample": (lambda: Doubling(affine(), StandardNormal([3])), "Doubling overrides sample, and a file would"),
+    "nflows sample": (lambda: Doubling(affine(), StandardNormal([3])), "Doubling overrides sample, which a file"),
     "zuko forward": (lambda: Shifting(3), "its log_prob differs"),
     "zuko embedding": (Embedding, "the live model cannot be evaluated in torch.float64"),
     "pyro log_prob": (lambda: Moved(standard_normal(), [pt.affine_autoregressive(3, [8])]), "its log_prob differs"),
@@ -204,7 +204,7 @@ BASES = {
 @pytest.mark.parametrize("name", BASES)
 def test_a_base_with_a_sampler_of_its_own(name):
     make, text = BASES[name]
-    refused(make(), f"{text}, and a file would not know")
+    refused(make(), f"{text}, which a file cannot hold")
 
 
 def test_a_package_of_the_users_is_none_of_the_frameworks():
@@ -307,7 +307,7 @@ def test_lengths_of_the_context_that_are_none(make):
 
 def test_a_context_that_no_layer_takes():
     for model in (nflows_flow(affine()), zuko.flows.MAF(3)):
-        refused(model, "a context of length 5 is asked for, but no layer takes a context", context_dim=5)
+        refused(model, "context_dim is 5, but no layer takes a context", context_dim=5)
 
 
 def test_errors_of_a_framework_are_named():

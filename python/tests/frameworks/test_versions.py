@@ -9,7 +9,7 @@ import pytest
 from cases import CASES
 
 import flowrt
-from flowrt.frameworks import versions
+from flowrt.frameworks import registry
 
 
 def model():
@@ -40,7 +40,6 @@ def test_a_tested_version_is_silent(tmp_path, capsys):
     assert not capsys.readouterr().out
 
 
-@pytest.mark.parametrize("framework", ["nflows", "zuko", "pyro", "normflows", "sbi"])
-def test_these_tests_run_with_tested_versions(framework):
-    package = versions.PACKAGES.get(framework, framework)
-    assert metadata.version(package) in versions.TESTED[framework]
+@pytest.mark.parametrize("entry", [entry for entry in registry.FRAMEWORKS if entry.wrappers], ids=lambda e: e.name)
+def test_these_tests_run_with_tested_versions(entry):
+    assert metadata.version(entry.package) in entry.tested

@@ -3,29 +3,27 @@
 import CFlowrt
 import FlowrtShim
 
-/// Bins of a spline, components of a mixture.
-let maximumBins: UInt32 = 1024
-
 extension Reader {
   mutating func readAutoregressive(_ record: Record) throws(Refusal) {
     let step = record.step
-    if step.reads > 1 { throw record.refusal(FLOWRT_ERR_MALFORMED, FLOWRT_STEP_READS, UInt64(step.reads)) }
+    if ReadSide(rawValue: step.reads) == nil {
+      throw record.refusal(FLOWRT_ERR_MALFORMED, FLOWRT_STEP_READS, UInt64(step.reads))
+    }
     if UInt64(step.passthrough) >= dim {
       throw record.refusal(FLOWRT_ERR_MALFORMED, FLOWRT_STEP_PASSTHROUGH, UInt64(step.passthrough), expected: dim)
     }
-    try checkTransformer(record)
+    let transformer = try checkTransformer(record)
 
-    _ = try blocks.permutation(dim)
-    _ = try blocks.permutation(dim)
-    let parameters = flowrt_transformer_parameters(step.transformer, step.form, step.bins)
-    if Int(step.transformer) == FLOWRT_TRANSFORMER_SPLINE {
-      view.columns = max(view.columns, parameters &+ UInt32(FLOWRT_SPLINE_COLUMNS))
+    _ = try blocks.autoregressive(dim)
+    let parameters = transformer.parameterCount(step)
+    if transformer == .spline {
+      view.scratch_columns = max(view.scratch_columns, parameters &+ UInt32(FLOWRT_SPLINE_COLUMNS))
     }
     try readStages(record, parameters: parameters)
   }
 
-  /// The stages of a step or base, and its conditioner, of which the output layer has `parameters` units for each rank that is
-  /// not passed through.
+  /// The stages of a step or base, and its conditioner, of which the output layer has `parameters` units for each rank
+  /// that is not passed through.
   mutating func readStages(_ record: Record, parameters: UInt32) throws(Refusal) {
     let step = record.step
     let dim = dim
@@ -35,24 +33,18 @@ extension Reader {
       throw record.refusal(FLOWRT_ERR_MALFORMED, FLOWRT_STEP_STAGE_COUNT, stages, expected: dim)
     }
     try checkLayerCount(record)
-    let stagesAt = blocks.next
-    let stageEnd = try blocks.integers(stages)
-    var previous: UInt64 = 0
+    let stageEnd = try blocks.stages(stages, dim)
+    // Ranks that are passed through are those of whole stages.
     var skipIsBoundary = skip == 0
     var s: UInt64 = 0
     while s < stages {
-      let end = UInt64(stageEnd[Int(truncatingIfNeeded: s)])
-      if end <= previous || end > dim || (s == stages &- 1 && end != dim) {
-        throw blocks.refusal(FLOWRT_ERR_MALFORMED, offset: stagesAt &+ 4 &* s, expected: dim, found: end)
-      }
-      if end == skip { skipIsBoundary = true }
-      previous = end
+      if UInt64(stageEnd[Int(truncatingIfNeeded: s)]) == skip { skipIsBoundary = true }
       s &+= 1
     }
     if !skipIsBoundary { throw record.refusal(FLOWRT_ERR_MALFORMED, FLOWRT_STEP_PASSTHROUGH, skip) }
 
     view.stage_count &+= stages
-    view.columns = max(view.columns, parameters)
+    view.scratch_columns = max(view.scratch_columns, parameters)
     let inputs = Degrees(table: stageEnd, shift: -1)
     let outputs = Degrees(table: stageEnd, skip: step.passthrough, factor: parameters)
     try readConditioner(
@@ -63,83 +55,103 @@ extension Reader {
 }
 
 /// Section 5: the transformer's codes and constants.
-private func checkTransformer(_ record: Record) throws(Refusal) {
+private func checkTransformer(_ record: Record) throws(Refusal) -> TransformerKind {
   let step = record.step
-  switch Int(step.transformer) {
-  case FLOWRT_TRANSFORMER_AFFINE:
-    if Int(step.form) >= FLOWRT_FORMS {
-      throw record.refusal(FLOWRT_ERR_FEATURE, FLOWRT_STEP_FORM, UInt64(step.form))
-    }
-    try checkScale(record)
-    if Int(step.form) == FLOWRT_FORM_GATED && (Int(step.scale) != FLOWRT_SCALE_SIGMOID || step.p.0 != 0) {
+  let transformer: TransformerKind = try record.code(FLOWRT_STEP_TRANSFORMER, step.transformer)
+  switch transformer {
+  case .affine:
+    let form: AffineForm = try record.code(FLOWRT_STEP_FORM, step.form)
+    let scale = try checkScale(record)
+    if form == .gated && (scale != .sigmoid || step.p.0 != 0) {
       throw record.refusal(FLOWRT_ERR_MALFORMED, FLOWRT_STEP_FORM, UInt64(step.form))
     }
     try record.requireZero(from: FLOWRT_STEP_BINS, upTo: FLOWRT_STEP_P)
-  case FLOWRT_TRANSFORMER_ADDITIVE: try record.requireZero(from: FLOWRT_STEP_FORM)
-  case FLOWRT_TRANSFORMER_SPLINE: try checkSpline(record)
-  default: throw record.refusal(FLOWRT_ERR_FEATURE, FLOWRT_STEP_TRANSFORMER, UInt64(step.transformer))
+  case .additive: try record.requireZero(from: FLOWRT_STEP_FORM)
+  case .spline: try checkSpline(record)
   }
+  return transformer
 }
 
 /// A scale function and its constants: fields `scale` and `p`.
-func checkScale(_ record: Record) throws(Refusal) {
+func checkScale(_ record: Record) throws(Refusal) -> ScaleFunction {
   let step = record.step
-  if Int(step.scale) >= FLOWRT_SCALES {
-    throw record.refusal(FLOWRT_ERR_FEATURE, FLOWRT_STEP_SCALE, UInt64(step.scale))
-  }
+  let scale: ScaleFunction = try record.code(FLOWRT_STEP_SCALE, step.scale)
   let (p0, p1, p2) = (step.p.0, step.p.1, step.p.2)
-  var used = 1
-  var isValid = true
-  switch Int(step.scale) {
-  case FLOWRT_SCALE_EXP: used = 0
-  case FLOWRT_SCALE_CLAMPED_EXP: (used, isValid) = (2, p0 <= p1)
-  case FLOWRT_SCALE_SOFTPLUS, FLOWRT_SCALE_SIGMOID: isValid = p0 >= 0
-  case FLOWRT_SCALE_CLAMPED_SOFTPLUS: (used, isValid) = (3, p0 >= 0 && p1 > 0 && p1 <= p2)
-  default: isValid = p0 > 0
+  // How many of the constants the function has, and what must hold of them.
+  let used: Int
+  let isValid: Bool
+  switch scale {
+  case .exp: (used, isValid) = (0, true)
+  case .expClamped: (used, isValid) = (2, p0 <= p1)
+  case .softplus, .sigmoid: (used, isValid) = (1, p0 >= 0)
+  case .softplusClamped: (used, isValid) = (3, p0 >= 0 && p1 > 0 && p1 <= p2)
+  case .expSoftClipped, .expTanh, .expAtan: (used, isValid) = (1, p0 > 0)
   }
   try record.requireConstant(0, p0, isValid)
   try record.requireConstant(1, p1)
   try record.requireConstant(2, p2)
   try record.requireZero(from: FLOWRT_STEP_P &+ 4 &* used)
+  return scale
 }
 
-/// Section 5.1: the bits of `form`, and the constants that they use.
+/// Section 5.1: the parts of `form`, the number of bins, and the constants that these use.
 private func checkSpline(_ record: Record) throws(Refusal) {
   let step = record.step
-  let bins = step.bins
-  let pieces = Int(flowrt_spline_pieces(step.form))
-  let (isLinear, isQuadratic) = (pieces == FLOWRT_PIECES_LINEAR, pieces == FLOWRT_PIECES_QUADRATIC)
-  let (isLinearRational, isCubic) = (pieces == FLOWRT_PIECES_LINEAR_RATIONAL, pieces == FLOWRT_PIECES_CUBIC)
-  let widths = Int(flowrt_spline_widths(step.form))
-  let derivatives = Int(flowrt_spline_derivatives(step.form))
-  let ends = Int(flowrt_spline_ends(step.form))
-  let clipsWidths = widths == FLOWRT_WIDTHS_CLIPPED
-  let hasExponentialDerivatives = derivatives == FLOWRT_DERIVATIVES_EXP
-  // Linear and cubic pieces have no derivatives of their own, those of quadratic ones are made in one way.
-  let hasNoDerivatives = isLinear || isCubic
-  let isKnown =
-    pieces <= FLOWRT_PIECES_CUBIC && widths <= FLOWRT_WIDTHS_CLIPPED && derivatives <= FLOWRT_DERIVATIVES_EXP
-    && ends <= FLOWRT_ENDS_CIRCULAR && !(hasNoDerivatives && (hasExponentialDerivatives || ends != FLOWRT_ENDS_FIXED))
-    && !(isQuadratic && (hasExponentialDerivatives || ends == FLOWRT_ENDS_CIRCULAR))
-  if !isKnown { throw record.refusal(FLOWRT_ERR_FEATURE, FLOWRT_STEP_FORM, UInt64(step.form)) }
+  guard let form = SplineForm(step.form), allowsSlopes(form) else {
+    throw record.refusal(FLOWRT_ERR_FEATURE, FLOWRT_STEP_FORM, UInt64(step.form))
+  }
   try record.requireZero(from: FLOWRT_STEP_SCALE, upTo: FLOWRT_STEP_BINS)
-  if bins < 2 { throw record.refusal(FLOWRT_ERR_MALFORMED, FLOWRT_STEP_BINS, UInt64(bins), expected: 2) }
+  let bins = step.bins
+  if bins < minimumBins {
+    throw record.refusal(FLOWRT_ERR_MALFORMED, FLOWRT_STEP_BINS, UInt64(bins), expected: UInt64(minimumBins))
+  }
   if bins > maximumBins {
     throw record.refusal(FLOWRT_ERR_LIMIT, FLOWRT_STEP_BINS, UInt64(bins), expected: UInt64(maximumBins))
   }
-  /// A constant that may be used: then it must hold the condition, else be zero, and not a negative one.
+  try checkSplineConstants(record, form)
+  try record.requireZero(from: FLOWRT_STEP_RESERVED)
+}
+
+/// Whether the pieces can have the derivatives and the ends that the form names. Where they have no derivatives of
+/// their own, both parts of the form must be zero, the codes of `softplus` and `fixed`.
+private func allowsSlopes(_ form: SplineForm) -> Bool {
+  switch form.pieces.slopes {
+  case .derivatives: return true
+  case .values: return form.derivatives == .softplus && form.ends != .circular
+  case .none, .bounds: return form.derivatives == .softplus && form.ends == .fixed
+  }
+}
+
+/// The constants p[0] to p[7] of a spline, in the order of section 5.1. One that the form does not use is zero.
+private func checkSplineConstants(_ record: Record, _ form: SplineForm) throws(Refusal) {
+  let (lower, upper, minimumWidth, minimumHeight, minimumDerivative, clip, endDerivative, minimumShare) = record.step.p
+  let bins = Float(record.step.bins)
+  let pieces = form.pieces
+  let hasValues = pieces.slopes == .values
+  let hasDerivatives = pieces.slopes == .derivatives
+  let clipsWidths = form.widths == .clipped
+  let clipsDerivatives = form.derivatives == .exp
+
+  /// A constant that is used must hold the condition, another one must be zero, and not the negative zero.
   func require(_ index: Int, _ value: Float, if isUsed: Bool, _ condition: Bool) throws(Refusal) {
     try record.requireConstant(index, value, isUsed ? condition : value.bitPattern == 0)
   }
-  let p = step.p
-  try record.requireConstant(0, p.0, p.0 < p.1)
-  // A difference of bounds that overflows has no bins.
-  try record.requireConstant(1, p.1, p.1 - p.0 < .infinity)
-  try require(2, p.2, if: !clipsWidths && !isLinear, p.2 >= 0 && p.2 * Float(bins) < 1)
-  try require(3, p.3, if: isQuadratic || !clipsWidths, p.3 >= 0 && p.3 * (isQuadratic ? 1 : Float(bins)) < 1)
-  try require(4, p.4, if: !hasExponentialDerivatives && !hasNoDerivatives, p.4 >= 0)
-  try require(5, p.5, if: clipsWidths || hasExponentialDerivatives, p.5 > 0)
-  try require(6, p.6, if: ends == FLOWRT_ENDS_FIXED && !hasNoDerivatives && !isQuadratic, p.6 > 0)
-  try require(7, p.7, if: isLinearRational, p.7 > 0 && p.7 < 0.5)
-  try record.requireZero(from: FLOWRT_STEP_RESERVED)
+  try record.requireConstant(0, lower, lower < upper)
+  // Between bounds whose difference overflows no bin has a width.
+  try record.requireConstant(1, upper, upper - lower < .infinity)
+  // The least widths of all bins together are less than the interval, and so are the least heights. Quadratic pieces
+  // have a least value instead of a least height, a share of the mean value, which is 1.
+  try require(2, minimumWidth, if: pieces.hasWidths && !clipsWidths, minimumWidth >= 0 && minimumWidth * bins < 1)
+  let leastHeights = minimumHeight * (hasValues ? 1 : bins)
+  try require(3, minimumHeight, if: hasValues || !clipsWidths, minimumHeight >= 0 && leastHeights < 1)
+  let addsMinimum = (hasValues || hasDerivatives) && !clipsDerivatives
+  try require(4, minimumDerivative, if: addsMinimum, minimumDerivative >= 0)
+  try require(5, clip, if: clipsWidths || clipsDerivatives, clip > 0)
+  try require(6, endDerivative, if: hasDerivatives && form.ends == .fixed, endDerivative > 0)
+  try require(7, minimumShare, if: pieces.hasShares, minimumShare > 0 && minimumShare < largestMinimumShare)
 }
+
+/// A spline of one bin would be a straight line, and rational-quadratic pieces have a derivative between two bins.
+private let minimumBins: UInt32 = 2
+/// Both parts of a bin that is divided in two have at least the minimum share of its width.
+private let largestMinimumShare: Float = 0.5

@@ -6,46 +6,44 @@ import FlowrtShim
 extension Reader {
   mutating func readBase(_ record: Record) throws(Refusal) {
     let base = record.step
-    switch Int(base.reads) {
-    case FLOWRT_BASE_STANDARD_NORMAL: try record.requireZero(from: FLOWRT_STEP_STAGE_COUNT)
-    case FLOWRT_BASE_DIAGONAL_NORMAL:
+    let density: BaseDensity = try record.code(FLOWRT_STEP_DENSITY, base.density)
+    switch density {
+    case .standardNormal: try record.requireZero(from: FLOWRT_STEP_STAGE_COUNT)
+    case .diagonalNormal:
       try record.requireZero(from: FLOWRT_STEP_STAGE_COUNT)
-      _ = try blocks.floats(dim)
-      try blocks.floats(dim, where: { $0 > 0 })
+      _ = try blocks.diagonalNormal(dim)
       view.parameter_count &+= 2 &* dim
-    case FLOWRT_BASE_UNIFORM:
+    case .boxUniform:
       try record.requireZero(from: FLOWRT_STEP_STAGE_COUNT)
       try readBox()
       view.parameter_count &+= 2 &* dim
-    case FLOWRT_BASE_MIXTURE:
-      try record.requireZero(from: FLOWRT_STEP_STAGE_COUNT, upTo: FLOWRT_STEP_BINS)
+    case .normalMixture:
+      try record.requireZero(from: FLOWRT_STEP_STAGE_COUNT, upTo: FLOWRT_STEP_COMPONENTS)
       try record.requireZero(from: FLOWRT_STEP_P)
       try readMixture(UInt64(try componentCount(record)))
-    case FLOWRT_BASE_CONDITIONAL_NORMAL:
+    case .conditionalNormal:
       try record.requireZero(from: FLOWRT_STEP_STAGE_COUNT, upTo: FLOWRT_STEP_LAYER_COUNT)
       try record.requireZero(from: FLOWRT_STEP_TRANSFORMER)
       try checkLayerCount(record)
       try readConditioner(
         Network(layerCount: base.layer_count, contextDim: view.encoded_dim, outputWidth: 2 &* dim))
-    case FLOWRT_BASE_AUTOREGRESSIVE_MIXTURE:
+    case .autoregressiveMixture:
       try record.requireZero(from: FLOWRT_STEP_PASSTHROUGH, upTo: FLOWRT_STEP_LAYER_COUNT)
       try record.requireZero(from: FLOWRT_STEP_TRANSFORMER, upTo: FLOWRT_STEP_SCALE)
-      try checkScale(record)
+      _ = try checkScale(record)
       let parameters = 3 &* (try componentCount(record))
-      _ = try blocks.permutation(dim)
+      _ = try blocks.autoregressiveMixture(dim)
       try readStages(record, parameters: parameters)
-    default: throw record.refusal(FLOWRT_ERR_FEATURE, FLOWRT_STEP_READS, UInt64(base.reads))
     }
   }
 
   /// lower < upper.
   private mutating func readBox() throws(Refusal) {
     let start = blocks.next
-    let lower = try blocks.floats(dim)
-    let upper = try blocks.floats(dim)
+    let box = try blocks.boxUniform(dim)
     var i: UInt64 = 0
     while i < dim {
-      let (a, b) = (lower[Int(truncatingIfNeeded: i)], upper[Int(truncatingIfNeeded: i)])
+      let (a, b) = (box.lower[Int(truncatingIfNeeded: i)], box.upper[Int(truncatingIfNeeded: i)])
       if !(a < b && b - a < .infinity) {
         throw blocks.refusal(FLOWRT_ERR_MALFORMED, offset: start &+ 4 &* i, found: UInt64(a.bitPattern))
       }
@@ -54,23 +52,17 @@ extension Reader {
   }
 
   private mutating func readMixture(_ components: UInt64) throws(Refusal) {
-    _ = try blocks.floats(components)
-    var c: UInt64 = 0
-    while c < components {
-      _ = try blocks.floats(dim)
-      try blocks.floats(dim, where: { $0 > 0 })
-      c &+= 1
-    }
+    _ = try blocks.normalMixture(dim, components: components)
     view.parameter_count &+= components &* (1 &+ 2 &* dim)
     view.prologue_size &+= flowrt_mixture_floats(components)
   }
 }
 
 private func componentCount(_ record: Record) throws(Refusal) -> UInt32 {
-  let components = record.step.bins
-  if components == 0 { throw record.refusal(FLOWRT_ERR_MALFORMED, FLOWRT_STEP_BINS, 0, expected: 1) }
+  let components = record.step.components
+  if components == 0 { throw record.refusal(FLOWRT_ERR_MALFORMED, FLOWRT_STEP_COMPONENTS, 0, expected: 1) }
   if components > maximumBins {
-    throw record.refusal(FLOWRT_ERR_LIMIT, FLOWRT_STEP_BINS, UInt64(components), expected: UInt64(maximumBins))
+    throw record.refusal(FLOWRT_ERR_LIMIT, FLOWRT_STEP_COMPONENTS, UInt64(components), expected: UInt64(maximumBins))
   }
   return components
 }

@@ -7,16 +7,14 @@ import FlowrtShim
 private enum Constants {
   case none, lower, positive, interval
 
+  /// nil if the number is no code of a file.
   init?(function: UInt32) {
-    switch Int(truncatingIfNeeded: function) {
-    case FLOWRT_FUNCTION_IDENTITY, FLOWRT_FUNCTION_ATANH, FLOWRT_FUNCTION_TANH: self = .none
-    case FLOWRT_FUNCTION_LOG_ABOVE, FLOWRT_FUNCTION_LOG_BELOW, FLOWRT_FUNCTION_EXP_ABOVE: self = .lower
-    case FLOWRT_FUNCTION_LEAKY, FLOWRT_FUNCTION_LEAKY_INVERSE, FLOWRT_FUNCTION_SOFTSIGN,
-      FLOWRT_FUNCTION_SOFTSIGN_INVERSE:
-      self = .positive
-    case FLOWRT_FUNCTION_LOGIT, FLOWRT_FUNCTION_SIGMOID, FLOWRT_FUNCTION_PROBIT, FLOWRT_FUNCTION_NORMAL_CDF:
-      self = .interval
-    default: return nil
+    switch ElementwiseFunction(rawValue: function) {
+    case .identity, .atanh, .tanh: self = .none
+    case .logAbove, .logBelow, .expAbove: self = .lower
+    case .leaky, .leakyInverse, .softsign, .softsignInverse: self = .positive
+    case .logit, .sigmoid, .probit, .normalCdf: self = .interval
+    case .expBelow, nil: return nil
     }
   }
 
@@ -35,18 +33,17 @@ extension Reader {
   mutating func readElementwise(_ record: Record) throws(Refusal) {
     try record.requireZero(from: FLOWRT_RECORD_FIELDS)
     let functionsAt = blocks.next
-    let functions = try blocks.integers(dim)
-    let lowerAt = blocks.next
-    let lower = try blocks.floats(dim)
-    let upper = try blocks.floats(dim)
+    let lowerAt = functionsAt &+ aligned(4 &* dim)
+    let step = try blocks.elementwise(dim)
     var i: UInt64 = 0
     while i < dim {
       let at = Int(truncatingIfNeeded: i)
-      guard let constants = Constants(function: functions[at]) else {
-        throw blocks.refusal(FLOWRT_ERR_FEATURE, offset: functionsAt &+ 4 &* i, found: UInt64(functions[at]))
+      let (function, lower, upper) = (step.functions[at], step.lower[at], step.upper[at])
+      guard let constants = Constants(function: function) else {
+        throw blocks.refusal(FLOWRT_ERR_FEATURE, offset: functionsAt &+ 4 &* i, found: UInt64(function))
       }
-      if !constants.allow(lower[at], upper[at]) {
-        throw blocks.refusal(FLOWRT_ERR_MALFORMED, offset: lowerAt &+ 4 &* i, found: UInt64(lower[at].bitPattern))
+      if !constants.allow(lower, upper) {
+        throw blocks.refusal(FLOWRT_ERR_MALFORMED, offset: lowerAt &+ 4 &* i, found: UInt64(lower.bitPattern))
       }
       i &+= 1
     }

@@ -3,9 +3,6 @@
 import CFlowrt
 import FlowrtShim
 
-private let maximumLayers: UInt32 = 128
-private let maximumWidth: UInt64 = 1_048_576
-
 /// What later layers need to know of an earlier one.
 private struct LayerFacts {
   var degrees = Degrees()
@@ -19,23 +16,6 @@ private struct EarlierLayers {
 
   /// The layer of a reference: 2 is the first.
   subscript(reference: UInt16) -> LayerFacts { facts[Int(reference) &- 2] }
-}
-
-/// Number of units of degree <= g: factor * max(table[g + shift] - skip, 0), and 0 where g + shift < 0. One form serves the
-/// read side (shift -1: rank k of stage s has degree s + 1), hidden layers, and output layers (factor parameters for each rank
-/// after the first skip).
-struct Degrees {
-  var table: UnsafePointer<UInt32>? = nil
-  var skip: UInt32 = 0
-  var factor: UInt32 = 1
-  var shift: Int16 = 0
-
-  /// The table was validated: the product is at most the layer's width.
-  func count(_ g: UInt64) -> UInt64 {
-    let i = Int(truncatingIfNeeded: g) &+ Int(shift)
-    guard i >= 0, let table else { return 0 }
-    return table[i] <= skip ? 0 : UInt64(table[i] &- skip) &* UInt64(factor)
-  }
 }
 
 /// The layers of a conditioner or encoder, as a step has them.
@@ -98,7 +78,7 @@ extension Reader {
           record: nextRecord(), network: network, number: number, earlier: EarlierLayers(facts: facts))
         facts[Int(number)] = try layer.read(&self)
         width = facts[Int(number)].width
-        size &+= (UInt64(width) &+ 15) & ~15
+        size &+= paddedTo16(UInt64(width))
       }
       view.layer_count &+= UInt32(network.layerCount)
       return (size, width)
@@ -114,16 +94,16 @@ private struct LayerReader {
 
   private var layer: flowrt_layer_record { record.layer }
   private var width: UInt64 { UInt64(layer.width) }
-  private var panels: UInt64 { (width &+ 15) / 16 }
+  private var panels: UInt64 { Flowrt.panels(of: width) }
   private var isOutput: Bool { number &+ 1 == network.layerCount }
-  private var activation: Int { Int(layer.activation) }
 
+  /// Checks the fields that can be judged alone, the degrees, what fields and degrees say about each other, and the
+  /// parameters.
   func read(_ reader: inout Reader) throws(Refusal) -> LayerFacts {
-    try checkFields()
+    let activation = try checkFields()
     let contextLines = try checkContext()
     let outputs = isOutput ? network.outputs : nil
-    var degrees = outputs ?? Degrees()
-    if outputs == nil { degrees = try readDegrees(&reader.blocks) }
+    let degrees = try reader.blocks.layerEnds(layer, stages: network.stages, outputs: outputs)
     let gate = try checkOperand(layer.gate, FLOWRT_LAYER_GATE, isScaled: false, degrees)
     let add0 = try checkOperand(layer.add.0, FLOWRT_LAYER_ADD, isScaled: layer.scaled & 1 != 0, degrees)
     let add1 = try checkOperand(layer.add.1, FLOWRT_LAYER_ADD &+ 2, isScaled: layer.scaled & 2 != 0, degrees)
@@ -131,30 +111,25 @@ private struct LayerReader {
     let hasConstantSource = layer.source >= 2 && earlier[layer.source].isContextOnly
     let isContextOnly =
       outputs == nil && (layer.source == 0 || hasConstantSource) && gate && add0 && add1 && add2
-    if activation == FLOWRT_ACTIVATION_LAYER_NORM && !isContextOnly {
+    if activation == .layerNorm && !isContextOnly {
       throw refusal(FLOWRT_LAYER_ACTIVATION, UInt64(layer.activation))
     }
     if isContextOnly && degrees.count(0) != width {
       throw refusal(FLOWRT_LAYER_SOURCE, degrees.count(0), expected: width)
     }
 
-    _ = try reader.blocks.floats(width)
-    reader.view.parameter_count &+= width
-    for bit: UInt16 in 0..<3 where layer.scaled >> bit & 1 != 0 {
-      _ = try reader.blocks.floats(width)
-      reader.view.parameter_count &+= width
-    }
-    if layer.context != 0 {
-      try reader.blocks.panels(
-        width: width, lines: panels &* contextLines, panelLines: { _ in contextLines }, visible: { _ in contextLines })
-      reader.view.parameter_count &+= width &* contextLines
-    }
+    let inputs = layer.source < 2 ? network.inputs : earlier[layer.source].degrees
+    _ = try reader.blocks.layer(layer, units: degrees, inputs: inputs, contextLines: contextLines)
+    var parameters = width
+    for bit: UInt16 in 0..<3 where layer.scaled >> bit & 1 != 0 { parameters &+= width }
+    if layer.context != 0 { parameters &+= width &* contextLines }
     if layer.source != 0 {
-      try readWeights(&reader, degrees)
+      parameters &+= weightCount(degrees, inputs ?? Degrees())
       reader.view.panel_count &+= panels
     }
+    reader.view.parameter_count &+= parameters
     if flowrt_is_in_prologue(isContextOnly, hasConstantSource, layer.context != 0) {
-      reader.view.prologue_size &+= panels &* 16
+      reader.view.prologue_size &+= panels &* UInt64(panelUnits)
     }
     return LayerFacts(degrees: degrees, width: layer.width, isContextOnly: isContextOnly)
   }
@@ -165,11 +140,11 @@ private struct LayerReader {
   }
 
   /// What can be said of the fields alone.
-  private func checkFields() throws(Refusal) {
-    if Int(layer.kind) != FLOWRT_RECORD_LAYER {
+  private func checkFields() throws(Refusal) -> Activation {
+    if RecordKind(rawValue: layer.kind) != .layer {
       throw refusal(FLOWRT_RECORD_KIND, UInt64(layer.kind), expected: UInt64(FLOWRT_RECORD_LAYER))
     }
-    try checkActivation()
+    let activation = try checkActivation()
     if width == 0 { throw refusal(FLOWRT_LAYER_WIDTH, 0, expected: 1) }
     if width > maximumWidth {
       throw record.refusal(FLOWRT_ERR_LIMIT, FLOWRT_LAYER_WIDTH, width, expected: maximumWidth)
@@ -183,21 +158,23 @@ private struct LayerReader {
       throw refusal(FLOWRT_LAYER_SOURCE, UInt64(layer.source))
     }
     if layer.scaled > 7 { throw refusal(FLOWRT_LAYER_SCALED, UInt64(layer.scaled)) }
+    return activation
   }
 
-  private func checkActivation() throws(Refusal) {
-    if activation >= FLOWRT_ACTIVATIONS {
-      throw record.refusal(FLOWRT_ERR_FEATURE, FLOWRT_LAYER_ACTIVATION, UInt64(layer.activation))
+  /// The activation and its parameter `a`.
+  private func checkActivation() throws(Refusal) -> Activation {
+    let activation: Activation = try record.code(FLOWRT_LAYER_ACTIVATION, layer.activation)
+    let a = layer.a
+    let isFinite = a - a == 0
+    let isValid: Bool
+    switch activation {
+    case .elu, .leakyRelu: isValid = isFinite
+    case .layerNorm: isValid = a > 0 && isFinite
+    case .identity, .relu, .tanh, .silu, .gelu, .geluTanh, .sigmoid, .softplus, .softsign, .sine:
+      isValid = a.bitPattern == 0
     }
-    let takesParameter =
-      activation == FLOWRT_ACTIVATION_ELU || activation == FLOWRT_ACTIVATION_LEAKY_RELU
-      || activation == FLOWRT_ACTIVATION_LAYER_NORM
-    if activation == FLOWRT_ACTIVATION_LAYER_NORM && !(layer.a > 0) {
-      throw refusal(FLOWRT_LAYER_A, UInt64(layer.a.bitPattern))
-    }
-    if takesParameter ? layer.a - layer.a != 0 : layer.a.bitPattern != 0 {
-      throw refusal(FLOWRT_LAYER_A, UInt64(layer.a.bitPattern))
-    }
+    if !isValid { throw refusal(FLOWRT_LAYER_A, UInt64(a.bitPattern)) }
+    return activation
   }
 
   /// The context or an earlier layer that depends on it alone. Returns the number of its values.
@@ -213,25 +190,8 @@ private struct LayerReader {
     throw refusal(FLOWRT_LAYER_CONTEXT, UInt64(layer.context))
   }
 
-  /// degree_end: non-decreasing up to the width.
-  private func readDegrees(_ blocks: inout Blocks) throws(Refusal) -> Degrees {
-    let start = blocks.next
-    let table = try blocks.integers(network.stages)
-    var previous: UInt64 = 0
-    var g: UInt64 = 0
-    while g < network.stages {
-      let end = UInt64(table[Int(truncatingIfNeeded: g)])
-      if end < previous || end > width || (g == network.stages &- 1 && end != width) {
-        throw blocks.refusal(FLOWRT_ERR_MALFORMED, offset: start &+ 4 &* g, expected: width, found: end)
-      }
-      previous = end
-      g &+= 1
-    }
-    return Degrees(table: table)
-  }
-
-  /// A gate or an added layer, or none: earlier, as wide, and final no later than the units that use it. Returns whether it
-  /// depends on the context alone.
+  /// A gate or an added layer, or none: earlier, as wide, and final no later than the units that use it. Returns
+  /// whether it depends on the context alone.
   private func checkOperand(
     _ reference: UInt16, _ field: Int, isScaled: Bool, _ degrees: Degrees
   ) throws(Refusal) -> Bool {
@@ -251,33 +211,17 @@ private struct LayerReader {
     return operand.isContextOnly
   }
 
-  private func readWeights(_ reader: inout Reader, _ degrees: Degrees) throws(Refusal) {
-    let visible = layer.source == 1 ? network.inputs ?? Degrees() : earlier[layer.source].degrees
-    /// Moves `degree` on to that of a unit; units are asked in ascending order, so all of it is linear.
-    func advance(_ degree: inout UInt64, to unit: UInt64) -> UInt64 {
-      while degree < network.stages &- 1 && degrees.count(degree) <= unit { degree &+= 1 }
-      return visible.count(degree)
-    }
-    var lines: UInt64 = 0
-    var panelDegree: UInt64 = 0
-    var panel: UInt64 = 0
-    while panel < panels {
-      lines &+= advance(&panelDegree, to: min(panel &* 16 &+ 15, width &- 1))
-      panel &+= 1
-    }
+  /// Weights that are parameters: for each degree its units, times the inputs that they see.
+  private func weightCount(_ degrees: Degrees, _ inputs: Degrees) -> UInt64 {
+    var count: UInt64 = 0
     var seen: UInt64 = 0
     var g: UInt64 = 0
     while g < network.stages {
       let units = degrees.count(g)
-      reader.view.parameter_count &+= (units &- seen) &* visible.count(g)
+      count &+= (units &- seen) &* inputs.count(g)
       seen = units
       g &+= 1
     }
-    panelDegree = 0
-    var unitDegree: UInt64 = 0
-    try reader.blocks.panels(
-      width: width, lines: lines,
-      panelLines: { advance(&panelDegree, to: min($0 &* 16 &+ 15, width &- 1)) },
-      visible: { advance(&unitDegree, to: $0) })
+    return count
   }
 }

@@ -1,11 +1,11 @@
-"""What `live.Live` is for PyTorch, for frameworks whose results are given as NumPy arrays."""
+"""What `torch.live.TorchModel` is for PyTorch, for frameworks whose results are given as NumPy arrays."""
 
 from __future__ import annotations
 
 import numpy as np
 
 
-class Evaluation:
+class ArrayModel:
     """A framework's own evaluation of a model.
 
     `forward(x, context)` gives (z, log_det), `inverse(z, context)` gives (x, log_det), `base_log_prob(z)` the log

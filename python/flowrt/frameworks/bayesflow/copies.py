@@ -58,7 +58,10 @@ def _retyped(config, dtype: str):
     if isinstance(config, dict):
         if config.get("class_name") == "DTypePolicy":
             return dtype
-        return {key: dtype if key == "dtype" and _is_floating(value) else _retyped(value, dtype) for key, value in config.items()}
+        return {
+            key: dtype if key == "dtype" and _is_floating(value) else _retyped(value, dtype)
+            for key, value in config.items()
+        }
     if isinstance(config, (list, tuple)):
         return type(config)(_retyped(value, dtype) for value in config)
     return config

@@ -10,16 +10,18 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...building.arrays import float64
 from ...building.coordinates import reading
-from ...building.modules import array, diagonal, names, refuse, reordered
+from ...building.modules import class_names, diagonal, refuse
 from ...building.networks import linear_output
+from ...building.output_rows import reordered
 from ...building.raw_scales import through_units
+from ...building.standardisation import of_standardised_context
 from ...errors import ExportError
 from ...file.codes import Activation, Scale
 from ...flow import flow as ir
-from ..arrays.evaluation import Evaluation, standard_normal_log_prob
+from ..arrays.evaluation import ArrayModel, standard_normal_log_prob
 from ..torch.overrides import require_own
-from ..torch.standardisation import of_standardised_context
 from .copies import copied, floatx
 from .networks import dense, network_layers
 
@@ -35,19 +37,23 @@ _SUPPORTED = (
 
 def accepts(model) -> bool:
     """Whether the object looks like an inference network, an approximator or a workflow of bayesflow."""
-    return bool(names(model) & {"InferenceNetwork", "Approximator", "Workflow"})
+    return bool(class_names(model) & {"InferenceNetwork", "Approximator", "Workflow"})
 
 
 def describe(model, context_dim: int | None = None) -> ir.Flow:
     """The model in evaluation mode. Raises `ExportError` with the name of whatever a file cannot hold."""
     network, variables, conditions = _parts(model)
     dim = int(network.base_distribution.dim)
-    steps: list[ir.Step] = [] if variables is None else [diagonal(dim, "Standardize", 1 / variables[1], before=-variables[0])]
+    steps: list[ir.Step] = (
+        [] if variables is None else [diagonal(dim, "Standardize", 1 / variables[1], before=-variables[0])]
+    )
     for layer in network.invertible_layers:
         steps += _steps(layer, dim)
     found = _context_dim(network)
     if context_dim not in (None, found):
-        raise ExportError(f"the conditions of {type(model).__name__} have {found} numbers; context_dim is {context_dim}")
+        raise ExportError(
+            f"the conditions of {type(model).__name__} have {found} numbers; context_dim is {context_dim}"
+        )
     base = _base(network.base_distribution, dim)
     flow = ir.Flow(dim, found, steps, base, framework=framework, model=type(model).__name__)
     if conditions is None or not found:
@@ -56,7 +62,7 @@ def describe(model, context_dim: int | None = None) -> ir.Flow:
     return of_standardised_context(flow, 1 / std, -mean / std)
 
 
-def live(model, dtype) -> Evaluation:
+def live(model, dtype) -> ArrayModel:
     """The framework's own evaluation of a copy of the model; `dtype` is a NumPy type."""
     import keras
 
@@ -72,8 +78,8 @@ def live(model, dtype) -> Evaluation:
             log_det = 0.0
             for layer in reversed(own.invertible_layers) if inverse else own.invertible_layers:
                 values, change = layer(values, conditions=context, inverse=inverse, training=False)
-                log_det = log_det + array(change)
-            return array(values).astype(dtype), np.broadcast_to(log_det, len(values)).astype(dtype)
+                log_det = log_det + float64(change)
+            return float64(values).astype(dtype), np.broadcast_to(log_det, len(values)).astype(dtype)
 
     def given(values, context):
         if context is not None:
@@ -94,7 +100,7 @@ def live(model, dtype) -> Evaluation:
     def density(x, context):
         with floatx(dtype):
             values, context = given((np.asarray(x, dtype) - mean) / std, context)
-            return array(own.log_prob(values, conditions=context)) - np.sum(np.log(std))
+            return float64(own.log_prob(values, conditions=context)) - np.sum(np.log(std))
 
     base_mean, base_std = _moments(network.base_distribution, dim)
 
@@ -102,7 +108,7 @@ def live(model, dtype) -> Evaluation:
         return standard_normal_log_prob((z - base_mean) / base_std) - np.sum(np.log(base_std))
 
     exact = np.dtype(dtype) == np.float64  # bayesflow rounds the constant of its density to float32
-    return Evaluation(forward, inverse, base_log_prob, None if exact else density)
+    return ArrayModel(forward, inverse, base_log_prob, None if exact else density)
 
 
 # ---- walking ----
@@ -110,13 +116,13 @@ def live(model, dtype) -> Evaluation:
 
 def _parts(model) -> tuple:
     """The coupling flow, and mean and standard deviation of the variables and of the conditions, or None."""
-    if "Workflow" in names(model):
+    if "Workflow" in class_names(model):
         if getattr(model, "approximator", None) is None:
             raise ExportError(f"{type(model).__name__} has no approximator yet: train it first")
         model = model.approximator
     network, standardizer = model, None
-    if "Approximator" in names(model):
-        if "ContinuousApproximator" not in names(model):
+    if "Approximator" in class_names(model):
+        if "ContinuousApproximator" not in class_names(model):
             refuse(model, _SUPPORTED)
         require_own(model, "log_prob", "sample")
         if model.summary_network is not None:
@@ -126,7 +132,7 @@ def _parts(model) -> tuple:
                 "summaries, and run the summary network elsewhere"
             )
         network, standardizer = model.inference_network, model.standardizer
-    if "CouplingFlow" not in names(network):
+    if "CouplingFlow" not in class_names(network):
         refuse(network, _SUPPORTED)
     require_own(network, "_forward", "_inverse", "call", "log_prob", "sample")
     if network.base_distribution.dim is None:
@@ -141,7 +147,7 @@ def _standardised(standardizer, key: str):
     layer = layers[key]
     if len(layer.moving_mean) != 1:
         raise ExportError(f"Standardize of {key} has {len(layer.moving_mean)} parts; supported is one")
-    mean, squares, count = array(layer.moving_mean[0]), array(layer.moving_m2[0]), array(layer.count[0])
+    mean, squares, count = float64(layer.moving_mean[0]), float64(layer.moving_m2[0]), float64(layer.count[0])
     with np.errstate(invalid="ignore", divide="ignore"):
         return mean, np.where(squares > 0, np.sqrt(squares / count), 1.0)
 
@@ -149,7 +155,7 @@ def _standardised(standardizer, key: str):
 def _context_dim(network) -> int:
     """The length of the conditions: what the networks of the couplings take beside the coordinates."""
     for layer in network.invertible_layers:
-        if "DualCoupling" in names(layer):
+        if "DualCoupling" in class_names(layer):
             for first in _dense_layers(layer.coupling1.subnet):
                 return int(first.kernel.shape[0]) - int(layer.pivot)
     return 0
@@ -157,12 +163,12 @@ def _context_dim(network) -> int:
 
 def _dense_layers(network):
     for layer in network._flatten_layers():
-        if "Dense" in names(layer):
+        if "Dense" in class_names(layer):
             yield layer
 
 
 def _base(base, dim: int) -> ir.Base:
-    if "DiagonalNormal" not in names(base):
+    if "DiagonalNormal" not in class_names(base):
         return refuse(base, "the base distribution DiagonalNormal")
     require_own(base, "log_prob", "sample")
     mean, std = _moments(base, dim)
@@ -170,17 +176,17 @@ def _base(base, dim: int) -> ir.Base:
 
 
 def _moments(base, dim: int) -> tuple:
-    return tuple(np.broadcast_to(array(values), (dim,)) for values in (base._mean, base._std))
+    return tuple(np.broadcast_to(float64(values), (dim,)) for values in (base._mean, base._std))
 
 
 def _steps(layer, dim: int) -> list:
-    kinds, name = names(layer), type(layer).__name__
+    kinds, name = class_names(layer), type(layer).__name__
     if "ActNorm" in kinds:
-        return [diagonal(dim, name, array(layer.scale), array(layer.bias))]
+        return [diagonal(dim, name, float64(layer.scale), float64(layer.bias))]
     if "FixedPermutation" in kinds:
-        return [ir.Permutation(array(layer.forward_indices).astype(np.int64), name)]
+        return [ir.Permutation(float64(layer.forward_indices).astype(np.int64), name)]
     if "OrthogonalPermutation" in kinds:
-        return [ir.Linear(array(layer.weight).T, np.zeros(dim), name)]
+        return [ir.Linear(float64(layer.weight).T, np.zeros(dim), name)]
     if "DualCoupling" not in kinds:
         return refuse(layer, _SUPPORTED)
     first, second = np.arange(layer.pivot), np.arange(layer.pivot, dim)
@@ -190,7 +196,7 @@ def _steps(layer, dim: int) -> list:
 def _coupling(coupling, seen: np.ndarray, changed: np.ndarray, dim: int) -> list:
     """z = softplus(arsinh(a) + log(e - 1)) x + t, without the arsinh where the option `clamp` is false."""
     transform, count = coupling.transform, len(changed)
-    if "AffineTransform" not in names(transform):
+    if "AffineTransform" not in class_names(transform):
         raise ExportError(
             f"{type(transform).__name__} is not supported: its network gives each spline an interval of its own, where "
             "a file has one for all rows; supported is AffineTransform"

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from ...building.activations import recognise
+from ...building.arrays import float64
 from ...building.composed import append_composed
-from ...building.modules import array, concatenated, names, refuse
+from ...building.modules import class_names, concatenated, refuse
 from ...errors import ExportError
 from ...flow import flow as ir
 
@@ -17,7 +18,7 @@ def network_layers(network, variables: int) -> list:
     """The layers of a live network that takes `variables` coordinates and then the context."""
     layers: list[ir.Layer] = []
     for part in _parts(network):
-        if "DenseBlock" in names(part):
+        if "DenseBlock" in class_names(part):
             _append_block(layers, part, variables)
         else:
             _append(layers, part, variables)
@@ -32,7 +33,7 @@ def dense(layer, layers: list, variables: int) -> ir.Layer:
 
 
 def _parts(network):
-    kinds = names(network)
+    kinds = class_names(network)
     if "MLP" in kinds:
         yield from network.blocks
     elif "Sequential" in kinds:
@@ -43,15 +44,15 @@ def _parts(network):
 
 
 def _dense(layer, source: int | None, variables: int) -> ir.Layer:
-    weight = array(layer.kernel).T
-    bias = np.zeros(len(weight)) if layer.bias is None else array(layer.bias)
+    weight = float64(layer.kernel).T
+    bias = np.zeros(len(weight)) if layer.bias is None else float64(layer.bias)
     if source is not None:
         return ir.Layer(bias, weight, None, source)
     return concatenated(weight, bias, variables)
 
 
 def _append(layers: list, part, variables: int) -> None:
-    kinds = names(part)
+    kinds = class_names(part)
     if "Dense" in kinds:
         layers.append(dense(part, layers, variables))
         _activate(layers, part.activation)
@@ -91,20 +92,20 @@ def _skip(layers: list, block, start: int | None, variables: int) -> tuple:
 
 
 def _append_norm(layers: list, norm) -> None:
-    if "BatchNormalization" not in names(norm):
+    if "BatchNormalization" not in class_names(norm):
         raise ExportError(
             f"{type(norm).__name__} in a network that reads variables is not supported; supported is BatchNormalization"
         )
-    scale = 1 / np.sqrt(array(norm.moving_variance) + norm.epsilon)
-    scale = scale if norm.gamma is None else scale * array(norm.gamma)
-    shift = -array(norm.moving_mean) * scale
-    shift = shift if norm.beta is None else shift + array(norm.beta)
+    scale = 1 / np.sqrt(float64(norm.moving_variance) + norm.epsilon)
+    scale = scale if norm.gamma is None else scale * float64(norm.gamma)
+    shift = -float64(norm.moving_mean) * scale
+    shift = shift if norm.beta is None else shift + float64(norm.beta)
     layers.append(ir.Layer(shift, add=[ir.Add(len(layers) - 1, scale)]))
 
 
 def _activate(layers: list, function) -> None:
     """Applies an activation, a function or a layer of Keras, to the value of the last layer."""
-    if "Activation" in names(function):
+    if "Activation" in class_names(function):
         function = function.activation
     if layers[-1].activation or layers[-1].add:
         layers.append(ir.Layer(np.zeros(layers[-1].width), add=[ir.Add(len(layers) - 1)]))
@@ -117,4 +118,4 @@ def _values(function, grid: np.ndarray) -> np.ndarray:
     import keras
 
     function = getattr(function, "call", function)
-    return array(function(keras.ops.convert_to_tensor(grid, dtype="float64")))
+    return float64(function(keras.ops.convert_to_tensor(grid, dtype="float64")))

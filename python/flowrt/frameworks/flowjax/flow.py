@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...building.modules import names, refuse
+from ...building.modules import class_names, refuse
 from ...errors import ExportError
 from ...flow import flow as ir
-from ..arrays.evaluation import Evaluation, standard_normal_log_prob
+from ..arrays.evaluation import ArrayModel, standard_normal_log_prob
 from ..torch.overrides import require_own_sampler
 from . import bases as flowjax_bases
 from .networks import is_array, parameter_count
@@ -24,7 +24,7 @@ dtypes = (np.float32, np.float64)
 
 def accepts(model) -> bool:
     """Whether the object looks like a transformed distribution or a bijection of flowjax."""
-    return bool(names(model) & {"AbstractTransformed", "AbstractBijection"})
+    return bool(class_names(model) & {"AbstractTransformed", "AbstractBijection"})
 
 
 def describe(model, context_dim: int | None = None) -> ir.Flow:
@@ -44,7 +44,7 @@ def describe(model, context_dim: int | None = None) -> ir.Flow:
     return ir.Flow(dim, context, steps, density, framework=framework, model=type(model).__name__)
 
 
-def live(model, dtype) -> Evaluation:
+def live(model, dtype) -> ArrayModel:
     """The framework's own evaluation of a copy of the model; `dtype` is a NumPy type."""
     import jax
     import jax.numpy as jnp
@@ -74,7 +74,7 @@ def live(model, dtype) -> Evaluation:
     forward = compiled(bijections, "inverse_and_log_det")
     inverse = compiled(bijections[::-1], "transform_and_log_det")
     if base is None:
-        return Evaluation(forward, inverse, standard_normal_log_prob)
+        return ArrayModel(forward, inverse, standard_normal_log_prob)
     with _precision(dtype):
         flow = _copied(model, dtype)
     log_prob = jax.jit(lambda x, condition: flow.log_prob(x, condition))
@@ -83,7 +83,7 @@ def live(model, dtype) -> Evaluation:
         with _precision(dtype):
             return np.asarray(log_prob(*(None if part is None else jnp.asarray(part, dtype) for part in (x, context))))
 
-    return Evaluation(forward, inverse, density=density)
+    return ArrayModel(forward, inverse, density=density)
 
 
 # ---- walking ----
@@ -91,11 +91,11 @@ def live(model, dtype) -> Evaluation:
 
 def _parts(model) -> tuple:
     """The bijections of a (nested) transformed distribution from data to noise, and its base; None without one."""
-    if "AbstractBijection" in names(model):
+    if "AbstractBijection" in class_names(model):
         return [model], None
     bijections = []
     require_own_sampler(model)
-    while "Transformed" in names(model):
+    while "Transformed" in class_names(model):
         bijections.append(model.bijection)
         model = model.base_dist
     if not bijections:
@@ -105,7 +105,7 @@ def _parts(model) -> tuple:
 
 def _flatten(bijection, inverted: bool):
     """(layer, inverted) from data to noise; a layer that is inverted maps data to noise by its `transform`."""
-    kinds = names(bijection)
+    kinds = class_names(bijection)
     if "Invert" in kinds:
         yield from _flatten(bijection.bijection, not inverted)
     elif kinds & {"Chain", "Scan"}:

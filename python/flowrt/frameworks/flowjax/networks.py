@@ -7,7 +7,8 @@ from typing import NamedTuple, Optional
 import numpy as np
 
 from ...building.activations import recognise
-from ...building.modules import array, concatenated_linear, masked_linear, names, refuse
+from ...building.arrays import float64
+from ...building.modules import class_names, concatenated_linear, masked_linear, refuse
 from ...errors import ExportError
 from ...file.codes import Activation
 
@@ -19,7 +20,7 @@ def is_array(leaf) -> bool:
 
 def network_of(layer):
     """The network that yields the parameters of a layer."""
-    return layer.conditioner if "Coupling" in names(layer) else layer.masked_autoregressive_mlp
+    return layer.conditioner if "Coupling" in class_names(layer) else layer.masked_autoregressive_mlp
 
 
 def parameter_count(layer) -> int:
@@ -30,7 +31,7 @@ def parameter_count(layer) -> int:
 
 def network(mlp, variables: int, dim: int) -> list:
     """A multi-layer perceptron of equinox over the first `variables` coordinates and the context."""
-    if "MLP" not in names(mlp) or getattr(mlp, "scan", False):
+    if "MLP" not in class_names(mlp) or getattr(mlp, "scan", False):
         return refuse(mlp, "equinox MLPs without scan")
     modules = [_linear(module) for module in mlp.layers]
     layers = [concatenated_linear(modules[0], slice(0, variables), slice(variables, None))]
@@ -65,8 +66,8 @@ def _linear(module) -> _Linear:
         lambda leaf: jnp.ones_like(leaf) if is_array(leaf) and jnp.issubdtype(leaf.dtype, jnp.floating) else leaf,
         module.weight,
     )
-    bias = None if module.bias is None else array(paramax.unwrap(module.bias))
-    weight, mask = array(paramax.unwrap(module.weight)), array(paramax.unwrap(ones)) != 0
+    bias = None if module.bias is None else float64(paramax.unwrap(module.bias))
+    weight, mask = float64(paramax.unwrap(module.weight)), float64(paramax.unwrap(ones)) != 0
     if is_array(module.weight):  # its wrappers may be gone, which put 0 where they masked, and never -0
         mask &= (weight != 0) | np.signbit(weight)
     return _Linear(weight, mask, bias)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...building.modules import array, names
+from ...building.arrays import float64
+from ...building.modules import class_names
 from ...errors import ExportError
 from ...file.codes import SplineForm
 from ...flow import flow as ir
@@ -36,13 +37,13 @@ def _positions(wrapped, interval: tuple) -> tuple:
     """The raw parameters of knots, and the least width of a bin as a fraction of the interval."""
     import paramax
 
-    known = "RealToIncreasingOnInterval" in names(wrapped) and wrapped.include_endpoints == "both"
+    known = "RealToIncreasingOnInterval" in class_names(wrapped) and wrapped.include_endpoints == "both"
     if not known or tuple(float(bound) for bound in wrapped.interval) != interval:
         raise ExportError(
             "RationalQuadraticSpline with positions that are not RealToIncreasingOnInterval, as in flowjax 19, is not "
             "supported"
         )
-    return array(paramax.unwrap(wrapped.arr)), float(wrapped.min_width) / (interval[1] - interval[0])
+    return float64(paramax.unwrap(wrapped.arr)), float(wrapped.min_width) / (interval[1] - interval[0])
 
 
 def _derivatives(wrapped) -> tuple:
@@ -50,11 +51,11 @@ def _derivatives(wrapped) -> tuple:
     import jax.numpy as jnp
     import paramax
 
-    if "Parameterize" in names(wrapped) and len(wrapped.args) == 1 and not wrapped.kwargs:
+    if "Parameterize" in class_names(wrapped) and len(wrapped.args) == 1 and not wrapped.kwargs:
         minimum = float(wrapped.fn(jnp.asarray(_FAR_BELOW)))
         grid = np.linspace(-20, 20, 41)
         if minimum >= 0 and np.allclose(
-            array(wrapped.fn(jnp.asarray(grid))), softplus(grid) + minimum, rtol=1e-9, atol=0
+            float64(wrapped.fn(jnp.asarray(grid))), softplus(grid) + minimum, rtol=1e-9, atol=0
         ):
-            return array(paramax.unwrap(wrapped.args[0])), minimum
+            return float64(paramax.unwrap(wrapped.args[0])), minimum
     raise ExportError("RationalQuadraticSpline with derivatives that are not softplus + constant is not supported")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...building.modules import array, diagonal, inverted_if, names, refuse
+from ...building.arrays import float64
+from ...building.modules import class_names, diagonal, inverted_if, refuse
 from ...file.codes import Function, Reads
 from ...flow import flow as ir
 from ...reference.functions import INVERSES
@@ -29,13 +30,13 @@ def steps_of(layer, inverted: bool, dim: int) -> list:
     """The steps from data to noise of a bijection, which maps noise to data unless it is `inverted`."""
     import paramax
 
-    kinds, name = names(layer), type(layer).__name__
+    kinds, name = class_names(layer), type(layer).__name__
     if "Identity" in kinds:
         return []
     if kinds & {"MaskedAutoregressive", "Coupling"}:
         return [_autoregressive(layer, inverted, dim)]
     if "Permute" in kinds:
-        index = array(layer.permutation[0]).astype(np.int64)
+        index = float64(layer.permutation[0]).astype(np.int64)
         return [ir.Permutation(index if inverted else np.argsort(index), name)]
     if "Flip" in kinds:
         return [ir.Permutation(np.arange(dim)[::-1], name)]
@@ -47,10 +48,10 @@ def steps_of(layer, inverted: bool, dim: int) -> list:
         function = INVERSES[function] if inverted else function
         return [ir.Elementwise(np.full(dim, int(function)), np.full(dim, lower), np.full(dim, upper), name)]
     if "TriangularAffine" in kinds:
-        return [inverted_if(ir.Linear(array(layer.triangular), array(layer.loc), name), not inverted)]
+        return [inverted_if(ir.Linear(float64(layer.triangular), float64(layer.loc), name), not inverted)]
     if not kinds & {"Affine", "Loc", "Scale"}:
         return refuse(layer, SUPPORTED)
-    scale, shift = (array(getattr(layer, field, default)) for field, default in (("scale", 1.0), ("loc", 0.0)))
+    scale, shift = (float64(getattr(layer, field, default)) for field, default in (("scale", 1.0), ("loc", 0.0)))
     return [inverted_if(diagonal(dim, name, scale, shift), not inverted)]
 
 
@@ -65,7 +66,7 @@ def _autoregressive(layer, inverted: bool, dim: int) -> ir.Autoregressive:
 
 def _elementwise_spline(layer, inverted: bool, dim: int) -> ir.Autoregressive:
     """A spline for each coordinate, or the same one for all, whose parameters depend on nothing."""
-    if "RationalQuadraticSpline" not in names(layer.bijection) or layer.cond_shape is not None:
+    if "RationalQuadraticSpline" not in class_names(layer.bijection) or layer.cond_shape is not None:
         return refuse(layer.bijection, "RationalQuadraticSpline in Vmap")
     spline, raw = read_spline(layer.bijection)
     reads = Reads.DATA if inverted else Reads.NOISE
@@ -79,4 +80,4 @@ def _elementwise_spline(layer, inverted: bool, dim: int) -> ir.Autoregressive:
 
 def _masked_out(layer) -> int:
     """Variables, the last ones, that do not enter the network at all."""
-    return layer.dim - layer.untransformed_dim if "Coupling" in names(layer) else 0
+    return layer.dim - layer.untransformed_dim if "Coupling" in class_names(layer) else 0

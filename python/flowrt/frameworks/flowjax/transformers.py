@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from ...building import scales
-from ...building.modules import array, names, refuse
+from ...building.arrays import float64
+from ...building.modules import class_names, refuse
 from ...errors import ExportError
 from ...file.codes import Scale
 from ...flow import flow as ir
@@ -50,7 +51,7 @@ class _Probe:
         self.constructor = layer.transformer_constructor
         self.count = parameter_count(layer)
         self.transformer = self.constructor(jnp.zeros(self.count))
-        self.kinds = names(self.transformer)
+        self.kinds = class_names(self.transformer)
 
     def shift(self, parameters: list) -> float:
         """The constant c of t = theta_0 + c."""
@@ -89,7 +90,7 @@ class _Probe:
 
         parameters = np.zeros((len(raw), self.count))
         parameters[:, which] = raw
-        start, end, far, log_det = (array(values) for values in jax.vmap(line)(parameters))
+        start, end, far, log_det = (float64(values) for values in jax.vmap(line)(parameters))
         if not np.allclose(far - end, end - start, rtol=1e-9, atol=1e-9):
             raise ExportError(f"{type(self.transformer).__name__} does not compute scale * x + shift")
         return start, end - start, log_det

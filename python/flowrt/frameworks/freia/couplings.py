@@ -14,16 +14,18 @@ from dataclasses import replace
 import numpy as np
 
 from ...building import scales
+from ...building.arrays import float64
 from ...building.coordinates import reading
-from ...building.modules import array, names, reordered
+from ...building.modules import class_names
 from ...building.networks import linear_output
+from ...building.output_rows import reordered
+from ...building.pairs import shift_and_scale
 from ...building.raw_scales import scaled, through_units
 from ...errors import ExportError
 from ...file.codes import Activation, Scale
 from ...flow import flow as ir
-from ..nflows.networks import coupling_net
-from ..normflows.networks import shift_and_scale
-from ..torch.live import Live
+from ..nflows.live_networks import coupling_net
+from ..torch.live import TorchModel
 from ..torch.overrides import require_own
 
 BLOCKS = {
@@ -45,7 +47,7 @@ _UNITS = {
 
 def steps_of(block, dim: int, columns: np.ndarray, context_dim: int) -> list:
     """The steps of a coupling block. `columns` are those of the context that it is given."""
-    kinds, name = names(block), type(block).__name__
+    kinds, name = class_names(block), type(block).__name__
     require_own(block, "_coupling1", "_coupling2")
     part = _Part(name, dim, columns, context_dim)
     everything, first, second = np.arange(dim), np.arange(block.split_len1), np.arange(block.split_len1, dim)
@@ -81,11 +83,11 @@ def _scale_of(block) -> scales.ScaleFunction:
     """The scale function exp(clamp * f_clamp(a)) of a live block."""
     import torch
 
-    copy, name = Live.copy_of(block, torch.float64), type(block).__name__
+    copy, name = TorchModel.copy_of(block, torch.float64), type(block).__name__
     try:
         with torch.no_grad():
             raw = torch.as_tensor(scales.RAW)
-            logs = array(block.clamp * copy.f_clamp(raw.reshape(-1, 1))).reshape(-1)
+            logs = float64(block.clamp * copy.f_clamp(raw.reshape(-1, 1))).reshape(-1)
     except (RuntimeError, TypeError, ValueError, AttributeError) as error:
         raise ExportError(f"{name}: the clamp_activation cannot be evaluated: {error}") from None
     if logs.shape != scales.RAW.shape:
@@ -178,7 +180,10 @@ class _Part:
         if layer.context_weight is None or layer.context_source != ir.CONTEXT:
             return layer
         if layer.context_weight.shape[1] != len(self.columns):
-            raise ExportError(f"{self.name}: the network has {layer.context_weight.shape[1]} inputs beside the coordinates, but the conditions have {len(self.columns)}")
+            raise ExportError(
+                f"{self.name}: the network has {layer.context_weight.shape[1]} inputs beside the coordinates, but the "
+                f"conditions have {len(self.columns)}"
+            )
         weight = np.zeros((layer.width, self.context_dim))
         np.add.at(weight.T, self.columns, layer.context_weight.T)
         return replace(layer, context_weight=weight)

@@ -13,12 +13,12 @@ from __future__ import annotations
 import numpy as np
 
 from ...building.coordinates import acting
-from ...building.modules import names, refuse
+from ...building.modules import class_names, refuse
 from ...errors import ExportError
 from ...flow import flow as ir
-from ..torch.live import Live
+from ..torch.live import TorchModel
 from ..torch.overrides import require_own
-from ..torch.plain import plain
+from ..torch.plain import with_plain_weights
 from .mended import mend
 from .steps import SUPPORTED, steps_of
 
@@ -27,13 +27,13 @@ framework = "freia"
 
 def accepts(model) -> bool:
     """Whether the object looks like an invertible network of FrEIA."""
-    kinds = names(model)
+    kinds = class_names(model)
     return bool(kinds & {"SequenceINN", "GraphINN"}) and hasattr(model, "module_list")
 
 
 def describe(model, context_dim: int | None = None) -> ir.Flow:
     """The model in evaluation mode. Raises `ExportError` with the name of whatever a file cannot hold."""
-    model = plain(model)
+    model = with_plain_weights(model)
     sizes = [_size(shape, "input") for shape in _input_shapes(model)]
     conditions = _condition_sizes(model)
     dim, start = sum(sizes), np.cumsum([0, *conditions.values()])
@@ -48,10 +48,10 @@ def describe(model, context_dim: int | None = None) -> ir.Flow:
     return ir.Flow(dim, int(start[-1]), steps, framework=framework, model=type(model).__name__)
 
 
-def live(model, dtype) -> Live:
+def live(model, dtype) -> TorchModel:
     """The framework's own evaluation of a copy of the model."""
     require_own(model, "forward")
-    flow = Live.copy_of(plain(model), dtype)
+    flow = TorchModel.copy_of(with_plain_weights(model), dtype)
     mend(flow)
     inputs = [_size(shape, "input") for shape in _input_shapes(flow)]
     conditions = _condition_sizes(flow)
@@ -70,14 +70,14 @@ def live(model, dtype) -> Live:
         log_det = torch.as_tensor(log_det, dtype=values.dtype)
         return result, log_det.expand(len(values)).clone()
 
-    return Live(dtype, lambda x, c: run(x, c, False), lambda z, c: run(z, c, True))
+    return TorchModel(dtype, lambda x, c: run(x, c, False), lambda z, c: run(z, c, True))
 
 
 # ---- walking ----
 
 
 def _is_graph(model) -> bool:
-    return "GraphINN" in names(model)
+    return "GraphINN" in class_names(model)
 
 
 def _input_shapes(model) -> list:
@@ -93,7 +93,9 @@ def _condition_sizes(model) -> dict:
         if number is not None:
             size = sum(_size(shape, "condition") for shape in module.dims_c)
             if sizes.setdefault(number, size) != size:
-                raise ExportError(f"condition {number} of {type(model).__name__} has both {sizes[number]} and {size} numbers")
+                raise ExportError(
+                    f"condition {number} of {type(model).__name__} has both {sizes[number]} and {size} numbers"
+                )
     return dict(sorted(sizes.items()))
 
 
@@ -130,7 +132,7 @@ def _walk(model, tensors: list, conditions: dict, context_dim: int, steps: list,
 def _through(module, tensors: list, given: list, context_dim: int, steps: list, dim: int) -> list:
     """Adds the steps of one module. `given` are the columns of the context that it is given."""
     require_own(module, "forward")
-    kinds = names(module)
+    kinds = class_names(module)
     if kinds & {"SequenceINN", "GraphINN"}:
         return _walk(module, tensors, dict(enumerate(given)), context_dim, steps, dim)
     if "Split" in kinds and len(tensors) == 1:

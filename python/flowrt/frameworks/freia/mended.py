@@ -11,7 +11,8 @@ from types import MethodType
 
 import numpy as np
 
-from ...building.modules import array, names
+from ...building.arrays import float64
+from ...building.modules import class_names
 from ...errors import ExportError
 
 _ROUNDING = 1e-4  # of an orthogonal matrix in float32, and of what its training left
@@ -33,8 +34,8 @@ def orthogonal(matrix: np.ndarray, name: str) -> np.ndarray:
 
 def reflections(block) -> np.ndarray:
     """The matrix of an AllInOneBlock with learned reflections."""
-    matrix = orthogonal(array(block.w_0), type(block).__name__)
-    for vector in array(block.vk_householder):
+    matrix = orthogonal(float64(block.w_0), type(block).__name__)
+    for vector in float64(block.vk_householder):
         matrix = matrix - 2 * np.outer(matrix @ vector, vector) / (vector @ vector)
     return matrix
 
@@ -45,7 +46,7 @@ def mend(model) -> None:
 
     with torch.no_grad():
         for module in model.modules():
-            kinds, name = names(module), type(module).__name__
+            kinds, name = class_names(module), type(module).__name__
             if "AllInOneBlock" in kinds and module.input_rank == 0:
                 _set_orthogonal(module.w_0 if module.householder else module.w_perm, name)
                 if not module.householder:
@@ -64,7 +65,7 @@ def mend(model) -> None:
 def _set_orthogonal(tensor, name: str) -> None:
     import torch
 
-    tensor.copy_(torch.as_tensor(orthogonal(array(tensor), name)))
+    tensor.copy_(torch.as_tensor(orthogonal(float64(tensor), name)))
 
 
 def _scaled(module, x, rev=False, jac=True):

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...building.modules import affine_map, array, diagonal, names, refuse
+from ...building.arrays import float64
+from ...building.modules import affine_map, class_names, diagonal, refuse
 from ...errors import ExportError
 from ...file.codes import Function
 from ...flow import flow as ir
-from ..torch.live import Live
+from ..torch.live import TorchModel
 from . import couplings
 from .mended import mend, orthogonal, reflections
 
 SUPPORTED = (
     "AllInOneBlock, NICECouplingBlock, RNVPCouplingBlock, GLOWCouplingBlock, GINCouplingBlock, AffineCouplingOneSided, "
-    "ConditionalAffineTransform, ActNorm, LearnedElementwiseScaling, InvAutoAct, InvAutoActTwoSided, InvertibleSigmoid, "
-    "PermuteRandom, FixedLinearTransform, OrthogonalTransform, HouseholderPerm without a condition, Split, Concat, and "
-    "SequenceINN and GraphINN inside of another, all of vectors"
+    "ConditionalAffineTransform, ActNorm, LearnedElementwiseScaling, InvAutoAct, InvAutoActTwoSided, "
+    "InvertibleSigmoid, PermuteRandom, FixedLinearTransform, OrthogonalTransform, HouseholderPerm without a condition, "
+    "Split, Concat, and SequenceINN and GraphINN inside of another, all of vectors"
 )
 _LINEAR = {"FixedLinearTransform", "HouseholderPerm", "OrthogonalTransform"}
 
@@ -26,7 +27,7 @@ def steps_of(module, dim: int, given: list, context_dim: int) -> list:
 
     Raises `ExportError` that names the module if a file cannot hold it.
     """
-    kinds, name = names(module), type(module).__name__
+    kinds, name = class_names(module), type(module).__name__
     columns = np.concatenate([np.zeros(0, dtype=int), *given])
     if "AllInOneBlock" in kinds:
         return _all_in_one(module, dim, columns, context_dim)
@@ -37,7 +38,7 @@ def steps_of(module, dim: int, given: list, context_dim: int) -> list:
             refuse(module, SUPPORTED)
         return [_linear(module, dim)]
     if "PermuteRandom" in kinds:
-        return [ir.Permutation(array(module.perm).astype(np.int64), name)]
+        return [ir.Permutation(float64(module.perm).astype(np.int64), name)]
     if "ActNorm" in kinds:
         if module.init_on_next_batch:
             raise ExportError(f"{name} has seen no data yet: it takes its scale from the first batch")
@@ -54,7 +55,7 @@ def steps_of(module, dim: int, given: list, context_dim: int) -> list:
 
 
 def _vector(values) -> np.ndarray:
-    return array(values).reshape(-1)
+    return float64(values).reshape(-1)
 
 
 def _leaky(positive: np.ndarray, negative: np.ndarray, name: str) -> list:
@@ -68,7 +69,7 @@ def _leaky(positive: np.ndarray, negative: np.ndarray, name: str) -> list:
 def _linear(module, dim: int) -> ir.Linear:
     import torch
 
-    copy = Live.copy_of(module, torch.float64)
+    copy = TorchModel.copy_of(module, torch.float64)
     mend(copy)
     matrix, shift = affine_map(lambda rows: copy([rows])[0][0], dim)
     return ir.Linear(matrix, shift, type(module).__name__)
@@ -84,13 +85,13 @@ def _all_in_one(block, dim: int, columns: np.ndarray, context_dim: int) -> list:
     if block.input_rank:
         raise ExportError("AllInOneBlock of images is not supported; a file holds flows of vectors")
     name = type(block).__name__
-    matrix = orthogonal(reflections(block) if block.householder else array(block.w_perm), name)
+    matrix = orthogonal(reflections(block) if block.householder else float64(block.w_perm), name)
     steps = [_orthogonal(matrix.T, name)] if block.reverse_pre_permute else []
     steps += couplings.all_in_one(block, dim, columns, context_dim)
     scale, shift = np.ones(dim), _vector(block.global_offset)
     if not block.GIN:
         raw = torch.as_tensor(_vector(block.global_scale))
-        scale = array(Live.copy_of(block, torch.float64).global_scale_activation(raw))
+        scale = float64(TorchModel.copy_of(block, torch.float64).global_scale_activation(raw))
     if np.any(scale != 1) or np.any(shift != 0):
         steps.append(diagonal(dim, name, scale, shift))
     return [*steps, _orthogonal(matrix, name)]

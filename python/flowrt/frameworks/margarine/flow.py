@@ -1,4 +1,4 @@
-"""margarine 1.4 on TensorFlow: a live `MAF`, or the list that its file holds (`pickle.load` of what `MAF.save` wrote).
+"""margarine 1.4 on TensorFlow: a live `MAF`, or the list that its file holds: `pickle.load` of what `save` wrote.
 
 The data are taken to [0, 1] by the bounds of the prior, and to the real line by the quantile function of the normal; then
 a chain of masked autoregressive flows of TensorFlow Probability follows.
@@ -14,12 +14,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from ...building.modules import array
+from ...building.arrays import float64
 from ...errors import ExportError
 from ...file.codes import Activation, Form, Function, Scale
 from ...flow import flow as ir
 from ...reference import functions
-from ..arrays.evaluation import Evaluation, standard_normal_log_prob
+from ..arrays.evaluation import ArrayModel, standard_normal_log_prob
 from ..tfp import flow as tfp
 from ..torch.overrides import require_own
 
@@ -39,16 +39,16 @@ def describe(model, context_dim: int | None = None) -> ir.Flow:
     if context_dim:
         raise ExportError(f"{type(model).__name__} of margarine takes no context")
     flow = tfp.describe(model.maf.bijector, 0)
-    bounds = array(model.theta_min), array(model.theta_max)
+    bounds = float64(model.theta_min), float64(model.theta_max)
     steps = [_to_real_line(*bounds), *flow.steps]
     return replace(flow, steps=steps, framework=framework, model=type(model).__name__)
 
 
-def live(model, dtype) -> Evaluation:
+def live(model, dtype) -> ArrayModel:
     """The networks and bijectors of the model, in the precision that is asked for, behind its transformation."""
     require_own(model, "log_prob", "sample", "__call__")
     flow = tfp.live(model.maf.bijector, dtype)
-    low, high = array(model.theta_min), array(model.theta_max)
+    low, high = float64(model.theta_min), float64(model.theta_max)
 
     def log_slope(score):
         return -np.sum(np.log(high - low) + functions.log_normal_density(score), axis=1)
@@ -64,7 +64,7 @@ def live(model, dtype) -> Evaluation:
         x = low + (high - low) * functions.normal_cdf(score)
         return x.astype(dtype), log_det - log_slope(score)
 
-    return Evaluation(forward, inverse, standard_normal_log_prob)
+    return ArrayModel(forward, inverse, standard_normal_log_prob)
 
 
 def _to_real_line(low: np.ndarray, high: np.ndarray) -> ir.Elementwise:
@@ -87,7 +87,7 @@ def of_stored(stored) -> ir.Flow:
             "the list is that of a clusterMAF, which has no bounds for its flows: give the live clusterMAF to "
             "flowrt.save_mixture"
         )
-    low, high = array(found["theta_min"]), array(found["theta_max"])
+    low, high = float64(found["theta_min"]), float64(found["theta_max"])
     steps = [_to_real_line(low, high)]
     steps += [_step(weights, len(low), number) for number, weights in enumerate(found["nets"])]
     return ir.Flow(len(low), 0, steps, framework=framework, model="MAF")
@@ -97,8 +97,8 @@ def _step(weights: list, dim: int, number: int) -> ir.Autoregressive:
     """z = (x - shift) exp(-log_scale), of the kernels and biases of one network."""
     layers: list[ir.Layer] = []
     for kernel, bias in zip(weights[::2], weights[1::2]):
-        weight = array(kernel).T
-        layers.append(ir.Layer(array(bias), weight, weight != 0, len(layers) - 1 if layers else ir.READ))
+        weight = float64(kernel).T
+        layers.append(ir.Layer(float64(bias), weight, weight != 0, len(layers) - 1 if layers else ir.READ))
     if not layers or layers[-1].width != 2 * dim:
         raise ExportError(f"network {number} has no {2 * dim} outputs")
     for layer in layers[:-1]:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...building.modules import array, is_identity, names, refuse, reordered
+from ...building.arrays import float64
+from ...building.modules import class_names, is_identity, refuse
 from ...building.networks import linear_output
+from ...building.output_rows import reordered
 from ...errors import ExportError
+from ...file.base import BoxUniform, DiagonalNormal, StandardNormal
 from ...file.codes import Scale
-from ...file.records import BoxUniform, DiagonalNormal, StandardNormal
 from ...flow import flow as ir
 from ..torch.overrides import require_own_sampler
-from .networks import coupling_net, linear_made
+from .live_networks import coupling_net, linear_made
 
 SUPPORTED = "StandardNormal, DiagonalNormal, ConditionalDiagonalNormal, BoxUniform, MultivariateUniform and MADEMoG"
 
@@ -21,17 +23,19 @@ def base(distribution, dim: int, supported: str = SUPPORTED) -> ir.Base:
 
     Raises `ExportError` that names the distribution and what is `supported`.
     """
-    kinds = names(distribution)
+    kinds = class_names(distribution)
     require_own_sampler(distribution)
     if distribution is None or "StandardNormal" in kinds:
         return StandardNormal()
     if "DiagonalNormal" in kinds:
-        return DiagonalNormal(array(distribution.mean_).reshape(-1), np.exp(array(distribution.log_std_).reshape(-1)))
+        return DiagonalNormal(
+            float64(distribution.mean_).reshape(-1), np.exp(float64(distribution.log_std_).reshape(-1))
+        )
     if "ConditionalDiagonalNormal" in kinds:
         return conditional_normal(distribution._context_encoder, dim, type(distribution).__name__)
     if kinds & {"BoxUniform", "MultivariateUniform"}:
         bounds = getattr(distribution, "base_dist", distribution)
-        lower, upper = (np.broadcast_to(array(values), (dim,)) for values in (bounds.low, bounds.high))
+        lower, upper = (np.broadcast_to(float64(values), (dim,)) for values in (bounds.low, bounds.high))
         return BoxUniform(lower, upper)
     if "MADEMoG" in kinds:
         return _made_mixture(distribution._made, dim)

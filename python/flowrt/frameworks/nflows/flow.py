@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import inspect
 
-from ...building.modules import context_size, names
+from ...building.modules import class_names, context_size
 from ...errors import ExportError
 from ...flow import flow as ir
 from ..torch.encoders import encoder_layers, modules_of
-from ..torch.live import Live, standard_normal_log_prob, uniform_log_prob
+from ..torch.live import TorchModel, standard_normal_log_prob, uniform_log_prob
 from ..torch.overrides import require_own, require_plain_chains
-from ..torch.plain import plain
+from ..torch.plain import with_plain_weights
 from .bases import base
 from .steps import LINEAR, SUPPORTED, copied, flatten, steps_of
 
@@ -23,13 +23,13 @@ framework = "nflows"
 
 def accepts(model) -> bool:
     """Whether the object looks like a flow, a transform or a MADEMoG of nflows."""
-    kinds = names(model)
+    kinds = class_names(model)
     return _is_flow(model) or "MADEMoG" in kinds or ("Transform" in kinds and callable(getattr(model, "inverse", None)))
 
 
 def describe(model, context_dim: int | None = None) -> ir.Flow:
     """The model in evaluation mode. Raises `ExportError` with the name of whatever a file cannot hold."""
-    model = plain(model)
+    model = with_plain_weights(model)
     transform = model._transform if _is_flow(model) else None if _is_density(model) else model
     layers = [] if transform is None else list(flatten(transform, inverted=False))
     dim = _dim(model, layers)
@@ -48,11 +48,11 @@ def describe(model, context_dim: int | None = None) -> ir.Flow:
     return ir.Flow(dim, given, steps, density, encoder, framework, name)
 
 
-def live(model, dtype) -> Live:
+def live(model, dtype) -> TorchModel:
     """The framework's own evaluation of a copy of the model."""
-    copy = copied(plain(model), dtype)
+    copy = copied(with_plain_weights(model), dtype)
     if _is_density(copy):
-        return Live(dtype, _unchanged, _unchanged, _density(copy))
+        return TorchModel(dtype, _unchanged, _unchanged, _density(copy))
     if not _is_flow(copy):
         return live_of(copy, None, dtype)
     flow = live_of(copy._transform, copy._distribution, dtype)
@@ -63,9 +63,9 @@ def live(model, dtype) -> Live:
     return flow
 
 
-def live_of(transform, distribution, dtype) -> Live:
+def live_of(transform, distribution, dtype) -> TorchModel:
     """The evaluation of a live transform and base (None for standard normal), both of type `dtype` already."""
-    return Live(
+    return TorchModel(
         dtype,
         forward=lambda x, c: transform(x, c),
         inverse=lambda z, c: transform.inverse(z, c),
@@ -101,7 +101,7 @@ def _is_flow(model) -> bool:
 
 
 def _is_density(model) -> bool:
-    return "MADEMoG" in names(model)
+    return "MADEMoG" in class_names(model)
 
 
 def _distribution(model):
@@ -122,9 +122,9 @@ def _dim(model, layers) -> int:
         for name in ("unnormalized_widths", "unnormalized_pdf"):
             if hasattr(layer, name):
                 return len(getattr(layer, name))
-        if names(layer) & (LINEAR | {"CouplingTransform"}):
+        if class_names(layer) & (LINEAR | {"CouplingTransform"}):
             return layer.features
     if hasattr(_distribution(model), "_made"):
         made = _distribution(model)._made
-        return made.initial_layer.weight.shape[1] - ("MADEMoGWrapper" in names(_distribution(model)))
-    raise ExportError(f"the number of features of {type(model).__name__} cannot be told from its layers")
+        return made.initial_layer.weight.shape[1] - ("MADEMoGWrapper" in class_names(_distribution(model)))
+    raise ExportError(f"the number of features of {type(model).__name__} cannot be determined from its layers")

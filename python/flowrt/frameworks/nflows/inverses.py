@@ -7,7 +7,7 @@ function by bisection instead.
 
 from __future__ import annotations
 
-from ...building.modules import names
+from ...building.modules import class_names
 from ...building.splines import AUTOREGRESSIVE, COUPLINGS, UNCONDITIONAL, pieces_of
 from ...file.codes import SplineForm
 
@@ -16,7 +16,7 @@ _HALVINGS = 60
 
 def solve_inverse(module) -> None:
     """Gives a live spline transform of these pieces such an inverse, in place; does nothing to other modules."""
-    kinds = names(module)
+    kinds = class_names(module)
     if not kinds & (AUTOREGRESSIVE | COUPLINGS | UNCONDITIONAL) or pieces_of(module) == SplineForm(0):
         return
     high = 1.0 if getattr(module, "tails", None) is None else float(module.tail_bound)

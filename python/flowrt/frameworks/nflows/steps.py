@@ -1,4 +1,4 @@
-"""The transforms of nflows and its forks, each as steps of a description.
+"""The transforms of nflows and its forks, each as steps of an `ir.Flow`.
 
 The network of an affine coupling gives all shifts first, then all raw scales; that of a masked affine layer gives raw
 scale and shift of one feature after the other.
@@ -11,16 +11,18 @@ import math
 import numpy as np
 
 from ...building import scales, splines
+from ...building.arrays import float64
 from ...building.coordinates import acting, reading
-from ...building.modules import affine_map, array, diagonal, inverted_if, names, refuse, reordered
+from ...building.modules import affine_map, class_names, diagonal, inverted_if, refuse
 from ...building.networks import linear_output
+from ...building.output_rows import reordered
 from ...errors import ExportError
 from ...file.codes import Function, Reads
 from ...flow import flow as ir
-from ..torch.live import Live
+from ..torch.live import TorchModel
 from .bases import SUPPORTED as BASES
 from .inverses import solve_inverse
-from .networks import coupling_net, made
+from .live_networks import coupling_net, made
 
 _PERMUTATIONS = {"Permutation", "RandomPermutation", "ReversePermutation"}
 LINEAR = {"LULinear", "QRLinear", "SVDLinear", "NaiveLinear", "HouseholderSequence"}
@@ -44,19 +46,19 @@ def copied(module, dtype):
     import torch
 
     caches = [part.cache for part in module.modules() if hasattr(part, "cache") and hasattr(part, "using_cache")]
-    copy = Live.copy_of(module, dtype, {id(cache): type(cache)() for cache in caches})
+    copy = TorchModel.copy_of(module, dtype, {id(cache): type(cache)() for cache in caches})
     for part in copy.modules():
-        if "NaiveLinear" in names(part):
+        if "NaiveLinear" in class_names(part):
             part.use_cache()
             with torch.no_grad():
                 part._check_forward_cache()
-        if "LeakyReLU" in names(part) and hasattr(part, "log_negative_slope"):
+        if "LeakyReLU" in class_names(part) and hasattr(part, "log_negative_slope"):
             part.log_negative_slope = torch.log(torch.tensor(part.negative_slope, dtype=dtype))
-        if "Sigmoid" in names(part) and hasattr(part, "temperature"):
+        if "Sigmoid" in class_names(part) and hasattr(part, "temperature"):
             part.temperature = part.temperature.to(dtype)
-        if "MultivariateUniform" in names(part) and hasattr(part, "_log_prob_value"):
+        if "MultivariateUniform" in class_names(part) and hasattr(part, "_log_prob_value"):
             part._log_prob_value = -(part.high - part.low).log().sum()
-        if "StandardNormal" in names(part) and hasattr(part, "_log_z"):
+        if "StandardNormal" in class_names(part) and hasattr(part, "_log_z"):
             part._log_z = torch.tensor(0.5 * math.prod(part._shape) * math.log(2 * math.pi), dtype=dtype)
         solve_inverse(part)
     return copy
@@ -64,7 +66,7 @@ def copied(module, dtype):
 
 def flatten(transform, inverted: bool):
     """(layer, inverted) from data to noise, with nested composites and inverses resolved."""
-    kinds = names(transform)
+    kinds = class_names(transform)
     if "InverseTransform" in kinds:
         yield from flatten(transform._transform, not inverted)
     elif "CompositeTransform" in kinds:
@@ -77,7 +79,7 @@ def flatten(transform, inverted: bool):
 
 def steps_of(layer, inverted: bool, dim: int) -> list:
     """The steps of one transform of `dim` features, or of its inverse. Raises `ExportError` that names it."""
-    kinds, name = names(layer), type(layer).__name__
+    kinds, name = class_names(layer), type(layer).__name__
     if "IdentityTransform" in kinds:
         return []
     if "MaskedAffineAutoregressiveTransform" in kinds:
@@ -92,19 +94,19 @@ def steps_of(layer, inverted: bool, dim: int) -> list:
         steps = [inverted_if(step, inverted) for step in _elementwise(layer, dim)]
         return steps[::-1] if inverted else steps
     if kinds & _PERMUTATIONS and layer._dim == 1:
-        index = array(layer._permutation).astype(np.int64)
+        index = float64(layer._permutation).astype(np.int64)
         return [ir.Permutation(np.argsort(index) if inverted else index, name)]
     if kinds & LINEAR and "OneByOneConvolution" not in kinds:
         return [inverted_if(_linear(layer, dim), inverted)]
     before = 0.0
     if "BatchNorm" in kinds:
-        gain = np.logaddexp(0, array(layer.unconstrained_weight)) + layer.eps
-        scale = gain / np.sqrt(array(layer.running_var) + layer.eps)
-        shift, before = array(layer.bias), 0 - array(layer.running_mean)
+        gain = np.logaddexp(0, float64(layer.unconstrained_weight)) + layer.eps
+        scale = gain / np.sqrt(float64(layer.running_var) + layer.eps)
+        shift, before = float64(layer.bias), 0 - float64(layer.running_mean)
     elif "ActNorm" in kinds:
-        scale, shift = np.exp(array(layer.log_scale)), array(layer.shift)
+        scale, shift = np.exp(float64(layer.log_scale)), float64(layer.shift)
     elif "PointwiseAffineTransform" in kinds:
-        scale, shift = array(layer._scale), array(layer._shift)
+        scale, shift = float64(layer._scale), float64(layer._shift)
     else:
         return refuse(layer, SUPPORTED)
     return [inverted_if(diagonal(dim, name, scale, shift, before), inverted)]
@@ -116,7 +118,7 @@ def _reads(inverted: bool) -> Reads:
 
 def _elementwise(layer, dim: int) -> list:
     """The steps of a transform that maps each coordinate on its own, in the transform's own direction."""
-    kinds, name = names(layer), type(layer).__name__
+    kinds, name = class_names(layer), type(layer).__name__
     zeros, ones = np.zeros(dim), np.ones(dim)
 
     def every(function: Function, lower=zeros, upper=zeros) -> ir.Elementwise:
@@ -130,7 +132,7 @@ def _elementwise(layer, dim: int) -> list:
         return [every(Function.LEAKY, float(layer.negative_slope) * ones)]
     sigmoid = every(Function.SIGMOID, zeros, ones)
     sigmoid.margin = 2 * float(layer.eps)  # the inverse is clamped within eps
-    return [diagonal(dim, name, array(layer.temperature).reshape(-1)), sigmoid]
+    return [diagonal(dim, name, float64(layer.temperature).reshape(-1)), sigmoid]
 
 
 def _linear(layer, dim: int) -> ir.Linear:
@@ -161,9 +163,9 @@ def _affine_autoregressive(layer, inverted: bool, dim: int) -> ir.Autoregressive
 
 def _coupling(layer, inverted: bool, dim: int) -> list:
     """The coupling, then (data to noise) what happens to the coordinates that parametrise it."""
-    constant, transformed = (array(i).astype(np.int64) for i in (layer.identity_features, layer.transform_features))
+    constant, transformed = (float64(i).astype(np.int64) for i in (layer.identity_features, layer.transform_features))
     coupling, inner = [], []
-    if len(transformed) and names(layer) & splines.COUPLINGS:
+    if len(transformed) and class_names(layer) & splines.COUPLINGS:
         layers = _network(layer, constant, dim)
         coupling = splines.coupling(layer, layers, _reads(inverted), transformed, dim)
     elif len(transformed):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...building.modules import array, names, refuse
+from ...building.arrays import float64
+from ...building.modules import class_names, refuse
 from ...file.codes import Function
 from ...flow import flow as ir
 from ..nflows.bases import conditional_normal
@@ -16,9 +17,9 @@ SUPPORTED = "DiagGaussian, ConditionalDiagGaussian, Uniform, UniformGaussian or 
 
 def dim(q0, supported: str) -> int:
     """The number of coordinates of a density of vectors."""
-    if "GaussianMixture" in names(q0):
+    if "GaussianMixture" in class_names(q0):
         return int(q0.dim)
-    if "UniformGaussian" in names(q0):
+    if "UniformGaussian" in class_names(q0):
         return int(q0.ndim)
     shape = getattr(q0, "shape", None)
     return int(shape[0]) if shape is not None and len(shape) == 1 else refuse(q0, supported)
@@ -26,21 +27,21 @@ def dim(q0, supported: str) -> int:
 
 def describe(q0, dim: int, supported: str) -> tuple:
     """The steps that bring the density into a form that a file has, and that form."""
-    kinds = names(q0)
+    kinds = class_names(q0)
     require_own_sampler(q0, "forward")
     if "DiagGaussian" in kinds:
         temperature = 1.0 if q0.temperature is None else q0.temperature
-        mean, std = array(q0.loc)[0], np.exp(array(q0.log_scale)[0]) * temperature
+        mean, std = float64(q0.loc)[0], np.exp(float64(q0.log_scale)[0]) * temperature
         standard = np.all(mean == 0) and np.all(std == 1)
         return [], ir.StandardNormal() if standard else ir.DiagonalNormal(mean, std)
     if "ConditionalDiagGaussian" in kinds:
         return [], conditional_normal(q0.context_encoder, dim, type(q0).__name__)
     if "Uniform" in kinds:
-        return [], ir.BoxUniform(*(np.broadcast_to(array(bound), (dim,)) for bound in (q0.low, q0.high)))
+        return [], ir.BoxUniform(*(np.broadcast_to(float64(bound), (dim,)) for bound in (q0.low, q0.high)))
     if "GaussianMixture" in kinds:
-        return [], ir.NormalMixture(array(q0.weight_scores)[0], array(q0.loc)[0], np.exp(array(q0.log_scale)[0]))
+        return [], ir.NormalMixture(float64(q0.weight_scores)[0], float64(q0.loc)[0], np.exp(float64(q0.log_scale)[0]))
     if "UniformGaussian" in kinds:
-        return _partly_uniform(array(q0.scale), array(q0.ind).astype(np.int64), type(q0).__name__)
+        return _partly_uniform(float64(q0.scale), float64(q0.ind).astype(np.int64), type(q0).__name__)
     return refuse(q0, supported)
 
 
@@ -58,7 +59,7 @@ def _partly_uniform(scale: np.ndarray, uniform: np.ndarray, name: str) -> tuple:
 
 def log_prob(q0, z, given: dict):
     """The log density of a live base."""
-    if "Uniform" in names(q0):  # normflows rounds its density to float32
+    if "Uniform" in class_names(q0):  # normflows rounds its density to float32
         return uniform_log_prob(z, q0.low, q0.high)
     return q0.log_prob(z, **given)
 
@@ -67,7 +68,7 @@ def to_file(q0, z):
     """The noise of a file for the noise of a live base, and the log-determinant."""
     import torch
 
-    if "UniformGaussian" not in names(q0):
+    if "UniformGaussian" not in class_names(q0):
         return z, 0.0
     result = z.clone()
     result[:, q0.ind] = torch.special.ndtri(z[:, q0.ind] / q0.scale[q0.ind] + 0.5)
@@ -78,7 +79,7 @@ def from_file(q0, z):
     """What undoes `to_file`, and its log-determinant."""
     import torch
 
-    if "UniformGaussian" not in names(q0):
+    if "UniformGaussian" not in class_names(q0):
         return z, 0.0
     result = z.clone()
     result[:, q0.ind] = (torch.special.ndtr(z[:, q0.ind]) - 0.5) * q0.scale[q0.ind]

@@ -9,20 +9,22 @@ from __future__ import annotations
 import numpy as np
 
 from ...building import scales, splines
+from ...building.arrays import float64
 from ...building.constant_splines import half_turn
 from ...building.coordinates import reading
-from ...building.modules import affine_map, array, context_size, diagonal, inverted_if, names, refuse, reordered
+from ...building.modules import affine_map, class_names, context_size, diagonal, inverted_if, refuse
 from ...building.networks import linear_output
+from ...building.output_rows import reordered
+from ...building.pairs import shift_and_scale
 from ...errors import ExportError
 from ...file.codes import Form, Reads, Scale
 from ...flow import flow as ir
-from ..nflows.networks import coupling_net, linear_made
+from ..nflows.live_networks import coupling_net, linear_made
 from ..nflows.steps import steps_of
-from ..torch.live import Live
+from ..torch.live import TorchModel
 from ..torch.overrides import require_own
-from ..torch.plain import plain
+from ..torch.plain import with_plain_weights
 from . import bases as bases
-from .networks import shift_and_scale
 
 framework = "normflows"
 
@@ -48,9 +50,9 @@ def accepts(model) -> bool:
 
 def describe(model, context_dim: int | None = None) -> ir.Flow:
     """The model in evaluation mode. Raises `ExportError` with the name of whatever a file cannot hold."""
-    if "NormalizingFlow" not in names(model):
+    if "NormalizingFlow" not in class_names(model):
         refuse(model, "NormalizingFlow and ConditionalNormalizingFlow")
-    model = plain(model)
+    model = with_plain_weights(model)
     dim = bases.dim(model.q0, _SUPPORTED)
     steps = list(_steps(model, dim))
     last, base = bases.describe(model.q0, dim, _SUPPORTED)
@@ -59,9 +61,9 @@ def describe(model, context_dim: int | None = None) -> ir.Flow:
     return ir.Flow(dim, context, steps, base, framework=framework, model=type(model).__name__)
 
 
-def live(model, dtype) -> Live:
+def live(model, dtype) -> TorchModel:
     """The framework's own evaluation of a copy of the model."""
-    flow = Live.copy_of(plain(model), dtype)
+    flow = TorchModel.copy_of(with_plain_weights(model), dtype)
 
     def given(context) -> dict:
         return {"context": context} if _is_conditional(flow) else {}
@@ -80,15 +82,15 @@ def live(model, dtype) -> Live:
         z, log_det = bases.from_file(flow.q0, z)
         return bases.log_prob(flow.q0, z, given(context)) + log_det
 
-    if "Uniform" in names(flow.q0):  # normflows rounds its density to float32
+    if "Uniform" in class_names(flow.q0):  # normflows rounds its density to float32
         require_own(model, "log_prob")
         require_own(model.q0, "log_prob")
-        return Live(dtype, forward, inverse, base_log_prob)
-    return Live(dtype, forward, inverse, base_log_prob, lambda x, c: flow.log_prob(x, **given(c)))
+        return TorchModel(dtype, forward, inverse, base_log_prob)
+    return TorchModel(dtype, forward, inverse, base_log_prob, lambda x, c: flow.log_prob(x, **given(c)))
 
 
 def _is_conditional(model) -> bool:
-    return "ConditionalNormalizingFlow" in names(model)
+    return "ConditionalNormalizingFlow" in class_names(model)
 
 
 # ---- steps ----
@@ -96,7 +98,7 @@ def _is_conditional(model) -> bool:
 
 def _flatten(layer, reverse: bool):
     """(layer, reverse) from data to noise. `reverse` is whether the layer's `forward` maps data to noise."""
-    kinds = names(layer)
+    kinds = class_names(layer)
     if "Reverse" in kinds:
         yield from _flatten(layer.flow, not reverse)
     elif kinds & {"Composite", "AffineCouplingBlock"}:
@@ -111,7 +113,7 @@ def _steps(model, dim: int):
     """The steps from data to noise. Between a split and a merge, `halves` are the coordinates of z1 and z2."""
     halves = None
     for layer, reverse in (pair for flow in reversed(model.flows) for pair in _flatten(flow, False)):
-        kinds = names(layer)
+        kinds = class_names(layer)
         if "Split" in kinds:
             found, splits = _halves(layer, dim), ("Merge" in kinds) != reverse
             if splits == (halves is not None) or not (splits or np.array_equal(found[0], halves[0])):
@@ -143,18 +145,18 @@ def _constant(layer, reverse: bool, dim: int) -> ir.Step:
     """A layer whose parameters depend on nothing. Without `reverse`, its `forward` maps noise to data."""
     import torch
 
-    kinds, name = names(layer), type(layer).__name__
+    kinds, name = class_names(layer), type(layer).__name__
     if "BatchNorm" in kinds:
         raise ExportError(f"{name} is not supported: it normalises by the batch; that is not a flow of single rows")
     if "Permute" in kinds:
-        index = array(layer(torch.arange(dim)[None])[0])[0].astype(np.int64)
+        index = float64(layer(torch.arange(dim)[None])[0])[0].astype(np.int64)
         return ir.Permutation(index if reverse else np.argsort(index), name)
     if "AffineConstFlow" in kinds:
         if "ActNorm" in kinds and not layer.data_dep_init_done:
             raise ExportError(f"{name} has seen no data yet: it takes its scale from the first batch")
-        return inverted_if(diagonal(dim, name, np.exp(array(layer.s)[0]), array(layer.t)[0]), not reverse)
+        return inverted_if(diagonal(dim, name, np.exp(float64(layer.s)[0]), float64(layer.t)[0]), not reverse)
     if kinds & _LINEAR:
-        copy = Live.copy_of(layer, torch.float64)
+        copy = TorchModel.copy_of(layer, torch.float64)
         to_noise = copy.forward if reverse else copy.inverse
         return ir.Linear(*affine_map(lambda rows: to_noise(rows)[0], dim), name)
     return refuse(layer, _SUPPORTED)
@@ -162,8 +164,8 @@ def _constant(layer, reverse: bool, dim: int) -> ir.Step:
 
 def _half_turns(layer, dim: int):
     """A shift of angles by half of their circle, in either direction: a step for all circles of one size."""
-    angles = array(layer.ind).reshape(-1).astype(np.int64)
-    shift, bound = (np.broadcast_to(array(values), angles.shape) for values in (layer.shift, layer.bound))
+    angles = float64(layer.ind).reshape(-1).astype(np.int64)
+    shift, bound = (np.broadcast_to(float64(values), angles.shape) for values in (layer.shift, layer.bound))
     turns = np.remainder(shift / (2 * bound), 1)
     if np.any(np.abs(turns - 0.5) > 1e-9):
         raise ExportError(
@@ -194,14 +196,14 @@ def _affine_autoregressive(layer, reverse: bool, dim: int, conditional: bool) ->
 def _spline_of(layer):
     """The live spline transform that a layer wraps or is; None for other layers."""
     inner = getattr(layer, "mprqat", getattr(layer, "prqct", layer))
-    return inner if names(inner) & (splines.AUTOREGRESSIVE | splines.COUPLINGS | splines.UNCONDITIONAL) else None
+    return inner if class_names(inner) & (splines.AUTOREGRESSIVE | splines.COUPLINGS | splines.UNCONDITIONAL) else None
 
 
 def _splines(layer, reverse: bool, dim: int, conditional: bool) -> list:
     """The wrappers map noise to data by the inverse of what they wrap: they read the data."""
     inner = _spline_of(layer)
     inverted = reverse if inner is not layer else not reverse
-    if names(inner) & splines.AUTOREGRESSIVE:
+    if class_names(inner) & splines.AUTOREGRESSIVE:
         layers = linear_made(inner.autoregressive_net, "gate" if conditional else None)
         return splines.autoregressive(inner, layers, _reads(Reads.DATA, inverted), dim)
     return steps_of(inner, inverted, dim)
@@ -214,12 +216,12 @@ def _halves(split, dim: int) -> tuple:
     """The coordinates of z1 and of z2, by asking the live layer."""
     import torch
 
-    forward = split.inverse if "Merge" in names(split) else split.forward
+    forward = split.inverse if "Merge" in class_names(split) else split.forward
     try:
         (first, second), _ = forward(torch.arange(dim)[None])
     except (RuntimeError, ValueError, NotImplementedError):
         raise ExportError(f"{type(split).__name__} of mode {split.mode!r} does not split {dim} features") from None
-    return array(first)[0].astype(np.int64), array(second)[0].astype(np.int64)
+    return float64(first)[0].astype(np.int64), float64(second)[0].astype(np.int64)
 
 
 def _coupling(layer, reverse: bool, halves: tuple) -> ir.Autoregressive:
@@ -242,7 +244,7 @@ def _coupling(layer, reverse: bool, halves: tuple) -> ir.Autoregressive:
 def _masked_affine(layer, reverse: bool, dim: int) -> ir.Step:
     """x = exp(s(b z)) z + t(b z) where the mask b is 0, x = z where it is 1."""
     name = type(layer).__name__
-    mask = array(layer.b).reshape(-1)
+    mask = float64(layer.b).reshape(-1)
     if mask.shape != (dim,) or not np.all((mask == 0) | (mask == 1)):
         raise ExportError(f"{name}: the mask must be {dim} zeros and ones")
     networks = [coupling_net(net, dim) if hasattr(net, "parameters") else None for net in (layer.t, layer.s)]

@@ -11,12 +11,12 @@ import copy
 from collections.abc import Sequence
 from functools import partial
 
-from ...building.modules import context_size, names
+from ...building.modules import class_names, context_size
 from ...errors import ExportError
 from ...flow import flow as ir
-from ..torch.live import Live
+from ..torch.live import TorchModel
 from ..torch.overrides import require_own_sampler
-from ..torch.plain import plain
+from ..torch.plain import with_plain_weights
 from . import bases as pyro_bases
 from .steps import copied, steps_of
 
@@ -38,7 +38,7 @@ def describe(model, context_dim: int | None = None) -> ir.Flow:
     if hasattr(model, "base_dist"):
         _require_rows(model)
         require_own_sampler(model)
-    transforms = [(plain(transform), inverted) for transform, inverted in _flatten(model, inverted=False)]
+    transforms = [(with_plain_weights(transform), inverted) for transform, inverted in _flatten(model, inverted=False)]
     for transform, _ in transforms:
         _require_unconditioned(transform)
     dim = _dim(model, transforms)
@@ -49,7 +49,7 @@ def describe(model, context_dim: int | None = None) -> ir.Flow:
     return ir.Flow(dim, context, steps, base, framework=framework, model=name)
 
 
-def live(model, dtype) -> Live:
+def live(model, dtype) -> TorchModel:
     """The framework's own evaluation of a copy of the transforms."""
     pairs = [(copied(transform, dtype), inverted) for transform, inverted in _flatten(model, inverted=False)]
     density = pyro_bases.live(_base_of(model), dtype)
@@ -69,7 +69,7 @@ def live(model, dtype) -> Live:
             values = result
         return values, log_det
 
-    return Live(
+    return TorchModel(
         dtype,
         forward=lambda x, c: run(x, c, to_noise=True),
         inverse=lambda z, c: run(z, c, to_noise=False),
@@ -83,7 +83,9 @@ def _density(flow):
 
     def log_prob(x, context):
         result = (flow.condition(context) if hasattr(flow, "condition") else flow).log_prob(x)
-        return result.sum(dim=-1) if result.shape == x.shape else result  # of elementwise transforms alone
+        return (
+            result.sum(dim=-1) if result.shape == x.shape else result
+        )  # a flow of elementwise transforms alone gives one for each coordinate
 
     return log_prob
 
@@ -92,16 +94,18 @@ def _density(flow):
 
 
 def _is_list(model) -> bool:
-    return "ModuleList" in names(model) or (isinstance(model, Sequence) and not isinstance(model, (str, bytes)))
+    return "ModuleList" in class_names(model) or (isinstance(model, Sequence) and not isinstance(model, (str, bytes)))
 
 
 def _is_transform(model) -> bool:
-    return bool(names(model) & {"Transform", "ConditionalTransform"}) and not hasattr(model, "_elementwise_forward")
+    return bool(class_names(model) & {"Transform", "ConditionalTransform"}) and not hasattr(
+        model, "_elementwise_forward"
+    )
 
 
 def _flatten(model, inverted: bool):
     """(transform, inverted) from noise to data, with lists, compositions, inverses and constant wrappers resolved."""
-    kinds = names(model)
+    kinds = class_names(model)
     if kinds & _INVERSE:
         yield from _flatten(model.inv, not inverted)
     elif "_ConditionalInverseTransformModule" in kinds:
@@ -125,9 +129,9 @@ def _copied_distribution(model, dtype):
     """A copy of a distribution, transformed or not, in the wrappers that it is in."""
     import torch
 
-    if names(model) & _WRAPPERS:
+    if class_names(model) & _WRAPPERS:
         inner = _copied_distribution(model.base_dist, dtype)
-        return type(model)(inner, *([model.reinterpreted_batch_ndims] if "Independent" in names(model) else []))
+        return type(model)(inner, *([model.reinterpreted_batch_ndims] if "Independent" in class_names(model) else []))
     if not hasattr(model, "transforms"):
         return pyro_bases.copied(model, dtype)
     flow = copy.copy(model)
@@ -141,7 +145,7 @@ def _copied_distribution(model, dtype):
 
 def _copied(transform, dtype):
     """A copy of a transform, in the wrappers that `_flatten` resolves."""
-    kinds, remake = names(transform), type(transform)
+    kinds, remake = class_names(transform), type(transform)
     if kinds & _INVERSE:
         return _copied(transform.inv, dtype).inv
     if "_ConditionalInverseTransformModule" in kinds:
@@ -186,29 +190,29 @@ def _base_of(model):
 
 def _inside(distribution):
     """A distribution without the wrappers of Pyro."""
-    while names(distribution) & _WRAPPERS:
+    while class_names(distribution) & _WRAPPERS:
         distribution = distribution.base_dist
     return distribution
 
 
 def _dim(model, transforms) -> int:
     for transform, _ in transforms:
-        if "SplineCoupling" in names(transform):
+        if "SplineCoupling" in class_names(transform):
             return transform.split_dim + transform.upper_spline.input_dim
-        if names(transform) & {"Spline", "ConditionalSpline"}:
+        if class_names(transform) & {"Spline", "ConditionalSpline"}:
             return transform.input_dim
         network = getattr(transform, "arn", getattr(transform, "nn", None))
         if hasattr(transform, "split_dim") and hasattr(network, "param_dims"):
             return transform.split_dim + network.param_dims[0]
         if hasattr(network, "input_dim"):
             return network.input_dim
-        if "Permute" in names(transform):
+        if "Permute" in class_names(transform):
             return len(transform.permutation)
-        if names(transform) & {"BatchNorm", "Householder"}:
+        if class_names(transform) & {"BatchNorm", "Householder"}:
             return transform.input_dim
-        if "LowerCholeskyAffine" in names(transform):
+        if "LowerCholeskyAffine" in class_names(transform):
             return len(transform.loc)
     dim = pyro_bases.dim(_base_of(model))
     if dim is None:
-        raise ExportError(f"the number of features of {type(model).__name__} cannot be told from its transforms")
+        raise ExportError(f"the number of features of {type(model).__name__} cannot be determined from its transforms")
     return dim

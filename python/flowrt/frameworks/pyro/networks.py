@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...building.modules import concatenated_linear, refuse, reordered
+from ...building.modules import concatenated_linear, refuse
 from ...building.networks import alternating, perceptron
+from ...building.output_rows import reordered
 from ...errors import ExportError
 from ...flow import flow as ir
 from ..torch.overrides import require_plain

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...building.arrays import float64
 from ...building.coordinates import reading
-from ...building.modules import array, names
+from ...building.modules import class_names
 from ...errors import ExportError
 from ...file.codes import Reads, SplineForm, spline_parameters
 from ...flow import flow as ir
@@ -25,7 +26,7 @@ _PARAMETERS = ("widths", "heights", "derivatives", "lambdas")
 
 def spline_steps(transform, inverted: bool, dim: int) -> list:
     """The steps from data to noise of a spline transform, which maps noise to data unless it is `inverted`."""
-    kinds, name = names(transform), type(transform).__name__
+    kinds, name = class_names(transform), type(transform).__name__
     reads = Reads.DATA if inverted else Reads.NOISE
     if "Spline" in kinds:
         return [ir.Autoregressive([_free(transform)], _transformer(transform, name), reads, name=name)]
@@ -84,7 +85,7 @@ def _require_parameters(network, transformer: ir.Spline, supported: str) -> None
 def _free(spline) -> ir.Layer:
     """Parameters that depend on nothing."""
     parts = [getattr(spline, f"unnormalized_{name}", None) for name in _PARAMETERS]
-    return ir.Layer(np.concatenate([array(part) for part in parts if part is not None], axis=1).reshape(-1))
+    return ir.Layer(np.concatenate([float64(part) for part in parts if part is not None], axis=1).reshape(-1))
 
 
 def _dense(spline, transformer: ir.Spline, context_alone: bool = False) -> list:

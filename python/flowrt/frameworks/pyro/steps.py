@@ -9,12 +9,13 @@ from itertools import groupby
 
 import numpy as np
 
+from ...building.arrays import float64
 from ...building.coordinates import reading
-from ...building.modules import affine_map, array, diagonal, inverted_if, names, refuse
+from ...building.modules import affine_map, class_names, diagonal, inverted_if, refuse
 from ...errors import ExportError
 from ...file.codes import Form, Function, Reads, Scale
 from ...flow import flow as ir
-from ..torch.plain import deep_copy, plain
+from ..torch.plain import deep_copy, with_plain_weights
 from ..torch.transforms import constant_steps, merged
 from .networks import context_features, layers_of, require
 from .splines import SPLINES, spline_steps
@@ -22,7 +23,7 @@ from .splines import SPLINES, spline_steps
 _AUTOREGRESSIVE = {"AffineAutoregressive", "ConditionalAffineAutoregressive"}
 _COUPLING = {"AffineCoupling", "ConditionalAffineCoupling"}
 _LINEAR = {"Householder", "LowerCholeskyAffine"}
-_LEAKY_SLOPE = 0.01  # of LeakyReLUTransform, which has no other
+_LEAKY_SLOPE = 0.01  # the only one that LeakyReLUTransform has
 _CONSTANT = {"AffineTransform", "ExpTransform", "SigmoidTransform", "TanhTransform", "CumulativeDistributionTransform"}
 SUPPORTED = (
     "AffineAutoregressive, AffineCoupling, Spline, SplineAutoregressive, SplineCoupling, their conditional forms, "
@@ -34,7 +35,7 @@ SUPPORTED = (
 def steps_of(transforms: list, dim: int) -> list:
     """The steps from data to noise of (transform, inverted) pairs, each a map from noise to data unless inverted."""
     steps: list = []
-    for constant, run in groupby(transforms, key=lambda pair: bool(names(pair[0]) & _CONSTANT)):
+    for constant, run in groupby(transforms, key=lambda pair: bool(class_names(pair[0]) & _CONSTANT)):
         if constant:
             generative = merged([step for pair in run for step in _constant(*pair, dim)])
             steps[:0] = [inverted_if(step, True) for step in reversed(generative)]
@@ -52,7 +53,7 @@ def _constant(transform, inverted: bool, dim: int) -> list:
 
 def _steps(transform, inverted: bool, dim: int) -> list:
     """The steps from data to noise of one transform."""
-    kinds, name = names(transform), type(transform).__name__
+    kinds, name = class_names(transform), type(transform).__name__
     if kinds & SPLINES:
         return spline_steps(transform, inverted, dim)
     if kinds & (_AUTOREGRESSIVE | _COUPLING):
@@ -61,7 +62,7 @@ def _steps(transform, inverted: bool, dim: int) -> list:
         make = _affine_coupling if kinds & _COUPLING else _affine_autoregressive
         return [make(network, options, inverted, dim, name)]
     if "Permute" in kinds and transform.dim == -1:
-        index = array(transform.permutation).astype(np.int64)
+        index = float64(transform.permutation).astype(np.int64)
         return [ir.Permutation(index if inverted else np.argsort(index), name)]
     if kinds & _LINEAR and "Sylvester" not in kinds:
         matrix, shift = affine_map(copied(transform, _float64())._call, dim)
@@ -71,9 +72,9 @@ def _steps(transform, inverted: bool, dim: int) -> list:
         return [ir.Elementwise(np.full(dim, int(function)), np.full(dim, _LEAKY_SLOPE), np.zeros(dim), name)]
     if "BatchNorm" not in kinds:
         return refuse(transform, SUPPORTED)
-    std = np.sqrt(array(transform.moving_variance) + transform.epsilon)
-    scale = (np.maximum(array(transform.gamma), 0) + 1e-6) / std
-    step = diagonal(dim, name, scale, array(transform.beta), 0 - array(transform.moving_mean))
+    std = np.sqrt(float64(transform.moving_variance) + transform.epsilon)
+    scale = (np.maximum(float64(transform.gamma), 0) + 1e-6) / std
+    step = diagonal(dim, name, scale, float64(transform.beta), 0 - float64(transform.moving_mean))
     return [inverted_if(step, inverted)]  # its inverse is the normalising direction
 
 
@@ -125,7 +126,7 @@ _CACHED = (("_cached_x_y", (None, None)), ("_cached_log_scale", None), ("_cache_
 
 def copied(transform, dtype):
     """A copy in evaluation mode without what Pyro has cached, which belongs to the original."""
-    transform = plain(transform)
+    transform = with_plain_weights(transform)
     cached = [getattr(part, name, None) for part in _parts(transform) for name, _ in _CACHED]
     result = deep_copy(transform, {id(value): None for value in cached if value is not None})
     for part in _parts(result):

@@ -6,15 +6,17 @@ from typing import Any, Callable, NamedTuple, Optional
 
 import numpy as np
 
+from ...building.arrays import float64
 from ...building.coordinates import reading
-from ...building.modules import array, concatenated, diagonal, reordered
+from ...building.modules import concatenated, diagonal
+from ...building.output_rows import reordered
 from ...errors import ExportError
 from ...file.codes import Activation, SplineForm
 from ...flow import flow as ir
 
 _SUPPORTED = (
-    "Chain, NeuralSplineCoupling, RollingSplineCoupling, ShiftBounds, StandardScaler, Scale, Roll, Reverse, Shuffle and "
-    "ColorTransform"
+    "Chain, NeuralSplineCoupling, RollingSplineCoupling, ShiftBounds, StandardScaler, Scale, Roll, Reverse, Shuffle "
+    "and ColorTransform"
 )
 _SLOPE = 0.01  # of the leaky relu of jax
 
@@ -89,14 +91,14 @@ def steps_of(leaf: Leaf, dim: int, conditions: int) -> list:
     if name == "NeuralSplineCoupling":
         return [_coupling(leaf, dim, conditions)]
     if name == "ShiftBounds":
-        low, high, bound = (array(value) for value in arguments)
+        low, high, bound = (float64(value) for value in arguments)
         mean, half = (high + low) / 2, (high - low) / 2
         return [diagonal(dim, name, bound / half, before=-mean)]
     if name == "StandardScaler":
-        mean, std = (array(value) for value in arguments)
+        mean, std = (float64(value) for value in arguments)
         return [diagonal(dim, name, 1 / std, before=-mean)]
     if name == "Scale":
-        return [diagonal(dim, name, array(arguments[0]))]
+        return [diagonal(dim, name, float64(arguments[0]))]
     if name == "Roll":
         return [ir.Permutation(np.roll(np.arange(dim), arguments[0]), name)]
     if name == "Reverse":
@@ -114,7 +116,7 @@ def steps_of(leaf: Leaf, dim: int, conditions: int) -> list:
 
 
 def _drawn(leaf: Leaf, dim: int) -> np.ndarray:
-    return array(leaf.shuffle((), np.arange(dim, dtype=np.float32)[None])[0])[0].astype(np.int64)
+    return float64(leaf.shuffle((), np.arange(dim, dtype=np.float32)[None])[0])[0].astype(np.int64)
 
 
 def _colors(reference: int, magnitudes, dim: int) -> ir.Linear:
@@ -153,7 +155,7 @@ def _layers(params, seen: int, given: int, conditions: int) -> list:
     dense = [part for part in params if len(part)]
     layers: list[ir.Layer] = []
     for position, (kernel, bias) in enumerate(dense):
-        weight, bias = array(kernel).T, array(bias)
+        weight, bias = float64(kernel).T, float64(bias)
         if position:
             layer = ir.Layer(bias, weight, None, position - 1)
         else:

@@ -14,12 +14,13 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ...building.modules import array, names
+from ...building.arrays import float64
+from ...building.modules import class_names
+from ...building.standardisation import of_standardised_context
 from ...errors import ExportError
 from ...flow import flow as ir
-from ..arrays.evaluation import Evaluation, standard_normal_log_prob
+from ..arrays.evaluation import ArrayModel, standard_normal_log_prob
 from ..torch.overrides import require_own
-from ..torch.standardisation import of_standardised_context
 from . import latents
 from .bijectors import leaves, steps_of
 
@@ -30,10 +31,25 @@ _STATE = {"bijector_info", "params", "latent_info", "data_columns"}
 
 
 def accepts(model) -> bool:
-    """Whether the object looks like a flow of pzflow, or like the dictionary of one."""
-    if isinstance(model, Mapping):
-        return _STATE <= set(model)
+    """Whether the object looks like a flow of pzflow."""
     return hasattr(model, "_bijector_info") and hasattr(model, "latent") and hasattr(model, "data_columns")
+
+
+def is_stored(model) -> bool:
+    """Whether this is the dictionary that the file of a flow holds."""
+    return isinstance(model, Mapping) and _STATE <= set(model)
+
+
+def of_stored(state):
+    """The flow of such a dictionary, as pzflow makes it, or, where pzflow is not installed, of its arrays alone."""
+    described = describe(state)
+    try:
+        from pzflow import Flow
+    except ImportError:
+        return described
+    flow = Flow.__new__(Flow)
+    flow.__setstate__(dict(state))
+    return flow
 
 
 def describe(model, context_dim: int | None = None) -> ir.Flow:
@@ -49,11 +65,11 @@ def describe(model, context_dim: int | None = None) -> ir.Flow:
     flow = ir.Flow(dim, conditions, [*steps, *last], base, framework=framework, model=name)
     if not conditions:
         return flow
-    mean, std = (array(state[key]).reshape(-1) for key in ("condition_means", "condition_stds"))
+    mean, std = (float64(state[key]).reshape(-1) for key in ("condition_means", "condition_stds"))
     return of_standardised_context(flow, 1 / std, -mean / std)
 
 
-def live(model, dtype) -> Evaluation:
+def live(model, dtype) -> ArrayModel:
     """The framework's own bijectors, made anew of their names and arguments in the precision that is asked for."""
     import jax
     import jax.numpy as jnp
@@ -105,12 +121,12 @@ def live(model, dtype) -> Evaluation:
         u, log_det = run(x, context, False)
         return latents.log_prob(state, u, dtype) + log_det
 
-    return Evaluation(forward, inverse, standard_normal_log_prob, density)
+    return ArrayModel(forward, inverse, standard_normal_log_prob, density)
 
 
 def _state(model) -> dict:
     if not isinstance(model, Mapping):
-        if "FlowEnsemble" in names(model):
+        if "FlowEnsemble" in class_names(model):
             raise ExportError("FlowEnsemble is a mixture of flows: save it with flowrt.save_mixture")
         model = model.__getstate__()
     if model.get("class", "Flow") != "Flow":

@@ -1,8 +1,8 @@
 """The latent densities of pzflow, and what brings them into a form that a file has.
 
 `CentBeta13` is the beta density with both parameters 13 on [-B, B]. Its distribution function is a sum of 13 positive
-terms; with the quantile function of the normal behind it, and the logit of [-B, B] before it, it is an odd smooth map of
-the real line that is nearly straight. A rational-quadratic spline with the values and the derivatives of that map at
+terms. With the quantile function of the normal behind it, and the logit of [-B, B] before it, it is an odd smooth map
+of the real line that is nearly straight. A rational-quadratic spline with the values and the derivatives of that map at
 `_KNOTS` knots is within 1e-8 of it, and its slope within 1e-7, where the density has any mass: beyond the last knots
 lies less than 1e-15.
 """

@@ -12,16 +12,17 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from ...building.modules import array, names, refuse
+from ...building.arrays import float64
+from ...building.modules import class_names, refuse
+from ...building.standardisation import of_standardised_context
 from ...errors import ExportError
 from ...flow import flow as ir
 from ..nflows import flow as nflows
 from ..nflows.steps import copied
 from ..torch.encoders import encoder_layers, modules_of
-from ..torch.live import Live
+from ..torch.live import TorchModel
 from ..torch.overrides import require_own_sampler, require_plain_chains
-from ..torch.plain import plain
-from ..torch.standardisation import of_standardised_context
+from ..torch.plain import with_plain_weights
 from ..zuko import flow as zuko
 
 framework = "sbi"
@@ -32,7 +33,9 @@ _SUPPORTED = "DirectPosterior and the density estimators NFlowsFlow, ZukoFlow an
 
 def accepts(model) -> bool:
     """Whether the object looks like a posterior or an estimator of sbi."""
-    return bool(names(model) & {"NeuralPosterior", "ConditionalEstimator", "UnconditionalEstimator", *_ESTIMATORS})
+    return bool(
+        class_names(model) & {"NeuralPosterior", "ConditionalEstimator", "UnconditionalEstimator", *_ESTIMATORS}
+    )
 
 
 def describe(model, context_dim: int | None = None) -> ir.Flow:
@@ -56,7 +59,7 @@ def describe(model, context_dim: int | None = None) -> ir.Flow:
     return of_standardised_context(flow, scale, shift) if size else flow
 
 
-def live(model, dtype) -> Live:
+def live(model, dtype) -> TorchModel:
     """The framework's own evaluation of a copy of the model."""
     estimator = copied(_estimator(model), dtype)
     flow = estimator.net
@@ -81,13 +84,13 @@ def live(model, dtype) -> Live:
 
 def _estimator(model):
     """The density estimator that a model is or holds."""
-    if "DirectPosterior" in names(model):
+    if "DirectPosterior" in class_names(model):
         model = model.posterior_estimator
-    if not names(model) & _ESTIMATORS:
+    if not class_names(model) & _ESTIMATORS:
         refuse(model, _SUPPORTED)
     require_own_sampler(model)
     require_own_sampler(model.net)
-    return plain(model)
+    return with_plain_weights(model)
 
 
 def _flow(net, context_dim: int) -> ir.Flow:
@@ -116,8 +119,8 @@ def _standardisation(embedding, shape: tuple) -> tuple:
     """Scale and shift (C,) of the standardisation that an embedding net begins with, and the modules behind it."""
     modules = list(modules_of(embedding))
     scale, shift = np.ones(shape), np.zeros(shape)
-    while modules and "Standardize" in names(modules[0]):
+    while modules and "Standardize" in class_names(modules[0]):
         module = modules.pop(0)
-        mean, std = array(module._mean), array(module._std)
+        mean, std = float64(module._mean), float64(module._std)
         scale, shift = scale / std, (shift - mean) / std
     return (scale.reshape(-1), shift.reshape(-1)), modules

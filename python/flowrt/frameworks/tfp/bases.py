@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...building.arrays import float64
 from ...building.mixtures import full_mixture, full_normal
-from ...building.modules import array, names, refuse
+from ...building.modules import class_names, refuse
 from ...flow import flow as ir
 from ..torch.overrides import require_own, require_own_sampler
 from .networks import cast
@@ -20,31 +21,31 @@ _SAMPLE, _INDEPENDENT = {"Sample", "_Sample"}, {"Independent", "_Independent"}
 def describe(base, dim: int) -> ir.Base:
     """The density of a distribution of vectors; standard normal if there is None."""
     core = base
-    while names(core) & (_SAMPLE | _INDEPENDENT):
+    while class_names(core) & (_SAMPLE | _INDEPENDENT):
         core = core.distribution
     if base is None:
         return ir.StandardNormal()
     require_own_sampler(base)
     require_own(base, "log_prob", "_log_prob")
     require_own(core, "log_prob", "_log_prob")
-    if "Uniform" in names(core):
-        return ir.BoxUniform(*(np.broadcast_to(array(bound), (dim,)) for bound in (core.low, core.high)))
-    if "MixtureSameFamily" in names(core):
+    if "Uniform" in class_names(core):
+        return ir.BoxUniform(*(np.broadcast_to(float64(bound), (dim,)) for bound in (core.low, core.high)))
+    if "MixtureSameFamily" in class_names(core):
         components = core.components_distribution
         if _is_full(components) and len(components.batch_shape) == 1:
-            logits = array(core.mixture_distribution.logits_parameter())
+            logits = float64(core.mixture_distribution.logits_parameter())
             shape = len(logits), dim
-            mean, scale = array(components.mean()), array(components.scale.to_dense())
+            mean, scale = float64(components.mean()), float64(components.scale.to_dense())
             return full_mixture(logits, np.broadcast_to(mean, shape), np.broadcast_to(scale, (*shape, dim)))
         if _is_normal(components) and len(components.batch_shape) == 1:
-            logits = array(core.mixture_distribution.logits_parameter())
-            mean, std = (np.broadcast_to(array(part), (len(logits), dim)) for part in _moments(components))
+            logits = float64(core.mixture_distribution.logits_parameter())
+            mean, std = (np.broadcast_to(float64(part), (len(logits), dim)) for part in _moments(components))
             return ir.NormalMixture(logits - np.logaddexp.reduce(logits), mean, std)
     if _is_full(base):
-        return full_normal(np.broadcast_to(array(base.mean()), dim), array(base.scale.to_dense()))
+        return full_normal(np.broadcast_to(float64(base.mean()), dim), float64(base.scale.to_dense()))
     if not _is_normal(base):
         return refuse(core, _SUPPORTED)
-    mean, std = (np.broadcast_to(array(values), (dim,)) for values in _moments(base))
+    mean, std = (np.broadcast_to(float64(values), (dim,)) for values in _moments(base))
     if np.all(mean == 0) and np.all(std == 1):
         return ir.StandardNormal()
     return ir.DiagonalNormal(mean, std)
@@ -52,7 +53,7 @@ def describe(base, dim: int) -> ir.Base:
 
 def live(base, dtype):
     """The distribution with parameters of another floating-point type."""
-    kinds, remake = names(base), type(base)
+    kinds, remake = class_names(base), type(base)
     if kinds & _SAMPLE:
         return remake(live(base.distribution, dtype), sample_shape=base.sample_shape)
     if kinds & _INDEPENDENT:
@@ -73,13 +74,13 @@ def live(base, dtype):
 
 
 def _is_full(base) -> bool:
-    return "MultivariateNormalTriL" in names(base)  # one with a covariance matrix too
+    return "MultivariateNormalTriL" in class_names(base)  # one with a covariance matrix too
 
 
 def _is_normal(base) -> bool:
-    while names(base) & (_SAMPLE | _INDEPENDENT):
+    while class_names(base) & (_SAMPLE | _INDEPENDENT):
         base = base.distribution
-    return bool(names(base) & {"Normal", "MultivariateNormalDiag"})
+    return bool(class_names(base) & {"Normal", "MultivariateNormalDiag"})
 
 
 def _moments(base) -> tuple:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...building.arrays import float64
 from ...building.constant_splines import constant_spline
-from ...building.modules import array, names
+from ...building.modules import class_names
 from ...errors import ExportError
 from ...file.codes import Function, Reads
 from ...flow import flow as ir
@@ -24,13 +25,13 @@ CLASSES = {*_FUNCTIONS, "RationalQuadraticSpline"}
 
 def step(layer, inverted: bool, dim: int):
     """The step from data to noise of a bijector, which maps noise to data unless it is `inverted`."""
-    kinds, name = names(layer), type(layer).__name__
+    kinds, name = class_names(layer), type(layer).__name__
     if "RationalQuadraticSpline" in kinds:
         transformer, parameters = _spline(layer, dim)
         return ir.Autoregressive([parameters], transformer, Reads.DATA if inverted else Reads.NOISE, name=name)
     function, lower, upper = _FUNCTIONS[next(kind for kind in _FUNCTIONS if kind in kinds)]
     if "Sigmoid" in kinds and layer.low is not None:
-        lower, upper = array(layer.low), array(layer.high)
+        lower, upper = float64(layer.low), float64(layer.high)
     function = INVERSES[function] if inverted else function
     constants = (np.broadcast_to(bound, (dim,)) for bound in (lower, upper))
     return ir.Elementwise(np.full(dim, int(function)), *constants, name)
@@ -38,7 +39,7 @@ def step(layer, inverted: bool, dim: int):
 
 def copied(layer, dtype):
     """The bijector with parameters of another floating-point type."""
-    kinds, remake = names(layer), type(layer)
+    kinds, remake = class_names(layer), type(layer)
     if "RationalQuadraticSpline" in kinds:
         return remake(*(cast(part, dtype) for part in _bins(layer)), range_min=cast(layer.range_min, dtype))
     if "Sigmoid" in kinds and layer.low is not None:
@@ -48,7 +49,7 @@ def copied(layer, dtype):
 
 def _spline(layer, dim: int) -> tuple:
     """The transformer and the layer of its parameters. The end slopes are 1."""
-    return constant_spline(dim, float(array(layer.range_min)), *_bins(layer))
+    return constant_spline(dim, float(float64(layer.range_min)), *_bins(layer))
 
 
 def _bins(layer) -> tuple:
@@ -56,12 +57,12 @@ def _bins(layer) -> tuple:
 
     In single precision, the sums differ by their rounding.
     """
-    widths, heights, slopes = (array(part) for part in (layer.bin_widths, layer.bin_heights, layer.knot_slopes))
+    widths, heights, slopes = (float64(part) for part in (layer.bin_widths, layer.bin_heights, layer.knot_slopes))
     count = max(widths.shape[-1], heights.shape[-1])
     widths, heights = (np.broadcast_to(part, (*part.shape[:-1], count)) for part in (widths, heights))
     size = widths.sum(axis=-1).flat[0]
     scales = [size / part.sum(axis=-1, keepdims=True) for part in (widths, heights)]
-    if array(layer.range_min).ndim or not all(np.allclose(scale, 1, rtol=0, atol=1e-5) for scale in scales):
+    if float64(layer.range_min).ndim or not all(np.allclose(scale, 1, rtol=0, atol=1e-5) for scale in scales):
         raise ExportError(
             "RationalQuadraticSpline whose bins do not add up to one interval, the same for widths, heights and all "
             "features, is not supported"

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...building.modules import array, diagonal, inverted_if, names, refuse, require_length
+from ...building.arrays import float64
+from ...building.modules import class_names, diagonal, inverted_if, refuse, require_length
 from ...errors import ExportError
 from ...file.codes import Form, Reads, Scale
 from ...flow import flow as ir
-from ..arrays.evaluation import Evaluation, standard_normal_log_prob
+from ..arrays.evaluation import ArrayModel, standard_normal_log_prob
 from ..torch.overrides import require_own_sampler
 from . import bases as tfp_bases
 from . import elementwise as tfp_elementwise
@@ -35,7 +36,7 @@ _SUPPORTED = (
 
 def accepts(model) -> bool:
     """Whether the object looks like a transformed distribution or a bijector of TensorFlow Probability."""
-    return _is_transformed(model) or "Bijector" in names(model)
+    return _is_transformed(model) or "Bijector" in class_names(model)
 
 
 def describe(model, context_dim: int | None = None) -> ir.Flow:
@@ -43,7 +44,7 @@ def describe(model, context_dim: int | None = None) -> ir.Flow:
     require_length(context_dim)
     layers, base = _parts(model)
     dim = _dim(model, layers, base)
-    conditioners = [networks.of(layer, dim) for layer, _ in layers if names(layer) & _CONDITIONED]
+    conditioners = [networks.of(layer, dim) for layer, _ in layers if class_names(layer) & _CONDITIONED]
     contexts = {conditioner.context_dim for conditioner in conditioners if conditioner.context_dim}
     contexts |= set() if context_dim is None else {context_dim}
     if len(contexts) > 1:
@@ -54,7 +55,7 @@ def describe(model, context_dim: int | None = None) -> ir.Flow:
     return ir.Flow(dim, context, steps, tfp_bases.describe(base, dim), framework=framework, model=name)
 
 
-def live(model, dtype) -> Evaluation:
+def live(model, dtype) -> ArrayModel:
     """The framework's own evaluation of a copy of the bijectors; `dtype` is a NumPy type."""
     import tensorflow as tf
 
@@ -78,14 +79,14 @@ def live(model, dtype) -> Evaluation:
         return run(z, context, to_noise=False)
 
     if base is None:
-        return Evaluation(forward, inverse, standard_normal_log_prob)
+        return ArrayModel(forward, inverse, standard_normal_log_prob)
     flow = _copied_distribution(model, dim, dtype)
 
     def density(x, context):
         given = _given(model, dim, None if context is None else tf.constant(context, dtype=dtype))
         return flow.log_prob(tf.constant(x, dtype=dtype), **given)
 
-    return Evaluation(forward, inverse, density=density)
+    return ArrayModel(forward, inverse, density=density)
 
 
 # ---- walking ----
@@ -93,7 +94,7 @@ def live(model, dtype) -> Evaluation:
 
 def _is_transformed(model) -> bool:
     """A multivariate normal is one too, but known as what it is."""
-    kinds = names(model)
+    kinds = class_names(model)
     normal = any(kind.startswith("MultivariateNormal") for kind in kinds)
     return "Distribution" in kinds and not normal and hasattr(model, "bijector") and hasattr(model, "distribution")
 
@@ -112,7 +113,7 @@ def _parts(model) -> tuple:
 
 def _flatten(bijector, inverted: bool):
     """(bijector, inverted) from data to noise; one that is inverted maps data to noise by its `forward`."""
-    kinds = names(bijector)
+    kinds = class_names(bijector)
     if kinds & _INVERTED:
         yield from _flatten(bijector.bijector, not inverted)
     elif kinds & _CHAINED:
@@ -132,23 +133,23 @@ def _dim(model, layers: list, base) -> int:
             )
         return int(base.event_shape[0])
     for layer, _ in layers:
-        if "Permute" in names(layer):
-            return len(array(layer.permutation))
+        if "Permute" in class_names(layer):
+            return len(float64(layer.permutation))
         network = getattr(layer, "_shift_and_log_scale_fn", None)
         if getattr(network, "event_shape", None):
             return int(network.event_shape[-1])
-    raise ExportError(f"the number of features of {type(model).__name__} cannot be told from its layers")
+    raise ExportError(f"the number of features of {type(model).__name__} cannot be determined from its layers")
 
 
 def _takes_context(layer, dim: int) -> bool:
-    return bool(names(layer) & _CONDITIONED) and networks.of(layer, dim).context_dim > 0
+    return bool(class_names(layer) & _CONDITIONED) and networks.of(layer, dim).context_dim > 0
 
 
 # ---- steps ----
 
 
 def _step(layer, inverted: bool, dim: int) -> list:
-    kinds, name = names(layer), type(layer).__name__
+    kinds, name = class_names(layer), type(layer).__name__
     if "Identity" in kinds:
         return []
     if kinds & _CONDITIONED:
@@ -158,27 +159,27 @@ def _step(layer, inverted: bool, dim: int) -> list:
     if kinds & tfp_linear.CLASSES and "ScaleMatvecDiag" not in kinds:
         return [inverted_if(tfp_linear.step(layer, dim), not inverted)]
     if "Permute" in kinds and int(layer.axis) == -1:
-        index = array(layer.permutation).astype(np.int64)
+        index = float64(layer.permutation).astype(np.int64)
         return [ir.Permutation(index if inverted else np.argsort(index), name)]
     if "BatchNormalization" in kinds:
         norm = _built(layer.batchnorm, dim)
-        scale = array(norm.gamma) / np.sqrt(array(norm.moving_variance) + norm.epsilon)
-        shift = 0.0 if norm.beta is None else array(norm.beta)
-        return [inverted_if(diagonal(dim, name, scale, shift, 0 - array(norm.moving_mean)), inverted)]
+        scale = float64(norm.gamma) / np.sqrt(float64(norm.moving_variance) + norm.epsilon)
+        shift = 0.0 if norm.beta is None else float64(norm.beta)
+        return [inverted_if(diagonal(dim, name, scale, shift, 0 - float64(norm.moving_mean)), inverted)]
     return [inverted_if(diagonal(dim, name, *_affine(layer)), not inverted)]
 
 
 def _affine(layer) -> tuple:
     """Scale and shift of a bijector from noise to data that has nothing else."""
-    kinds = names(layer)
+    kinds = class_names(layer)
     if "Shift" in kinds:
-        return np.ones(()), array(layer.shift)
+        return np.ones(()), float64(layer.shift)
     if "Scale" in kinds and layer.scale is not None:
-        return array(layer.scale), np.zeros(())
+        return float64(layer.scale), np.zeros(())
     if "Scale" in kinds:
-        return np.exp(array(layer.log_scale)), np.zeros(())
+        return np.exp(float64(layer.log_scale)), np.zeros(())
     if "ScaleMatvecDiag" in kinds:
-        return array(layer.scale.diag_part()), np.zeros(())
+        return float64(layer.scale.diag_part()), np.zeros(())
     return refuse(layer, _SUPPORTED)
 
 
@@ -259,7 +260,7 @@ def _given(model, dim: int, context) -> dict:
 
 
 def _given_to(bijector, dim: int, context) -> dict:
-    kinds = names(bijector)
+    kinds = class_names(bijector)
     if kinds & _INVERTED:
         return _given_to(bijector.bijector, dim, context)
     if kinds & _CHAINED:
@@ -270,7 +271,7 @@ def _given_to(bijector, dim: int, context) -> dict:
 
 def _copied(layer, dim: int, dtype):
     """A bijector of another floating-point type, in evaluation mode."""
-    kinds, remake = names(layer), type(layer)
+    kinds, remake = class_names(layer), type(layer)
     if kinds & _INVERTED:
         return remake(_copied(layer.bijector, dim, dtype))
     if kinds & _CHAINED:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...building.modules import array, names
+from ...building.arrays import float64
+from ...building.modules import class_names
 from ...flow import flow as ir
 from .networks import cast
 
@@ -15,13 +16,13 @@ def step(layer, dim: int) -> ir.Linear:
     """data = matrix noise, with the matrix in float64."""
     import tensorflow as tf
 
-    matrix = array(copied(layer, np.float64).forward(tf.eye(dim, dtype=tf.float64))).T
+    matrix = float64(copied(layer, np.float64).forward(tf.eye(dim, dtype=tf.float64))).T
     return ir.Linear(matrix, np.zeros(dim), type(layer).__name__)
 
 
 def copied(layer, dtype):
     """The bijector with a matrix of another floating-point type."""
-    kinds, remake = names(layer), type(layer)
+    kinds, remake = class_names(layer), type(layer)
     if "ScaleMatvecLU" in kinds:
         return remake(cast(layer.lower_upper, dtype), layer.permutation)
     matrix = cast(layer.scale.to_dense(), dtype)

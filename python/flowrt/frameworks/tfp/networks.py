@@ -14,7 +14,8 @@ from contextlib import contextmanager
 import numpy as np
 
 from ...building.activations import recognise
-from ...building.modules import array, names, refuse
+from ...building.arrays import float64
+from ...building.modules import class_names, refuse
 from ...errors import ExportError
 from ...flow import flow as ir
 from . import templates as templates
@@ -25,26 +26,26 @@ _SUPPORTED = (
     "globals or default arguments"
 )
 _ROWS = 32  # with which functions are probed
-_NO_LIMIT = 1e6  # of a log scale
+_NO_LIMIT = 1e6  # stands for the limit of a log scale that has none
 
 
-def of(layer, dim: int) -> Conditioner:
+def of(layer, dim: int) -> LiveConditioner:
     """The conditioner of a MaskedAutoregressiveFlow or RealNVP with `dim` features."""
     function = layer._shift_and_log_scale_fn
     if function is None:
         raise ExportError(f"{type(layer).__name__} with a bijector_fn is not supported; pass a shift_and_log_scale_fn")
-    if "RealNVP" not in names(layer):
-        return Conditioner(function, np.arange(dim), np.arange(dim), dim, None)
+    if "RealNVP" not in class_names(layer):
+        return LiveConditioner(function, np.arange(dim), np.arange(dim), dim, None)
     masked = layer._num_masked
     if masked is None:
         masked = int(np.round(dim * layer._fraction_masked))
     split = masked % dim if masked < 0 else masked
     first, last = np.arange(split), np.arange(split, dim)
     read, transformed = (last, first) if layer._reverse_mask else (first, last)
-    return Conditioner(function, read, transformed, dim, len(transformed))
+    return LiveConditioner(function, read, transformed, dim, len(transformed))
 
 
-class Conditioner:
+class LiveConditioner:
     """A live `shift_and_log_scale_fn` and the network in it.
 
     It reads the coordinates `read` and gives parameters of the coordinates `transformed`. `shift` and `log_scale` are
@@ -53,7 +54,7 @@ class Conditioner:
     """
 
     def __init__(self, function, read, transformed, dim: int, output_units):
-        self.function = getattr(function, "python_function", function)  # of a tf.function
+        self.function = getattr(function, "python_function", function)  # what a tf.function was made from
         self.read = read
         self.transformed = transformed
         self.dim = dim
@@ -68,7 +69,7 @@ class Conditioner:
 
     def layers(self) -> list:
         """The layers of the network; the last one has its own order of rows."""
-        if "AutoregressiveNetwork" in names(self.network):
+        if "AutoregressiveNetwork" in class_names(self.network):
             layers = _autoregressive_layers(self.network)
         elif templates.is_template(self.network):
             layers = [_layer(kernel, bias, i) for i, (kernel, bias) in enumerate(templates.kernels(self.network))]
@@ -84,7 +85,7 @@ class Conditioner:
 
     def function_in(self, dtype):
         """The function with a copy of the network that computes in another floating-point type."""
-        if "AutoregressiveNetwork" in names(self.network):
+        if "AutoregressiveNetwork" in class_names(self.network):
             copy = _autoregressive_copy(self.network, dtype)
         elif templates.is_template(self.network):
             copy = templates.copied(self.network, len(self.read), self._extra, dtype)
@@ -125,7 +126,7 @@ class Conditioner:
         if self.network is not self.function:
 
             def stand_in(values, *others, **options):
-                if not np.array_equal(array(values), array(inputs)):
+                if not np.array_equal(float64(values), float64(inputs)):
                     raise ExportError(f"{_name(self.function)} changes the input of its network")
                 return outputs
 
@@ -135,8 +136,8 @@ class Conditioner:
             if result.shape[-1] != 2:
                 raise ExportError(f"{_name(self.function)} gives {result.shape[-1]} parameters, not 2")
             result = tf.unstack(result, num=2, axis=-1)
-        shift, log_scale = (None if part is None else array(part).reshape(_ROWS, -1) for part in result)
-        outputs = array(outputs).reshape(_ROWS, -1)
+        shift, log_scale = (None if part is None else float64(part).reshape(_ROWS, -1) for part in result)
+        outputs = float64(outputs).reshape(_ROWS, -1)
         of_log_scale = self._matching(log_scale, outputs)
         if of_log_scale is None and log_scale is not None:
             self.clip = _limits(log_scale)
@@ -179,7 +180,9 @@ def _name(function) -> str:
 
 
 def _is_network(value) -> bool:
-    return bool(names(value) & {"AutoregressiveNetwork", "Sequential", "Functional"}) and hasattr(value, "get_weights")
+    return bool(class_names(value) & {"AutoregressiveNetwork", "Sequential", "Functional"}) and hasattr(
+        value, "get_weights"
+    )
 
 
 def _references(function) -> dict:
@@ -214,14 +217,14 @@ def _dtype(network):
 
 def _autoregressive_layers(network) -> list:
     inner = network._network
-    dense = [layer for layer in inner.layers if "Dense" in names(layer)]
+    dense = [layer for layer in inner.layers if "Dense" in class_names(layer)]
     conditions = {tensor.name for tensor in inner.inputs[1:]}
     of_context = [layer for layer in dense if layer.input.name in conditions]
     of_variables = [layer for layer in dense if layer.input.name not in conditions]
     layers = [_dense(layer, i) for i, layer in enumerate(of_variables)]
     for layer, context in zip(layers, of_context):  # the first alone, or all of them
-        layer.context_weight = array(context.kernel).T
-    activations = [layer.activation for layer in inner.layers if "Activation" in names(layer)]
+        layer.context_weight = float64(context.kernel).T
+    activations = [layer.activation for layer in inner.layers if "Activation" in class_names(layer)]
     for layer, activation in zip(layers, activations):
         layer.activation, layer.a = recognise(activation, _values)
     return layers
@@ -252,7 +255,7 @@ def _perceptron_layers(network) -> list:
     """Dense layers and activations in sequence."""
     layers: list[ir.Layer] = []
     for layer in network.layers:
-        kinds = names(layer)
+        kinds = class_names(layer)
         if kinds & {"InputLayer", "Dropout"}:
             continue
         if "Dense" in kinds:
@@ -295,7 +298,7 @@ def _is_floating(dtype) -> bool:
 
 
 def _dense(layer, position: int) -> ir.Layer:
-    return _layer(array(layer.kernel), None if layer.bias is None else array(layer.bias), position)
+    return _layer(float64(layer.kernel), None if layer.bias is None else float64(layer.bias), position)
 
 
 def _layer(kernel: np.ndarray, bias, position: int) -> ir.Layer:

@@ -12,21 +12,22 @@ import re
 
 import numpy as np
 
-from ...building.modules import array, names
+from ...building.arrays import float64
+from ...building.modules import class_names
 from ...errors import ExportError
 
 SUPPORTED = "real_nvp_default_template, masked_autoregressive_default_template"
-_OPTIONS = {"hidden_layers", "activation", "shift_only"}  # of both
-_LIMITS = ("log_scale_min_clip", "log_scale_max_clip")  # of the masked one alone
+_OPTIONS = {"hidden_layers", "activation", "shift_only"}  # options that both templates have
+_LIMITS = ("log_scale_min_clip", "log_scale_max_clip")  # options that only the masked template has
 
 
 def is_template(function) -> bool:
-    return "Template" in names(function) and hasattr(function, "_func")
+    return "Template" in class_names(function) and hasattr(function, "_func")
 
 
 def kernels(template) -> list:
     """(kernel, bias or None) of each dense layer as arrays, in the order in which they act."""
-    return [tuple(None if part is None else array(part) for part in pair) for pair in _variables(template)]
+    return [tuple(None if part is None else float64(part) for part in pair) for pair in _variables(template)]
 
 
 def activation(template):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ...building.modules import array, bias_of, names, refuse
+from ...building.arrays import float64
+from ...building.modules import bias_of, class_names, refuse
 from ...building.networks import append
 from ...flow import flow as ir
 
@@ -11,9 +12,9 @@ SUPPORTED = "Identity, Flatten and FCEmbedding, or linear modules, LayerNorm and
 
 def modules_of(embedding):
     """The modules of an embedding net in sequence, without what does nothing to a condition that is flat."""
-    kinds = names(embedding)
+    kinds = class_names(embedding)
     parts = list(embedding.children())
-    if "Sequential" in kinds or [names(part) & {"Sequential"} for part in parts] == [{"Sequential"}]:
+    if "Sequential" in kinds or [class_names(part) & {"Sequential"} for part in parts] == [{"Sequential"}]:
         for part in parts:
             yield from modules_of(part)
     elif not kinds & {"Identity", "Dropout", "Flatten"}:
@@ -24,9 +25,9 @@ def encoder_layers(modules: list) -> list:
     """The layers of the modules of an embedding net; none for none. Raises `ExportError` that names a module."""
     layers: list[ir.Layer] = []
     for module in modules:
-        known = names(module) & ({"Linear", "LayerNorm"} if layers else {"Linear"})
+        known = class_names(module) & ({"Linear", "LayerNorm"} if layers else {"Linear"})
         if known or not hasattr(module, "weight") and not list(module.children()):
-            append(layers, module, lambda linear: ir.Layer(bias_of(linear), context_weight=array(linear.weight)))
+            append(layers, module, lambda linear: ir.Layer(bias_of(linear), context_weight=float64(linear.weight)))
         else:
             refuse(module, f"the embedding nets {SUPPORTED}")
     return layers

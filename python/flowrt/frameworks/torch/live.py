@@ -8,7 +8,7 @@ from ...errors import ExportError
 from .plain import deep_copy
 
 
-class Live:
+class TorchModel:
     """Evaluates a copy of a model in evaluation mode with `dtype` (torch.float32 or torch.float64).
 
     `forward(x, context)` gives (z, log_det), `inverse(z, context)` gives (x, log_det), `base_log_prob(z, context)` the
@@ -34,17 +34,17 @@ class Live:
         """
         return deep_copy(module, instead).cpu().to(dtype).eval()
 
-    def given(self, embed) -> Live:
-        """The same with a context that goes through `embed`, a function of tensors, first."""
+    def given(self, embed) -> TorchModel:
+        """This model behind an embedding: a context goes through `embed`, a function of tensors, first."""
 
         def embedded(function):
             return lambda values, context: function(values, embed(context))
 
-        return Live(self.dtype, *map(embedded, (self._forward, self._inverse, self._base_log_prob)))
+        return TorchModel(self.dtype, *map(embedded, (self._forward, self._inverse, self._base_log_prob)))
 
-    def with_density(self, density, units=None) -> Live:
-        """The same with the log density, and the units of the context, of a model that it is a part of."""
-        return Live(self.dtype, self._forward, self._inverse, self._base_log_prob, density, units)
+    def with_density(self, density, units=None) -> TorchModel:
+        """This model as a part of another one, which has the log density and the units of the context."""
+        return TorchModel(self.dtype, self._forward, self._inverse, self._base_log_prob, density, units)
 
     def forward(self, x, context=None):
         """x (n, D) to z (n, D) and log|det dz/dx| (n,), as NumPy arrays."""

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...building.modules import names
+from ...building.modules import class_names
 from ...errors import ExportError
-from .live import Live
+from ..registry import ROOTS
+from .live import TorchModel
 
-_FRAMEWORKS = {
-    "nflows", "glasflow", "zuko", "pyro", "normflows", "sbi", "flowjax", "tensorflow_probability", "torch",
-    "FrEIA", "bayesflow", "keras", "pzflow", "margarine",
-}  # fmt: skip
 SAMPLERS = (
     "sample", "_sample", "sample_n", "_sample_n", "rsample", "sample_and_log_prob", "_sample_and_log_prob",
     "rsample_and_log_prob",
@@ -31,8 +28,8 @@ def require_own(thing, *methods: str) -> None:
         overridden = not _is_own(first) and any(map(_is_own, others))
         if overridden or method in getattr(thing, "__dict__", {}):
             raise ExportError(
-                f"{type(thing).__name__} overrides {method}, and a file would not know: give the flow without it, and "
-                "do what it adds before and after calling the file"
+                f"{type(thing).__name__} overrides {method}, which a file cannot hold: give the flow without it, and "
+                "apply what it adds before and after calling the file"
             )
 
 
@@ -60,7 +57,7 @@ def require_plain(network, ends, inputs: int, outputs: int, call=lambda network,
 
     if not callable(network):  # what was read from a state dict
         return
-    copy, generator = Live.copy_of(network, torch.float64), np.random.default_rng(0)
+    copy, generator = TorchModel.copy_of(network, torch.float64), np.random.default_rng(0)
 
     def numbers(count: int):
         shape = _ROWS, count
@@ -129,12 +126,12 @@ def _leaves(network):
 def _parts(network) -> list:
     """The modules of a sequence, or of what has one as its only part; none for other modules."""
     parts = list(network._modules.values())
-    sequence = "Sequential" in names(network) and "Residual" not in names(network)
+    sequence = "Sequential" in class_names(network) and "Residual" not in class_names(network)
     return parts if sequence or (len(parts) == 1 and not hasattr(network, "weight")) else []
 
 
 def _is_own(cls) -> bool:
-    return cls.__module__.split(".")[0] in _FRAMEWORKS
+    return cls.__module__.split(".")[0] in ROOTS
 
 
 def _equal(result, expected) -> bool:

@@ -20,7 +20,7 @@ def deep_copy(thing, instead=None):
         raise ExportError(f"a copy of {type(thing).__name__} cannot be made: {error}") from None
 
 
-def plain(model):
+def with_plain_weights(model):
     """The model itself, or, if it computes weights, a copy in evaluation mode that has them as parameters.
 
     Reading such a weight computes it, in the type and the mode of the model, and may change what it is computed from.

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...building.arrays import float64
 from ...building.constant_splines import constant_spline, half_turn
 from ...building.coordinates import acting
-from ...building.modules import array, diagonal, inverted_if, names, refuse
+from ...building.modules import class_names, diagonal, inverted_if, refuse
 from ...file.codes import Function
 from ...flow import flow as ir
 
@@ -19,7 +20,7 @@ SUPPORTED = (
 
 def constant_steps(transform, dim: int, supported: str = SUPPORTED) -> list:
     """The steps of a live transform of `dim` coordinates. Raises `ExportError` that names what is `supported`."""
-    kinds, name = names(transform), type(transform).__name__
+    kinds, name = class_names(transform), type(transform).__name__
     if kinds & {"_InverseTransform", "Inverse"}:
         return [inverted_if(step, True) for step in reversed(constant_steps(transform.inv, dim, supported))]
     if kinds & {"ComposeTransform", "ComposedTransform"}:
@@ -40,14 +41,14 @@ def constant_steps(transform, dim: int, supported: str = SUPPORTED) -> list:
 
     if kinds & {"AffineTransform", "MonotonicAffineTransform"}:
         shift = transform.loc if "AffineTransform" in kinds else transform.shift
-        return [diagonal(dim, name, array(transform.scale), array(shift))]
+        return [diagonal(dim, name, float64(transform.scale), float64(shift))]
     if "AdditiveTransform" in kinds:
-        return [diagonal(dim, name, shift=array(transform.shift))]
+        return [diagonal(dim, name, shift=float64(transform.shift))]
     if "CircularShiftTransform" in kinds:
         return [half_turn(float(transform.bound), np.arange(dim), dim, name)]
     if "MonotonicRQSTransform" in kinds:
         knots = (transform.horizontal, transform.vertical, transform.derivatives)
-        x, y, derivatives = (array(part).reshape(-1, transform.bins + 1) for part in knots)
+        x, y, derivatives = (float64(part).reshape(-1, transform.bins + 1) for part in knots)
         spline, raw = constant_spline(dim, x[0, 0], np.diff(x), np.diff(y), derivatives[:, 1:-1])
         return [ir.Autoregressive([raw], spline, name=name)]
     if "SigmoidTransform" in kinds:
@@ -57,10 +58,10 @@ def constant_steps(transform, dim: int, supported: str = SUPPORTED) -> list:
     if "TanhTransform" in kinds:
         return [every(Function.TANH)]
     if "SoftclipTransform" in kinds:
-        return [every(Function.SOFTSIGN, np.broadcast_to(array(transform.bound), (dim,)))]
-    if "CumulativeDistributionTransform" in kinds and "Normal" in names(transform.distribution):
+        return [every(Function.SOFTSIGN, np.broadcast_to(float64(transform.bound), (dim,)))]
+    if "CumulativeDistributionTransform" in kinds and "Normal" in class_names(transform.distribution):
         normal = transform.distribution
-        standardised = diagonal(dim, name, 1 / array(normal.scale), before=0 - array(normal.loc))
+        standardised = diagonal(dim, name, 1 / float64(normal.scale), before=0 - float64(normal.loc))
         return [standardised, every(Function.NORMAL_CDF, zeros, ones)]
     return refuse(transform, supported)
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from ...building import scales
 from ...building.activations import describe
-from ...building.modules import array, names
+from ...building.arrays import float64
+from ...building.modules import class_names
 from ...errors import ExportError
 from ...file.codes import Scale, SplineForm
 from ...flow import flow as ir
@@ -34,13 +35,13 @@ def _affine(layer, supported: str):
     raw = torch.as_tensor(scales.RAW)
     shift = torch.full_like(raw, scales.SHIFT)
     univariate = layer.univariate(*[shift, raw][: len(layer.shapes)])
-    if not names(univariate) & {"MonotonicAffineTransform", "AdditiveTransform"}:
+    if not class_names(univariate) & {"MonotonicAffineTransform", "AdditiveTransform"}:
         return _refuse(layer, supported)
     with torch.no_grad():
-        at_zero, at_one = (array(univariate(torch.full_like(raw, value))) for value in (0.0, 1.0))
-        log_slope = array(univariate.log_abs_det_jacobian(raw, raw))
+        at_zero, at_one = (float64(univariate(torch.full_like(raw, value))) for value in (0.0, 1.0))
+        log_slope = float64(univariate.log_abs_det_jacobian(raw, raw))
     slope = at_one - at_zero
-    additive = "AdditiveTransform" in names(univariate)
+    additive = "AdditiveTransform" in class_names(univariate)
     if not np.allclose(at_zero, scales.SHIFT) or (additive and not np.allclose(slope, 1)):
         raise ExportError(f"{type(univariate).__name__} does not compute scale * x + shift")
     if additive:
@@ -58,16 +59,16 @@ def _spline(layer, bins: int, supported: str) -> ir.Spline:
     widths, heights, derivatives = (torch.as_tensor(part) for part in np.split(raw, [bins, 2 * bins], axis=1))
     univariate = layer.univariate(widths, heights, derivatives)
     shift, name = None, type(univariate).__name__
-    if "ComposedTransform" in names(univariate) and len(univariate.transforms) == 2:
+    if "ComposedTransform" in class_names(univariate) and len(univariate.transforms) == 2:
         shift, univariate = univariate.transforms
-    known = shift is None or "CircularShiftTransform" in names(shift)
-    if not known or "MonotonicRQSTransform" not in names(univariate):
+    known = shift is None or "CircularShiftTransform" in class_names(shift)
+    if not known or "MonotonicRQSTransform" not in class_names(univariate):
         return _refuse(layer, supported)
     bound = -float(univariate.horizontal[0, 0])
     limit = _limit(float(univariate.derivatives[0, -2].log()), raw[0, -1])
     form = _SPLINE if shift is None else _SPLINE | SplineForm.HALF_TURN
     spline = ir.Spline(bins, form, (-bound, bound, 0.0, 0.0, 0.0, limit, 1.0), bounded=shift is not None)
-    found = [array(part) for part in (univariate.horizontal, univariate.vertical, univariate.derivatives)]
+    found = [float64(part) for part in (univariate.horizontal, univariate.vertical, univariate.derivatives)]
     expected = bins_of(raw, spline.form, bins, ir.parameters(spline.p))
     ends = (expected.x, expected.y, np.append(expected.left, expected.right[..., -1:], axis=-1))
     if not all(np.allclose(a, b, rtol=1e-9, atol=1e-9) for a, b in zip(found, ends)):

@@ -349,7 +349,7 @@ def test_a_bare_bijector():
     layer = maf()
     assert agree(layer).base.base == BaseKind.STANDARD_NORMAL
     agree(tfb.Chain([tfb.Permute([1, 0, 2]), tfb.Invert(layer)]))
-    with pytest.raises(flowrt.ExportError, match="number of features of Shift cannot be told"):
+    with pytest.raises(flowrt.ExportError, match="number of features of Shift cannot be determined"):
         choose(tfb.Shift(1.0)).describe(tfb.Shift(1.0))
 
 

@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from ...flow import flow as ir
-from ..normflows.networks import moved_by
+from ..flow import flow as ir
+from .pairs import moved_by
 
 _CANCELS = 64.0  # mean / std of a context, from where on `scale * c + shift` loses too much of float32
 

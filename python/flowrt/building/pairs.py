@@ -1,4 +1,4 @@
-"""The pair of networks of a masked affine layer of normflows."""
+"""Two networks side by side as one, such as those of the shifts and the scales of a masked affine layer."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from ...file.codes import Activation
-from ...flow import flow as ir
+from ..file.codes import Activation
+from ..flow import flow as ir
 
 
 def shift_and_scale(shift, scale, seen: np.ndarray, transformed: np.ndarray) -> list:
@@ -53,7 +53,8 @@ def _pick(layers: list, units: np.ndarray, rows: np.ndarray) -> None:
     last = layers[-1]
     pick = np.zeros((2 * len(units), last.width))
     pick[rows, units] = 1
-    if last.activation == Activation.IDENTITY and not last.partners and last.weight is not None and last.context_weight is None:
+    plain = last.activation == Activation.IDENTITY and not last.partners
+    if plain and last.weight is not None and last.context_weight is None:
         layers[-1] = ir.Layer(pick @ last.bias, pick @ last.weight, pick @ last.mask > 0, last.source)
     else:
         layers.append(ir.Layer(np.zeros(len(pick)), pick, pick > 0, len(layers) - 1))

@@ -1,0 +1,12 @@
+// The most of each thing that a file may hold, in the order of docs/FORMAT.md section 6.
+
+let maximumDim: UInt64 = 65_536
+let maximumContextDim: UInt64 = 65_536
+let maximumRecords: UInt64 = 65_536
+/// Of one conditioner, encoder or base.
+let maximumLayers: UInt32 = 128
+let maximumWidth: UInt64 = 1_048_576
+/// Bins of a spline, components of a mixture.
+let maximumBins: UInt32 = 1024
+/// Lines of all weight panels of a block: what is counted in 32 bits.
+let maximumPanelLines = UInt64(UInt32.max)

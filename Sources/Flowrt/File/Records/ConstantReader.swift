@@ -1,0 +1,29 @@
+// Validates the steps without a network whose numbers are constants: diagonal and linear (docs/FORMAT.md sections 2.2,
+// 2.3).
+
+import CFlowrt
+import FlowrtShim
+
+extension Reader {
+  /// What diagonal and linear steps share: a finite log_det, and no other field.
+  private func checkLogDet(_ record: Record) throws(Refusal) {
+    try record.requireZero(from: FLOWRT_RECORD_FIELDS, upTo: FLOWRT_CONSTANT_LOG_DET)
+    try record.requireZero(from: FLOWRT_CONSTANT_RESERVED)
+    let logDet = record.constant.log_det
+    if logDet - logDet != 0 {
+      throw record.refusal(FLOWRT_ERR_MALFORMED, FLOWRT_CONSTANT_LOG_DET, logDet.bitPattern)
+    }
+  }
+
+  mutating func readDiagonal(_ record: Record) throws(Refusal) {
+    try checkLogDet(record)
+    _ = try blocks.diagonal(dim)
+    view.parameter_count &+= 2 &* dim
+  }
+
+  mutating func readLinear(_ record: Record) throws(Refusal) {
+    try checkLogDet(record)
+    _ = try blocks.linear(dim)
+    view.parameter_count &+= (2 &* dim &+ 1) &* dim
+  }
+}

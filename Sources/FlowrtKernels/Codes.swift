@@ -1,0 +1,1 @@
+../Flowrt/File/Codes.swift

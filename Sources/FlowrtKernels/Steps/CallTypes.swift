@@ -1,0 +1,23 @@
+// What the kernels see of a call: the layers and steps of its plan (flowrt_kernels.h), made by Plan.swift.
+
+import FlowrtShim
+
+typealias Layer = UnsafeMutablePointer<flowrt_layer_plan>
+typealias Step = UnsafeMutablePointer<flowrt_step_plan>
+
+/// A field that refers to a layer and names none.
+let noLayer = Int32(FLOWRT_NO_LAYER)
+/// The source of a layer that sees the side which the conditioner reads.
+let readSide = Int32(FLOWRT_READ_SIDE)
+
+/// Which way the rows go through the steps.
+enum Direction {
+  case toNoise, toData
+}
+
+extension flowrt_call {
+  /// The base, planned behind the steps.
+  var basePlan: Step { steps + Int(view.pointee.step_count) }
+  /// The context encoder, planned behind the base.
+  var encoderPlan: Step { basePlan + 1 }
+}

@@ -1,0 +1,28 @@
+"""The rows of the output layer of a network: their order, and constants that are folded into them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..flow.flow import Layer
+
+
+def reordered(layer: Layer, rows) -> None:
+    """Puts the units of a layer into another order, in place."""
+    layer.bias = layer.bias[rows]
+    if layer.weight is not None:
+        layer.weight, layer.mask = layer.weight[rows], layer.mask[rows]
+    if layer.context_weight is not None:
+        layer.context_weight = layer.context_weight[rows]
+
+
+def scale_rows(output: Layer, rows, gain=1.0, offset=0.0) -> None:
+    """Replaces the values of some rows by gain * value + offset, numbers or one for each of them, in place."""
+    output.bias = np.array(output.bias, dtype=np.float64)
+    output.bias[rows] = gain * output.bias[rows] + offset
+    for name in ("weight", "context_weight"):
+        weight = getattr(output, name)
+        if weight is not None:
+            weight = np.array(weight, dtype=np.float64)
+            weight[rows] *= np.reshape(gain, (-1, 1))
+            setattr(output, name, weight)

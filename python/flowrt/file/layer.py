@@ -1,0 +1,220 @@
+"""Layers of a network (docs/FORMAT.md, section 4): their records and blocks."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Optional
+
+import numpy as np
+
+from ..tables import Table
+from .codes import MAX_WIDTH, MINOR_OF_ACTIVATION, Activation, Kind
+from .conditioner import Conditioner
+from .cursor import Reader, Writer, float32, within
+from .fields import Problem, Structure, beyond, is_set, unknown
+
+LAYER = Structure(
+    ("kind", "H"),
+    ("activation", "H"),
+    ("width", "I"),
+    ("source", "H"),
+    ("context", "H"),
+    ("gate", "H"),
+    ("add", "3H"),
+    ("scaled", "H"),
+    ("reserved0", "2x"),
+    ("a", "f"),
+    ("reserved", "36x"),
+)
+ADDS = 3  # as many layers may be added to one
+
+
+@dataclass
+class SortedLayer:
+    """`gate * activation(bias + context_weight c + weight source + sum of scale_j * add_j)`, H units sorted by degree.
+
+    Weights are (H, K) with zeros wherever a unit may not see. `degree_end` is None in the output layer of a step.
+    """
+
+    bias: np.ndarray
+    activation: int = Activation.IDENTITY
+    a: float = 0.0
+    degree_end: Optional[np.ndarray] = None
+    source: int = 0
+    weight: Optional[np.ndarray] = None
+    context: int = 0
+    context_weight: Optional[np.ndarray] = None
+    gate: int = 0
+    add: tuple = ()
+    scales: tuple = ()  # one for each add: an (H,) array, or None for plain addition
+
+    @property
+    def width(self) -> int:
+        return len(self.bias)
+
+
+# ---- rules ----
+
+_FREE, _POSITIVE, _UNUSED = "free", "positive", "unused"
+_PARAMETERS = Table(  # what the parameter `a` may be
+    "flowrt.file.layer._PARAMETERS",
+    Activation,
+    {
+        Activation.IDENTITY: _UNUSED,
+        Activation.RELU: _UNUSED,
+        Activation.TANH: _UNUSED,
+        Activation.ELU: _FREE,
+        Activation.LEAKY_RELU: _FREE,
+        Activation.SILU: _UNUSED,
+        Activation.GELU: _UNUSED,
+        Activation.GELU_TANH: _UNUSED,
+        Activation.SIGMOID: _UNUSED,
+        Activation.SOFTPLUS: _UNUSED,
+        Activation.SOFTSIGN: _UNUSED,
+        Activation.LAYER_NORM: _POSITIVE,
+        Activation.SINE: _UNUSED,
+        Activation.ARCTANGENT: _UNUSED,
+        Activation.INVERSE_HYPERBOLIC_SINE: _UNUSED,
+    },
+)
+
+
+def _check_activation(activation: int, a: float) -> Optional[Problem]:
+    if activation not in set(Activation):
+        return unknown("activation", "activation", activation)
+    if not math.isfinite(a):
+        return Problem("a", "the parameter of the activation is not finite")
+    if _PARAMETERS[activation] == _POSITIVE and not a > 0:
+        return Problem("a", "layer norm needs a > 0")
+    if _PARAMETERS[activation] == _UNUSED and is_set(a):
+        return Problem("a", f"the unused parameter of activation {activation} is not zero")
+    return None
+
+
+def _check_references(record, conditioner: Conditioner, context_dim: int) -> Optional[Problem]:
+    """The record of a layer that follows those of the conditioner."""
+    earlier, added = conditioner.layers, [("add", reference) for reference in record.add]
+    references = [(name, getattr(record, name)) for name in ("source", "context", "gate")]
+    for name, reference in [*references, *added]:
+        if reference >= 2 + len(earlier):
+            return Problem(name, f"{name} {reference} is not an earlier layer")
+    if record.source == 1 and conditioner.stage_end is None:
+        return Problem("source", "there is no read side here")
+    if record.context == 1 and context_dim == 0:
+        return Problem("context", "the flow has no context")
+    if record.context >= 2 and not conditioner.depends_on_context_alone(record.context - 2):
+        return Problem("context", f"layer {record.context - 2} does not depend on the context alone")
+    for name, reference in [("gate", record.gate), *added]:
+        if reference == 1:
+            return Problem(name, f"{name} must be a layer")
+        if reference and earlier[reference - 2].width != record.width:
+            units = earlier[reference - 2].width
+            return Problem(name, f"layer {reference - 2} has {units} units, not {record.width}")
+    scaled = record.scaled
+    if scaled >> ADDS or any(scaled >> j & 1 and not reference for j, reference in enumerate(record.add)):
+        return Problem("scaled", f"scaled {scaled:#x} names a layer that is not added")
+    return None
+
+
+# ---- reading ----
+
+
+def read_layers(reader: Reader, conditioner: Conditioner, count: int, output_width: int | None) -> None:
+    """Appends `count` layers to the conditioner's list; the last has `output_width` units, or any if that is None."""
+    for i in range(count):
+        _read_layer(reader, conditioner, i, output_width if i == count - 1 else None, i == count - 1)
+
+
+def _read_layer(reader: Reader, conditioner: Conditioner, i: int, width: int | None, is_output: bool) -> None:
+    record = reader.next(LAYER, Kind.LAYER)
+    reader.require(record.width >= 1, "width is 0", "width")
+    reader.check(beyond(MAX_WIDTH, "width", record.width))
+    reader.require(width in (None, record.width), f"the output layer has {record.width} units, not {width}", "width")
+    reader.check(_check_activation(record.activation, record.a))
+    reader.check(_check_references(record, conditioner, reader.context_dim))
+    layer = SortedLayer(
+        np.zeros(record.width),
+        record.activation,
+        record.a,
+        source=record.source,
+        context=record.context,
+        gate=record.gate,
+        add=record.add,
+    )
+    conditioner.layers.append(layer)
+    has_known_degrees = is_output and conditioner.stage_end is not None
+    if not has_known_degrees:
+        layer.degree_end = _read_degree_end(reader, conditioner, i)
+    _require_degrees(reader, conditioner, i)
+    if layer.activation == Activation.LAYER_NORM:
+        alone = not has_known_degrees and conditioner.depends_on_context_alone(i)
+        message = "layer norm where a unit depends on more than the context, or is an output"
+        reader.require(alone, message, "activation")
+    _read_values(reader, conditioner, i, [bool(record.scaled >> j & 1) for j in range(ADDS)])
+
+
+def _read_degree_end(reader: Reader, conditioner: Conditioner, i: int) -> np.ndarray:
+    width = conditioner.layers[i].width
+    start = reader.block_start
+    ends = reader.integers(conditioner.stage_count)
+    if np.any(np.diff(ends) < 0) or ends[-1] != width:
+        reader.refuse(f"degrees must rise to {width} units", start)
+    if conditioner.depends_on_context_alone(i) and ends[0] != width:
+        reader.refuse("what depends on the context alone has degree 0", start)
+    return ends
+
+
+def _require_degrees(reader: Reader, conditioner: Conditioner, i: int) -> None:
+    layer = conditioner.layers[i]
+    for reference in (*layer.add, layer.gate):
+        if reference and np.any(conditioner.degree_end(reference - 2) < conditioner.degree_end(i)):
+            reader.require(False, "an added or gating layer has a larger degree than its user", "gate")
+
+
+def _read_values(reader: Reader, conditioner: Conditioner, i: int, scaled: list) -> None:
+    """The blocks of one layer, section 4.1."""
+    layer = conditioner.layers[i]
+    layer.bias = reader.floats(layer.width)
+    layer.scales = tuple(reader.floats(layer.width) if is_scaled else None for is_scaled in scaled)
+    if layer.context:
+        width = reader.context_dim if layer.context == 1 else conditioner.layers[layer.context - 2].width
+        layer.context_weight = reader.weights(np.full(layer.width, width), width)
+    if layer.source:
+        layer.weight = reader.weights(conditioner.visible(i), conditioner.source_width(i))
+
+
+# ---- writing ----
+
+
+def write_layers(writer: Writer, conditioner: Conditioner) -> None:
+    for i, layer in enumerate(conditioner.layers):
+        writer.minor = max(writer.minor, MINOR_OF_ACTIVATION.get(layer.activation, 0))
+        writer.record(
+            LAYER,
+            kind=Kind.LAYER,
+            activation=layer.activation,
+            width=within(MAX_WIDTH, layer.width),
+            source=layer.source,
+            context=layer.context,
+            gate=layer.gate,
+            add=(*layer.add, *[0] * ADDS)[:ADDS],
+            scaled=sum(1 << j for j, scale in enumerate(layer.scales) if scale is not None),
+            a=float32(layer.a),
+        )
+        _write_values(writer, conditioner, i)
+
+
+def _write_values(writer: Writer, conditioner: Conditioner, i: int) -> None:
+    """The blocks of one layer, section 4.1."""
+    layer = conditioner.layers[i]
+    if layer.degree_end is not None:
+        writer.integers(layer.degree_end)
+    writer.floats(layer.bias)
+    for scale in layer.scales:
+        if scale is not None:
+            writer.floats(scale)
+    if layer.context:
+        writer.weights(layer.context_weight, np.full(layer.width, layer.context_weight.shape[1]))
+    if layer.source:
+        writer.weights(layer.weight, conditioner.visible(i))

@@ -1,0 +1,45 @@
+"""Who may import whom: the contracts in pyproject.toml hold, and would be noticed if they did not."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import flowrt
+
+ROOT = Path(__file__).resolve().parents[1]
+LINT = "import sys; from importlinter.cli import lint_imports_command as run; sys.argv[1:] = ['--no-cache']; run()"
+
+
+def lint(folder: Path):
+    return subprocess.run([sys.executable, "-c", LINT], cwd=folder, capture_output=True, text=True)
+
+
+def copied(folder: Path) -> Path:
+    """The sources of the package and its contracts, to be changed."""
+    for path in [ROOT / "pyproject.toml", *(ROOT / "flowrt").rglob("*.py")]:
+        target = folder / path.relative_to(ROOT)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(path.read_text())
+    return folder
+
+
+def test_the_contracts_hold():
+    assert Path(flowrt.__file__).parent == ROOT / "flowrt"
+    result = lint(ROOT)
+    assert result.returncode == 0, result.stdout
+
+
+def test_an_import_upwards_is_noticed(tmp_path):
+    path = copied(tmp_path) / "flowrt/building/scales.py"
+    path.write_text(path.read_text() + "\nfrom ..frameworks import registry  # noqa\n")
+    result = lint(tmp_path)
+    assert result.returncode != 0 and "Imports point downwards BROKEN" in result.stdout
+
+
+def test_a_circle_within_a_folder_is_noticed(tmp_path):
+    path = copied(tmp_path) / "flowrt/building/modules.py"
+    path.write_text(path.read_text() + "\nfrom . import networks  # noqa\n")
+    result = lint(tmp_path)
+    assert result.returncode != 0 and "No circle among the modules of a folder BROKEN" in result.stdout

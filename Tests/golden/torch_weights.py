@@ -30,7 +30,12 @@ def modules(model):
         yield from modules(model.inv)
 
 
+_CONSTANT = {"w_perm", "w_perm_inv", "w_0", "perm", "perm_inv", "M", "M_inv", "b", "logDetM", "weights"}  # of FrEIA
+
+
 def _randomise_parameter(module, name: str, values, gain: float) -> None:
+    if name in _CONSTANT and type(module).__module__.startswith("FrEIA."):
+        return
     if name == "gamma" or (name == "weight" and values.dim() == 1):  # gains of batch norms
         values.uniform_(0.5, 1.5)
     elif name == "weight":

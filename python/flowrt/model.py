@@ -69,7 +69,13 @@ class Model:
         self.step_count: int = info.step_count
         self.parameter_count: int = info.parameter_count
         self.cpu_level: int = info.cpu_level
-        self.metadata = metadata_of(data[info.metadata_offset : info.metadata_offset + info.metadata_size])
+        self.metadata: dict = metadata_of(data[info.metadata_offset : info.metadata_offset + info.metadata_size])
+
+    @property
+    def bounds(self):
+        """(low, high) of the prior that the flow was trained with, as the file notes it; None if it does not."""
+        found = self.metadata.get("bounds")
+        return (found["low"], found["high"]) if isinstance(found, dict) and {"low", "high"} <= set(found) else None
 
     def forward(self, x, context=None):
         """x (n, D) to z (n, D) and log|det dz/dx| (n,)."""

@@ -30,6 +30,22 @@ framework = "sbi"
 _ESTIMATORS = {"NFlowsFlow", "ZukoFlow", "ZukoUnconditionalFlow"}
 _SUPPORTED = "DirectPosterior and the density estimators NFlowsFlow, ZukoFlow and ZukoUnconditionalFlow"
 
+_OTHERS = {  # what a user has beside these, and the way on
+    "EnsemblePosterior": "it is a mixture of posteriors; flowrt.save_mixture saves it",
+    "MixedDensityEstimator": (
+        "a file has no probabilities of discrete variables; save its continuous_net, whose context is the condition and "
+        "the discrete variables, and evaluate its discrete_net elsewhere"
+    ),
+    "RatioEstimator": "it is a classifier and has no density to evaluate or to draw from; only flows have one",
+    "MCMCPosterior": (
+        "it draws by Markov chains; save the density estimator of its likelihood (potential_fn.likelihood_estimator), "
+        "whose data are observations and whose context are parameters"
+    ),
+    "RejectionPosterior": "it draws by rejection from a potential; save the flow that the potential was made of",
+    "ImportanceSamplingPosterior": "it weights draws of a proposal; save the proposal",
+    "VectorFieldPosterior": "its flow is continuous: its density is an integral over time",
+}
+
 
 def accepts(model) -> bool:
     """Whether the object looks like a posterior or an estimator of sbi."""
@@ -56,6 +72,7 @@ def describe(model, context_dim: int | None = None) -> ir.Flow:
         require_plain_chains(estimator.embedding_net)
         flow = _flow(estimator.net, encoder[-1].width if encoder else size)
     flow = replace(flow, context_dim=size, encoder=encoder or None, framework=framework, model=type(model).__name__)
+    flow.bounds = _prior_bounds(model)
     return of_standardised_context(flow, scale, shift) if size else flow
 
 
@@ -86,11 +103,22 @@ def _estimator(model):
     """The density estimator that a model is or holds."""
     if "DirectPosterior" in class_names(model):
         model = model.posterior_estimator
+    for kind, reason in _OTHERS.items():
+        if kind in class_names(model):
+            raise ExportError(f"{type(model).__name__} is not supported: {reason}")
     if not class_names(model) & _ESTIMATORS:
         refuse(model, _SUPPORTED)
     require_own_sampler(model)
     require_own_sampler(model.net)
     return with_plain_weights(model)
+
+
+def _prior_bounds(model):
+    """Low and high of a posterior whose prior is uniform on a box; None for others, and for what has no prior."""
+    prior = getattr(model, "prior", None)
+    if "BoxUniform" not in class_names(prior):
+        return None
+    return tuple(float64(bound).reshape(-1).tolist() for bound in (prior.base_dist.low, prior.base_dist.high))
 
 
 def _flow(net, context_dim: int) -> ir.Flow:

@@ -49,10 +49,13 @@ def random_approximator(seed: int):
     """An approximator with standardised variables and conditions, as after training."""
     generator = np.random.default_rng(seed)
     dim, context = int(generator.integers(2, 6)), int(generator.integers(0, 5))
-    network = random_flow(seed, dim, context)
-    approximator = bf.ContinuousApproximator(
-        inference_network=network, standardize=str(generator.choice(["all", "inference_variables"]))
-    )
+    standardize = str(generator.choice(["all", "inference_variables"]))
+    return standardised(random_flow(seed, dim, context), dim, context, generator, standardize)
+
+
+def standardised(network, dim: int, context: int, generator, standardize: str):
+    """An approximator of a network with statistics of some data."""
+    approximator = bf.ContinuousApproximator(inference_network=network, standardize=standardize)
     shapes = {"inference_variables": (None, dim)} | ({"inference_conditions": (None, context)} if context else {})
     approximator.standardizer.build(shapes)
     for key, layer in approximator.standardizer.standardize_layers.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bayesflow_cases  # noqa: F401 - chooses the backend
+
 import bayesflow as bf  # isort: skip
 from features import CONTINUOUS, OTHER_BASES, SPLINES_ON_OTHER_INTERVALS
 

@@ -34,8 +34,8 @@ def save_mixture(path: Union[str, os.PathLike], flows, weights: Optional[Sequenc
     """Writes a mixture of flows to a file.
 
     `flows` is an `EnsemblePosterior` of sbi, a `clusterMAF` of margarine, a `FlowEnsemble` of pzflow, or a list of
-    models as `flowrt.save` takes them, or of paths of `.flw` files. `weights` are those of the object, or equal; they are
-    divided by their sum. `options` go to `flowrt.save` for each member.
+    models as `flowrt.save` takes them, or of paths of `.flw` files. `weights` are those of the object, or equal; they
+    are divided by their sum. `options` go to `flowrt.save` for each member.
     """
     members, own = _members(flows)
     weights = own if weights is None else weights

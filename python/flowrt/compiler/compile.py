@@ -30,7 +30,6 @@ from .fold import FoldedSteps
 from .order import dependencies, prove
 from .units import arrange
 
-
 _UNCORRECTED = "of the flow: not divided by the share of its draws within the bounds"
 
 

@@ -1,7 +1,7 @@
 """margarine 1.4 on TensorFlow: a live `MAF`, or the list that its file holds: `pickle.load` of what `save` wrote.
 
-The data are taken to [0, 1] by the bounds of the prior, and to the real line by the quantile function of the normal; then
-a chain of masked autoregressive flows of TensorFlow Probability follows.
+The data are taken to [0, 1] by the bounds of the prior, and to the real line by the quantile function of the normal.
+Then a chain of masked autoregressive flows of TensorFlow Probability follows.
 
 The list has weights alone. Each network has an order of its own, drawn at random and not stored: `MAF.load` draws other
 ones, and the flow that it makes is another one. Here the order is what the zeros of the weights say. The activation is

@@ -33,8 +33,8 @@ _SUPPORTED = "DirectPosterior and the density estimators NFlowsFlow, ZukoFlow an
 _OTHERS = {  # what a user has beside these, and the way on
     "EnsemblePosterior": "it is a mixture of posteriors; flowrt.save_mixture saves it",
     "MixedDensityEstimator": (
-        "a file has no probabilities of discrete variables; save its continuous_net, whose context is the condition and "
-        "the discrete variables, and evaluate its discrete_net elsewhere"
+        "a file has no probabilities of discrete variables; save its continuous_net, whose context is the condition "
+        "and the discrete variables, and evaluate its discrete_net elsewhere"
     ),
     "RatioEstimator": "it is a classifier and has no density to evaluate or to draw from; only flows have one",
     "MCMCPosterior": (

@@ -83,7 +83,6 @@ FREIA = {
         (Fm.InvAutoAct, {"slope_init": 1.5}),
         coupling(Fm.NICECouplingBlock),
         (Fm.InvAutoActTwoSided, {}),
-        (Fm.InvertibleSigmoid, {}),
     ),
     "freia_graph": graph,
     "freia_one_feature": lambda: sequence(all_in_one(), (Fm.ActNorm, {}), features=1),

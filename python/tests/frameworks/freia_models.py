@@ -168,7 +168,7 @@ def trained_looking(network, generator, size: float):
         for name, parameter in module.named_parameters(recurse=False):
             if not parameter.requires_grad or kind == "OrthogonalTransform" and name == "weights":
                 continue
-            spread = 0.5 / np.sqrt(parameter.shape[-1]) if parameter.dim() == 2 and kind == "Linear" else 0.3
+            spread = 0.5 / np.sqrt(max(parameter.shape[-1], 1)) if parameter.dim() == 2 and kind == "Linear" else 0.3
             moved = torch.as_tensor(generator.normal(size=tuple(parameter.shape)) * spread * size)
             parameter.data += moved.to(parameter.dtype)
     return network

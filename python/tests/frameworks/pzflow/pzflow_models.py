@@ -46,7 +46,7 @@ def random_flow(seed: int, trained: float = 1.0):
         flow._condition_means = jax.numpy.asarray(generator.normal(size=conditions))
         flow._condition_stds = jax.numpy.asarray(generator.uniform(0.5, 3, size=conditions))
     moved = jax.tree_util.tree_map(
-        lambda value: value + trained * 0.3 * generator.normal(size=value.shape).astype(np.float32), flow._params[1]
+        lambda value: value + trained * 0.15 * generator.normal(size=value.shape).astype(np.float32), flow._params[1]
     )
     flow._params = (flow._params[0], moved)
     return flow

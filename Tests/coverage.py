@@ -65,7 +65,7 @@ def covered(library, profiles, objects, merged):
             name = source_name(line[3:])
             if name:
                 r = regions[line[3:]]
-                files[name][1] = (r["covered"], r["count"])
+                files[name][1] = max(files[name][1], (r["covered"], r["count"]))  # a file of both modules: the fuller one
         elif line.startswith("DA:") and name:
             number, times = (int(part) for part in line[3:].split(",")[:2])
             lines = files[name][0]
@@ -74,7 +74,8 @@ def covered(library, profiles, objects, merged):
 
 
 def source_name(path):
-    """Module/file.swift of a file in Sources/, None for any other."""
+    """Module/file.swift of a file in Sources/, None for any other. A link is the file that it leads to."""
+    path = os.path.realpath(path)
     marker = "/Sources/"
     return path.split(marker)[-1] if marker in path and path.endswith(".swift") else None
 

@@ -26,24 +26,59 @@ if(flowrt_swift_version VERSION_LESS 6.3)
                       "(point -DFLOWRT_SWIFTC at a newer one).")
 endif()
 
+# swiftc gives no function an unwind table, so it only makes LLVM's intermediate code, in which every function is then marked
+# `uwtable`; the clang of the same toolchain makes the object. Without tables a backtrace would end at the first frame of this
+# library. The tables cost no time, and 7 kB for each kernel level.
+get_filename_component(flowrt_swift_bin "${FLOWRT_SWIFTC}" REALPATH)
+get_filename_component(flowrt_swift_bin "${flowrt_swift_bin}" DIRECTORY)
+find_program(FLOWRT_CLANG clang DOC "The clang of the Swift toolchain" HINTS "${flowrt_swift_bin}" NO_DEFAULT_PATH)
+if(NOT FLOWRT_CLANG)
+  message(FATAL_ERROR "There is no clang beside ${FLOWRT_SWIFTC}. The Swift toolchain has one in the same folder; if yours is "
+                      "elsewhere, configure with -DFLOWRT_CLANG=/path/to/it.")
+endif()
+# What both compilers must agree on: the flags that swiftc hands to clang (-Xcc) and to LLVM (-Xllvm), and the target.
+function(flowrt_clang_flags result)
+  set(flags "")
+  set(before "")
+  foreach(flag IN LISTS ARGN)
+    if(before STREQUAL "-target")
+      list(APPEND flags -target "${flag}")
+    elseif(before STREQUAL "-Xcc")
+      list(APPEND flags "${flag}")
+    elseif(before STREQUAL "-Xllvm")
+      list(APPEND flags -mllvm "${flag}")
+    endif()
+    set(before "${flag}")
+  endforeach()
+  set(${result} ${flags} PARENT_SCOPE)
+endfunction()
+
+# Debug: line tables, and every precondition of Swift checked, in the kernels too. Optimised all the same: unoptimised vectors are
+# scalar code that allocates.
+set(flowrt_debug_flags "")
+if(CMAKE_BUILD_TYPE STREQUAL "Debug")
+  set(flowrt_debug_flags -g -debug-info-format=dwarf)
+endif()
+
 # The stack protector is off because its guard lives in libc.
-set(flowrt_swiftc "${FLOWRT_SWIFTC}" ${FLOWRT_SWIFT_FLAGS}
+set(flowrt_swiftc "${FLOWRT_SWIFTC}" ${FLOWRT_SWIFT_FLAGS} ${flowrt_debug_flags}
     -enable-experimental-feature Embedded -wmo -parse-as-library
     -Xfrontend -function-sections -Xfrontend -disable-stack-protector -Xcc -fPIC
     -I "${PROJECT_SOURCE_DIR}/include" -I "${PROJECT_SOURCE_DIR}/Sources/FlowrtShim/include")
 
-# Sections that Embedded Swift marks as never to be discarded, and that nothing here uses; and the names of the allocator and of libc's random numbers
-# that discarded code leaves behind (an error if any code still refers to them).
+# The names of the allocator and of libc's random numbers, which discarded code leaves behind (an error if any code still refers to
+# them).
 set(flowrt_discard
-    --remove-section=.ARM.exidx.text._swift_exceptionPersonality
-    --remove-section=.rel.ARM.exidx.text._swift_exceptionPersonality
-    --remove-section=.text._swift_exceptionPersonality --remove-section=.swift_modhash
-    --remove-section=.swift1_autolink_entries --remove-section=.linker-options
+    --remove-section=.swift_modhash --remove-section=.linker-options
     --strip-symbol=posix_memalign --strip-symbol=free --strip-symbol=arc4random_buf)
 if(CMAKE_C_COMPILER_ID MATCHES "Clang") # some take gold by themselves, which lacks options that are used here
   set(FLOWRT_LINKER -fuse-ld=bfd)
 endif()
 set(flowrt_relocatable "${CMAKE_C_COMPILER}" ${FLOWRT_LINKER} -r -nostdlib -Wl,--force-group-allocation)
+if(FLOWRT_CPU STREQUAL "armv7")
+  # ARM's unwind tables name libgcc's routines that read them, only so that a linker brings these in. A program that unwinds has them.
+  list(APPEND flowrt_relocatable -Wl,--defsym=__aeabi_unwind_cpp_pr0=0 -Wl,--defsym=__aeabi_unwind_cpp_pr1=0)
+endif()
 
 # What the commands below are made of: when it changes, they run again.
 set(flowrt_recipe "${PROJECT_SOURCE_DIR}/cmake/FlowrtSwift.cmake" "${PROJECT_SOURCE_DIR}/cmake/FlowrtTarget.cmake"
@@ -70,11 +105,16 @@ function(flowrt_swift_object name)
   list(TRANSFORM arg_KEEP REPLACE "(.+)" "--redefine-sym=\\1=\\1${arg_SUFFIX};--keep-global-symbol=\\1${arg_SUFFIX}"
        OUTPUT_VARIABLE globals)
   set(stem "${flowrt_object_dir}/${name}")
+  flowrt_clang_flags(clang_flags ${FLOWRT_SWIFT_FLAGS} ${arg_FLAGS} -Xcc -fPIC)
   add_custom_command(
     OUTPUT "${stem}.o"
-    # swiftc keeps an object whose intermediate code has not changed, even if the flags of the code generator have.
-    COMMAND "${CMAKE_COMMAND}" -E rm -f "${stem}.swift.o"
-    COMMAND ${flowrt_swiftc} -module-name ${arg_MODULE} ${arg_FLAGS} -c ${sources} -o "${stem}.swift.o"
+    # swiftc keeps a file whose contents would not change, even if flags have.
+    COMMAND "${CMAKE_COMMAND}" -E rm -f "${stem}.ll"
+    COMMAND ${flowrt_swiftc} -module-name ${arg_MODULE} ${arg_FLAGS} -emit-ir ${sources} -o "${stem}.ll"
+    # @llvm.used keeps functions of the Swift runtime that nothing here calls.
+    COMMAND sed -i -e "/^attributes #[0-9]* = {.*target-features/s/{/{ uwtable/" -e "/^@llvm.used = /d" "${stem}.ll"
+    COMMAND "${FLOWRT_CLANG}" ${clang_flags} -O2 -Xclang -disable-llvm-passes -ffunction-sections -Wno-override-module
+            -c "${stem}.ll" -o "${stem}.swift.o"
     COMMAND ${flowrt_relocatable} -Wl,--gc-sections ${roots} "${stem}.swift.o" -o "${stem}.reached.o"
     COMMAND "${CMAKE_OBJCOPY}" ${flowrt_discard} ${globals} "${stem}.reached.o" "${stem}.o"
     DEPENDS ${sources} ${headers} "${FLOWRT_SWIFTC}" ${flowrt_recipe}
@@ -88,7 +128,11 @@ set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${PROJECT_SOURCE
 # The kernels are written in vectors, with their loops unrolled as far as it pays. What the optimizer would vectorize and
 # unroll besides are the short loops around them: a fifth more code, and no speed. Nor do innermost loops at aligned
 # addresses give any, for 2.4 kB of padding.
-set(flowrt_kernel_flags -Ounchecked -Xllvm -vectorize-loops=false -Xllvm -unroll-runtime=false -Xllvm -x86-experimental-pref-innermost-loop-alignment=0)
+set(flowrt_kernel_optimization -Ounchecked)
+if(CMAKE_BUILD_TYPE STREQUAL "Debug")
+  set(flowrt_kernel_optimization -O)
+endif()
+set(flowrt_kernel_flags ${flowrt_kernel_optimization} -Xllvm -vectorize-loops=false -Xllvm -unroll-runtime=false -Xllvm -x86-experimental-pref-innermost-loop-alignment=0)
 
 set(flowrt_objects "")
 foreach(level IN LISTS FLOWRT_LEVELS)

@@ -24,6 +24,7 @@ from .errors import Error, ExportError, FormatError
 from .file import encode
 from .flow import flow as ir
 from .frameworks import choose, dtypes, refusing, registry, restored, unwrapped
+from .verify import precision
 from .verify import verify as verification
 from .verify.rows import own_rows
 
@@ -49,11 +50,14 @@ def save(
 
     A version of a framework that `flowrt.frameworks.registry` does not list as tested is warned about, and verified.
 
-    Whatever is exported is first compared, in float64, with what the live model computes of rows near the data and far
-    from them. With `verify` the file is read back, evaluated by `flowrt.reference` and, if it is found, by libflowrt,
+    Whatever is exported is first compared, in float64, with what the live model computes of rows near the data and on
+    the way to far ones. What float64 does not explain is refused; where rows are far away and float64 is bad, a warning
+    tells of it. Another one tells if libflowrt, in float32, is more than twice as far from float64 as the framework.
+    With `verify` the file is read back, evaluated by `flowrt.reference` and, if it is found, by libflowrt,
     and a table of the worst differences from the model, or from the description before rounding, is printed. The rows
-    are random or, if given, `rows` of your own, data (n, D), with their `contexts`, (n, C) or one for all; then this is
-    done without `verify`, too. Of many rows 256 are taken, without those that the file has no answer for.
+    are random or, if given, `rows` of your own, data (n, D), with their `contexts`, (n, C) or one for all; then these
+    decide, and this is done without `verify`, too. Of many rows 256 are taken, without those that the file has no
+    answer for.
 
     Raises `ExportError` that names the layer and what is supported, and `Error` for rows that are not the flow's. Then,
     and if writing fails, an older file stays.
@@ -97,9 +101,11 @@ def _export(model, framework, context_dim, verify, own, notes) -> tuple:
     live64 = adapter.live(model, double)
     own = None if own is None else own_rows(exact, *own)
     verification.same_formulas(exact, live64, flow.model, own)
+    live32 = adapter.live(model, single)
+    precision.warn_of_lost_digits(data, exact, live32, live64, flow.model, own)
     if not verify and own is None:
         return data, None
-    return data, verification.compare(data, exact, adapter.live(model, single), live64, own)
+    return data, verification.compare(data, exact, live32, live64, own)
 
 
 def _note_origin(flow: ir.Flow, adapter, model) -> bool:

@@ -1,7 +1,9 @@
-"""Who may import whom: the contracts in pyproject.toml hold, and would be noticed if they did not."""
+"""Who may import whom: the contracts in pyproject.toml hold, and would be noticed if they did not. No name twice."""
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import subprocess
 import sys
 from pathlib import Path
@@ -43,3 +45,25 @@ def test_a_circle_within_a_folder_is_noticed(tmp_path):
     path.write_text(path.read_text() + "\nfrom . import networks  # noqa\n")
     result = lint(tmp_path)
     assert result.returncode != 0 and "No circle among the modules of a folder BROKEN" in result.stdout
+
+
+def modules() -> list:
+    """All modules of the package, packages before what is in them."""
+    found = pkgutil.walk_packages(flowrt.__path__, "flowrt.")
+    return [flowrt, *(importlib.import_module(module.name) for module in found)]
+
+
+def test_no_attribute_hides_a_module_of_its_name():
+    for package in modules():
+        for module in pkgutil.iter_modules(getattr(package, "__path__", [])):
+            attribute = getattr(package, module.name)
+            assert attribute is importlib.import_module(f"{package.__name__}.{module.name}"), attribute
+
+
+def test_no_public_class_has_the_name_of_another():
+    homes: dict = {}
+    for module in modules():
+        for name, value in vars(module).items():
+            if isinstance(value, type) and value.__module__ == module.__name__ and not name.startswith("_"):
+                homes.setdefault(name, set()).add(module.__name__)
+    assert not {name: found for name, found in homes.items() if len(found) > 1}

@@ -52,7 +52,7 @@ struct Arguments {
       UInt(bitPattern: input), UInt(bitPattern: context), UInt(bitPattern: output), UInt(bitPattern: logOutput),
     ]
     for i in 0..<4 where pointers[unchecked: i] & 3 != 0 { return FLOWRT_ERR_ALIGNMENT }
-    if UInt(bitPattern: workspace) & 63 != 0 { return FLOWRT_ERR_ALIGNMENT }
+    if UInt(bitPattern: workspace) & UInt(truncatingIfNeeded: alignment &- 1) != 0 { return FLOWRT_ERR_ALIGNMENT }
     if UInt64(UInt(bitPattern: workspaceSize)) < WorkspaceLayout(view.pointee, rows: 1).size {
       return FLOWRT_ERR_WORKSPACE
     }

@@ -81,7 +81,7 @@ private struct Planner {
   private let encodedDim: UInt64
   private let encoder: Step
   private let records: UnsafeRawPointer
-  /// Of the next record.
+  /// The number of the next record.
   private var index = 0
   private var blocks: PlanBlocks
   /// The next step, layer, table and part of the prologue.
@@ -99,19 +99,21 @@ private struct Planner {
     encodedDim = UInt64(view.encoded_dim)
     encoder = call.steps + Int(view.step_count) + 1  // behind the base
     recordCount = Int(view.record_count)
-    records = UnsafeRawPointer(bitPattern: UInt(truncatingIfNeeded: view.data))! + 64
-    blocks = PlanBlocks(next: records + 64 &* recordCount, panelStarts: call.panels)
+    records = UnsafeRawPointer(bitPattern: UInt(truncatingIfNeeded: view.data))! + recordBytes
+    blocks = PlanBlocks(next: records + recordBytes &* recordCount, panelStarts: call.panels)
     step = call.steps
     layer = call.layers
     tables = call.tables
     prologue = call.prologue
   }
 
+  /// The next record, as the structure that its kind has.
   private mutating func nextRecord<T>() -> UnsafePointer<T> {
     defer { index &+= 1 }
-    return (records + 64 &* index).assumingMemoryBound(to: T.self)
+    return (records + recordBytes &* index).assumingMemoryBound(to: T.self)
   }
 
+  /// Plans all records: the encoder apart, steps and base one after the other.
   mutating func run() {
     while index < recordCount {
       let record: UnsafePointer<flowrt_step_record> = nextRecord()
@@ -135,6 +137,7 @@ private struct Planner {
     }
   }
 
+  /// Plans the base, which is the last record that is no layer.
   private mutating func base(_ record: flowrt_step_record) {
     switch BaseDensity(rawValue: record.density).unsafelyUnwrapped {
     case .standardNormal: break
@@ -191,6 +194,8 @@ private struct Planner {
     }
   }
 
+  /// Plans one layer. `layers`: the first layer of the same network, to which the fields of the record count.
+  /// `visibleRanks`: for each degree the ranks that it sees. `outputs`: as in `planLayers`.
   private mutating func plan(
     _ recordPointer: UnsafePointer<flowrt_layer_record>, _ layers: Layer, _ stages: UInt32, _ visibleRanks: Table?,
     _ outputs: Table?
@@ -204,9 +209,11 @@ private struct Planner {
     layer.pointee.gate = earlierLayer(record.gate)
     layer.pointee.add = (earlierLayer(record.add.0), earlierLayer(record.add.1), earlierLayer(record.add.2))
 
+    // Context weights multiply the context itself (1), or an earlier layer that depends on it alone (from 2 on).
     let contextSource = record.context < 2 ? noLayer : Int32(record.context) &- 2
     layer.pointee.context_source = contextSource
     let contextLines = contextSource == noLayer ? contextDim : UInt64(layers[Int(contextSource)].width)
+    // Weights multiply the read side (1), or an earlier layer (from 2 on).
     let source = record.source == 0 ? noLayer : record.source == 1 ? readSide : Int32(record.source) &- 2
     layer.pointee.source = source
     let inputs = source == noLayer ? nil : source == readSide ? visibleRanks : layers[Int(source)].degree_end
@@ -220,18 +227,19 @@ private struct Planner {
     layer.pointee.context_weights = found.contextWeights
     layer.pointee.weights = found.weights
 
+    // What depends on the context alone is computed once for each context, and begins in the prologue.
     let hasConstantSource = source >= 0 && layers[Int(source)].context_only != 0
     layer.pointee.constant_source = hasConstantSource ? 1 : 0
     let isConstant = (source == noLayer || hasConstantSource) && outputs == nil && addsOnlyConstants(layers)
     layer.pointee.context_only = isConstant ? 1 : 0
     if flowrt_is_in_prologue(isConstant, hasConstantSource, record.context != 0) {
       layer.pointee.start = prologue
-      prologue += Int(panels &* 16)
+      prologue += Int(panels) &* panelUnits
     } else {
       layer.pointee.start = UnsafeMutablePointer(mutating: found.bias)
     }
     layer.pointee.values_offset = valuesOffset
-    valuesOffset &+= panels &* 16
+    valuesOffset &+= panels &* UInt32(panelUnits)
   }
 
   /// The layer that a field of a record refers to: 0 for none, 2 for the first.

@@ -84,7 +84,8 @@ struct Blocks: BlockVisitor {
     width: UInt64, units: Degrees, inputs: Degrees
   ) throws(Refusal) -> UnsafePointer<Float> {
     // A panel has the lines that its last unit sees.
-    func lastUnit(_ panel: UInt64) -> UInt64 { min(panel &* 16 &+ 15, width &- 1) }
+    let panelUnits = UInt64(panelUnits)
+    func lastUnit(_ panel: UInt64) -> UInt64 { min(panel &* panelUnits &+ panelUnits, width) &- 1 }
     var lines: UInt64 = 0
     var panelDegree: UInt64 = 0
     var panel: UInt64 = 0
@@ -123,12 +124,12 @@ struct Blocks: BlockVisitor {
     while panel < Flowrt.panels(of: width) {
       let count = panelLines(panel)
       var lane: UInt64 = 0
-      while lane < 16 {
-        let unit = panel &* 16 &+ lane
+      while lane < UInt64(panelUnits) {
+        let unit = panel &* UInt64(panelUnits) &+ lane
         let used = unit < width ? visible(unit) : 0
         var line: UInt64 = 0
         while line < count {
-          let i = (first &+ line) &* 16 &+ lane
+          let i = (first &+ line) &* UInt64(lineFloats) &+ lane
           try check(block[Int(truncatingIfNeeded: i)], isParameter: line < used, at: start &+ 4 &* i)
           line &+= 1
         }

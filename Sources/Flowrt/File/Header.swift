@@ -32,13 +32,13 @@ func readHeader(_ data: UnsafeRawPointer, _ size: UInt64) throws(Refusal) -> flo
   if count > maximumRecords {
     try refuse(FLOWRT_ERR_LIMIT, FLOWRT_HEADER_RECORD_COUNT, count, expected: maximumRecords)
   }
-  let records = 64 &+ 64 &* count
+  let records = UInt64(recordBytes) &* (1 &+ count)
   if records > size { try refuse(FLOWRT_ERR_MALFORMED, FLOWRT_HEADER_RECORD_COUNT, count) }
   if header.metadata_size > size &- records {
     try refuse(
       FLOWRT_ERR_MALFORMED, FLOWRT_HEADER_METADATA_SIZE, header.metadata_size, expected: size &- records)
   }
-  for i in FLOWRT_HEADER_RESERVED..<64 {
+  for i in FLOWRT_HEADER_RESERVED..<recordBytes {
     let byte = data.load(fromByteOffset: i, as: UInt8.self)
     if byte != 0 { try refuse(FLOWRT_ERR_MALFORMED, i, UInt64(byte)) }
   }

@@ -27,7 +27,8 @@ protocol BlockVisitor {
   mutating func floats(_ count: UInt64, _ rule: ParameterRule) throws(Failure) -> UnsafePointer<Float>
   /// The weights of `width` units in panels of 16; every unit has one for each of `lines` inputs.
   mutating func panels(width: UInt64, lines: UInt64) throws(Failure) -> UnsafePointer<Float>
-  /// The same where a unit has weights for those inputs alone that it may see: units and inputs are sorted by degree.
+  /// The weights of `width` units in panels of 16; every unit has weights for those inputs alone that it may see. Units
+  /// and inputs are sorted by degree, so a panel has the lines that its last unit sees.
   mutating func panels(width: UInt64, units: Ends, inputs: Ends) throws(Failure) -> UnsafePointer<Float>
   /// A block of ends as what `panels` takes.
   func ends(_ block: UnsafePointer<UInt32>) -> Ends
@@ -43,7 +44,7 @@ extension BlockVisitor {
     flowrt_autoregressive_blocks(data_index: try permutation(dim), noise_index: try permutation(dim))
   }
 
-  /// Of a step, or of an autoregressive mixture: the last rank of each stage.
+  /// The stages of a step or of an autoregressive mixture: for each one, the ranks up to its end.
   @inline(__always) mutating func stages(_ count: UInt64, _ dim: UInt64) throws(Failure) -> UnsafePointer<UInt32> {
     try ends(count, last: dim, increase: true)
   }

@@ -3,7 +3,7 @@
 let maximumDim: UInt64 = 65_536
 let maximumContextDim: UInt64 = 65_536
 let maximumRecords: UInt64 = 65_536
-/// Of one conditioner, encoder or base.
+/// Layers of one conditioner, encoder or base.
 let maximumLayers: UInt32 = 128
 let maximumWidth: UInt64 = 1_048_576
 /// Bins of a spline, components of a mixture.

@@ -12,11 +12,15 @@ import FlowrtShim
 
 /// The facts about a valid file.
 func readModel(_ data: UnsafeRawPointer, _ size: UInt64, verify: Bool) throws(Refusal) -> flowrt_view {
-  if UInt(bitPattern: data) & 63 != 0 {
+  let misalignment = UInt64(UInt(bitPattern: data)) & (alignment &- 1)
+  if misalignment != 0 {
     throw Refusal(
-      status: FLOWRT_ERR_ALIGNMENT, expected: UInt64(FLOWRT_ALIGNMENT), found: UInt64(UInt(bitPattern: data) & 63))
+      status: FLOWRT_ERR_ALIGNMENT, expected: UInt64(FLOWRT_ALIGNMENT), found: misalignment)
   }
-  if size < 64 { throw Refusal(status: FLOWRT_ERR_TRUNCATED, offset: size, expected: 64, found: size) }
+  let headerBytes = UInt64(recordBytes)
+  if size < headerBytes {
+    throw Refusal(status: FLOWRT_ERR_TRUNCATED, offset: size, expected: headerBytes, found: size)
+  }
   let header = try readHeader(data, size)
   if verify { try readChecksum(data, size, header.crc32) }
   var reader = Reader(data, size, header, verify: verify)

@@ -18,8 +18,8 @@ struct Reader {
 
   init(_ data: UnsafeRawPointer, _ size: UInt64, _ header: flowrt_file_header, verify: Bool) {
     self.header = header
-    records = data + 64
-    let start = 64 &+ 64 &* UInt64(header.record_count)
+    records = data + recordBytes
+    let start = UInt64(recordBytes) &* (1 &+ UInt64(header.record_count))
     blocks = Blocks(base: data, start: start, end: size &- header.metadata_size, verify: verify)
     view.data = UInt64(UInt(bitPattern: data))
     view.data_size = size
@@ -36,7 +36,7 @@ struct Reader {
 
   /// The next record, which there is. The blocks that are read from now on are its.
   mutating func nextRecord() -> Record {
-    let record = Record(index: next, bytes: records + 64 &* Int(truncatingIfNeeded: next))
+    let record = Record(index: next, bytes: records + recordBytes &* Int(truncatingIfNeeded: next))
     blocks.record = Int32(truncatingIfNeeded: next)
     next &+= 1
     return record

@@ -16,7 +16,8 @@ struct Record {
   func refusal(_ status: flowrt_status, _ field: Int, _ found: UInt64, expected: UInt64 = 0) -> Refusal {
     Refusal(
       status: status, record: Int32(truncatingIfNeeded: index),
-      offset: 64 &+ 64 &* UInt64(index) &+ UInt64(truncatingIfNeeded: field), expected: expected, found: found)
+      offset: UInt64(recordBytes) &* (1 &+ UInt64(index)) &+ UInt64(truncatingIfNeeded: field), expected: expected,
+      found: found)
   }
 
   /// A field as one of its codes. A number that is no code is a feature that this version does not have.
@@ -34,7 +35,7 @@ struct Record {
   }
 
   /// The bytes from one field up to another, or to the end, must be zero.
-  func requireZero(from field: Int, upTo end: Int = 64) throws(Refusal) {
+  func requireZero(from field: Int, upTo end: Int = recordBytes) throws(Refusal) {
     var i = field
     while i < end {
       let byte = bytes.load(fromByteOffset: i, as: UInt8.self)

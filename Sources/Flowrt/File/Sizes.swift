@@ -5,8 +5,9 @@
 let panelUnits = 16
 /// Floats of a line: the weights of a panel's units for one input.
 let lineFloats = 16
-/// Bytes of a line, of a record and of the header. Blocks begin at multiples of them, and so does the workspace with
-/// its parts.
+/// Bytes of the header, and of each record behind it.
+let recordBytes = 64
+/// Blocks begin at multiples of so many bytes, and so does the workspace with its parts.
 let alignment: UInt64 = 64
 
 /// Panels that hold so many units.

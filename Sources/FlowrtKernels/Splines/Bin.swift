@@ -7,6 +7,10 @@
 
 import FlowrtShim
 
+/// Steps to the root of a cubic piece. Sixteen are enough for all derivatives that a piece can have, from 0 to 3 times
+/// its slope.
+private let newtonSteps = 16
+
 /// The bins of as many values as a register holds.
 ///
 /// - x, y: the knot where a bin begins; xLow, yLow: what rounding took from it.
@@ -60,11 +64,10 @@ struct Bin {
     var t = readIsKnown ? (known - x - xLow) / w : (known - y - yLow) / h
     t = atMost(1, atLeast(0, t))
     if !readIsKnown {
-      // Newton's steps from t = u, halving the bracket where they leave it: sixteen are enough for all a and e in 0 ...
-      // 3.
+      // Newton's steps from t = u, halving the bracket where they leave it.
       let u = t
       var (low, high) = (Register(), Register(repeating: 1))
-      for _ in 0..<16 {
+      for _ in 0..<newtonSteps {
         let error = fma(fma(fma(c, t, b), t, a), t, -u)
         let step = t - error / fma(fma(c3, t, b2), t, a)
         low = ifLess(error, 0, t, low)

@@ -18,7 +18,7 @@ struct RawColumns {
   let end: UnsafeMutablePointer<Float>
   /// Floats from a parameter to the next one.
   let stride: Int
-  /// The same from a knot's derivative to the next knot's; 0 for pieces that have none, so that all knots read one
+  /// Floats from a knot's derivative to the next knot's; 0 for pieces that have none, so that all knots read one
   /// value.
   private let derivativeStride: Int
   private let ends: SplineEnds

@@ -69,14 +69,14 @@ struct Spline {
       column.store(findBin(raw, widthScale, heightScale, inner(known.register(at), readIsKnown), readIsKnown, at), at)
     }
     switch pieces {
-    case .rationalQuadratic: inPlace(column.derivatives, 2, 16, .derivative)
+    case .rationalQuadratic: inPlace(column.derivatives, 2, laneCount, .derivative)
     case .linearRational:
-      inPlace(column.derivatives, 2, 16, .derivative)
-      inPlace(column.share, 1, 16, .sigmoid)
+      inPlace(column.derivatives, 2, laneCount, .derivative)
+      inPlace(column.share, 1, laneCount, .sigmoid)
     case .cubic:
       column.derivatives.store(raw.derivatives.lanes(0), 0)
-      column.derivatives.store(raw.derivatives.lanes(stride), 16)
-      inPlace(column.derivatives, 2, 16, .sigmoid)
+      column.derivatives.store(raw.derivatives.lanes(stride), laneCount)
+      inPlace(column.derivatives, 2, laneCount, .sigmoid)
     case .linear, .quadratic: break
     }
 
@@ -253,8 +253,8 @@ struct Spline {
       case .sigmoid: u = sigmoid(u)
       case .exponential(let largest): u = exp(u - largest.lanes(0))
       }
-      if i &+ 16 <= end { p.store(u, i) } else { p.store(u, i, in: 0, end) }
-      i &+= max(16, stride)
+      if i &+ laneCount <= end { p.store(u, i) } else { p.store(u, i, in: 0, end) }
+      i &+= max(laneCount, stride)
     }
   }
 }

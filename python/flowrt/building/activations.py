@@ -15,7 +15,7 @@ from ..errors import ExportError
 from ..file.codes import Activation
 from ..reference import functions
 
-_FAR = np.array([50.0, 100.0, 1e3, 1e4, 1e6])  # where a limit would be felt, and all activations are near an asymptote
+_FAR = np.array([50.0, 100.0, 1e3, 1e4, 1e6])  # where a limit would show, and all activations are near an asymptote
 _GRID = np.concatenate([np.linspace(-30, 30, 241), [-1.0, 1.0, -1e-3, 1e-3, 0.0], -_FAR, _FAR])
 _TOLERANCE = 1e-8  # frameworks replace softplus by its asymptote for large arguments
 

@@ -8,7 +8,7 @@ from ..file.codes import Activation
 from ..flow import flow as ir
 from .arrays import float64
 from .modules import activated, bias_of, class_names, concatenated_linear, masked_linear, refuse
-from .networks import alternating, batch_norm, perceptron
+from .networks import BatchNorm, alternating, perceptron
 from .periodic import after_preprocessing
 
 
@@ -87,39 +87,35 @@ def coupling_net(net, variables: int) -> list:
 
 
 def feedforward_block(layers: list, block) -> None:
-    """activation(W batch_norm(h) + b): the normalisation folds into W and b."""
-    layer = masked_linear(block.linear, len(layers) - 1)
-    if block.batch_norm is not None:
-        scale, shift = batch_norm(block.batch_norm)
-        layer.bias = layer.bias + (layer.weight * layer.mask) @ shift
-        layer.weight = layer.weight * scale
-    layers.append(activated(layer, block.activation))
+    """activation(W batch_norm(h) + b)."""
+    layer = activated(masked_linear(block.linear, len(layers) - 1), block.activation)
+    if block.batch_norm is None:
+        layers.append(layer)
+    else:
+        BatchNorm.of(block.batch_norm).append_before(layer, layers)
 
 
 def residual_block(layers: list, block, context: str | None) -> None:
     """h + W2 activation(norm1(W1 activation(norm0(h)) + context)), if the `context` is "added".
 
     A context that is a "gate" acts on what is added to h, `h + sigmoid(context) * W2 activation(...)`; one that is None
-    is never passed to the network. norm1 folds into W1, norm0 scales an added layer.
+    is never passed to the network.
     """
     h = len(layers) - 1
     width = layers[h].width
-    normalise = [None, None]
-    if block.use_batch_norm:
-        normalise = [batch_norm(norm) for norm in block.batch_norm_layers]
-    scale, shift = normalise[0] or (None, np.zeros(width))
-    layers.append(activated(ir.Layer(shift, add=[ir.Add(h, scale)]), block.activation))
+    norms = [BatchNorm.of(norm) for norm in block.batch_norm_layers] if block.use_batch_norm else None
+    if norms:
+        activated(norms[0].append_to(layers), block.activation)
+    else:
+        layers.append(activated(ir.Layer(np.zeros(width), add=[ir.Add(h)]), block.activation))
     inner = masked_linear(block.linear_layers[0], len(layers) - 1)
     if context == "added" and hasattr(block, "context_layer"):
         inner.bias = inner.bias + float64(block.context_layer.bias)
         inner.context_weight = float64(block.context_layer.weight)
-    if normalise[1]:
-        scale, shift = normalise[1]
-        inner.bias = scale * inner.bias + shift
-        inner.weight = scale[:, None] * inner.weight
-        if inner.context_weight is not None:
-            inner.context_weight = scale[:, None] * inner.context_weight
-    layers.append(activated(inner, block.activation))
+    if norms:
+        activated(norms[1].append_after(inner, layers), block.activation)
+    else:
+        layers.append(activated(inner, block.activation))
     outer = masked_linear(block.linear_layers[1], len(layers) - 1)
     if context == "gate" and hasattr(block, "context_layer"):
         linear = block.context_layer

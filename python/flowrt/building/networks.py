@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from ..errors import ExportError
@@ -9,6 +11,8 @@ from ..file.codes import Activation
 from ..flow import flow as ir
 from .arrays import float64
 from .modules import activated, class_names, concatenated_linear, is_identity, masked_linear, refuse
+
+_CANCELS = 1.0  # means in standard deviations, above which float32 suffers if they are multiplied out
 
 
 def perceptron(modules, variables: slice, context: slice) -> list:
@@ -35,17 +39,68 @@ def linear_output(layers: list) -> list:
     return [*layers, ir.Layer(np.zeros(output.width), np.eye(output.width), np.eye(output.width) > 0, len(layers) - 1)]
 
 
-def batch_norm(norm) -> tuple:
-    """Scale and shift of a BatchNorm1d in evaluation mode."""
-    if norm.running_var is None:
-        raise ExportError(
-            "BatchNorm1d without running statistics depends on the batch; it is not a flow of single rows"
-        )
-    scale = 1 / np.sqrt(float64(norm.running_var) + norm.eps)
-    if norm.weight is not None:
-        scale = scale * float64(norm.weight)
-    shift = -float64(norm.running_mean) * scale
-    return scale, shift if norm.bias is None else shift + float64(norm.bias)
+@dataclass
+class BatchNorm:
+    """scale * (v - mean) + shift: a BatchNorm1d in evaluation mode.
+
+    What varies little around a mean far from zero must have the mean subtracted first, as the framework does: in
+    `scale * v + (shift - scale * mean)`, and in weights and a bias that hold these, large numbers cancel in float32.
+    """
+
+    scale: np.ndarray
+    mean: np.ndarray
+    shift: np.ndarray
+
+    @classmethod
+    def of(cls, norm) -> BatchNorm:
+        if norm.running_var is None:
+            raise ExportError(
+                "BatchNorm1d without running statistics depends on the batch; it is not a flow of single rows"
+            )
+        scale = 1 / np.sqrt(float64(norm.running_var) + norm.eps)
+        if norm.weight is not None:
+            scale = scale * float64(norm.weight)
+        mean = float64(norm.running_mean)
+        return cls(scale, mean, np.zeros_like(mean) if norm.bias is None else float64(norm.bias))
+
+    def cancels(self, bias=0.0) -> bool:
+        """Whether float32 suffers if the shift is multiplied out; `bias` is what the values already have of one."""
+        return bool(np.max(np.abs(self.scale) * np.maximum(np.abs(self.mean), np.abs(self.mean - bias))) > _CANCELS)
+
+    def append_to(self, layers: list) -> ir.Layer:
+        """Adds layers that normalise the last layer's value; returns the last of them, which has no activation yet."""
+        if not self.cancels():
+            layers.append(ir.Layer(self.shift - self.scale * self.mean, add=[ir.Add(len(layers) - 1, self.scale)]))
+            return layers[-1]
+        layers.append(ir.Layer(-self.mean, add=[ir.Add(len(layers) - 1)]))
+        layers.append(ir.Layer(self.shift, add=[ir.Add(len(layers) - 1, self.scale)]))
+        return layers[-1]
+
+    def append_before(self, linear: ir.Layer, layers: list) -> None:
+        """Adds a linear layer, whose source is the last layer, of that layer's normalised value."""
+        weight = linear.weight * linear.mask
+        constant = self.shift
+        if self.cancels():
+            layers.append(ir.Layer(-self.mean, add=[ir.Add(len(layers) - 1)]))
+            linear.source = len(layers) - 1
+        else:
+            constant = self.shift - self.scale * self.mean
+        linear.bias, linear.weight = linear.bias + weight @ constant, linear.weight * self.scale
+        layers.append(linear)
+
+    def append_after(self, linear: ir.Layer, layers: list) -> ir.Layer:
+        """Adds a linear layer and normalises its value; returns the last layer, which has no activation yet."""
+        if self.cancels(linear.bias):
+            linear.bias = linear.bias - self.mean
+            layers.append(linear)
+            layers.append(ir.Layer(self.shift, add=[ir.Add(len(layers) - 1, self.scale)]))
+            return layers[-1]
+        linear.bias = self.scale * (linear.bias - self.mean) + self.shift
+        linear.weight = self.scale[:, None] * linear.weight
+        if linear.context_weight is not None:
+            linear.context_weight = self.scale[:, None] * linear.context_weight
+        layers.append(linear)
+        return linear
 
 
 def append(layers: list, module, first) -> None:
@@ -66,8 +121,7 @@ def append(layers: list, module, first) -> None:
     elif getattr(module, "weight", None) is not None and module.weight.dim() == 2:
         layers.append(masked_linear(module, len(layers) - 1) if layers else first(module))
     elif "BatchNorm1d" in kinds and layers:
-        scale, shift = batch_norm(module)
-        layers.append(ir.Layer(shift, add=[ir.Add(len(layers) - 1, scale)]))
+        BatchNorm.of(module).append_to(layers)
     elif "LayerNorm" in kinds and layers:
         _append_layer_norm(layers, module)
     elif "ConstScaleLayer" in kinds and layers:

@@ -84,9 +84,7 @@ def match(values: np.ndarray, log_values: np.ndarray, candidates: list, name: st
         expected = candidate.log(RAW)
         if _close(values, np.exp(expected)) and _close(log_values, expected):
             return candidate
-    raise ExportError(
-        f"{name} has an unknown scale function; supported are those of docs/FORMAT.md, section 5"
-    )
+    raise ExportError(f"{name} has an unknown scale function; supported are those of docs/FORMAT.md, section 5")
 
 
 def _close(a: np.ndarray, b: np.ndarray) -> bool:

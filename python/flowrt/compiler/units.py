@@ -144,7 +144,12 @@ def _context_alone(layers: list) -> list:
 
 
 def _degrees(layers: list, output_degree: np.ndarray, stage) -> list | None:
-    """The least degrees that are equal within each group, or None if the output layer would need larger ones."""
+    """(H,) least degrees of the units of each layer, equal within each group.
+
+    Degrees only rise here: a unit comes after all that it sees, and with the partners that it is added to. If that
+    pushes the outputs beyond `output_degree`, which the step prescribes, the groups tie too much together: then the
+    result is None, and `_carry` unties them.
+    """
     alone, group = _context_alone(layers), _groups(layers)
     degrees = [np.zeros(layer.width, dtype=np.int64) for layer in layers]
     degrees[-1] = np.asarray(output_degree, dtype=np.int64)

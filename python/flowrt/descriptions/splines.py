@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
 from ..building.output_rows import scale_rows
 from ..file.codes import Derivatives, Ends, Pieces, SplineFields, Widths, spline_parameters
 from ..flow import flow as ir
+from ..tables import Table
 from .fields import Fields
 from .networks import ROWS, sort_rows
 
 _PIECES = {kind.name.lower(): kind for kind in Pieces}
-_RATIONAL = (Pieces.RATIONAL_QUADRATIC, Pieces.LINEAR_RATIONAL)
 _WIDTHS = {"softmax": Widths.SOFTMAX, "soft_clipped_softmax": Widths.CLIPPED}
 _DERIVATIVES = {"softplus": Derivatives.SOFTPLUS, "exp_soft_clipped": Derivatives.EXP}
 _ENDS = {kind.name.lower(): kind for kind in Ends}
@@ -24,33 +25,58 @@ _MINIMA = {
 }
 
 
+class _Entries(NamedTuple):
+    """What a description says of a spline, depending on its pieces."""
+
+    min_width: bool = True
+    min_height: bool = False  # also where widths and heights are soft-clipped
+    derivatives: bool = False  # how they are made positive, and with fixed ends what they are there
+    min_derivative: bool = False
+    ends: tuple = ()
+    min_share: bool = False
+
+
+_ENTRIES = Table(
+    "flowrt.descriptions.splines._ENTRIES",
+    Pieces,
+    {
+        Pieces.RATIONAL_QUADRATIC: _Entries(derivatives=True, min_derivative=True, ends=tuple(_ENDS)),
+        Pieces.LINEAR: _Entries(min_width=False),
+        Pieces.QUADRATIC: _Entries(min_height=True, min_derivative=True, ends=("fixed", "free")),
+        Pieces.LINEAR_RATIONAL: _Entries(derivatives=True, min_derivative=True, ends=tuple(_ENDS), min_share=True),
+        Pieces.CUBIC: _Entries(),
+    },
+)
+
+
 def read_spline(fields: Fields, output: ir.Layer, coordinates: int) -> ir.Spline:
     """The spline; the rows of the output layer are sorted, and the divisor folded into them, in place."""
     pieces = fields.choice("pieces", "what a bin of the spline is", _PIECES, "rational_quadratic")
+    asked = _ENTRIES[pieces]
     bins = fields.whole("bins", "how many bins the spline has")
     lower, upper = (fields.number(name, f"the {name} end of the interval of the spline") for name in ("lower", "upper"))
     widths = fields.choice("widths", "how widths and heights are made positive", _WIDTHS)
     derivatives, ends = Derivatives.SOFTPLUS, Ends.FIXED
-    if pieces in _RATIONAL:
+    if asked.derivatives:
         derivatives = fields.choice("derivatives", "how derivatives are made positive", _DERIVATIVES)
-    if pieces in (*_RATIONAL, Pieces.QUADRATIC):
-        choices = _ENDS if pieces in _RATIONAL else {name: _ENDS[name] for name in ("fixed", "free")}
+    if asked.ends:
+        choices = {name: _ENDS[name] for name in asked.ends}
         ends = fields.choice("ends", "the derivatives at the ends of the interval", choices)
     used = {
-        "min_width": widths == Widths.SOFTMAX and pieces != Pieces.LINEAR,
-        "min_height": widths == Widths.SOFTMAX or pieces == Pieces.QUADRATIC,
-        "min_derivative": derivatives == Derivatives.SOFTPLUS and pieces in (*_RATIONAL, Pieces.QUADRATIC),
+        "min_width": asked.min_width and widths == Widths.SOFTMAX,
+        "min_height": asked.min_height or widths == Widths.SOFTMAX,
+        "min_derivative": asked.min_derivative and derivatives == Derivatives.SOFTPLUS,
     }
     minima = [fields.number(name, what) if used[name] else 0.0 for name, what in _MINIMA.items()]
     clip = end = share = 0.0
-    if widths or derivatives:
+    if widths == Widths.CLIPPED or derivatives == Derivatives.EXP:
         slope = fields.number("slope", "the least derivative of the soft clip")
         if not 0 < slope < 1:
             fields.refuse(f"'slope' is {slope}, not between 0 and 1")
         clip = -math.log(slope)
-    if pieces in _RATIONAL and ends == Ends.FIXED:
+    if asked.derivatives and ends == Ends.FIXED:
         end = fields.number("end_derivative", "the derivative at both ends, 1 for a smooth map")
-    if pieces == Pieces.LINEAR_RATIONAL:
+    if asked.min_share:
         share = fields.number("min_share", "the least share of a bin's width that either of its two maps has")
     form = SplineFields(widths, derivatives, ends, pieces=pieces).form
     _sort_and_divide(fields, output, coordinates, spline_parameters(form, bins))

@@ -259,7 +259,8 @@ def _forward(r, parameters, form, bins, p):
     knots = bins_of(parameters, form, bins, p)
     at = _bin_of(knots, knots.x, r)
     t = (r - at.x) / at.width
-    add, slope = at.cubic(t) if pieces_of(form) == Pieces.CUBIC else at.rational(t)
+    value, _ = _MAPS[pieces_of(form)]
+    add, slope = value(at, t)
     inside = (r >= p[0]) & (r <= p[1])
     return np.where(inside, at.y + add, r), np.where(inside, np.log(np.where(inside, slope, 1.0)), 0.0)
 
@@ -268,7 +269,8 @@ def inverse(q, parameters, form, bins, p):
     """r with forward(r) = q, and log dr/dq."""
     knots = bins_of(parameters, form, bins, p)
     at = _bin_of(knots, knots.y, q)
-    t = (_cubic_root if pieces_of(form) == Pieces.CUBIC else _rational_root)(at, q - at.y)
+    _, root = _MAPS[pieces_of(form)]
+    t = root(at, q - at.y)
     inside = (q >= p[0]) & (q <= p[1])
     r = np.where(inside, at.x + t * at.width, q)
     _, log_slope = _forward(r, parameters, form, bins, p)
@@ -294,3 +296,16 @@ def _cubic_root(at: _Bin, u):
         is_below = at.cubic(middle)[0] < u
         low, high = np.where(is_below, middle, low), np.where(is_below, high, middle)
     return (low + high) / 2
+
+
+_MAPS = Table(  # what a piece adds to y, with its derivative; and t of what it adds
+    "flowrt.reference.spline._MAPS",
+    Pieces,
+    {
+        Pieces.RATIONAL_QUADRATIC: (_Bin.rational, _rational_root),
+        Pieces.LINEAR: (_Bin.rational, _rational_root),
+        Pieces.QUADRATIC: (_Bin.rational, _rational_root),
+        Pieces.LINEAR_RATIONAL: (_Bin.rational, _rational_root),
+        Pieces.CUBIC: (_Bin.cubic, _cubic_root),
+    },
+)

@@ -11,11 +11,12 @@ from ..building.arrays import float64
 from ..errors import Error
 from ..file import File
 from ..file.codes import BaseKind, Function, Kind
-from ..reference import functions, steps
+from ..reference import base, functions, steps
 from ..reference.conditioner import evaluate
 
 _TRIES = 24
 _OWN = 256  # rows of a user's that are compared
+_LARGE = 1e30  # beyond it, float32 is about to end
 _TELLING = 1e-3  # change of log p by rounding the rows that is told
 
 
@@ -34,23 +35,39 @@ class Rows(NamedTuple):
         return Rows(*(part if part is None else part[which] for part in parts), self.note)
 
 
-def random_rows(file: File, count: int, seed: int = 0, context=None) -> Rows:
-    """Data drawn from the flow itself, noise, `context` (random if None); all float32-representable float64.
+class Units(NamedTuple):
+    """Spreads, by which values (D,) and contexts (C,) are measured; arrays that broadcast to theirs."""
 
+    values: np.ndarray
+    context: np.ndarray | None
+
+
+def spread(values) -> np.ndarray:
+    """(D,) the standard deviation of each column of some rows; of one row, its magnitudes."""
+    with np.errstate(all="ignore"):
+        found = np.std(values, axis=0) if len(values) > 1 else np.abs(values[0])
+    return np.where(np.isfinite(found), found, 0.0)
+
+
+def random_rows(file: File, count: int, seed: int = 0, context=None, units=None) -> Rows:
+    """Data drawn from the flow itself, noise of its base, `context`; all float32-representable float64.
+
+    Contexts that are not given are drawn from a normal of the means and standard deviations `units`, or a standard one.
     Rows are drawn again where an elementwise step or a bounded spline has no answer for them.
     """
     generator = np.random.default_rng(seed)
     if context is None and file.context_dim:
-        context = _float32(generator.normal(size=(count, file.context_dim)))
-    seen = encoded(file, context, count)
+        mean, std = units or (0.0, 1.0)
+        context = _float32(mean + std * generator.normal(size=(count, file.context_dim)))
+    with np.errstate(all="ignore"):
+        seen = encoded(file, context, count)
 
     def noise_rows(attempt: int) -> np.ndarray:
         """Noise: of the base, of data from a normal or from the unit box, from inside of a bounded step, in turn."""
         noise = generator.normal(size=(count, file.dim))
         kind = attempt % 4
         if kind == 0:
-            base = file.base
-            return _in_box(base.lower, base.upper, noise) if base.base == BaseKind.BOX_UNIFORM else noise
+            return _of_base(file, noise, seen, seed + attempt)
         if kind == 3:
             return _behind_bounded_step(file, noise, seen)
         return _run(file.steps, noise if kind == 1 else functions.normal_cdf(noise), seen)[0]
@@ -69,7 +86,7 @@ def random_rows(file: File, count: int, seed: int = 0, context=None) -> Rows:
 
     def data(noise):
         x = _inverse(file, noise, seen)
-        x = _float32(np.where(np.isfinite(x) & (np.abs(x) < 1e6), x, noise))
+        x = _float32(np.where(np.isfinite(x) & (np.abs(x) < _LARGE), x, noise))
         return x, defined(file, x, seen)
 
     def noise_that_has_data(noise):
@@ -146,6 +163,16 @@ def encoded(file: File, context, count: int) -> np.ndarray:
     """The context of `count` rows as the steps see it."""
     context = np.zeros((count, 0)) if context is None else context
     return context if file.encoder is None else evaluate(file.encoder.layers, context)
+
+
+def _of_base(file: File, noise: np.ndarray, context: np.ndarray, seed: int) -> np.ndarray:
+    """Draws of the base density; not the ends of a box, where a step behind it may have no answer."""
+    if file.base.base == BaseKind.BOX_UNIFORM:
+        return _in_box(file.base.lower, file.base.upper, noise)
+    if file.base.base == BaseKind.STANDARD_NORMAL:
+        return noise
+    with np.errstate(all="ignore"):
+        return base.draw(file.base, *noise.shape, context, {"seed": seed, "stream": 0, "index": 0})
 
 
 def _in_box(lower, upper, noise: np.ndarray) -> np.ndarray:

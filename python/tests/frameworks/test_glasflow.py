@@ -146,7 +146,7 @@ def refused(model, text):
 def test_others_are_refused_by_name():
     base = ResampledGaussian([2], torch.nn.Sequential(torch.nn.Linear(2, 1), torch.nn.Sigmoid()), 100, 0.1)
     refused(flows.RealNVP(2, 2, n_neurons=8, distribution=base), "ResampledGaussian is not supported")
-    refused(flows.RealNVP(2, 1, n_neurons=8, scale_activation=lambda a: 1 + a * a), "has a scale function that is not")
+    refused(flows.RealNVP(2, 1, n_neurons=8, scale_activation=lambda a: 1 + a * a), "has an unknown scale function")
 
 
 def test_the_file_names_the_fork(tmp_path):

@@ -147,7 +147,7 @@ def test_scale_functions_of_forks(name):
 def test_an_unknown_scale_function_is_refused():
     transform = Forked(3, 8)
     transform.scale_function = lambda a: 1 + a * a
-    refused(flow(transform), "Forked has a scale function that is not known")
+    refused(flow(transform), "Forked has an unknown scale function")
 
 
 def test_a_formula_that_is_not_affine_is_refused():

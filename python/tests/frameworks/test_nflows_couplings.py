@@ -76,7 +76,7 @@ def test_the_scale_of_a_coupling_is_read_from_the_live_object():
         randomise(layer, 0.5)
         assert agree(flow(layer)).steps[0].scale == expected
     layer.scale_activation = lambda a: 1 + a * a
-    refused(flow(layer), "Activated has a scale function that is not known")
+    refused(flow(layer), "Activated has an unknown scale function")
 
 
 class Bare(nn.Linear):

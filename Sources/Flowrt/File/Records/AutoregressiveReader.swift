@@ -4,6 +4,7 @@ import CFlowrt
 import FlowrtShim
 
 extension Reader {
+  /// A step: its fields, the orders of both sides, its stages and its conditioner.
   mutating func readAutoregressive(_ record: Record) throws(Refusal) {
     let step = record.step
     if ReadSide(rawValue: step.reads) == nil {
@@ -45,6 +46,8 @@ extension Reader {
 
     view.stage_count &+= stages
     view.scratch_columns = max(view.scratch_columns, parameters)
+    // Degree g + 1 begins with stage g: a unit sees the ranks of the stages before. Outputs are the parameters of the
+    // ranks that are not passed through, in the order of the ranks.
     let inputs = Degrees(table: stageEnd, shift: -1)
     let outputs = Degrees(table: stageEnd, skip: step.passthrough, factor: parameters)
     try readConditioner(

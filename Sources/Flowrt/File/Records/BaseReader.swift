@@ -4,6 +4,7 @@ import CFlowrt
 import FlowrtShim
 
 extension Reader {
+  /// A base: the fields that its density has, all others zero, and its blocks.
   mutating func readBase(_ record: Record) throws(Refusal) {
     let base = record.step
     let density: BaseDensity = try record.code(FLOWRT_STEP_DENSITY, base.density)
@@ -37,7 +38,8 @@ extension Reader {
     }
   }
 
-  /// lower < upper.
+  /// The bounds of a box: lower < upper for every coordinate, with a finite difference. They are checked whether or not
+  /// the file is verified, because a box without a volume has no density.
   private mutating func readBox() throws(Refusal) {
     let start = blocks.next
     let box = try blocks.boxUniform(dim)
@@ -51,6 +53,7 @@ extension Reader {
     }
   }
 
+  /// The weights of a mixture's components, and a mean and a standard deviation of every coordinate for each.
   private mutating func readMixture(_ components: UInt64) throws(Refusal) {
     _ = try blocks.normalMixture(dim, components: components)
     view.parameter_count &+= components &* (1 &+ 2 &* dim)
@@ -58,6 +61,7 @@ extension Reader {
   }
 }
 
+/// The components of a mixture: at least one.
 private func componentCount(_ record: Record) throws(Refusal) -> UInt32 {
   let components = record.step.components
   if components == 0 { throw record.refusal(FLOWRT_ERR_MALFORMED, FLOWRT_STEP_COMPONENTS, 0, expected: 1) }

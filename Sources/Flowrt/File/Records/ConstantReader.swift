@@ -15,12 +15,14 @@ extension Reader {
     }
   }
 
+  /// w = scale v + shift, without a scale of zero, which could not be undone.
   mutating func readDiagonal(_ record: Record) throws(Refusal) {
     try checkLogDet(record)
     _ = try blocks.diagonal(dim)
     view.parameter_count &+= 2 &* dim
   }
 
+  /// w = M v + shift. That the second matrix is the inverse of the first is the writer's affair.
   mutating func readLinear(_ record: Record) throws(Refusal) {
     try checkLogDet(record)
     _ = try blocks.linear(dim)

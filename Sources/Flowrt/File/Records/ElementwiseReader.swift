@@ -18,6 +18,8 @@ private enum Constants {
     }
   }
 
+  /// Whether both constants are finite and what the function asks for. One that it does not use is zero, and not the
+  /// negative zero.
   func allow(_ a: Float, _ b: Float) -> Bool {
     if a - a != 0 || b - b != 0 { return false }
     switch self {
@@ -30,6 +32,8 @@ private enum Constants {
 }
 
 extension Reader {
+  /// A step of functions: for each coordinate a known one, with constants that it allows. All of them are checked
+  /// whether or not the file is verified, because the kernels take the numbers of functions for granted.
   mutating func readElementwise(_ record: Record) throws(Refusal) {
     try record.requireZero(from: FLOWRT_RECORD_FIELDS)
     let functionsAt = blocks.next

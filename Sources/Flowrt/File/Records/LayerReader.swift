@@ -32,6 +32,7 @@ struct Network {
 }
 
 extension Reader {
+  /// The context encoder: the first record, if there is one. Its outputs are the context of all steps.
   mutating func readEncoder(_ record: Record) throws(Refusal) {
     let count = record.step.layer_count
     if record.index != 0 {
@@ -86,6 +87,8 @@ extension Reader {
   }
 }
 
+/// One layer, and what it needs to know of its network: the fields that refer to other layers can refer to earlier ones
+/// alone.
 private struct LayerReader {
   let record: Record
   let network: Network
@@ -95,6 +98,7 @@ private struct LayerReader {
   private var layer: flowrt_layer_record { record.layer }
   private var width: UInt64 { UInt64(layer.width) }
   private var panels: UInt64 { Flowrt.panels(of: width) }
+  /// Whether it is the last of its network.
   private var isOutput: Bool { number &+ 1 == network.layerCount }
 
   /// Checks the fields that can be judged alone, the degrees, what fields and degrees say about each other, and the
@@ -108,12 +112,16 @@ private struct LayerReader {
     let add0 = try checkOperand(layer.add.0, FLOWRT_LAYER_ADD, isScaled: layer.scaled & 1 != 0, degrees)
     let add1 = try checkOperand(layer.add.1, FLOWRT_LAYER_ADD &+ 2, isScaled: layer.scaled & 2 != 0, degrees)
     let add2 = try checkOperand(layer.add.2, FLOWRT_LAYER_ADD &+ 4, isScaled: layer.scaled & 4 != 0, degrees)
+    // A layer depends on the context alone if all that it is made of does. Such layers are evaluated once for each
+    // context.
     let hasConstantSource = layer.source >= 2 && earlier[layer.source].isContextOnly
     let isContextOnly =
       outputs == nil && (layer.source == 0 || hasConstantSource) && gate && add0 && add1 && add2
+    // Layer norm needs all units of its layer at once, and those of a masked layer become known one after the other.
     if activation == .layerNorm && !isContextOnly {
       throw refusal(FLOWRT_LAYER_ACTIVATION, UInt64(layer.activation))
     }
+    // Nothing of the read side stands before it: all of its units have the first degree.
     if isContextOnly && degrees.count(0) != width {
       throw refusal(FLOWRT_LAYER_SOURCE, degrees.count(0), expected: width)
     }
@@ -154,6 +162,7 @@ private struct LayerReader {
     }
     try record.requireZero(from: FLOWRT_LAYER_RESERVED0, upTo: FLOWRT_LAYER_A)
     try record.requireZero(from: FLOWRT_LAYER_RESERVED)
+    // 0: no source; 1: the read side, which an encoder has not; from 2 on: an earlier layer.
     if layer.source > number &+ 1 || (layer.source == 1 && network.inputs == nil) {
       throw refusal(FLOWRT_LAYER_SOURCE, UInt64(layer.source))
     }
@@ -199,6 +208,7 @@ private struct LayerReader {
       if isScaled { throw refusal(FLOWRT_LAYER_SCALED, UInt64(layer.scaled)) }
       return true
     }
+    // The read side cannot be added: it has ranks, not units.
     if reference == 1 || reference > number &+ 1 { throw refusal(field, UInt64(reference)) }
     let operand = earlier[reference]
     if operand.width != layer.width { throw refusal(field, UInt64(operand.width), expected: width) }

@@ -8,7 +8,7 @@ function by bisection instead.
 from __future__ import annotations
 
 from ...building.modules import class_names
-from ...building.splines import AUTOREGRESSIVE, COUPLINGS, UNCONDITIONAL, pieces_of
+from ...building.splines import AUTOREGRESSIVE, COUPLINGS, UNCONDITIONAL, form_of_pieces
 from ...file.codes import SplineForm
 
 _HALVINGS = 60
@@ -17,7 +17,7 @@ _HALVINGS = 60
 def solve_inverse(module) -> None:
     """Gives a live spline transform of these pieces such an inverse, in place; does nothing to other modules."""
     kinds = class_names(module)
-    if not kinds & (AUTOREGRESSIVE | COUPLINGS | UNCONDITIONAL) or pieces_of(module) == SplineForm(0):
+    if not kinds & (AUTOREGRESSIVE | COUPLINGS | UNCONDITIONAL) or form_of_pieces(module) == SplineForm(0):
         return
     high = 1.0 if getattr(module, "tails", None) is None else float(module.tail_bound)
     low = 0.0 if getattr(module, "tails", None) is None else -high

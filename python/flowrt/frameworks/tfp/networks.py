@@ -104,40 +104,15 @@ class LiveConditioner:
         return next(iter(found.values()))
 
     def _columns(self) -> tuple:
-        """Which columns of the network's output are the shifts and the log scales, told from arbitrary outputs.
+        """Which columns of the network's output are the shifts and the log scales, or None.
 
-        Sets `clip` if the function limits the log scales.
+        The network is made to give arbitrary numbers, and they are looked for in what the function gives. Sets `clip`
+        if the function limits the log scales.
         """
-        import tensorflow as tf
-
-        generator = np.random.default_rng(0)
-        dtype = _dtype(self.network)
-        inputs = tf.constant(generator.normal(size=(_ROWS, len(self.read))), dtype=dtype)
-        given = {}
-        if self.context_dim:
-            given["conditional_input"] = tf.constant(generator.normal(size=(_ROWS, self.context_dim)), dtype=dtype)
         if templates.is_template(self.network):
-            self.network(inputs, *self._extra)  # makes the variables of a template that was never called
+            self.network(self._inputs(), *self._extra)  # makes the variables of a template that was never called
             return templates.columns(self.network, len(self.transformed))
-        with self._without_context():
-            shape = self.network(inputs, **given).shape
-        outputs = tf.constant(generator.normal(size=shape) * 10 ** generator.uniform(-2, 4, size=shape), dtype=dtype)
-        result, extra = outputs, self._extra
-        if self.network is not self.function:
-
-            def stand_in(values, *others, **options):
-                if not np.array_equal(float64(values), float64(inputs)):
-                    raise ExportError(f"{_name(self.function)} changes the input of its network")
-                return outputs
-
-            with self._without_context():
-                result = _with_network(self.function, self.network, stand_in)(inputs, *extra, **given)
-        if tf.is_tensor(result):
-            if result.shape[-1] != 2:
-                raise ExportError(f"{_name(self.function)} gives {result.shape[-1]} parameters, not 2")
-            result = tf.unstack(result, num=2, axis=-1)
-        shift, log_scale = (None if part is None else float64(part).reshape(_ROWS, -1) for part in result)
-        outputs = float64(outputs).reshape(_ROWS, -1)
+        outputs, shift, log_scale = self._probed()
         of_log_scale = self._matching(log_scale, outputs)
         if of_log_scale is None and log_scale is not None:
             self.clip = _limits(log_scale)
@@ -149,6 +124,44 @@ class LiveConditioner:
                 "scales between two limits"
             )
         return of_shift, of_log_scale
+
+    def _inputs(self):
+        """(rows, read) random coordinates."""
+        import tensorflow as tf
+
+        values = np.random.default_rng(0).normal(size=(_ROWS, len(self.read)))
+        return tf.constant(values, dtype=_dtype(self.network))
+
+    def _probed(self) -> tuple:
+        """(rows, ...) outputs that the network is made to give, and the shifts and log scales of the function, or None.
+
+        The outputs are of many magnitudes, so that a limit is noticed that the weights never reach.
+        """
+        import tensorflow as tf
+
+        generator, dtype, inputs = np.random.default_rng(1), _dtype(self.network), self._inputs()
+        given = {}
+        if self.context_dim:
+            given["conditional_input"] = tf.constant(generator.normal(size=(_ROWS, self.context_dim)), dtype=dtype)
+        with self._without_context():
+            shape = self.network(inputs, **given).shape
+        outputs = tf.constant(generator.normal(size=shape) * 10 ** generator.uniform(-2, 4, size=shape), dtype=dtype)
+        result = outputs
+        if self.network is not self.function:
+
+            def stand_in(values, *others, **options):
+                if not np.array_equal(float64(values), float64(inputs)):
+                    raise ExportError(f"{_name(self.function)} changes the input of its network")
+                return outputs
+
+            with self._without_context():
+                result = _with_network(self.function, self.network, stand_in)(inputs, *self._extra, **given)
+        if tf.is_tensor(result):
+            if result.shape[-1] != 2:
+                raise ExportError(f"{_name(self.function)} gives {result.shape[-1]} parameters, not 2")
+            result = tf.unstack(result, num=2, axis=-1)
+        shift, log_scale = (None if part is None else float64(part).reshape(_ROWS, -1) for part in result)
+        return float64(outputs).reshape(_ROWS, -1), shift, log_scale
 
     @contextmanager
     def _without_context(self):

@@ -1,0 +1,90 @@
+/* A crash inside the library can be traced to its caller: wherever a call faults, `backtrace` in a signal handler walks through
+ * the library's frames to `main`. Every page of the model and of the workspace is made inaccessible, one at a time. */
+#include "support/call.h"
+#include "support/guarded.h"
+
+#include <execinfo.h>
+#include <setjmp.h>
+#include <signal.h>
+
+enum { ROWS = 20, MOST_FRAMES = 64 };
+
+static sigjmp_buf after_crash;
+static void *frames[MOST_FRAMES];
+static volatile int frame_count;
+static void *return_address; /* of `faults`, in its caller */
+
+static void on_crash(int number) {
+    (void)number;
+    frame_count = backtrace(frames, MOST_FRAMES);
+    siglongjmp(after_crash, 1);
+}
+
+/* Whether the call faults. Then `frames` has the backtrace. */
+__attribute__((noinline)) static int faults(call c) {
+    return_address = __builtin_return_address(0);
+    if (sigsetjmp(after_crash, 1)) return 1;
+    call_run(&c);
+    return 0;
+}
+
+static void must_reach_caller(const char *name, enum verb verb) {
+    for (int i = 0; i < frame_count; i++)
+        if (frames[i] == return_address) return;
+    CHECK(0, "%s, %s: %d frames, and none is the caller of the crashed call", name, verb_names[verb], frame_count);
+}
+
+/* Makes one page after the other inaccessible; returns how many calls faulted. */
+static size_t crash(const char *name, call c, unsigned char *pages, size_t size) {
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t crashes = 0;
+    for (size_t offset = 0; offset < size; offset += page) {
+        CHECK(mprotect(pages + offset, 1, PROT_NONE) == 0, "mprotect");
+        if (faults(c)) {
+            must_reach_caller(name, c.verb);
+            crashes++;
+        }
+        CHECK(mprotect(pages + offset, 1, PROT_READ | PROT_WRITE) == 0, "mprotect");
+    }
+    return crashes;
+}
+
+static size_t crashes;
+
+static void test(const flow_spec *spec, const flowrt_model *opened, uint32_t level) {
+    (void)opened;
+    const flow_file file = flow_build(spec, 1);
+    const guarded bytes = guarded_map(file.size + FLOWRT_ALIGNMENT);
+    const flow_file moved = {bytes.start, file.size};
+    memcpy(moved.bytes, file.bytes, file.size);
+    flowrt_model model;
+    CHECK(flow_open_level(&model, moved, level), "%s", spec->name);
+    const size_t workspace_size = flowrt_workspace_size(&model, ROWS);
+    const guarded workspace = guarded_map(workspace_size);
+    for (enum verb verb = 0; verb < VERB_COUNT; verb++) {
+        for (size_t count = 1; count <= ROWS; count += ROWS - 1) {
+            call c = call_new(&model, verb, count, 1);
+            void *own = c.workspace;
+            c.workspace = workspace.start;
+            c.workspace_size = workspace_size;
+            crashes += crash(spec->name, c, moved.bytes, file.size);
+            crashes += crash(spec->name, c, workspace.start, workspace_size);
+            c.workspace = own;
+            call_free(c);
+        }
+    }
+    guarded_unmap(bytes);
+    guarded_unmap(workspace);
+    flow_free(file);
+}
+
+int main(void) {
+    void *first[1];
+    backtrace(first, 1); /* loads what it needs, which a signal handler must not */
+    struct sigaction action = {.sa_handler = on_crash};
+    CHECK(sigaction(SIGSEGV, &action, NULL) == 0, "sigaction");
+    for_each_flow(test);
+    CHECK(crashes > 0, "no call crashed");
+    printf("%zu crashes traced\n", crashes);
+    return 0;
+}

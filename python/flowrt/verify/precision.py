@@ -1,0 +1,101 @@
+"""How exact a file is in float32 beside its framework: root mean square errors of both against the model in float64."""
+
+from __future__ import annotations
+
+import warnings
+from typing import NamedTuple
+
+import numpy as np
+
+from ..errors import LibraryError, Status
+from ..file import File
+from ..model import Model
+from .rows import Rows, answered, random_rows, spread
+
+TIMES = 2.0  # the promise: so many times the framework's own error, at most
+_ROWS, _SURE = 64, 1024  # rows that are measured, and that are before anything is said
+_SMALL = 16  # coordinates; a flow of more is measured on a quarter of these rows
+_EPSILON = float(np.finfo(np.float32).eps)
+
+
+class Error(NamedTuple):
+    """Root mean squares over rows and coordinates; of x and z in the spreads of their coordinates."""
+
+    ours: float
+    theirs: float
+    size: float
+
+    @property
+    def times(self) -> float:
+        """By how much the file is less exact; 0 if its error is that of rounding the result once."""
+        return 0.0 if self.ours <= _EPSILON * self.size else self.ours / max(self.theirs, 1e-300)
+
+
+def warn_of_lost_digits(data: bytes, exact: File, live32, live64, name: str, own: Rows | None = None) -> None:
+    """Warns if libflowrt, where it is there and executes the file, is less exact than `TIMES` the framework allows."""
+    for count in (_ROWS, _SURE):
+        count = count if exact.dim <= _SMALL else count // 4
+        rows = own or answered(exact, random_rows(exact, count, seed=3, units=live64.units))
+        if not len(rows.x):
+            return
+        try:
+            errors = measure(Model(data), live32, live64, rows)
+        except LibraryError as failure:
+            if failure.status not in (None, Status.FEATURE):
+                raise
+            return
+        lost = {quantity: error for quantity, error in errors.items() if error.times > TIMES}
+        if not lost:
+            return
+        if own is not None:
+            break
+    quantity, error = max(lost.items(), key=lambda item: item[1].times)
+    warnings.warn(
+        f"in float32, the file of {name} is less exact than the model: the error of {quantity} is {error.times:.2g} "
+        f"times that of the framework in float32 ({error.ours:.2g} and {error.theirs:.2g}, root mean squares over "
+        f"{len(rows.x)} {'random rows' if own is None else 'of your rows'} against float64), more than {TIMES:g} times",
+        stacklevel=4,
+    )
+
+
+def measure(ours, live32, live64, rows: Rows) -> dict:
+    """The `Error` of each quantity, over the rows for which all three have an answer.
+
+    Nothing is measured if the framework raises an error in float32 (some assert what rounding breaks).
+    """
+    found = {name: _results(flow, rows) for name, flow in (("ours", ours), ("truth", live64))}
+    try:
+        found["theirs"] = _results(live32, rows)
+    except Exception:
+        return {}
+    errors = {}
+    for quantity, truth in found["truth"].items():
+        values = {name: results[quantity] for name, results in found.items()}
+        known = np.all([np.isfinite(part).all(axis=1) for part in values.values()], axis=0)
+        if not known.any():
+            continue
+        units = np.ones(1)
+        if quantity in ("x", "z"):
+            units = spread(truth[known])
+            units = np.where(units > 0, units, 1.0)
+        off = {name: _rms((part[known] - truth[known]) / units) for name, part in values.items()}
+        errors[quantity] = Error(off["ours"], off["theirs"], _rms(truth[known] / units))
+    return errors
+
+
+def sentence(errors: dict) -> str:
+    """For tables: by how much a file is less exact than its framework."""
+    parts = [f"{quantity} {error.ours / error.theirs:.2g}" for quantity, error in errors.items() if error.theirs > 0]
+    return f"rms error of libflowrt, in those of the framework in float32: {', '.join(parts)}"
+
+
+def _results(flow, rows: Rows) -> dict:
+    with np.errstate(all="ignore"):
+        z, log_det = flow.forward(rows.x, rows.context)
+        x, _ = flow.inverse(rows.z, rows.context)
+        found = {"z": z, "log_det": log_det, "x": x, "log_prob": flow.log_prob(rows.x, rows.context)}
+    return {name: np.asarray(values, dtype=np.float64).reshape(len(rows.x), -1) for name, values in found.items()}
+
+
+def _rms(values) -> float:
+    return float(np.sqrt(np.mean(np.square(values))))

@@ -1,11 +1,8 @@
 """Collected where pzflow is installed. Needs no PyTorch of its own: the fixture of the folder above is replaced."""
 
-import os
-
 import pytest
 from installed import is_installed
 
-os.environ.setdefault("KERAS_BACKEND", "torch")
 collect_ignore_glob = [] if is_installed("pzflow") else ["test_*.py"]
 
 

@@ -91,7 +91,8 @@ struct Transform {
           columns.store(Lanes(lowHalf: low.oddHalf, highHalf: high.oddHalf), 16)
         }
         affine.apply(
-          columns, columns + 16, known + rank, unknown + rank, logScale + rank, count: 16, readIsKnown: readIsKnown)
+          columns, columns + 16, known + rank, unknown + rank, logScale + rank, count: end &- rank == 1 ? 1 : 16,
+          readIsKnown: readIsKnown)
         rank &+= 16
       }
       return

@@ -43,6 +43,7 @@ struct Unrolled<let N: Int> {
   @inline(__always) static func / (_ a: Self, _ b: Self) -> Self { a.with(b) { $0 / $1 } }
   @inline(__always) static func + (_ a: Self, _ b: Float) -> Self { a.map { $0 + b } }
   @inline(__always) static func - (_ a: Self, _ b: Float) -> Self { a.map { $0 - b } }
+  @inline(__always) static func * (_ a: Self, _ b: Float) -> Self { a.map { $0 * b } }
 }
 
 @inline(__always) func fma<let N: Int>(_ a: Unrolled<N>, _ b: Unrolled<N>, _ c: Unrolled<N>) -> Unrolled<N> {

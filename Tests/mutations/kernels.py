@@ -133,8 +133,8 @@ _NETWORK = [
     ),
     *in_file(
         "FlowrtKernels/Functions/InverseHyperbolicSine.swift",
-        ("asinh without its sign", "return copySign(ifMore(a, large, log(a) + ln2, near), x)", "return ifMore(a, large, log(a) + ln2, near)"),
-        ("asinh of large numbers without log 2", "log(a) + ln2", "log(a)"),
+        ("asinh without its sign", "return copySign(ifMore(a, large, log(a) + logOf2, near), x)", "return ifMore(a, large, log(a) + logOf2, near)"),
+        ("asinh of large numbers without log 2", "log(a) + logOf2", "log(a)"),
         ("asinh loses digits near zero", "log1pOfUnit(atMost(1, t))", "log(1 + t)"),
     ),
     *in_file(

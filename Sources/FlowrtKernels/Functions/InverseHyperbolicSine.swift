@@ -6,7 +6,7 @@
 import FlowrtShim
 
 private let large: Float = 8192
-private let ln2: Float = 0.693_147_18
+private let logOf2: Float = 0.693_147_18
 
 /// asinh x.
 @inline(never) func asinh(_ x: Lanes) -> Lanes {
@@ -18,5 +18,5 @@ private let ln2: Float = 0.693_147_18
   // What u rounded off, to first order.
   let beyondUnit = log(u) + (t - (u - 1)) / u
   let near = ifMore(t, 1, beyondUnit, log1pOfUnit(atMost(1, t)))
-  return copySign(ifMore(a, large, log(a) + ln2, near), x)
+  return copySign(ifMore(a, large, log(a) + logOf2, near), x)
 }

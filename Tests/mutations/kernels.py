@@ -125,7 +125,15 @@ _NETWORK = [
         ("softsign without its absolute value", "(1 + magnitude(v))", "(1 + v)"),
         ("a partial vector spoils its neighbours", "values.store(f(values.lanes(index)), index, in: first, end)", "values.store(f(values.lanes(index)), index)"),
         ("sine is nothing", "case .sine: return sin(v)", "case .sine: return v"),
+        ("arctangent is nothing", "case .arctangent: return atan(v)", "case .arctangent: return v"),
+        ("asinh is nothing", "case .inverseHyperbolicSine: return asinh(v)", "case .inverseHyperbolicSine: return v"),
         ("sigmoid as the activation of the wrong code", "case .sigmoid: return sigmoid(v)", "case .sigmoid: return tanh(v)"),
+    ),
+    *in_file(
+        "FlowrtKernels/Functions/InverseHyperbolicSine.swift",
+        ("asinh without its sign", "return copySign(ifMore(a, large, log(a) + logOf2, near), x)", "return ifMore(a, large, log(a) + logOf2, near)"),
+        ("asinh of large numbers without log 2", "log(a) + logOf2", "log(a)"),
+        ("asinh loses digits near zero", "log1pOfUnit(atMost(1, t))", "log(1 + t)"),
     ),
     *in_file(
         "FlowrtKernels/Steps/LayerNorm.swift",

@@ -23,7 +23,7 @@ from .compiler.compile import compile
 from .errors import Error, ExportError, FormatError
 from .file import encode
 from .flow import flow as ir
-from .frameworks import choose, dtypes, refuse_holder, refusing, registry, unwrapped
+from .frameworks import choose, dtypes, refuse_holder, refusing, registry, restored, unwrapped
 from .verify import precision
 from .verify import verify as verification
 from .verify.rows import own_rows
@@ -77,6 +77,7 @@ def save(
     if rows is None and contexts is not None:
         raise Error("contexts go with rows")
     own = None if rows is None else (rows, contexts)
+    flow = restored(flow)
     if isinstance(flow, (ir.Flow, Mapping)):
         for name, value in (("framework", framework), ("context_dim", context_dim), ("embedded", embedded or None)):
             if value is not None:

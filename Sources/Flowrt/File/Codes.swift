@@ -34,7 +34,7 @@ enum BaseDensity: UInt16 {
 /// What a layer makes of its sums (section 4).
 enum Activation: UInt16 {
   case identity, relu, tanh, elu, leakyRelu, silu, gelu, geluTanh, sigmoid, softplus, softsign, layerNorm,
-    sine
+    sine, arctangent, inverseHyperbolicSine
 }
 
 /// What joins the two sides of a step (section 5).

@@ -17,6 +17,8 @@ import FlowrtShim
   case .softplus: return softplus(v)
   case .softsign: return v / (1 + magnitude(v))
   case .sine: return sin(v)
+  case .arctangent: return atan(v)
+  case .inverseHyperbolicSine: return asinh(v)
   }
 }
 

@@ -31,6 +31,8 @@ from .fold import FoldedSteps
 from .order import dependencies, prove
 from .units import arrange
 
+_UNCORRECTED = "of the flow: not divided by the share of its draws within the bounds"
+
 
 def compile(flow: ir.Flow) -> File:
     """The file of a flow, with float64 arrays. Raises `ExportError` for what docs/FORMAT.md cannot express."""
@@ -40,6 +42,8 @@ def compile(flow: ir.Flow) -> File:
     for step in flow.steps:
         _STEPS[type(step)](steps, step)
     metadata = {"flowrt": __version__, "framework": flow.framework, "model": flow.model, "notes": flow.notes}
+    if flow.bounds is not None:
+        metadata["bounds"] = {"low": list(flow.bounds[0]), "high": list(flow.bounds[1]), "log_prob": _UNCORRECTED}
     return File(
         flow.dim,
         flow.context_dim,

@@ -9,7 +9,7 @@ from typing import Optional
 import numpy as np
 
 from ..tables import Table
-from .codes import MAX_WIDTH, Activation, Kind
+from .codes import MAX_WIDTH, MINOR_OF_ACTIVATION, Activation, Kind
 from .conditioner import Conditioner
 from .cursor import Reader, Writer, float32, within
 from .fields import Problem, Structure, beyond, is_set, unknown
@@ -74,6 +74,8 @@ _PARAMETERS = Table(  # what the parameter `a` may be
         Activation.SOFTSIGN: _UNUSED,
         Activation.LAYER_NORM: _POSITIVE,
         Activation.SINE: _UNUSED,
+        Activation.ARCTANGENT: _UNUSED,
+        Activation.INVERSE_HYPERBOLIC_SINE: _UNUSED,
     },
 )
 
@@ -187,6 +189,7 @@ def _read_values(reader: Reader, conditioner: Conditioner, i: int, scaled: list)
 
 def write_layers(writer: Writer, conditioner: Conditioner) -> None:
     for i, layer in enumerate(conditioner.layers):
+        writer.minor = max(writer.minor, MINOR_OF_ACTIVATION.get(layer.activation, 0))
         writer.record(
             LAYER,
             kind=Kind.LAYER,

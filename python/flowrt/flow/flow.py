@@ -256,6 +256,7 @@ class Flow:
     framework: str = ""
     model: str = ""
     notes: str = ""
+    bounds: Optional[tuple] = None  # low and high (D,) of a prior that log p is not corrected for
 
 
 def parameters(values) -> tuple:

@@ -22,6 +22,14 @@ def _on_cpu():
     return sys.modules["torch"].device("cpu") if "torch" in sys.modules else nullcontext()
 
 
+def restored(model):
+    """What the file of a framework holds, as a model of it or as a flow; anything else as it is."""
+    for adapter in ADAPTERS.values():
+        if hasattr(adapter, "of_stored") and adapter.is_stored(model):
+            return adapter.of_stored(model)
+    return model
+
+
 @contextmanager
 def refusing(model):
     """Refuses a model that samples in a way of its own; an error of its framework becomes an `ExportError`."""

@@ -32,6 +32,22 @@ _ESTIMATORS = {"NFlowsFlow", "ZukoFlow", "ZukoUnconditionalFlow"}
 _HOLDS = ("posterior_estimator", "net")  # attributes of a posterior, the second of those before sbi 0.18
 _SUPPORTED = "DirectPosterior and the density estimators NFlowsFlow, ZukoFlow and ZukoUnconditionalFlow"
 
+_OTHERS = {  # what a user has beside these, and the way on
+    "EnsemblePosterior": "it is a mixture of posteriors; flowrt.save_mixture saves it",
+    "MixedDensityEstimator": (
+        "a file has no probabilities of discrete variables; save its continuous_net, whose context is the condition "
+        "and the discrete variables, and evaluate its discrete_net elsewhere"
+    ),
+    "RatioEstimator": "it is a classifier and has no density to evaluate or to draw from; only flows have one",
+    "MCMCPosterior": (
+        "it draws by Markov chains; save the density estimator of its likelihood (potential_fn.likelihood_estimator), "
+        "whose data are observations and whose context are parameters"
+    ),
+    "RejectionPosterior": "it draws by rejection from a potential; save the flow that the potential was made of",
+    "ImportanceSamplingPosterior": "it weights draws of a proposal; save the proposal",
+    "VectorFieldPosterior": "its flow is continuous: its density is an integral over time",
+}
+
 
 def accepts(model) -> bool:
     """Whether the object looks like a posterior or an estimator of sbi."""
@@ -56,6 +72,7 @@ def describe(model, context_dim: int | None = None) -> ir.Flow:
         encoder = embedding_layers(estimator.embedding_net, embedding, shape)
         flow = _flow(estimator.net, encoder[-1].width if encoder else size)
     flow = replace(flow, context_dim=size, encoder=encoder or None, framework=framework, model=type(model).__name__)
+    flow.bounds = _prior_bounds(model)
     return of_standardised_context(flow, scale, shift) if size else flow
 
 
@@ -114,6 +131,9 @@ def _estimator(model):
         model = next((vars(model)[name] for name in _HOLDS if name in vars(model)), model)
     if _is_old(model):
         return model
+    for kind, reason in _OTHERS.items():
+        if kind in class_names(model):
+            raise ExportError(f"{type(model).__name__} is not supported: {reason}")
     if not class_names(model) & _ESTIMATORS:
         refuse(model, _SUPPORTED)
     require_own_sampler(model)
@@ -124,6 +144,14 @@ def _estimator(model):
 def _is_old(estimator) -> bool:
     """Whether an estimator is the flow of nflows itself, as before sbi 0.23."""
     return nflows.accepts(estimator)
+
+
+def _prior_bounds(model):
+    """Low and high of a posterior whose prior is uniform on a box; None for others, and for what has no prior."""
+    prior = getattr(model, "prior", None)
+    if "BoxUniform" not in class_names(prior):
+        return None
+    return tuple(float64(bound).reshape(-1).tolist() for bound in (prior.base_dist.low, prior.base_dist.high))
 
 
 def _flow(net, context_dim: int) -> ir.Flow:

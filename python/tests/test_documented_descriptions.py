@@ -1,4 +1,4 @@
-"""The Python blocks of docs/DESCRIPTIONS.md do what the page says: they run, in order, and their results are compared."""
+"""The Python blocks of docs/DESCRIPTIONS.md do what the page says: they run, in order, and results are compared."""
 
 from __future__ import annotations
 

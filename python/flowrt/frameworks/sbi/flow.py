@@ -14,6 +14,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from ...building.arrays import float64
 from ...building.modules import class_names, refuse
 from ...building.standardisation import for_each_number, of_standardised_context, take_standardisation
 from ...errors import ExportError

@@ -63,7 +63,7 @@ READER = [
         ("a diagonal step may have a zero", "scale: try floats(dim, .nonzero)", "scale: try floats(dim, .any)"),
         ("standard deviations may be anything", "std: try floats(dim, .positive)", "std: try floats(dim, .any)"),
         ("standard deviations of the first component may be anything", "let means = try floats(dim, .any)\n    _ = try floats(dim, .positive)", "let means = try floats(dim, .any)\n    _ = try floats(dim, .any)"),
-        ("standard deviations of other components may be anything", "      _ = try floats(dim, .positive)\n", "      _ = try floats(dim, .any)\n"),
+        ("standard deviations of other components may be anything", "_ = try floats(dim, .positive)\n      component", "_ = try floats(dim, .any)\n      component"),
         ("the inverse of a matrix is a line longer", "inverse_matrix: try panels(width: dim, lines: dim)", "inverse_matrix: try panels(width: dim, lines: dim &+ 1)"),
         ("the second added layer's scale is the first's bit", "record.scaled & 2 != 0 ?", "record.scaled & 1 != 0 ?"),
     ),

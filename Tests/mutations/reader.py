@@ -4,6 +4,13 @@ from mutation import in_file
 
 READER = [
     *in_file(
+        "Flowrt/File/Codes.swift",
+        ("layer norm without its epsilon", "return a > 0 && isFinite", "return a >= 0 && isFinite"),
+        ("parameters of activations that have none", "return a.bitPattern == 0", "return a == a"),
+        ("parameters of activations may be infinite", "case .elu, .leakyRelu: return isFinite", "case .elu, .leakyRelu: return a == a"),
+        ("a softplus scale may subtract", "case .softplus, .sigmoid: return (1, p0 >= 0)", "case .softplus, .sigmoid: return (1, p0 == p0)"),
+    ),
+    *in_file(
         "Flowrt/File/Records/ConstantReader.swift",
         ("log_det may be NaN", "if logDet - logDet != 0 {", "if logDet == .infinity {"),
         ("parameters of a linear step are miscounted", "(2 &* dim &+ 1) &* dim", "(2 &* dim) &* dim"),
@@ -63,7 +70,7 @@ READER = [
         ("a diagonal step may have a zero", "scale: try floats(dim, .nonzero)", "scale: try floats(dim, .any)"),
         ("standard deviations may be anything", "std: try floats(dim, .positive)", "std: try floats(dim, .any)"),
         ("standard deviations of the first component may be anything", "let means = try floats(dim, .any)\n    _ = try floats(dim, .positive)", "let means = try floats(dim, .any)\n    _ = try floats(dim, .any)"),
-        ("standard deviations of other components may be anything", "      _ = try floats(dim, .positive)\n", "      _ = try floats(dim, .any)\n"),
+        ("standard deviations of other components may be anything", "_ = try floats(dim, .positive)\n      component", "_ = try floats(dim, .any)\n      component"),
         ("the inverse of a matrix is a line longer", "inverse_matrix: try panels(width: dim, lines: dim)", "inverse_matrix: try panels(width: dim, lines: dim &+ 1)"),
         ("the second added layer's scale is the first's bit", "record.scaled & 2 != 0 ?", "record.scaled & 1 != 0 ?"),
     ),
@@ -85,7 +92,7 @@ READER = [
         ("a scale function that nobody knows", "= try record.code(FLOWRT_STEP_SCALE, step.scale)", "= ScaleFunction(rawValue: step.scale) ?? .exp"),
         ("parameters may be infinite", "try record.requireConstant(1, p1)", ""),
         ("the last parameter may be infinite", "try record.requireConstant(2, p2)", ""),
-        ("parameters may be senseless", "try record.requireConstant(0, p0, isValid)", "try record.requireConstant(0, p0, true)"),
+        ("parameters may be senseless", "try record.requireConstant(0, p0, areAllowed)", "try record.requireConstant(0, p0, true)"),
         ("unused parameters are ignored", "try record.requireZero(from: FLOWRT_STEP_P &+ 4 &* used)", "try record.requireZero(from: FLOWRT_STEP_P &+ 4 &+ 4 &* used)"),
         ("too many bins", "if bins > maximumBins {", "if bins > maximumBins &* 2 {"),
         ("a spline of a single bin", "minimumBins: UInt32 = 2", "minimumBins: UInt32 = 1"),
@@ -156,9 +163,6 @@ READER = [
         ("layer norm over what depends on the flow", "if activation == .layerNorm && !isContextOnly {", "if activation == .layerNorm && width == 0 {"),
         ("units of a context network with degrees", "if isContextOnly && degrees.count(0) != width {", "if isContextOnly && degrees.count(0) > width {"),
         ("an activation that nobody knows", "= try record.code(FLOWRT_LAYER_ACTIVATION, layer.activation)", "= Activation(rawValue: layer.activation) ?? .identity"),
-        ("layer norm without its epsilon", "isValid = a > 0 && isFinite", "isValid = a >= 0 && isFinite"),
-        ("parameters of activations that have none", "isValid = a.bitPattern == 0", "isValid = a == a"),
-        ("parameters of activations may be infinite", "case .elu, .leakyRelu: isValid = isFinite", "case .elu, .leakyRelu: isValid = a == a"),
         ("the read side as an operand", "if reference == 1 || reference > number &+ 1 {", "if reference > number &+ 1 {"),
         ("a layer may add itself", "if reference == 1 || reference > number &+ 1 {", "if reference == 1 || reference > number &+ 2 {"),
         ("operands of another width", "if operand.width != layer.width {", "if operand.width < layer.width {"),

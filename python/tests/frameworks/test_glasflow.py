@@ -30,8 +30,10 @@ FLOWS = {"coupling": flows.RealNVP, "autoregressive": flows.MaskedAffineAutoregr
 
 
 def randomised(model, gain=0.5):
-    for parameter in model.parameters():
+    """Weights as large as leaves all values moderate; `*_entries` are those of a triangular matrix in one row."""
+    for name, parameter in model.named_parameters():
         fan_in = parameter.shape[-1] if parameter.dim() > 1 else 1
+        fan_in = (2 * parameter.numel()) ** 0.5 if name.endswith("_entries") and parameter.numel() else fan_in
         parameter.data = gain * torch.randn_like(parameter) / fan_in**0.5
     for module in model.modules():
         if hasattr(module, "running_var"):

@@ -188,7 +188,7 @@ def test_an_overridden_spline_is_noticed(pieces):
 
     model = flow(Steeper(features=3, hidden_features=8, num_bins=4))
     randomise(model, 0.5)
-    refused(model, "differs by .* a class overrides a formula")
+    refused(model, "differs by .* from what the model computes")
 
 
 @pieces

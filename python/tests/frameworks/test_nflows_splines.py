@@ -170,7 +170,7 @@ def test_an_overridden_spline_is_noticed():
 
     model = flow(Steeper(3, 8, num_bins=4, tails="linear"))
     randomise(model, 0.5)
-    refused(model, "differs by .* a class overrides a formula")
+    refused(model, "differs by .* from what the model computes")
 
 
 def test_networks_of_the_wrong_size_are_refused():

@@ -11,6 +11,7 @@
 
 enum { ROWS = 200, MANY = 2000 };
 static const double ROUNDING = 2e-3;
+#define IF_MEANT "; if that is meant: build/Tests/c/SameBits --print > Tests/c/same_bits.txt"
 static const float SUBNORMAL = 0x1p-130f; /* times a normal variable */
 #ifdef __arm__
 enum { HAS_SUBNORMALS = 0 }; /* its vectors take them for zero */
@@ -49,7 +50,7 @@ static uint64_t expected_hash(FILE *file, const char *flow, const char *verb) {
     unsigned long long value;
     CHECK(fscanf(file, "%63s %15s %llx", name, verb_name, &value) == 3 && !strcmp(name, flow) &&
               !strcmp(verb_name, verb),
-          "no line for %s %s", flow, verb);
+          "same_bits.txt has no line here for %s %s" IF_MEANT, flow, verb);
     return value;
 }
 
@@ -67,8 +68,8 @@ static void check_level(uint32_t level, FILE *file) {
             if (!has_level) continue;
             call c = evaluate(&model, verb);
             if (level_has_fma(level)) {
-                CHECK(hash_of(&c) == expected, "level %u: %s %s: expected %016llx, found %016llx", level, spec->name,
-                      verb_names[verb], (unsigned long long)expected, (unsigned long long)hash_of(&c));
+                CHECK(hash_of(&c) == expected, "level %u: %s %s: expected %016llx, found %016llx" IF_MEANT, level,
+                      spec->name, verb_names[verb], (unsigned long long)expected, (unsigned long long)hash_of(&c));
             } else {
                 call reference = evaluate(&best, verb);
                 check_near(spec->name, reference.output, c.output, outputs(&c));
@@ -148,6 +149,20 @@ static int best_has_fma(void) {
     return has_fma;
 }
 
+/* Every activation and scale function is in a flow whose bits are compared. */
+static void check_that_all_occur(void) {
+    int activations[ACTIVATION_COUNT] = {0}, scales[SCALE_COUNT] = {0};
+    for (size_t i = 0; i < flow_case_count; i++)
+        for (const step_spec *step = flow_cases[i].steps; step->kind; step++) {
+            if (step->kind == RECORD_AUTOREGRESSIVE && step->transformer == AFFINE) scales[step->scale] = 1;
+            for (size_t k = 0; k < step->layer_count; k++) activations[step->layers[k].activation] = 1;
+        }
+    for (int k = 0; k < ACTIVATION_COUNT; k++)
+        CHECK(activations[k], "no flow of Tests/c/support/flow_cases.c has activation %d: add one", k);
+    for (int k = 0; k < SCALE_COUNT; k++)
+        CHECK(scales[k], "no flow of Tests/c/support/flow_cases.c has scale function %d: add one", k);
+}
+
 static void print_hashes(void) {
     CHECK(best_has_fma(), "this CPU has no fused multiply-add");
     for (size_t i = 0; i < flow_case_count; i++) {
@@ -167,6 +182,7 @@ static void print_hashes(void) {
 
 int main(int argc, char **argv) {
     CHECK(argc == 2, "usage: SameBits same_bits.txt | --print");
+    check_that_all_occur();
     if (strcmp(argv[1], "--print") == 0) {
         print_hashes();
         return 0;
@@ -180,10 +196,10 @@ int main(int argc, char **argv) {
     const char *asked = getenv("FLOWRT_SAME_BITS_ROWS");
     const size_t rows = asked ? (size_t)strtoul(asked, NULL, 10) : MANY;
     const unsigned long long found = check_many(rows, 1);
-    if (best_has_fma() && rows == MANY) CHECK(found == expected, "all flows, %d rows: found %016llx", MANY, found);
+    if (best_has_fma() && rows == MANY) CHECK(found == expected, "all flows, %d rows: found %016llx" IF_MEANT, MANY, found);
     if (HAS_SUBNORMALS) {
         const unsigned long long tiny = check_many(ROWS, SUBNORMAL);
-        CHECK(tiny == expected_of_subnormal || !best_has_fma(), "subnormal rows: found %016llx", tiny);
+        CHECK(tiny == expected_of_subnormal || !best_has_fma(), "subnormal rows: found %016llx" IF_MEANT, tiny);
     }
     if (best_has_fma()) printf("%zu rows of each, at every level: hash %016llx\n", rows, found);
 }

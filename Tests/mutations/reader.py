@@ -4,6 +4,13 @@ from mutation import in_file
 
 READER = [
     *in_file(
+        "Flowrt/File/Codes.swift",
+        ("layer norm without its epsilon", "return a > 0 && isFinite", "return a >= 0 && isFinite"),
+        ("parameters of activations that have none", "return a.bitPattern == 0", "return a == a"),
+        ("parameters of activations may be infinite", "case .elu, .leakyRelu: return isFinite", "case .elu, .leakyRelu: return a == a"),
+        ("a softplus scale may subtract", "case .softplus, .sigmoid: return (1, p0 >= 0)", "case .softplus, .sigmoid: return (1, p0 == p0)"),
+    ),
+    *in_file(
         "Flowrt/File/Records/ConstantReader.swift",
         ("log_det may be NaN", "if logDet - logDet != 0 {", "if logDet == .infinity {"),
         ("parameters of a linear step are miscounted", "(2 &* dim &+ 1) &* dim", "(2 &* dim) &* dim"),
@@ -85,7 +92,7 @@ READER = [
         ("a scale function that nobody knows", "= try record.code(FLOWRT_STEP_SCALE, step.scale)", "= ScaleFunction(rawValue: step.scale) ?? .exp"),
         ("parameters may be infinite", "try record.requireConstant(1, p1)", ""),
         ("the last parameter may be infinite", "try record.requireConstant(2, p2)", ""),
-        ("parameters may be senseless", "try record.requireConstant(0, p0, isValid)", "try record.requireConstant(0, p0, true)"),
+        ("parameters may be senseless", "try record.requireConstant(0, p0, areAllowed)", "try record.requireConstant(0, p0, true)"),
         ("unused parameters are ignored", "try record.requireZero(from: FLOWRT_STEP_P &+ 4 &* used)", "try record.requireZero(from: FLOWRT_STEP_P &+ 4 &+ 4 &* used)"),
         ("too many bins", "if bins > maximumBins {", "if bins > maximumBins &* 2 {"),
         ("a spline of a single bin", "minimumBins: UInt32 = 2", "minimumBins: UInt32 = 1"),
@@ -156,9 +163,6 @@ READER = [
         ("layer norm over what depends on the flow", "if activation == .layerNorm && !isContextOnly {", "if activation == .layerNorm && width == 0 {"),
         ("units of a context network with degrees", "if isContextOnly && degrees.count(0) != width {", "if isContextOnly && degrees.count(0) > width {"),
         ("an activation that nobody knows", "= try record.code(FLOWRT_LAYER_ACTIVATION, layer.activation)", "= Activation(rawValue: layer.activation) ?? .identity"),
-        ("layer norm without its epsilon", "isValid = a > 0 && isFinite", "isValid = a >= 0 && isFinite"),
-        ("parameters of activations that have none", "isValid = a.bitPattern == 0", "isValid = a == a"),
-        ("parameters of activations may be infinite", "case .elu, .leakyRelu: isValid = isFinite", "case .elu, .leakyRelu: isValid = a == a"),
         ("the read side as an operand", "if reference == 1 || reference > number &+ 1 {", "if reference > number &+ 1 {"),
         ("a layer may add itself", "if reference == 1 || reference > number &+ 1 {", "if reference == 1 || reference > number &+ 2 {"),
         ("operands of another width", "if operand.width != layer.width {", "if operand.width < layer.width {"),
@@ -266,11 +270,11 @@ READER = [
         ("half of the prologue", "prologue = part(view.prologue_size &* 4)", "prologue = part(view.prologue_size &* 2)"),
         ("no room for contexts", "contextTile = part(rows == 1 ? 0 : UInt64(view.context_dim) &* rows &* 4)", "contextTile = part(0)"),
         ("no room for the encoder's tile", "encoder = part(rows == 1 ? 0 : view.encoder_size &* rows &* 4)", "encoder = part(0)"),
-        ("no room for a row's columns", "transformerScratch = part(16 &* UInt64(view.scratch_columns) &* 4)", "transformerScratch = part(4)"),
+        ("no room for a row's columns", "transformerScratch = part(16 &* (UInt64(view.scratch_columns) &+ 3) &* 4)", "transformerScratch = part(16 &* 3 &* 4)"),
         ("the log sums have no support", "logSum = part(3 &* rows &* 4)", "logSum = part(2 &* rows &* 4)"),
-        ("activations of too few rows", "(view.activations_size &* rows &+ 32) &* 4", "(view.activations_size &* min(rows, 16) &+ 32) &* 4"),
+        ("activations of too few rows", "max(view.activations_size &* rows, fewUnits) &+ 32", "max(view.activations_size &* (rows / 2), fewUnits / 2) &+ 32"),
         ("the parts overlap", "end = (end &+ bytes &+ 63) & ~63", "end = (end &+ bytes) & ~63"),
-        ("a single row has room for half of its values", "let row = UInt64(view.dim) &+ 16", "let row = UInt64(view.dim) / 2"),
+        ("a single row has room for half of its values", "few &* flowrt_row_stride(UInt64(view.dim))", "few &* flowrt_row_stride(UInt64(view.dim)) / 2"),
         ("tiles grow for ever", "return count >= UInt64(FLOWRT_TILE_ROWS) ? UInt64(FLOWRT_TILE_ROWS) : (count &+ 15) & ~15", "return (count &+ 15) & ~15"),
     ),
     *in_file(

@@ -1,4 +1,4 @@
-"""One name and one number for each code and field, in Python, C, the C tests' own copy and the dictionary."""
+"""One name and one number for each code and field: Python, the library, the C tests' own copy, and the pages."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ from flowrt.file.layer import LAYER
 
 ROOT = Path(__file__).resolve().parents[2]
 HEADERS = "\n".join(path.read_text() for path in sorted(ROOT.glob("Sources/*/include/flowrt_*.h")))
+CODES_SWIFT = (ROOT / "Sources/Flowrt/File/Codes.swift").read_text()
 TESTS_COPY = (ROOT / "Tests/c/support/flow.h").read_text()
+FORMAT = (ROOT / "docs/FORMAT.md").read_text()
 DICTIONARY = (ROOT / "docs/DESCRIPTIONS.md").read_text()
 
 
@@ -42,39 +44,47 @@ def members(enum) -> dict:
     return {member.name: int(member) for member in enum}
 
 
-# ---- the library's header ----
+# ---- the library ----
 
-PREFIXES = {
-    "RECORD": codes.Kind,
-    "READS": codes.Reads,
-    "ACTIVATION": codes.Activation,
-    "FORM": codes.Form,
-    "SCALE": codes.Scale,
-    "FUNCTION": codes.Function,
-    "BASE": codes.BaseKind,
-    "TRANSFORMER": codes.Transformer,
-    "WIDTHS": codes.Widths,
-    "DERIVATIVES": codes.Derivatives,
-    "ENDS": codes.Ends,
-    "PIECES": codes.Pieces,
+IN_SWIFT = {
+    "RecordKind": codes.Kind,
+    "ReadSide": codes.Reads,
+    "ElementwiseFunction": codes.Function,
+    "BaseDensity": codes.BaseKind,
+    "Activation": codes.Activation,
+    "TransformerKind": codes.Transformer,
+    "AffineForm": codes.Form,
+    "ScaleFunction": codes.Scale,
+    "SplineWidths": codes.Widths,
+    "SplineDerivatives": codes.Derivatives,
+    "SplineEnds": codes.Ends,
+    "SplinePieces": codes.Pieces,
 }
-OFFSETS = {"FLOWRT_RECORD_KIND", "FLOWRT_RECORD_FIELDS"}
+NOT_IN_FILES = {"EXP_BELOW"}  # an inverse that only kernels run
 
 
-@pytest.mark.parametrize("prefix", PREFIXES)
-def test_codes_of_the_header(prefix):
-    start = f"FLOWRT_{prefix}_"
-    in_c = {
-        name[len(start) :]: number
-        for name, number in enumerators(HEADERS).items()
-        if name.startswith(start) and name not in OFFSETS
-    }
-    assert in_c == members(PREFIXES[prefix])
+def cases(enum: str) -> dict:
+    """The cases of an enum of Codes.swift and their numbers, with the names spelt as in Python."""
+    body = re.search(rf"^enum {enum}: UInt(?:16|32) {{\n(.*?)^}}", CODES_SWIFT, flags=re.DOTALL | re.MULTILINE).group(1)
+    found, number = {}, 0
+    for names in re.findall(r"^  case ([^:.]*?)\n(?=  \S|\n|\Z)", body, flags=re.MULTILINE):
+        for item in names.split(","):
+            name, _, value = (part.strip() for part in item.partition("="))
+            number = int(value, 0) if value else number
+            found[re.sub(r"(?=[A-Z])", "_", name).upper()] = number
+            number += 1
+    return {name: number for name, number in found.items() if name not in NOT_IN_FILES}
+
+
+@pytest.mark.parametrize("enum", IN_SWIFT)
+def test_codes_of_the_library(enum):
+    assert cases(enum) == members(IN_SWIFT[enum]), f"{enum} in Sources/Flowrt/File/Codes.swift, not as in codes.py"
 
 
 def test_each_enum_of_codes_is_compared():
     enums = {value for value in vars(codes).values() if isinstance(value, type) and issubclass(value, codes.IntEnum)}
-    assert enums - {codes.IntEnum} == set(PREFIXES.values())
+    assert enums - {codes.IntEnum} == set(IN_SWIFT.values())
+    assert set(re.findall(r"^enum (\w+): UInt", CODES_SWIFT, flags=re.MULTILINE)) == set(IN_SWIFT)
 
 
 def test_the_form_of_a_spline_field_by_field():
@@ -137,14 +147,34 @@ SPELLINGS = {
     codes.Activation: "{}",
 }
 LEFT_OUT = {"STANDARD_NORMAL", "RATIONAL_QUADRATIC_PIECES"}  # which are 0
-NO_CODES = {"NONE", "READ_SIDE", "CONTEXT", "SCALE_COUNT", "MAX_LAYERS", "MAX_STEPS", "HIGHEST_LEVEL"}
+NO_CODES = {"NONE", "READ_SIDE", "CONTEXT", "ACTIVATION_COUNT", "SCALE_COUNT", "MAX_LAYERS", "MAX_STEPS", "HIGHEST_LEVEL"}
 
 
 def test_codes_of_the_c_tests():
     spelled = {spelling.format(member.name): int(member) for enum, spelling in SPELLINGS.items() for member in enum}
     in_c = {name: number for name, number in enumerators(TESTS_COPY).items() if name not in NO_CODES}
-    assert in_c == {name: number for name, number in spelled.items() if name not in LEFT_OUT}
+    expected = {name: number for name, number in spelled.items() if name not in LEFT_OUT}
+    assert in_c == expected, "the codes of Tests/c/support/flow.h are not those of codes.py"
     assert all(spelled[name] == 0 for name in LEFT_OUT)
+
+
+# ---- the specification ----
+
+
+@pytest.mark.parametrize(
+    "head, enum",
+    [
+        ("kind", codes.Kind),
+        ("function", codes.Function),
+        ("base", codes.BaseKind),
+        ("activation", codes.Activation),
+        ("transformer", codes.Transformer),
+        ("scale", codes.Scale),
+    ],
+)
+def test_rows_of_the_specification(head, enum):
+    table = re.search(rf"^\| {head} \|.*\n\|[-|]+\n((?:\|.*\n)+)", FORMAT, flags=re.MULTILINE).group(1)
+    assert [int(n) for n in re.findall(r"^\| (\d+)", table, flags=re.MULTILINE)] == [*enum], "rows of docs/FORMAT.md"
 
 
 # ---- the dictionary ----
@@ -166,7 +196,7 @@ def test_codes_of_the_c_tests():
 )
 def test_words_of_the_dictionary(enum):
     for member in enum:
-        assert re.search(rf"[`\"]{member.name.lower()}[`\"]", DICTIONARY), member
+        assert re.search(rf"[`\"]{member.name.lower()}[`\"]", DICTIONARY), f"{member!r} is not in docs/DESCRIPTIONS.md"
 
 
 def test_base_densities_have_the_names_of_their_codes():

@@ -1,9 +1,9 @@
 // The codes of a file, as enums: what a `switch` over one of them forgets, the compiler finds.
 //
 // The reader makes them from the numbers of the file, and refuses a number that is none of them; kernels and plan may
-// take them for granted. The numbers stand in docs/FORMAT.md and in flowrt_format.h, with which CodesTests compares
-// them. This file is compiled into both modules (Sources/FlowrtKernels/Codes.swift is a link to it), which share
-// nothing else but C headers.
+// take them for granted. The numbers are those of docs/FORMAT.md: python/tests/test_codes.py compares them, names and
+// numbers, with the Python package, the C tests' own copy and the page. This file is compiled into both modules
+// (Sources/FlowrtKernels/Codes.swift is a link to it), which share nothing else but C headers.
 
 import FlowrtShim
 
@@ -34,7 +34,19 @@ enum BaseDensity: UInt16 {
 /// What a layer makes of its sums (section 4).
 enum Activation: UInt16 {
   case identity, relu, tanh, elu, leakyRelu, silu, gelu, geluTanh, sigmoid, softplus, softsign, layerNorm,
-    sine
+    sine, arctangent, inverseHyperbolicSine
+
+  /// Whether the layer's parameter `a` may be this number.
+  func allows(_ a: Float) -> Bool {
+    let isFinite = a - a == 0
+    switch self {
+    case .elu, .leakyRelu: return isFinite
+    case .layerNorm: return a > 0 && isFinite
+    case .identity, .relu, .tanh, .silu, .gelu, .geluTanh, .sigmoid, .softplus, .softsign, .sine,
+      .arctangent, .inverseHyperbolicSine:
+      return a.bitPattern == 0
+    }
+  }
 }
 
 /// What joins the two sides of a step (section 5).
@@ -51,6 +63,17 @@ enum AffineForm: UInt16 {
 /// The positive scale s that is made of a raw parameter (section 5).
 enum ScaleFunction: UInt16 {
   case exp, expClamped, softplus, softplusClamped, sigmoid, expSoftClipped, expTanh, expAtan
+
+  /// How many of the constants p0, p1, p2 the function has, and whether they may be these numbers.
+  func constants(_ p0: Float, _ p1: Float, _ p2: Float) -> (used: Int, areAllowed: Bool) {
+    switch self {
+    case .exp: return (0, true)
+    case .expClamped: return (2, p0 <= p1)
+    case .softplus, .sigmoid: return (1, p0 >= 0)
+    case .softplusClamped: return (3, p0 >= 0 && p1 > 0 && p1 <= p2)
+    case .expSoftClipped, .expTanh, .expAtan: return (1, p0 > 0)
+    }
+  }
 }
 
 /// How raw parameters become widths and heights of a spline's bins (section 5.1).

@@ -58,18 +58,19 @@ struct Affine {
     }
   }
 
-  /// The unknown side from the known one, and log s = log|dq/dr|, of `count` values, one or a multiple of 16.
+  /// The unknown side from the known one, and log s = log|dq/dr|, of `count` values: any
+  /// number up to 16, or a multiple of 16. Whole vectors are read and written, so each array has room for them.
   /// `readIsKnown`: r is known, else q. All of them are handed over by address: at the narrow levels a vector that is
   /// an argument would be taken apart into four.
   @inline(never) func apply(
     _ t: UnsafePointer<Float>, _ a: UnsafePointer<Float>, _ known: UnsafePointer<Float>,
     _ unknown: UnsafeMutablePointer<Float>, _ logScale: UnsafeMutablePointer<Float>, count: Int, readIsKnown: Bool
   ) {
-    // The most frequent ones without a call: a single value in one register, and many where their code is small. With
+    // The most frequent ones without a call: few values in one register, and many where their code is small. With
     // such a p0, s is a normal number wherever its logarithm counts.
     if scaleFunction == .exp || (scaleFunction == .softplus && (p0 == 0 || p0 >= smallestNormal)) {
       #if !FLOWRT_LEVEL_3
-        if count == 1 {
+        if count <= Register.scalarCount {
           _ = apply(Unrolled<1>(t), Unrolled(a), Unrolled(known), unknown, logScale, readIsKnown)
           return
         }

@@ -9,6 +9,7 @@ import FlowrtShim
 
 struct Unrolled<let N: Int> {
   var registers: InlineArray<N, Register>
+  static var count: Int { N }
 
   @inline(__always) init(_ x: Register) { registers = InlineArray(repeating: x) }
   @inline(__always) init(repeating x: Float) { self.init(Register(repeating: x)) }

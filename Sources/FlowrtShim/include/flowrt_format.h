@@ -1,4 +1,5 @@
-/* The structures of a .flw file as they lie in memory. docs/FORMAT.md is the specification; the names are its names. */
+/* The structures of a .flw file as they lie in memory. docs/FORMAT.md is the specification; the names are its names.
+ * The codes of kinds, activations and so on are the enums of Codes.swift. */
 #ifndef FLOWRT_FORMAT_H
 #define FLOWRT_FORMAT_H
 
@@ -15,83 +16,6 @@ typedef struct flowrt_file_header {
     uint64_t metadata_size;
     uint8_t reserved[16];
 } flowrt_file_header;
-
-enum {
-    FLOWRT_RECORD_AUTOREGRESSIVE = 1,
-    FLOWRT_RECORD_LAYER = 2,
-    FLOWRT_RECORD_DIAGONAL = 3,
-    FLOWRT_RECORD_LINEAR = 4,
-    FLOWRT_RECORD_ELEMENTWISE = 5,
-    FLOWRT_RECORD_PERMUTATION = 6,
-    FLOWRT_RECORD_ENCODER = 7,
-    FLOWRT_RECORD_BASE = 8,
-    FLOWRT_RECORDS_END
-};
-
-/* Codes that count from zero, each list with their number at its end. The enums of the same names in Codes.swift have the
- * same numbers; CodesTests compares them. */
-enum { FLOWRT_READS_DATA, FLOWRT_READS_NOISE, FLOWRT_SIDES };
-
-enum {
-    FLOWRT_ACTIVATION_IDENTITY,
-    FLOWRT_ACTIVATION_RELU,
-    FLOWRT_ACTIVATION_TANH,
-    FLOWRT_ACTIVATION_ELU,
-    FLOWRT_ACTIVATION_LEAKY_RELU,
-    FLOWRT_ACTIVATION_SILU,
-    FLOWRT_ACTIVATION_GELU,
-    FLOWRT_ACTIVATION_GELU_TANH,
-    FLOWRT_ACTIVATION_SIGMOID,
-    FLOWRT_ACTIVATION_SOFTPLUS,
-    FLOWRT_ACTIVATION_SOFTSIGN,
-    FLOWRT_ACTIVATION_LAYER_NORM,
-    FLOWRT_ACTIVATION_SINE,
-    FLOWRT_ACTIVATIONS
-};
-
-enum { FLOWRT_FORM_SCALE_THEN_SHIFT, FLOWRT_FORM_SHIFT_THEN_SCALE, FLOWRT_FORM_GATED, FLOWRT_FORMS };
-
-enum {
-    FLOWRT_SCALE_EXP,
-    FLOWRT_SCALE_EXP_CLAMPED,
-    FLOWRT_SCALE_SOFTPLUS,
-    FLOWRT_SCALE_SOFTPLUS_CLAMPED,
-    FLOWRT_SCALE_SIGMOID,
-    FLOWRT_SCALE_EXP_SOFT_CLIPPED,
-    FLOWRT_SCALE_EXP_TANH,
-    FLOWRT_SCALE_EXP_ATAN,
-    FLOWRT_SCALES
-};
-
-enum {
-    FLOWRT_FUNCTION_IDENTITY,
-    FLOWRT_FUNCTION_LOGIT,
-    FLOWRT_FUNCTION_LOG_ABOVE,
-    FLOWRT_FUNCTION_LOG_BELOW,
-    FLOWRT_FUNCTION_SIGMOID,
-    FLOWRT_FUNCTION_EXP_ABOVE,
-    FLOWRT_FUNCTION_ATANH,
-    FLOWRT_FUNCTION_TANH,
-    FLOWRT_FUNCTION_LEAKY,
-    FLOWRT_FUNCTION_LEAKY_INVERSE,
-    FLOWRT_FUNCTION_SOFTSIGN,
-    FLOWRT_FUNCTION_SOFTSIGN_INVERSE,
-    FLOWRT_FUNCTION_PROBIT,
-    FLOWRT_FUNCTION_NORMAL_CDF,
-    FLOWRT_FUNCTIONS
-};
-
-enum {
-    FLOWRT_BASE_STANDARD_NORMAL,
-    FLOWRT_BASE_DIAGONAL_NORMAL,
-    FLOWRT_BASE_BOX_UNIFORM,
-    FLOWRT_BASE_NORMAL_MIXTURE,
-    FLOWRT_BASE_CONDITIONAL_NORMAL,
-    FLOWRT_BASE_AUTOREGRESSIVE_MIXTURE,
-    FLOWRT_BASES
-};
-
-enum { FLOWRT_TRANSFORMER_AFFINE = 1, FLOWRT_TRANSFORMER_ADDITIVE = 2, FLOWRT_TRANSFORMER_SPLINE = 3, FLOWRT_TRANSFORMERS_END };
 
 /* Autoregressive steps, encoders and bases; the fields that a kind does not have are zero. */
 typedef struct flowrt_step_record {
@@ -173,18 +97,6 @@ static inline uint16_t flowrt_spline_derivatives(uint16_t form) { return (form >
 static inline uint16_t flowrt_spline_ends(uint16_t form) { return (form >> 4) & 3; }
 static inline uint16_t flowrt_spline_turned(uint16_t form) { return (form >> 6) & 1; }
 static inline uint16_t flowrt_spline_pieces(uint16_t form) { return form >> 7; }
-
-enum { FLOWRT_WIDTHS_SOFTMAX, FLOWRT_WIDTHS_CLIPPED, FLOWRT_SPLINE_WIDTHS };
-enum { FLOWRT_DERIVATIVES_SOFTPLUS, FLOWRT_DERIVATIVES_EXP, FLOWRT_SPLINE_DERIVATIVES };
-enum { FLOWRT_ENDS_FIXED, FLOWRT_ENDS_FREE, FLOWRT_ENDS_CIRCULAR, FLOWRT_SPLINE_ENDS };
-enum {
-    FLOWRT_PIECES_RATIONAL_QUADRATIC,
-    FLOWRT_PIECES_LINEAR,
-    FLOWRT_PIECES_QUADRATIC,
-    FLOWRT_PIECES_LINEAR_RATIONAL,
-    FLOWRT_PIECES_CUBIC,
-    FLOWRT_SPLINE_PIECES
-};
 
 /* What a spline needs for 16 values, besides their parameters: columns of 16 floats. */
 #define FLOWRT_SPLINE_COLUMNS 15

@@ -32,7 +32,24 @@ enum {
     SCALE_EXP_ATAN,
     SCALE_COUNT
 };
-enum { IDENTITY, RELU, TANH, ELU, LEAKY_RELU, SILU, GELU, GELU_TANH, SIGMOID, SOFTPLUS, SOFTSIGN, LAYER_NORM, SINE };
+enum {
+    IDENTITY,
+    RELU,
+    TANH,
+    ELU,
+    LEAKY_RELU,
+    SILU,
+    GELU,
+    GELU_TANH,
+    SIGMOID,
+    SOFTPLUS,
+    SOFTSIGN,
+    LAYER_NORM,
+    SINE,
+    ARCTANGENT,
+    INVERSE_HYPERBOLIC_SINE,
+    ACTIVATION_COUNT
+};
 /* What the fields source, context, gate and add of a layer refer to. */
 enum { NONE = 0, READ_SIDE = 1, CONTEXT = 1 };
 #define LAYER(i) ((uint16_t)(2 + (i)))

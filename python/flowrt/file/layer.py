@@ -8,8 +8,7 @@ from typing import Optional
 
 import numpy as np
 
-from ..tables import Table
-from .codes import MAX_WIDTH, Activation, Kind
+from .codes import MAX_WIDTH, MINOR_OF_ACTIVATION, Activation, Kind
 from .conditioner import Conditioner
 from .cursor import Reader, Writer, float32, within
 from .fields import Problem, Structure, beyond, is_set, unknown
@@ -56,26 +55,12 @@ class SortedLayer:
 
 # ---- rules ----
 
-_FREE, _POSITIVE, _UNUSED = "free", "positive", "unused"
-_PARAMETERS = Table(  # what the parameter `a` may be
-    "flowrt.file.layer._PARAMETERS",
-    Activation,
-    {
-        Activation.IDENTITY: _UNUSED,
-        Activation.RELU: _UNUSED,
-        Activation.TANH: _UNUSED,
-        Activation.ELU: _FREE,
-        Activation.LEAKY_RELU: _FREE,
-        Activation.SILU: _UNUSED,
-        Activation.GELU: _UNUSED,
-        Activation.GELU_TANH: _UNUSED,
-        Activation.SIGMOID: _UNUSED,
-        Activation.SOFTPLUS: _UNUSED,
-        Activation.SOFTSIGN: _UNUSED,
-        Activation.LAYER_NORM: _POSITIVE,
-        Activation.SINE: _UNUSED,
-    },
-)
+_FREE, _POSITIVE = "free", "positive"
+_PARAMETERS = {  # what the parameter `a` may be; the activations that are not here have none, and theirs is refused
+    Activation.ELU: _FREE,
+    Activation.LEAKY_RELU: _FREE,
+    Activation.LAYER_NORM: _POSITIVE,
+}
 
 
 def _check_activation(activation: int, a: float) -> Optional[Problem]:
@@ -83,9 +68,9 @@ def _check_activation(activation: int, a: float) -> Optional[Problem]:
         return unknown("activation", "activation", activation)
     if not math.isfinite(a):
         return Problem("a", "the parameter of the activation is not finite")
-    if _PARAMETERS[activation] == _POSITIVE and not a > 0:
-        return Problem("a", "layer norm needs a > 0")
-    if _PARAMETERS[activation] == _UNUSED and is_set(a):
+    if _PARAMETERS.get(activation) == _POSITIVE and not a > 0:
+        return Problem("a", f"{Activation(activation).name.lower()} needs a > 0")
+    if activation not in _PARAMETERS and is_set(a):
         return Problem("a", f"the unused parameter of activation {activation} is not zero")
     return None
 
@@ -187,6 +172,7 @@ def _read_values(reader: Reader, conditioner: Conditioner, i: int, scaled: list)
 
 def write_layers(writer: Writer, conditioner: Conditioner) -> None:
     for i, layer in enumerate(conditioner.layers):
+        writer.minor = max(writer.minor, MINOR_OF_ACTIVATION.get(layer.activation, 0))
         writer.record(
             LAYER,
             kind=Kind.LAYER,

@@ -19,7 +19,7 @@ class GoldenCase:
     """The tests of a case `name`. A subclass, parametrised by the names, has the `random_model` of its framework."""
 
     def test_its_files_are_what_the_framework_gives(self, name):
-        assert name in NAMES
+        assert name in NAMES, f"no files of this case: PYTHONPATH=python python Tests/golden/generate.py {name}"
         made_again(name, partial(self.random_model, name))
 
     def test_other_weights_and_rows_give_what_the_framework_gives(self, name):

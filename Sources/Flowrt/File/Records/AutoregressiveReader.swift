@@ -80,17 +80,8 @@ func checkScale(_ record: Record) throws(Refusal) -> ScaleFunction {
   let step = record.step
   let scale: ScaleFunction = try record.code(FLOWRT_STEP_SCALE, step.scale)
   let (p0, p1, p2) = (step.p.0, step.p.1, step.p.2)
-  // How many of the constants the function has, and what must hold of them.
-  let used: Int
-  let isValid: Bool
-  switch scale {
-  case .exp: (used, isValid) = (0, true)
-  case .expClamped: (used, isValid) = (2, p0 <= p1)
-  case .softplus, .sigmoid: (used, isValid) = (1, p0 >= 0)
-  case .softplusClamped: (used, isValid) = (3, p0 >= 0 && p1 > 0 && p1 <= p2)
-  case .expSoftClipped, .expTanh, .expAtan: (used, isValid) = (1, p0 > 0)
-  }
-  try record.requireConstant(0, p0, isValid)
+  let (used, areAllowed) = scale.constants(p0, p1, p2)
+  try record.requireConstant(0, p0, areAllowed)
   try record.requireConstant(1, p1)
   try record.requireConstant(2, p2)
   try record.requireZero(from: FLOWRT_STEP_P &+ 4 &* used)

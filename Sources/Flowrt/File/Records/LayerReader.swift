@@ -36,13 +36,13 @@ extension Reader {
   mutating func readEncoder(_ record: Record) throws(Refusal) {
     let count = record.step.layer_count
     if record.index != 0 {
-      throw record.refusal(FLOWRT_ERR_MALFORMED, FLOWRT_RECORD_KIND, UInt64(FLOWRT_RECORD_ENCODER))
+      throw record.refusal(FLOWRT_ERR_MALFORMED, FLOWRT_RECORD_KIND, UInt64(RecordKind.encoder.rawValue))
     }
     try record.requireZero(from: FLOWRT_RECORD_FIELDS, upTo: FLOWRT_STEP_LAYER_COUNT)
     try record.requireZero(from: FLOWRT_STEP_TRANSFORMER)
     try checkLayerCount(record)
     if header.context_dim == 0 {
-      throw record.refusal(FLOWRT_ERR_MALFORMED, FLOWRT_RECORD_KIND, UInt64(FLOWRT_RECORD_ENCODER))
+      throw record.refusal(FLOWRT_ERR_MALFORMED, FLOWRT_RECORD_KIND, UInt64(RecordKind.encoder.rawValue))
     }
     let (size, width) = try readLayers(Network(layerCount: count, contextDim: header.context_dim))
     view.encoder_size = size
@@ -150,7 +150,7 @@ private struct LayerReader {
   /// What can be said of the fields alone.
   private func checkFields() throws(Refusal) -> Activation {
     if RecordKind(rawValue: layer.kind) != .layer {
-      throw refusal(FLOWRT_RECORD_KIND, UInt64(layer.kind), expected: UInt64(FLOWRT_RECORD_LAYER))
+      throw refusal(FLOWRT_RECORD_KIND, UInt64(layer.kind), expected: UInt64(RecordKind.layer.rawValue))
     }
     let activation = try checkActivation()
     if width == 0 { throw refusal(FLOWRT_LAYER_WIDTH, 0, expected: 1) }
@@ -173,16 +173,7 @@ private struct LayerReader {
   /// The activation and its parameter `a`.
   private func checkActivation() throws(Refusal) -> Activation {
     let activation: Activation = try record.code(FLOWRT_LAYER_ACTIVATION, layer.activation)
-    let a = layer.a
-    let isFinite = a - a == 0
-    let isValid: Bool
-    switch activation {
-    case .elu, .leakyRelu: isValid = isFinite
-    case .layerNorm: isValid = a > 0 && isFinite
-    case .identity, .relu, .tanh, .silu, .gelu, .geluTanh, .sigmoid, .softplus, .softsign, .sine:
-      isValid = a.bitPattern == 0
-    }
-    if !isValid { throw refusal(FLOWRT_LAYER_A, UInt64(a.bitPattern)) }
+    if !activation.allows(layer.a) { throw refusal(FLOWRT_LAYER_A, UInt64(layer.a.bitPattern)) }
     return activation
   }
 

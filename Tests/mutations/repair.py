@@ -124,7 +124,7 @@ def _repair_group(sources, git, unknown, group, edits):
             old, new, renames = found
             in_file.update(renames)
         else:
-            old, new = entry.old, _substitute(entry.new, in_file)
+            old, new = entry.old, substitute(entry.new, in_file)
         _note(group, entry, old, new, edits)
     return unexplained
 
@@ -157,8 +157,8 @@ def _repaired(history, text, entry, unknown):
         if explained is None:
             return None
         renames, (start, end) = explained
-        old = _substitute(entry.old, renames)
-        new = _substitute(entry.new, alignment.of_file | renames)
+        old = substitute(entry.old, renames)
+        new = substitute(entry.new, alignment.of_file | renames)
         here = [place for place in places(text, old) if place[0] < end and start < place[1]]
         if len(here) != 1:
             return None
@@ -179,7 +179,7 @@ def _extended(text, start, end, old, new):
     return None
 
 
-def _substitute(text, renames):
+def substitute(text, renames):
     if not renames:
         return text
     word = r"(?<![\w$])(?<!(?<!\.)\.)"  # not the end of a longer name, nor a member
@@ -278,8 +278,7 @@ class Alignment:
                 to = name + to
             elif kind != "renamed" or a1 < first or a2 - 1 > last:
                 return None
-            if renames.setdefault(name, to) != to:
-                return None
+            renames[name] = to  # if it has another in another place, the text is not found
             stands += [b1, b2]
         if not stands or min(stands) == max(stands):
             return None

@@ -9,7 +9,7 @@ import pytest
 import run
 from library import PROJECT, Failure
 from locator import describe, find_file, nearest, places, tokens
-from repair import literal, repair
+from repair import literal, repair, substitute
 
 SOURCE = """\
 func scale(_ rows: Int, _ unit: Int) -> Int {
@@ -148,6 +148,7 @@ RENAMES = [
     (r"(?<=\W)rows\b(?!:)", "batch.rows"),
     (r"\bend\b", "stop"),
     (r"\bvalue\b", "values.at"),
+    (r"\bvalue\b", "value.at"),
 ]
 
 
@@ -183,8 +184,10 @@ def test_a_renamed_file(project):
     assert {m.file for m in project.mutations()} == {"Module/Steps/Factor.swift"}
 
 
-def test_a_name_that_only_the_replacement_has(project):
+@pytest.mark.parametrize("other_file", ["", "let rows = 1"])
+def test_a_name_that_only_the_replacement_has(project, other_file):
     project.list.write_text(LIST.replace('"0..<rows {", "0..<(rows &- 1) {"', '"var total = 0", "var total = rows"'))
+    (project.sources / "Other.swift").write_text(other_file)
     project.commit()
     project.change(r"\brows\b", "count")
     assert project.repair()
@@ -196,9 +199,8 @@ def test_a_text_that_stands_twice_is_extended(project):
     assert "has 2 places" in "".join(project.wrong())
     assert project.repair() and not project.wrong()
     mutation = project.mutations()[2]
-    [(start, end)] = places(project.file.read_text(), mutation.old)
-    assert "total += value(row)" in project.file.read_text()[start:end]
-    assert mutation.new == mutation.old.replace("0..<rows", "0..<(rows &- 1)")
+    assert mutation.old == "0..<rows { total += value(row) }"
+    assert mutation.new == "0..<(rows &- 1) { total += value(row) }"
 
 
 def test_what_is_really_gone_stays_as_it_is(project, capsys):
@@ -235,6 +237,14 @@ def test_without_history_nothing_is_guessed(project):
 @pytest.mark.parametrize("text", ["a", 'say "a"', "'a' \"b\"", "a\n\\b"])
 def test_literals(text):
     assert eval(literal(text)) == text
+
+
+def test_substitution_of_whole_names():
+    renames = {"rows": "n", "a": "c", "a.b": "d", ".e": ".f", ".g": "", "16": "lanes"}
+    assert substitute("rows + x.rows + 0...rows", renames) == "n + x.rows + 0...n"
+    assert substitute("a.b + a + aa", renames) == "d + c + aa"
+    assert substitute("x.e(1).g.h + e", renames) == "x.f(1).h + e"
+    assert substitute("16 + 16.5 + 0.16 + 160", renames) == "lanes + 16.5 + 0.16 + 160"
 
 
 def test_tokens():

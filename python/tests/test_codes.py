@@ -147,7 +147,16 @@ SPELLINGS = {
     codes.Activation: "{}",
 }
 LEFT_OUT = {"STANDARD_NORMAL", "RATIONAL_QUADRATIC_PIECES"}  # which are 0
-NO_CODES = {"NONE", "READ_SIDE", "CONTEXT", "ACTIVATION_COUNT", "SCALE_COUNT", "MAX_LAYERS", "MAX_STEPS", "HIGHEST_LEVEL"}
+NO_CODES = {
+    "NONE",
+    "READ_SIDE",
+    "CONTEXT",
+    "ACTIVATION_COUNT",
+    "SCALE_COUNT",
+    "MAX_LAYERS",
+    "MAX_STEPS",
+    "HIGHEST_LEVEL",
+}
 
 
 def test_codes_of_the_c_tests():

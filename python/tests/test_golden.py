@@ -15,7 +15,9 @@ SAMPLE = {"seed": 7, "stream": 3, "index": 5}
 
 def test_there_are_golden_files_of_every_framework():
     missing = {entry.name for entry in FRAMEWORKS} ^ {name.split("_")[0] for name in NAMES}
-    assert not missing, f"{missing}: no cases, or no entry in the registry; Tests/golden/README.md says how to make them"
+    assert not missing, (
+        f"{missing}: no cases, or no entry in the registry; Tests/golden/README.md says how to make them"
+    )
     assert len(NAMES) >= 225
 
 

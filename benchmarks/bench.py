@@ -24,7 +24,9 @@ from worker import Unable, Worker
 
 SECTIONS = ("peers", "levels", "context", "cold", "threads")
 FLOWS = [name for name in flows.SIZES if name != "SBI"]
-BATCHES = [1, 8, 64, 1024]
+# Between the shapes of the kernels (docs/SWEEP.md) as well as on them.
+BATCHES = [1, 2, 3, 4, 6, 8, 12, 16, 17, 24, 32, 48, 64, 256, 1024]
+QUICK_BATCHES = [1, 4, 17, 1024]
 
 
 class Bench:
@@ -123,7 +125,7 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", type=Path, required=True, help="CMake's build folder, with bench/ of run.sh")
     parser.add_argument("--environments", type=Path, required=True, help="folder of the Python environments")
-    parser.add_argument("--quick", action="store_true", help="S, L21 and XL, 1 and 1024 rows, three rounds")
+    parser.add_argument("--quick", action="store_true", help="S, L21 and XL, 1, 4, 17 and 1024 rows, three rounds")
     parser.add_argument("--sections", nargs="+", choices=SECTIONS, default=SECTIONS)
     parser.add_argument("--flows", nargs="+", choices=FLOWS)
     parser.add_argument("--batches", nargs="+", type=int, metavar="ROWS")
@@ -137,7 +139,7 @@ def arguments():
     checked_in = Path(__file__).parent / "results"
     options.results = options.results or (options.build / "bench" / "results" if said else checked_in)
     options.flows = options.flows or (["S", "L21", "XL"] if options.quick else FLOWS)
-    options.batches = options.batches or ([1, 1024] if options.quick else BATCHES)
+    options.batches = options.batches or (QUICK_BATCHES if options.quick else BATCHES)
     options.rounds = options.rounds or (3 if options.quick else 7)
     return options
 

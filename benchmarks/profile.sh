@@ -22,7 +22,7 @@ find "$work" -name 'dump.*' | sort -t. -k3n | while read -r dump; do
         /PROGRAM TOTALS/ { gsub(",", "", $1); total = $1; next }
         /^ *[0-9,]+ \(/ && total {
             gsub(",", "", $1)
-            part = /4Tile|8PairTile|7Columns|8Triangle/ ? 1 : /Elementwise/ ? 2 : /6Affine|9Transform/ ? 3 : /11Conditioner|11finishLayer|10accumulate|14accumulate|15accumulate/ ? 4 : 5
+            part = /4Tile|7Columns|8Triangle/ ? 1 : /Elementwise/ ? 2 : /6Affine|9Transform/ ? 3 : /11Conditioner|11finishLayer|10accumulate|14accumulate|15accumulate/ ? 4 : 5
             count[part] += $1
         }
         END {

@@ -94,6 +94,9 @@ private func ulps(_ found: Float, _ exact: Double) -> Double {
   @Test func arctangent() {
     #expect(worstError("atan", { atan($0) }, { Foundation.atan($0) }) <= 2)
   }
+  @Test func inverseHyperbolicSine() {
+    #expect(worstError("asinh", { asinh($0) }, { Foundation.asinh($0) }) <= 2)
+  }
   /// Beyond 25,000 the reduction is no longer exact, and an activation there means nothing.
   @Test func sine() {
     #expect(worstError("sin, |x| <= 25000", upTo: 25_000, { sin($0) }, { Foundation.sin($0) }) <= 2)

@@ -1,5 +1,6 @@
 // All tile shapes against the plain specification, to the bit, for all units, row counts and lengths.
 
+import FlowrtShim
 import Testing
 
 @testable import FlowrtKernels
@@ -17,13 +18,10 @@ private struct Values {
 }
 
 @Suite struct Tiles {
-  /// Rows of a tile, and lanes that each of them takes.
-  @Test(arguments: [(16, 1), (32, 1), (48, 1), (64, 1), (16, 2)]) func rowsInLanes(rows: Int, lanesPerRow: Int) {
-    var values = Values(UInt64(rows + lanesPerRow))
+  @Test(arguments: [16, 32, 48, 64]) func rowsInLanes(rows: Int) {
+    var values = Values(UInt64(rows))
     /// `count` vectors of `rows` lanes.
-    func vectors(_ count: Int) -> [Float] {
-      (0..<count * rows / lanesPerRow).flatMap { _ in [Float](repeating: values.next(), count: lanesPerRow) }
-    }
+    func vectors(_ count: Int) -> [Float] { values.array(count * rows) }
     for count in [0, 1, 2, 7, 33] {
       let weights = values.array(16 * count)
       let source = vectors(count)
@@ -33,8 +31,7 @@ private struct Values {
         for end in (first + 1)...16 {
           var found = start
           var expected = start
-          accumulateTile(
-            &found, weights, source, rows: rows, first: first, end: end, count: count, lanesPerRow: lanesPerRow)
+          accumulateTile(&found, weights, source, rows: rows, first: first, end: end, count: count)
           accumulateSpecification(&expected, weights, source, rows: rows, first: first, end: end, count: count)
           #expect(found.map(\.bitPattern) == expected.map(\.bitPattern))
 
@@ -42,8 +39,7 @@ private struct Values {
           (found, expected) = (start, start)
           for unit in first..<end { for row in 0..<rows { expected[unit * rows + row] = biases[unit] } }
           accumulateTile(
-            &found, weights, source, rows: rows, first: first, end: end, count: count, lanesPerRow: lanesPerRow,
-            start: biases)
+            &found, weights, source, rows: rows, first: first, end: end, count: count, start: biases)
           accumulateSpecification(&expected, weights, source, rows: rows, first: first, end: end, count: count)
           #expect(found.map(\.bitPattern) == expected.map(\.bitPattern))
         }
@@ -51,86 +47,144 @@ private struct Values {
     }
   }
 
-  /// Panels of `lines` lines each, a source of as many values, and what the accumulators hold at first.
-  private struct Panels {
-    let lines: Int
-    let weights, source, start: [Float]
+  /// Few rows of a layer of panels that all have `lines` lines, each row with a source somewhere; and what the sums
+  /// are at first.
+  private struct Layer {
+    let rows, lines, stride: Int
+    let weights, sources, start: [Float]
+    let places: [Int]
     let starts: [UInt32]
 
-    init(_ count: Int, lines: Int, _ values: inout Values) {
-      self.lines = lines
-      weights = values.array(count * lines * 16)
-      source = values.array(lines)
-      start = values.array(count * 16)
-      starts = (0..<count).map { UInt32($0 * lines) }
+    init(rows: Int, panels: Int, lines: Int, _ values: inout Values) {
+      (self.rows, self.lines) = (rows, lines)
+      stride = panels * 16 + 5
+      weights = values.array(panels * lines * 16)
+      sources = values.array((rows + 1) * lines)
+      start = values.array(rows * stride)
+      // In no order; of more than two rows, the last one reads what the first one does.
+      places = (0..<rows).map { ($0 == rows - 1 && rows > 2 ? rows : rows - $0) * lines }
+      starts = (0..<panels).map { UInt32($0 * lines) }
     }
 
-    /// Accumulator `unit`, counted from the first panel's, after source units from ..< to.
-    func specified(_ unit: Int, _ from: Int, _ to: Int) -> Float {
-      var sum = start[unit]
-      weights.withUnsafeBufferPointer { w in
-        source.withUnsafeBufferPointer { s in
-          accumulateSpecification(
-            &sum, w.baseAddress! + (unit / 16 * lines + from) * 16 + unit % 16, s.baseAddress! + from,
-            rows: 1, first: 0, end: 1, count: to - from)
-        }
+    /// Sum `unit` of a row after source units from ..< to.
+    func specified(_ row: Int, _ unit: Int, _ from: Int, _ to: Int) -> Float {
+      var sum = start[row * stride + unit]
+      for k in from..<to {
+        let (w, s) = (weights[(unit / 16 * lines + k) * 16 + unit % 16], sources[places[row] + k])
+        sum = fma(Lanes(repeating: w), Lanes(repeating: s), Lanes(repeating: sum))[0]
       }
       return sum
     }
+
+    /// The sums after `body`.
+    func after(_ body: (UnsafePointer<Rows>) -> Void) -> [Float] {
+      var found = start
+      sources.withUnsafeBufferPointer { sources in
+        let pointers = places.map { sources.baseAddress! + $0 }
+        found.withUnsafeMutableBufferPointer { sums in
+          pointers.withUnsafeBufferPointer { pointers in
+            weights.withUnsafeBufferPointer { weights in
+              starts.withUnsafeBufferPointer { starts in
+                var described = Rows(
+                  count: rows, sums: sums.baseAddress!, stride: stride, sources: pointers.baseAddress!,
+                  weights: weights.baseAddress!, panelStart: starts.baseAddress!)
+                body(&described)
+              }
+            }
+          }
+        }
+      }
+      return found
+    }
+
+    /// Compares all sums, those between the rows too, with `expected` of a row and a unit.
+    func expect(_ found: [Float], _ expected: (Int, Int) -> Float) {
+      for at in 0..<rows * stride {
+        let (row, unit) = (at / stride, at % stride)
+        let value = unit < 16 * starts.count ? expected(row, unit) : start[at]
+        #expect(found[at].bitPattern == value.bitPattern, "row \(row) of \(rows), unit \(unit)")
+      }
+    }
   }
 
-  @Test(arguments: 1...Triangles.panels) func unitsInLanes(count: Int) {
-    var values = Values(UInt64(count) + 100)
-    let panels = Panels(count, lines: 37, &values)
-    for (from, to) in [(0, 37), (5, 6), (30, 37), (9, 9)] {
-      for keep in 0..<16 {
-        var found = panels.start
-        accumulateColumns(
-          &found, panels.weights, panels.starts, panels.source, panels: count, from: from, to: to, keep: keep)
-        for unit in 0..<16 * count {
-          let expected = unit < keep ? panels.start[unit] : panels.specified(unit, from, to)
-          #expect(found[unit].bitPattern == expected.bitPattern)
+  @Test(arguments: 1...Int(FLOWRT_FEW_ROWS)) func unitsInLanes(rows: Int) {
+    var values = Values(UInt64(rows) + 100)
+    let abreast = panelsAbreast(rows: rows)
+    let layer = Layer(rows: rows, panels: abreast + 1, lines: 37, &values)
+    for panels in 1...abreast {
+      for panel in 0...(abreast + 1 - panels) {
+        for (from, to) in [(0, 37), (5, 6), (30, 37), (9, 9)] {
+          for keep in 0..<16 {
+            let found = layer.after {
+              accumulateColumns($0, panel: panel, panels: panels, from: from, to: to, keep: keep)
+            }
+            let units = (16 * panel + keep)..<16 * (panel + panels)
+            layer.expect(found) { row, unit in
+              units.contains(unit) ? layer.specified(row, unit, from, to) : layer.start[row * layer.stride + unit]
+            }
+          }
         }
       }
     }
   }
 
-  @Test(arguments: 1...Triangles.panels) func unitsByDegree(count: Int) {
-    var values = Values(UInt64(count) + 200)
+  @Test(arguments: 1...Int(FLOWRT_FEW_ROWS)) func unitsByDegree(rows: Int) {
+    var values = Values(UInt64(rows) + 200)
     func below(_ n: Int) -> Int { Int((values.next() + 1) / 2 * Float(n)) }
-    for trial in 0..<400 {
-      let panels = Panels(count, lines: 40, &values)
-      let before = trial % 2 * 32  // units of earlier panels
-      let width = before + 16 * count - below(16)
+    let abreast = panelsAbreast(rows: rows)
+    for trial in 0..<300 {
+      let panels = 1 + below(abreast)
+      let before = trial % 2 * 2  // panels before those at hand
+      let layer = Layer(rows: rows, panels: before + panels, lines: 40, &values)
+      let width = 16 * (before + panels) - below(16)
       let stages = 1 + below(12)
       let degreeEnd = ((1..<stages).map { _ in below(width + 1) } + [width]).sorted().map { UInt32($0) }
       let visibleEnd = (0..<stages).map { _ in below(41) }.sorted().map { UInt32($0) }
       func degree(_ unit: Int) -> Int { degreeEnd.firstIndex { $0 > unit }! }
 
-      let first = before + below(min(16, width - before))
+      let first = 16 * before + below(min(16, width - 16 * before))
       let g = degree(first) + below(stages - degree(first))
       let from = below(Int(visibleEnd[degree(first)]) + 1)
-      var found = panels.start
-      let last = Triangles.run(
-        &found, panels.weights, panels.starts, panels.source, from: from, units: first, width, degreeEnd, visibleEnd,
-        below(degree(first) + 1), g)
+      let start = below(degree(first) + 1)
+      var last = -1
+      let found = layer.after { rows in
+        degreeEnd.withUnsafeBufferPointer { end in
+          visibleEnd.withUnsafeBufferPointer { visible in
+            let degrees = Degrees(end: end.baseAddress!, visibleEnd: visible.baseAddress!, first: start, last: g)
+            last = accumulateTriangle(rows, from: from, units: first, width, degrees)
+          }
+        }
+      }
       #expect(last == min(degree(width - 1), g))
-      for unit in before..<width {
-        let sees = Int(visibleEnd[min(degree(unit), g)])
-        let at = unit - before
-        let expected = unit < first ? panels.start[at] : panels.specified(at, from, sees)
-        #expect(found[at].bitPattern == expected.bitPattern)
+      layer.expect(found) { row, unit in
+        if unit < first { return layer.start[row * layer.stride + unit] }
+        // Lanes behind the last unit hold whatever they hold.
+        if unit >= width { return found[row * layer.stride + unit] }
+        return layer.specified(row, unit, from, Int(visibleEnd[min(degree(unit), g)]))
       }
     }
   }
 
-  @Test(arguments: [1, 2, 3, 4, 5, 9]) func densePanels(count: Int) {
-    var values = Values(UInt64(count) + 300)
-    let panels = Panels(count, lines: 21, &values)
-    var found = panels.start
-    accumulateDense(&found, panels.weights, panels.source, panels: count, lines: 21)
-    for unit in 0..<16 * count {
-      #expect(found[unit].bitPattern == panels.specified(unit, 0, 21).bitPattern)
+  @Test(arguments: [1, 2, 3, 7, 15]) func densePanels(rows: Int) {
+    var values = Values(UInt64(rows) + 300)
+    for panels in [1, 2, 3, 4, 5, 9] {
+      let weights = values.array(panels * 21 * 16)
+      var sources = values.array(rows * 30)
+      let start = values.array(rows * 16 * panels)
+      var found = start
+      accumulateDense(
+        count: rows, sums: &found, stride: 16 * panels, sources: &sources, stride: 30, weights: weights, panels: panels,
+        lines: 21)
+      for row in 0..<rows {
+        for unit in 0..<16 * panels {
+          var sum = start[row * 16 * panels + unit]
+          for k in 0..<21 {
+            let w = weights[(unit / 16 * 21 + k) * 16 + unit % 16]
+            sum = fma(Lanes(repeating: w), Lanes(repeating: sources[row * 30 + k]), Lanes(repeating: sum))[0]
+          }
+          #expect(found[row * 16 * panels + unit].bitPattern == sum.bitPattern)
+        }
+      }
     }
   }
 }

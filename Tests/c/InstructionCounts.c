@@ -29,7 +29,7 @@ static const workload workloads[] = {
     {"MNIST", 784, 0, 1024, 5, RELU, {0, 1}},
 };
 enum { WORKLOADS = sizeof workloads / sizeof *workloads };
-static const size_t batches[] = {1, 8, 64};
+static const size_t batches[] = {1, 4, 8, 64};
 enum { BATCHES = sizeof batches / sizeof *batches };
 
 static flow_file build(const workload *w, int reads) {

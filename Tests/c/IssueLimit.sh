@@ -10,11 +10,11 @@ objdump=$1 mca=$2 shared=$3
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# Each innermost loop of Tile.run, PairTile.run, Columns.run and Triangle.run becomes a file, NUMBER-KERNEL-MULTIPLICATIONS.s.
+# Each innermost loop of Tile.run, Columns.run and Triangle.run becomes a file, NUMBER-KERNEL-MULTIPLICATIONS.s.
 "$objdump" -d --no-show-raw-insn "$shared" | awk -v work="$work" '
     /^[0-9a-f]+ <.*>:$/ {
-        inside = match($0, /13FlowrtKernels(4Tile|8PairTile|7Columns|8Triangle)/)
-        kernel = $0 ~ /7Columns/ ? "Columns" : $0 ~ /8Triangle/ ? "Triangle" : $0 ~ /8PairTile/ ? "PairTile" : "Tile"
+        inside = match($0, /13FlowrtKernels(4Tile|7Columns|8Triangle)/)
+        kernel = $0 ~ /7Columns/ ? "Columns" : $0 ~ /8Triangle/ ? "Triangle" : "Tile"
         lines = start = 0
         next
     }
@@ -42,7 +42,7 @@ trap 'rm -rf "$work"' EXIT
         lines++
     }'
 set -- "$work"/*.s
-for kernel in Tile PairTile Columns Triangle; do
+for kernel in Tile Columns Triangle; do
     test -e "$(find "$work" -name "*-$kernel-*" | head -n 1)" || { echo "no loop of $kernel found in $shared"; exit 1; }
 done
 
@@ -70,7 +70,7 @@ for loop; do
             -v turns=$turns 'BEGIN { printf "%.0f", 100 * limit * turns / cycles }')
         row="$row $(printf '%12s %%' "$share")"
         case $name in
-        *-"$(largest Tile)" | *-"$(largest PairTile)" | *-"$(largest Columns)" | *-"$(largest Triangle)")
+        *-"$(largest Tile)" | *-"$(largest Columns)" | *-"$(largest Triangle)")
             test "$share" -ge 85 || { echo "${name#*-} on $cpu: only $share % of the issue limit"; bad=1; } ;;
         esac
     done

@@ -6,6 +6,7 @@ from functools import partial
 
 import torch
 import zuko
+from freia_cases import FREIA
 from nflows import transforms as nt
 from nflows.distributions import DiagonalNormal, StandardNormal
 from nflows.flows import Flow, MaskedAutoregressiveFlow, SimpleRealNVP
@@ -183,6 +184,10 @@ ACTIVATIONS = {
     "softplus": F.softplus,
     "softsign": F.softsign,
     "identity": lambda h: h,
+    "selu": F.selu,
+    "relu6": F.relu6,
+    "hardswish": F.hardswish,
+    "mish": F.mish,
 }
 
 for _name, _function in ACTIVATIONS.items():
@@ -350,7 +355,7 @@ PYRO = {
     "pyro_conditional_mixed": lambda: pyro_conditional_flow(iaf().inv, pt.BatchNorm(5), conditional_iaf().inv),
 }
 
-CASES = {**NFLOWS, **ZUKO, **PYRO, **PYRO_SPLINES, **POLYNOMIAL_SPLINES, **WIDER}
+CASES = {**NFLOWS, **ZUKO, **PYRO, **PYRO_SPLINES, **POLYNOMIAL_SPLINES, **WIDER, **FREIA}
 
 
 def random_model(name: str, seed: int, gain: float):

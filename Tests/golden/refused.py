@@ -19,6 +19,7 @@ from features import (
     OTHER_BASES,
     OTHER_FUNCTIONS,
 )
+from freia_refused import REFUSED_FREIA
 from glasflow import flows as gf
 from glasflow.distributions import ResampledGaussian
 from nflows import transforms as nt
@@ -144,6 +145,7 @@ REFUSED = {
             ),
         },
     },
+    "freia": REFUSED_FREIA,
     "glasflow": {
         OTHER_BASES: {
             "ResampledGaussian": resampled,

@@ -15,7 +15,7 @@ from nflows.distributions.uniform import BoxUniform
 from nflows.flows import Flow
 from nflows.nn.nets import ResidualNet
 from sbi.neural_nets import net_builders as builders
-from sbi.neural_nets.embedding_nets import FCEmbedding
+from sbi.neural_nets.embedding_nets import FCEmbedding, PermutationInvariantEmbedding
 from sbi.utils import BoxUniform as BoxPrior
 from torch import nn
 
@@ -50,6 +50,19 @@ class Box(BoxUniform):
 
     def log_prob(self, value, context=None):
         return super().log_prob(value)
+
+
+class ResidualEmbedding(nn.Module):
+    """Written by hand: sums and products of what linear modules give."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.inner, self.gate, self.last = nn.Linear(5, 8), nn.Linear(8, 8), nn.Linear(8, 8), nn.Linear(8, 3)
+
+    def forward(self, x):
+        h = torch.relu(self.first(x))
+        h = h + nn.functional.mish(self.inner(h)) * torch.sigmoid(self.gate(h))
+        return self.last(h)
 
 
 def conditional_normal():
@@ -89,6 +102,13 @@ NFLOWS = {
         StandardNormal([4]),
         nn.Sequential(nn.Linear(5, 8), nn.LayerNorm(8), nn.ReLU(), nn.Linear(8, 3)),
     ),
+    "nflows_embedding_batch_norm": lambda: Flow(
+        masked_affine(context=3),
+        StandardNormal([4]),
+        nn.Sequential(nn.Linear(5, 8), nn.BatchNorm1d(8), nn.PReLU(8), nn.Linear(8, 3), nn.SELU()),
+    ),
+    "nflows_embedding_residual": lambda: Flow(masked_affine(context=3), StandardNormal([4]), ResidualEmbedding()),
+    "nflows_standardised_context": lambda: estimator(builders.build_maf).net,  # as sbi before 0.23 has it
     "nflows_made_mog": lambda: MADEMoG(4, 12, 3, num_blocks=1, num_mixture_components=3),
     "nflows_made_mog_feedforward": lambda: MADEMoG(
         4, 12, None, num_mixture_components=3, use_residual_blocks=False, activation=torch.tanh
@@ -257,9 +277,9 @@ NORMFLOWS = {
 # ---- sbi ----
 
 
-def estimator(build, features=3, conditions=4, **options):
+def estimator(build, features=3, conditions=(4,), **options):
     x = torch.randn(50, features) * torch.linspace(0.8, 2, features) + 1.5
-    y = torch.randn(50, conditions) * 2.5 - 4
+    y = torch.randn(50, *conditions) * 2.5 - 4
     options = {"hidden_features": 12, "num_transforms": 2, "z_score_y": "independent", **options}
     return build(x, y, **options)
 
@@ -273,6 +293,9 @@ def bounded_estimator(build):
 SBI = {
     "sbi_maf": partial(estimator, builders.build_maf),
     "sbi_maf_embedding": lambda: estimator(builders.build_maf, embedding_net=FCEmbedding(4, 5, num_hiddens=8)),
+    "sbi_maf_set": lambda: estimator(
+        builders.build_maf, conditions=(5, 2), z_score_y="structured", embedding_net=PermutationInvariantEmbedding(
+            FCEmbedding(2, 6, num_hiddens=8), 6, num_hiddens=8, output_dim=4)),
     "sbi_maf_rqs": partial(estimator, builders.build_maf_rqs, num_bins=5),
     "sbi_nsf": partial(estimator, builders.build_nsf, num_bins=5),
     "sbi_nsf_one_feature": partial(estimator, builders.build_nsf, features=1, num_bins=5),

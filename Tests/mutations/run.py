@@ -5,12 +5,14 @@
     Tests/mutations/run.py --only Base.swift    those whose file or description contains the text
     Tests/mutations/run.py --every 8            every eighth
     Tests/mutations/run.py --check              only that every text to be replaced is there, once
+    Tests/mutations/run.py --repair             rewrite the lists where sources were renamed since git last had the texts
     Tests/mutations/run.py --log FILE           remember the killed ones in FILE, and skip them in the next run
 
 Needs swiftc, and a python3 with numpy, pytest and hypothesis.
 
 The breaks are in kernels.py and reader.py. Each is applied to a private copy of the sources and compiled for one kernel level
-(seconds, not minutes). The tests are those with an oracle of their own (golden files, finite differences, integrals, guard
+(seconds, not minutes). White space, line breaks and the folder of a file do not matter (locator.py), and after a rename
+--repair edits the lists (repair.py); only what it cannot explain is left to do by hand. The tests are those with an oracle of their own (golden files, finite differences, integrals, guard
 pages, statuses; the NumPy evaluator in float64; the plain specification and float64 functions in Swift). SameBits, which
 compares with earlier results of the library, is asked only where two kernel levels must agree. A break that no test notices
 survives, and the exit status is 1.
@@ -27,7 +29,9 @@ import time
 
 from kernels import KERNELS
 from library import C_TESTS, MARCH, PROJECT, Failure, Library, has_level
+from locator import describe, find_file, places
 from reader import READER
+from repair import repair, unknown_names
 
 PYTHON_TESTS = ("tests/test_library.py", "tests/test_agreement.py")
 SWIFT_TESTS = "Accuracy|Tiles|Philox"
@@ -39,18 +43,24 @@ def mutations():
 
 
 def check(tree):
-    """Every text to be replaced must be in its file exactly once, and every name must be unique."""
-    wrong, seen = [], set()
+    """Every text must be in its file once, every name in a replacement in some file, and every mutation's name unique."""
+    sources, wrong, seen = tree / "Sources", [], set()
+    unknown = unknown_names(sources)
     for m in mutations():
         if m.name in seen:
             wrong.append(f"two mutations have the name {m.name!r}")
         seen.add(m.name)
-        path = tree / "Sources" / m.file
-        found = path.read_text().count(m.old) if path.exists() else 0
-        if found != 1:
-            wrong.append(f"{m.name}: Sources/{m.file} has {found} places with this text, not one:\n    {m.old}")
+        try:
+            why = describe(sources, find_file(sources, m.file), m.old)
+        except Failure as failure:
+            why = str(failure)
+        missing = unknown(m.old, m.new)
+        if missing and not why:
+            why = f"no source file has {', '.join(sorted(missing))}, of {m.new!r}"
+        if why:
+            wrong.append(f"{m.name}: {why}")
     if wrong:
-        raise Failure("\n".join(wrong))
+        raise Failure("\n".join(wrong) + f"\n{len(wrong)} mutations do not apply: Tests/mutations/run.py --repair follows renames")
 
 
 class Bench(Library):
@@ -125,15 +135,17 @@ class Bench(Library):
 
     def run(self, m):
         """Who notices a mutation, or None."""
-        path = self.tree / "Sources" / m.file
+        path = find_file(self.tree / "Sources", m.file)
+        file = path.relative_to(self.tree / "Sources").as_posix()
         text = path.read_text()
-        path.write_text(text.replace(m.old, m.new))
+        [(start, end)] = places(text, m.old)
+        path.write_text(text[:start] + m.new + text[end:])
         try:
             if m.oracle == "SameBits":
                 return self.noticed_by_product()
-            self.build(m.level, m.file)
+            self.build(m.level, file)
             noticed = self.noticed_by_c() or self.noticed_by_python()
-            if noticed is None and not m.file.startswith("Flowrt/"):
+            if noticed is None and not file.startswith("Flowrt/"):
                 noticed = self.noticed_by_swift(m.level)
             return noticed
         finally:
@@ -182,9 +194,13 @@ def main():
     parser.add_argument("--only", metavar="TEXT")
     parser.add_argument("--every", metavar="N", type=int, default=1)
     parser.add_argument("--check", action="store_true")
+    parser.add_argument("--repair", action="store_true")
     parser.add_argument("--log", metavar="FILE", type=pathlib.Path)
     parser.add_argument("--swiftc", default=shutil.which("swiftc") or "/opt/swift/usr/bin/swiftc")
     options = parser.parse_args()
+    if options.repair:
+        here = pathlib.Path(__file__).parent
+        return 0 if repair(PROJECT, [here / "kernels.py", here / "reader.py"]) else 1
     try:
         check(PROJECT)
         if options.check:

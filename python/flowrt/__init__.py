@@ -7,6 +7,7 @@ from ._version import __version__
 from .compiler.compile import compile
 from .errors import Error, ExportError, FormatError, LibraryError
 from .flow import flow as ir
+from .mixture import Mixture, save_mixture
 from .model import Model, NonfiniteWarning
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "ExportError",
     "FormatError",
     "LibraryError",
+    "Mixture",
     "Model",
     "NonfiniteWarning",
     "__version__",
@@ -22,4 +24,5 @@ __all__ = [
     "ir",
     "reference",
     "save",
+    "save_mixture",
 ]

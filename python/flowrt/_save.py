@@ -23,7 +23,7 @@ from .compiler.compile import compile
 from .errors import Error, ExportError, FormatError
 from .file import encode
 from .flow import flow as ir
-from .frameworks import choose, dtypes, refusing, registry, unwrapped
+from .frameworks import choose, dtypes, refuse_holder, refusing, registry, restored, unwrapped
 from .verify import precision
 from .verify import verify as verification
 from .verify.rows import own_rows
@@ -35,6 +35,7 @@ def save(
     *,
     framework: Optional[str] = None,
     context_dim: Optional[int] = None,
+    embedded: bool = False,
     verify: bool = False,
     rows=None,
     contexts=None,
@@ -46,6 +47,8 @@ def save(
     named by `framework`, a name in `flowrt.frameworks.registry`. A model of your own is given as a description: a
     dictionary of arrays and options (docs/DESCRIPTIONS.md), or a `flowrt.ir.Flow`. `context_dim` is
     needed only where no layer of a framework's model tells how long the context is; neither goes with a description.
+    With `embedded`, the file has the flow behind its embedding net alone: its context is the output of the embedding
+    net, which you run where it can run. This is for embedding nets that a file cannot hold (python/README.md).
     `notes` goes into the file's metadata.
 
     A version of a framework that `flowrt.frameworks.registry` does not list as tested is warned about, and verified.
@@ -74,19 +77,36 @@ def save(
     if rows is None and contexts is not None:
         raise Error("contexts go with rows")
     own = None if rows is None else (rows, contexts)
+    flow = restored(flow)
     if isinstance(flow, (ir.Flow, Mapping)):
-        for name, value in (("framework", framework), ("context_dim", context_dim)):
+        for name, value in (("framework", framework), ("context_dim", context_dim), ("embedded", embedded or None)):
             if value is not None:
                 raise ExportError(f"{name!r} is for the model of a framework, not for a description")
+        if isinstance(flow, Mapping) and not {"dim", "layout"} & set(flow):
+            refuse_holder(flow)
         data, comparison = _described(flow, verify, own, notes)
     else:
         flow = unwrapped(flow)
+        if embedded:
+            notes = "; ".join(filter(None, [notes, "the context is what the embedding net gives"]))
         with refusing(flow):
+            flow, context_dim = _behind_embedding(flow, framework, context_dim) if embedded else (flow, context_dim)
             data, comparison = _export(flow, framework, context_dim, verify, own, notes)
     if comparison is not None:
         comparison.report()
     with replacing(path) as stream:
         stream.write(data)
+
+
+def _behind_embedding(model, framework, context_dim) -> tuple:
+    """A model as a function of the output of its embedding net, and the length of that, if it is told."""
+    adapter = choose(model, framework)
+    inner = adapter.behind_embedding(model) if hasattr(adapter, "behind_embedding") else None
+    if inner is None:
+        raise ExportError(
+            f"embedded=True is for a flow with an embedding net, of nflows or sbi; {type(model).__name__} has none"
+        )
+    return inner, context_dim
 
 
 def _export(model, framework, context_dim, verify, own, notes) -> tuple:
@@ -104,7 +124,7 @@ def _export(model, framework, context_dim, verify, own, notes) -> tuple:
     precision.warn_of_lost_digits(data, exact, live32, live64, flow.model, own)
     if not verify and own is None:
         return data, None
-    return data, verification.compare(data, exact, live32, live64, own)
+    return data, verification.compare(data, exact, live32, live64, own, formulas_agree=True)
 
 
 def _note_origin(flow: ir.Flow, adapter, model) -> bool:
@@ -121,7 +141,7 @@ def _described(description, verify, own, notes) -> tuple:
     A description that says what its model gives must give that.
     """
     flow, expected = (description, None) if isinstance(description, ir.Flow) else descriptions.read(description)
-    exact = compile(replace(flow, notes=notes or flow.notes))
+    exact = compile(replace(flow, notes="; ".join(filter(None, [notes, flow.notes]))))
     try:
         data = encode(exact)
     except FormatError as error:

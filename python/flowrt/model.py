@@ -10,7 +10,8 @@ from typing import Union
 
 import numpy as np
 
-from .errors import LibraryError, Status
+from .bounds import box, inside, sample_within
+from .errors import Error, LibraryError, Status
 from .file.metadata import metadata_of
 from .library import OPEN_VERIFY, ErrorDetail, ModelInfo, ModelStruct, Rng, aligned, load
 
@@ -68,7 +69,13 @@ class Model:
         self.step_count: int = info.step_count
         self.parameter_count: int = info.parameter_count
         self.cpu_level: int = info.cpu_level
-        self.metadata = metadata_of(data[info.metadata_offset : info.metadata_offset + info.metadata_size])
+        self.metadata: dict = metadata_of(data[info.metadata_offset : info.metadata_offset + info.metadata_size])
+
+    @property
+    def bounds(self):
+        """(low, high) of the prior that the flow was trained with, as the file notes it; None if it does not."""
+        found = self.metadata.get("bounds")
+        return (found["low"], found["high"]) if isinstance(found, dict) and {"low", "high"} <= set(found) else None
 
     def forward(self, x, context=None):
         """x (n, D) to z (n, D) and log|det dz/dx| (n,)."""
@@ -88,12 +95,31 @@ class Model:
         )
         return result
 
-    def sample(self, n: int, context=None, seed: int = 0, stream: int = 0, index: int = 0):
+    def sample(
+        self,
+        n: int,
+        context=None,
+        seed: int = 0,
+        stream: int = 0,
+        index: int = 0,
+        *,
+        within=None,
+        most_draws: int = 1000,
+    ):
         """Draws index .. index + n - 1 of (seed, stream): x (n, D) and log p(x | context) (n,).
 
         A draw is a pure function of the three numbers, each 0 .. 2^64 - 1, and its context, however the draws are split
         into calls.
+
+        With `within`, (low, high) of numbers or vectors (D,), rows outside of that box are drawn again, with the draws
+        that follow. log p remains that of the flow: the density of what is returned is larger by -log `acceptance`.
+        After `most_draws` draws a row `Error` says how many were in the box.
         """
+        if within is not None:
+            limits = box(within, self.dim)
+            n, most = _whole(n, "n"), _whole(most_draws, "most_draws")
+            context, _ = self._context(context, n)
+            return sample_within(self, n, context, seed, stream, index, limits, most)
         n, seed, stream, index = map(_whole, (n, seed, stream, index), ("n", "seed", "stream", "index"))
         context, context_rows = self._context(context, n)
         x, log_prob = np.empty((n, self.dim), dtype=np.float32), np.empty(n, dtype=np.float32)
@@ -102,6 +128,18 @@ class Model:
             self._library.flowrt_sample, n, rng, _pointer(context), context_rows, _pointer(x), _pointer(log_prob)
         )
         return x, log_prob
+
+    def acceptance(self, within, context=None, draws: int = 10_000, seed: int = 0, stream: int = 0) -> np.ndarray:
+        """(m,) the share of the flow's draws within the box (low, high), for each of m contexts; (1,) without.
+
+        This is the leakage correction: log p - log acceptance is the log density within the box. Its error is that of
+        counting: sqrt(a (1 - a) / draws).
+        """
+        limits, draws = box(within, self.dim), _whole(draws, "draws")
+        if draws == 0:
+            raise Error("draws must be at least 1")
+        contexts = [None] if context is None else self._rows(context, "context", self.context_dim)
+        return np.array([inside(self.sample(draws, given, seed, stream)[0], limits).mean() for given in contexts])
 
     def workspace_size(self, count: int) -> int:
         """Bytes of workspace with which calls of up to `count` rows run at full speed."""

@@ -69,7 +69,7 @@ def test_the_same_is_accepted_in_silence():
 
 def test_a_difference_near_the_data_is_refused_with_its_place_and_its_size():
     live = Live(affine(), lambda x, c: np.where(x[:, :1] > 0.5, [0.0, 1e-3], 0.0))
-    text = refused(live, "its z differs by 0.00[0-9]+ from what the model computes, first in row .* coordinate 1: ")
+    text = refused(live, "its z differs by 0.00[0-9]+ standard deviations from .*, first in row .* coordinate 1: ")
     assert "of random rows of the flow itself" in text and "give rows of your own (rows=...)" in text
 
 
@@ -104,6 +104,14 @@ def test_a_single_point_is_no_other_formula():
     live = Live(affine(), lambda x, c: np.where(np.all(x == point, axis=1, keepdims=True), 0.1, 0.0))
     (text,) = accepted(live)
     assert "first in row 5 of random rows of the flow itself" in text
+
+
+def test_a_single_point_is_no_rounding_either():
+    file = affine()
+    point = own_rows(file, [[0.5, 0.25]])
+    live = Live(file, lambda x, c: np.where(np.all(x == point.x, axis=1, keepdims=True), 0.1, 0.0))
+    assert compare(encode(file), file, live, live, point).problem.startswith("z of exact is off by 0.1")
+    assert compare(encode(file), file, live, live, point, formulas_agree=True).problem is None
 
 
 def test_the_users_rows_decide():

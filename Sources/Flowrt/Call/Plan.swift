@@ -220,8 +220,8 @@ private struct Planner {
     layer.pointee.visible_end = inputs
     layer.pointee.panel_start = UnsafePointer(blocks.panelStarts)
     let units = blocks.layerEnds(record, stages: UInt64(stages), outputs: outputs)
-    layer.pointee.degree_end = units
     let found = blocks.layer(record, units: units, inputs: inputs, contextLines: contextLines)
+    layer.pointee.degree_end = units
     layer.pointee.bias = found.bias
     layer.pointee.scale = (found.scale0, found.scale1, found.scale2)
     layer.pointee.context_weights = found.contextWeights

@@ -16,10 +16,13 @@ struct WorkspaceLayout {
       end = (end &+ bytes &+ 63) & ~63
       return start
     }
-    // Single rows are a part of every call. Their vectors may reach past the last of `dim` values, and past the last
-    // unit.
-    let row = UInt64(view.dim) &+ 16
-    let tile = max(UInt64(view.dim) &* rows, row)
+    // Few rows are a part of every call that has room for a tile, single rows of every call.
+    let few = min(rows, UInt64(FLOWRT_FEW_ROWS))
+    let fewRows = few &* flowrt_row_stride(UInt64(view.dim))
+    let tile = max(UInt64(view.dim) &* rows, fewRows)
+    // Vectors may reach past the last unit.
+    let fewUnits = (few &- 1) &* flowrt_unit_stride(view.activations_size) &+ view.activations_size
+    let units = max(view.activations_size &* rows, fewUnits) &+ 32
     steps = part((UInt64(view.step_count) &+ 2) &* UInt64(FLOWRT_STEP_PLAN_BYTES))
     layers = part(UInt64(view.layer_count) &* UInt64(FLOWRT_LAYER_PLAN_BYTES))
     tables = part(2 &* view.stage_count &* 4)
@@ -29,18 +32,18 @@ struct WorkspaceLayout {
     encoder = part(rows == 1 ? 0 : view.encoder_size &* rows &* 4)
     state = part(tile &* 4)
     read = part(tile &* 4)
-    other = part(row &* 4)
-    logScale = part(row &* 4)
-    transformerScratch = part(16 &* UInt64(view.scratch_columns) &* 4)
+    other = part(fewRows &* 4)
+    logScale = part(fewRows &* 4)
+    transformerScratch = part(16 &* (UInt64(view.scratch_columns) &+ 3) &* 4)
     logSum = part(3 &* rows &* 4)
-    activations = part((view.activations_size &* rows &+ 32) &* 4)
+    activations = part(units &* 4)
     size = end
   }
 }
 
 /// The largest tile that a call of `count` rows can use.
 func tileRows(_ count: UInt64) -> UInt64 {
-  if count < UInt64(FLOWRT_TILE_MINIMUM) { return 1 }
+  if count <= 1 { return 1 }
   return count >= UInt64(FLOWRT_TILE_ROWS) ? UInt64(FLOWRT_TILE_ROWS) : (count &+ 15) & ~15
 }
 

@@ -34,7 +34,7 @@ enum BaseDensity: UInt16 {
 /// What a layer makes of its sums (section 4).
 enum Activation: UInt16 {
   case identity, relu, tanh, elu, leakyRelu, silu, gelu, geluTanh, sigmoid, softplus, softsign, layerNorm,
-    sine
+    sine, arctangent, inverseHyperbolicSine
 
   /// Whether the layer's parameter `a` may be this number.
   func allows(_ a: Float) -> Bool {
@@ -42,7 +42,8 @@ enum Activation: UInt16 {
     switch self {
     case .elu, .leakyRelu: return isFinite
     case .layerNorm: return a > 0 && isFinite
-    case .identity, .relu, .tanh, .silu, .gelu, .geluTanh, .sigmoid, .softplus, .softsign, .sine:
+    case .identity, .relu, .tanh, .silu, .gelu, .geluTanh, .sigmoid, .softplus, .softsign, .sine,
+      .arctangent, .inverseHyperbolicSine:
       return a.bitPattern == 0
     }
   }

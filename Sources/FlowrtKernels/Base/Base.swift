@@ -12,7 +12,8 @@ struct Base {
   private let sweep: Sweep
   private let density: BaseDensity
   private let plan: flowrt_step_plan
-  private let rows, dim: Int
+  private let rows, dim, rowStride: Int
+  private let isTile: Bool
   private let state: UnsafeMutablePointer<Float>
   private let sums: LogSum
   /// Room for `dim` logarithms.
@@ -24,12 +25,14 @@ struct Base {
     density = BaseDensity(rawValue: plan.record.pointee.density).unsafelyUnwrapped
     rows = sweep.rows
     dim = sweep.dim
+    rowStride = sweep.rowStride
+    isTile = sweep.isTile
     state = sweep.state
     sums = LogSum(sweep.call.pointee.log_sum, rows: rows)
     scratch = sweep.call.pointee.log_scale
   }
 
-  /// The noise that `draw` starts from.
+  /// The distribution of the noise that `draw` starts from.
   static func law(_ call: UnsafePointer<flowrt_call>) -> Noise.Law {
     let record = call.pointee.basePlan.pointee.record!
     switch BaseDensity(rawValue: record.pointee.density).unsafelyUnwrapped {
@@ -75,11 +78,11 @@ struct Base {
     sums.add(Lanes(repeating: high))
     sums.add(Lanes(repeating: Float(constant - Double(high))))
     if density == .diagonalNormal {
-      for i in stride(from: 0, to: dim, by: 16) { scratch.store(log(plan.diagonal_normal.std.lanes(i)), i) }
+      for i in stride(from: 0, to: dim, by: laneCount) { scratch.store(log(plan.diagonal_normal.std.lanes(i)), i) }
     }
     let outputs = conditionalOutputs()
     for i in 0..<dim {
-      for row in stride(from: 0, to: rows, by: 16) {
+      for row in rowGroups {
         var z = value(i, row)
         if density == .standardNormal {
           sums.add(sign * -0.5 * z * z, first: row)
@@ -107,27 +110,26 @@ struct Base {
     return (output(outputs, 2 &* i, row), exp(logStd), logStd)
   }
 
-  /// The base's layers, if it has any, for the rows at hand: of coordinate i, output 2 i is the mean, 2 i + 1 the logarithm of the
-  /// standard deviation.
+  /// The base's layers, if it has any, for the rows at hand: of coordinate i, output 2 i is the mean, 2 i + 1 the
+  /// logarithm of the standard deviation.
   @inline(never) private func conditionalOutputs() -> Operand {
-    if density != .conditionalNormal { return Operand(values: nil, isShared: false) }
-    let conditioner = sweep.conditioner(of: plan)
-    let isShared = sweep.contextTile == nil && rows > 1
-    return Operand(values: conditioner.evaluate(Int(plan.record.pointee.layer_count)), isShared: isShared)
+    if density != .conditionalNormal { return Operand(values: nil, stride: 0, isShared: false) }
+    return sweep.conditioner(of: plan).evaluate(Int(plan.record.pointee.layer_count))
   }
 
   private func output(_ outputs: Operand, _ unit: Int, _ row: Int) -> Lanes {
-    rows == 1
-      ? Lanes(repeating: outputs.values.unsafelyUnwrapped[unit]) : outputs.lanes(unit &* rows &+ row, unit: unit)
+    let values = outputs.values.unsafelyUnwrapped
+    if isTile && !outputs.isShared { return values.lanes(unit &* rows &+ row) }
+    return Lanes(repeating: values[isTile ? unit : row &* outputs.stride &+ unit])
   }
 
   // MARK: Uniform
 
   private func addUniform(_ sign: Float) {
     let (lower, upper) = (plan.box_uniform.lower!, plan.box_uniform.upper!)
-    for i in stride(from: 0, to: dim, by: 16) { scratch.store(log(upper.lanes(i) - lower.lanes(i)), i) }
+    for i in stride(from: 0, to: dim, by: laneCount) { scratch.store(log(upper.lanes(i) - lower.lanes(i)), i) }
     for i in 0..<dim {
-      for row in stride(from: 0, to: rows, by: 16) {
+      for row in rowGroups {
         let z = value(i, row)
         // On the bounds is inside. Infinity minus itself is NaN, but such a row is excluded.
         let one = Lanes(repeating: 1)
@@ -140,20 +142,22 @@ struct Base {
 
   // MARK: Mixture
 
-  /// Constants of a mixture, made once for a call: K times log weight - sum of log std - D log(2 pi) / 2, with normalised
-  /// weights; then K + 1 times the sum of the weights before a component, up to a factor.
+  /// Constants of a mixture, made once for a call: K times log weight - sum of log std - D log(2 pi) / 2, with
+  /// normalised weights; then K + 1 times the sum of the weights before a component, up to a factor.
   private var constants: UnsafeMutablePointer<Float> { plan.normal_mixture.constants }
   private var components: Int { Int(plan.record.pointee.components) }
-  private var weightsBefore: UnsafeMutablePointer<Float> { constants + (components &+ 15) & ~15 }
+  /// For each component the sum of the weights of those before it, and at last the sum of all. These weights are scaled
+  /// so that the largest is 1; a number that picks a component is scaled by the sum of all.
+  private var weightsBefore: UnsafeMutablePointer<Float> { constants + paddedTo16(components) }
 
   /// mean[D] and std[D] of a component.
   private func component(_ c: Int) -> (mean: UnsafePointer<Float>, std: UnsafePointer<Float>) {
-    let block = (dim &+ 15) & ~15
+    let block = paddedTo16(dim)
     let mean = plan.normal_mixture.components! + c &* 2 &* block
     return (mean, mean + block)
   }
 
-  /// Fills what depends on no row.
+  /// Fills the constants of a mixture, which depend on no row. Other bases have none.
   func prepare() {
     if density != .normalMixture { return }
     let logWeight = plan.normal_mixture.log_weights!
@@ -168,7 +172,7 @@ struct Base {
     let logTotal = log(Lanes(repeating: total))[0]
     for c in 0..<components {
       let std = component(c).std
-      for i in stride(from: 0, to: dim, by: 16) { scratch.store(log(std.lanes(i)), i) }
+      for i in stride(from: 0, to: dim, by: laneCount) { scratch.store(log(std.lanes(i)), i) }
       var constant = Double(dim) * logNormalizer
       for i in 0..<dim { constant -= Double(scratch[i]) }
       constants[c] = Float(constant + Double(logWeight[c] - largest - logTotal))
@@ -176,7 +180,7 @@ struct Base {
   }
 
   private func addMixture(_ sign: Float) {
-    for row in stride(from: 0, to: rows, by: 16) {
+    for row in rowGroups {
       var joint = LogSumExp()
       for c in 0..<components {
         let (mean, std) = component(c)
@@ -192,7 +196,7 @@ struct Base {
   }
 
   private func drawMixture(_ choices: Choices) {
-    for row in stride(from: 0, to: rows, by: 16) {
+    for row in rowGroups {
       let target = choices.ofRows(row, 0) * weightsBefore[components]
       for i in 0..<dim {
         var (mean, std) = (Lanes(), Lanes())
@@ -212,21 +216,25 @@ struct Base {
   /// With `choices`: draws z from the noise in the state, and adds -log p(z). Without: adds log p(z).
   @inline(never) private func autoregressiveMixture(_ choices: Choices?) {
     sweep.solve(
-      plan, .mixture(Mixture(plan.record.pointee)), readIndex: plan.autoregressive_mixture.index, otherIndex: plan.autoregressive_mixture.index,
+      plan, .mixture(Mixture(plan.record.pointee)), readIndex: plan.autoregressive_mixture.index,
+      otherIndex: plan.autoregressive_mixture.index,
       readIsKnown: choices == nil, choices: choices)
   }
 
-  // MARK: Values by coordinate, in both tile shapes
+  // MARK: Values by coordinate: of 16 rows of a tile, or of one of few rows in every lane
+
+  /// The first rows of each group.
+  private var rowGroups: StrideTo<Int> { stride(from: 0, to: rows, by: isTile ? laneCount : 1) }
 
   @inline(__always) private func value(_ i: Int, _ row: Int) -> Lanes {
-    rows == 1 ? Lanes(repeating: state[i]) : state.lanes(i &* rows &+ row)
+    isTile ? state.lanes(i &* rows &+ row) : Lanes(repeating: state[row &* rowStride &+ i])
   }
   @inline(__always) private func setValue(_ value: Lanes, _ i: Int, _ row: Int) {
-    if rows == 1 { state[i] = value[0] } else { state.store(value, i &* rows &+ row) }
+    if isTile { state.store(value, i &* rows &+ row) } else { state[row &* rowStride &+ i] = value[0] }
   }
   @inline(__always) private func map(_ f: (Int, Int, Lanes) -> Lanes) {
     for i in 0..<dim {
-      for row in stride(from: 0, to: rows, by: 16) { setValue(f(i, row, value(i, row)), i, row) }
+      for row in rowGroups { setValue(f(i, row, value(i, row)), i, row) }
     }
   }
 }

@@ -10,18 +10,6 @@ struct Evaluation {
   private let direction: Direction
   private let noiseKey: Noise.Key
 
-  /// The fewest rows for which a tile costs less than single rows. A single row is bound by the latency of its sums, and, if it
-  /// waits for itself (from noise to data) or for weights from beyond the second-level cache, by that. A tile is bound by its
-  /// multiply-adds. Where these cross was measured (docs/PERFORMANCE.md).
-  private var tileMinimum: Int {
-    let isWide = call.pointee.view.pointee.parameter_count > 1 << 18
-    #if arch(x86_64) && !FLOWRT_LEVEL_2 && !FLOWRT_LEVEL_3
-      return direction == .toData || isWide ? 4 : 6
-    #else
-      return isWide ? Int(FLOWRT_TILE_MINIMUM) : direction == .toData ? 3 : 4
-    #endif
-  }
-
   init(_ call: UnsafePointer<flowrt_call>) {
     self.call = call
     dim = Int(call.pointee.view.pointee.dim)
@@ -33,7 +21,7 @@ struct Evaluation {
 
   /// Returns whether all that was written is finite.
   func run() -> Bool {
-    Base(Sweep(call: call, rows: 1, lanesPerRow: 1, contextTile: nil)).prepare()
+    Base(Sweep(call: call, batch: Batch(rows: 1, contexts: nil))).prepare()
     let ownContexts = call.pointee.context_rows > 1
     if !ownContexts { makePrologue(call.pointee, call.pointee.context) }
     let count = Int(truncatingIfNeeded: call.pointee.count)
@@ -41,48 +29,61 @@ struct Evaluation {
     var first = 0
     while first < count {
       let left = count &- first
-      let rows = nextTile(left)
-      let lanesPerRow = rows > 1 && left <= 8 ? 2 : 1
+      let rows = nextRows(left)
       let used = min(rows, left)
-      var contextTile: UnsafePointer<Float>? = nil
+      var contexts: UnsafePointer<Float>? = nil
       if ownContexts {
-        let contexts = call.pointee.context + first &* contextDim
-        if rows == 1 {
-          makePrologue(call.pointee, contexts)
-        } else {
-          loadTile(call.pointee.context_tile, contexts, contextDim, rows, lanesPerRow, used)
-          contextTile = encodeTile(rows, lanesPerRow)
-        }
+        let own = call.pointee.context + first &* contextDim
+        if rows == 1 { makePrologue(call.pointee, own) } else { contexts = encode(own, rows, used) }
       }
-      finite = evaluate(first, rows, lanesPerRow, used, contextTile) && finite
+      finite = evaluate(first, Batch(rows: rows, contexts: contexts), used) && finite
       first &+= used
     }
     return finite
   }
 
-  /// Rows of the next tile, of `left` that are not evaluated yet: 1, or a multiple of 16.
-  private func nextTile(_ left: Int) -> Int {
-    let most = Int(call.pointee.tile_rows)
-    if left < tileMinimum || most == 1 { return 1 }
-    // 48 fill the registers (Tile.swift). But 16 more in the last tile cost less than 16 in one of their own.
-    return min(most, left > Int(FLOWRT_TILE_ROWS) ? 48 : (left &+ 15) & ~15)
+  /// The most rows that cost less side by side than in a tile of 16, whose lanes would be idle. A tile costs what 16
+  /// rows cost; each of a few rows has its own activations and its own part in each stage, which count where the
+  /// network is small. Measured (docs/PERFORMANCE.md).
+  private var mostFewRows: Int {
+    let isWide = call.pointee.view.pointee.parameter_count > 1 << 18
+    #if arch(x86_64) && !FLOWRT_LEVEL_2 && !FLOWRT_LEVEL_3
+      return direction == .toData ? (isWide ? 13 : 6) : (isWide ? 15 : 9)
+    #else
+      return direction == .toData ? (isWide ? 10 : 5) : (isWide ? 12 : 7)
+    #endif
   }
 
-  /// The context that the steps see, for the rows of the context tile: the encoder's outputs, or the tile itself.
-  private func encodeTile(_ rows: Int, _ lanesPerRow: Int) -> UnsafePointer<Float> {
+  /// Rows that are evaluated next, of `left` that are not yet: few, or those of a tile. What is left of a multiple of
+  /// 16 comes last: 17 rows are 16 and 1, 65 are 64 and 1, 30 are 32.
+  private func nextRows(_ left: Int) -> Int {
+    let most = Int(call.pointee.tile_rows)
+    let rest = left & (laneCount &- 1)
+    let tile = rest <= mostFewRows ? left &- rest : left &- rest &+ laneCount
+    if most == 1 || tile == 0 { return min(most, left) }
+    // 48 fill the registers (Tile.swift). But 16 more in the last tile cost less than 16 in one of their own.
+    return min(most, tile > Int(FLOWRT_TILE_ROWS) ? 48 : tile)
+  }
+
+  /// The contexts that the steps see: the encoder's outputs, or the caller's, of a tile by coordinate.
+  private func encode(_ own: UnsafePointer<Float>, _ rows: Int, _ used: Int) -> UnsafePointer<Float> {
     let view = call.pointee.view.pointee
-    let contextTile = UnsafePointer<Float>(call.pointee.context_tile!)
-    if view.encoder_layers == 0 { return contextTile }
+    var contexts = own
+    let isTile = rows >= laneCount
+    if isTile {
+      loadTile(call.pointee.context_tile, own, contextDim, rows, used)
+      contexts = UnsafePointer(call.pointee.context_tile)
+    }
+    if view.encoder_layers == 0 { return contexts }
     let encoder = call.pointee.encoderPlan
-    runStep(
-      encoder, Sweep(call: call, rows: rows, lanesPerRow: lanesPerRow, contextTile: contextTile), direction: .toNoise)
+    runStep(encoder, Sweep(call: call, batch: Batch(rows: rows, contexts: contexts)), direction: .toNoise)
     let last = encoder.pointee.layers + (Int(view.encoder_layers) &- 1)
-    return UnsafePointer(call.pointee.encoder + Int(last.pointee.values_offset) &* rows)
+    return UnsafePointer(call.pointee.encoder + Int(last.pointee.values_offset) &* (isTile ? rows : 1))
   }
 
   /// A step at the CPU's own level.
   private func runStep(_ step: UnsafeMutablePointer<flowrt_step_plan>, _ sweep: Sweep, direction: Direction) {
-    call.pointee.run_step(call, step, sweep.rows, sweep.lanesPerRow, sweep.contextTile, direction == .toNoise)
+    call.pointee.run_step(call, step, sweep.batch.rows, sweep.batch.contexts, direction == .toNoise)
   }
 
   /// Takes the state through all steps in the given direction.
@@ -98,27 +99,32 @@ struct Evaluation {
     }
   }
 
-  /// Rows first ..< first + used, in a tile of `rows`. Returns whether all that was written is finite.
-  private func evaluate(
-    _ first: Int, _ rows: Int, _ lanesPerRow: Int, _ used: Int, _ contextTile: UnsafePointer<Float>?
-  ) -> Bool {
+  /// Rows first ..< first + used. Returns whether all that was written is finite.
+  private func evaluate(_ first: Int, _ batch: Batch, _ used: Int) -> Bool {
+    let rows = batch.rows
     let logSum = LogSum(call.pointee.log_sum, rows: rows)
-    let sweep = Sweep(call: call, rows: rows, lanesPerRow: lanesPerRow, contextTile: contextTile)
+    let sweep = Sweep(call: call, batch: batch)
     let base = Base(sweep)
     logSum.clear()
     if call.pointee.verb == FLOWRT_VERB_SAMPLE {
-      let noise = Noise(key: noiseKey, lanesPerRow: lanesPerRow)
+      let noise = Noise(key: noiseKey)
       let index = call.pointee.index &+ UInt64(truncatingIfNeeded: first)
-      if rows == 1 {
-        noise.fillRow(call.pointee.state, Base.law(call), dim: dim, index: index)
+      if sweep.isTile {
+        noise.fillTile(sweep.state, Base.law(call), dim: dim, rows: rows, index: index)
       } else {
-        noise.fillTile(call.pointee.state, Base.law(call), dim: dim, rows: rows, index: index)
+        noise.fillRows(
+          sweep.state, Base.law(call), dim: dim, rows: rows, stride: sweep.rowStride, index: index)
       }
       // log p(x) = log p(z) - log|det dx/dz|: summed up negated, and negated at the end.
       base.draw(Choices(noise: noise, index: index))
       if call.pointee.log_output != nil { base.addLogDensity(sign: -1) }
+    } else if sweep.isTile {
+      loadTile(sweep.state, call.pointee.input + first &* dim, dim, rows, used)
     } else {
-      loadTile(call.pointee.state, call.pointee.input + first &* dim, dim, rows, lanesPerRow, used)
+      let input = call.pointee.input + first &* dim
+      for row in 0..<rows {
+        for i in 0..<dim { sweep.state[row &* sweep.rowStride &+ i] = input[row &* dim &+ i] }
+      }
     }
     runSteps(sweep, direction: direction)
     if call.pointee.verb == FLOWRT_VERB_LOG_PROB { base.addLogDensity(sign: 1) }
@@ -126,9 +132,11 @@ struct Evaluation {
     var nonfiniteBits: UInt32 = 0
     if let output = call.pointee.output {
       let target = output + first &* dim
+      // Of coordinate i of a row.
+      let (perCoordinate, perRow) = sweep.isTile ? (rows, 1) : (1, sweep.rowStride)
       for row in 0..<used {
         for i in 0..<dim {
-          let value = call.pointee.state[i &* rows &+ row &* lanesPerRow]
+          let value = sweep.state[i &* perCoordinate &+ row &* perRow]
           target[row &* dim &+ i] = value
           nonfiniteBits |= nonfiniteBit(value)
         }
@@ -136,9 +144,9 @@ struct Evaluation {
     }
     if let logOutput = call.pointee.log_output {
       for row in 0..<used {
-        var value = logSum.total(row &* lanesPerRow)
+        var value = logSum.total(row)
         if call.pointee.verb == FLOWRT_VERB_SAMPLE { value = -value }
-        if call.pointee.verb == FLOWRT_VERB_LOG_PROB && logSum.isExcluded(row &* lanesPerRow) {
+        if call.pointee.verb == FLOWRT_VERB_LOG_PROB && logSum.isExcluded(row) {
           value = .nan
           if !hasNaN(first &+ row) {
             logOutput[first &+ row] = -.infinity
@@ -166,11 +174,10 @@ struct Evaluation {
 
   /// Rows of `width` floats to target[width][rows]. Rows of the tile beyond `used` repeat the last one.
   @inline(never) private func loadTile(
-    _ target: UnsafeMutablePointer<Float>, _ source: UnsafePointer<Float>, _ width: Int, _ rows: Int,
-    _ lanesPerRow: Int, _ used: Int
+    _ target: UnsafeMutablePointer<Float>, _ source: UnsafePointer<Float>, _ width: Int, _ rows: Int, _ used: Int
   ) {
     for lane in 0..<rows {
-      let from = source + min(lane / lanesPerRow, used &- 1) &* width
+      let from = source + min(lane, used &- 1) &* width
       for i in 0..<width { target[i &* rows &+ lane] = from[i] }
     }
   }

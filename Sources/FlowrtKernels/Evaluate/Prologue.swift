@@ -1,8 +1,8 @@
 // The prologue: the part of every conditioner that depends on the context alone.
 //
-// For a layer that is fed by the context, or by a layer that depends on the context alone: the sum of bias and those terms,
-// from which its accumulators start. For a layer that depends on the context alone: its values. Computed for one context; once
-// for a whole call if all rows share it.
+// For a layer that is fed by the context, or by a layer that depends on the context alone: the sum of bias and those
+// terms, from which its accumulators start. For a layer that depends on the context alone: its values. Computed for
+// one context; once for a whole call if all rows share it.
 
 import FlowrtShim
 
@@ -33,8 +33,16 @@ private func makePrologue(
   _ call: flowrt_call, _ layers: Layer, _ count: Int, _ context: UnsafePointer<Float>?, _ contextDim: Int
 ) {
   let conditioner = Conditioner(
-    rows: 1, lanesPerRow: 1, layers: layers, read: call.read, activations: call.activations, contextTile: nil,
-    contextDim: contextDim)
+    rows: 1, layers: layers, read: .init(base: call.read, stride: 0),
+    activations: .init(base: call.activations, stride: 0), context: nil, contextDim: contextDim)
+  @inline(__always) func accumulate(
+    _ target: UnsafeMutablePointer<Float>, _ weights: UnsafePointer<Float>, _ source: UnsafePointer<Float>,
+    panels: Int, lines: Int
+  ) {
+    accumulateDense(
+      count: 1, sums: target, stride: 0, sources: UnsafeMutablePointer(mutating: source), stride: 0, weights: weights,
+      panels: panels, lines: lines)
+  }
   for number in 0..<count {
     let layer = layers + number
     let isContextOnly = layer.pointee.context_only != 0
@@ -42,23 +50,23 @@ private func makePrologue(
     if !isContextOnly && !hasConstantSource && layer.pointee.context_weights == nil { continue }
     let target = layer.pointee.start!
     let panels = Int(layer.pointee.panels)
-    for panel in 0..<panels { target.store(layer.pointee.bias.lanes(panel &* 16), panel &* 16) }
+    for panel in 0..<panels { target.store(layer.pointee.bias.lanes(panel &* panelUnits), panel &* panelUnits) }
     if let weights = layer.pointee.context_weights {
       let source = layer.pointee.context_source
       let isCallers = source == noLayer
       let values: UnsafePointer<Float>? = isCallers ? context : UnsafePointer(layers[Int(source)].start)
       let lines = isCallers ? contextDim : Int(layers[Int(source)].width)
-      if let values { accumulateDense(target, weights, values, panels: panels, lines: lines) }
+      if let values { accumulate(target, weights, values, panels: panels, lines: lines) }
     }
     if hasConstantSource {
       let source = layers + Int(layer.pointee.source)
-      accumulateDense(
+      accumulate(
         target, layer.pointee.weights, UnsafePointer(source.pointee.start), panels: panels,
         lines: Int(source.pointee.width))
     }
     if isContextOnly {
       conditioner.finish(layer, 0, Int(layer.pointee.width))
-      if layer.isNormalized { normalizeLayer(layer, values: target, rows: 1) }
+      if layer.isNormalized { normalizeLayer(layer, conditioner.place(layer), rows: 1) }
     }
   }
 }

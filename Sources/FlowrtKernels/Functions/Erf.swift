@@ -24,6 +24,6 @@ let sqrtHalf: Float = 0.707_106_78
   g = fma(g, b, 0.638_144_8)
   g = fma(g, b, 1.127_089_3)
   g = fma(g, b, 3.415_161e-4)
-  let outer = copySign(1 - exp(-g), x)
+  let outer = copySign(1 - expOfNegative(-g), x)
   return ifLess(a, 1, inner, outer)
 }

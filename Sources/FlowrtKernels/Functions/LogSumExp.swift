@@ -14,7 +14,7 @@ struct LogSumExp {
   @inline(__always) mutating func add(_ term: Lanes) {
     // The first term replaces the smallest float, whose sum is 0. A term of -infinity, a density that underflows, adds
     // nothing.
-    let e = exp(-magnitude(term - largest))
+    let e = expOfNegative(-magnitude(term - largest))
     sum = flowrt_v_if_less(largest, term, fma(sum, e, 1), sum + e)
     largest = flowrt_v_max(largest, term)
   }

@@ -1,12 +1,14 @@
 // log and log1p.
 //
-// x = 2^k m with m in [sqrt(1/2), sqrt(2)), f = m - 1:  log x = k ln 2 + f - f^2 / 2 + f^3 p(f), p of degree 8. Only
-// bit operations reduce the argument. Errors over all float32 inputs: docs/ACCURACY.md.
+// x = 2^k m with m in [sqrt(1/2), sqrt(2)), f = m - 1:  log x = k ln 2 + f - f^2 / 2 + f^3 p(f), p of degree 8, summed
+// in pairs (Estrin). Only bit operations reduce the argument. Errors over all float32 inputs: docs/ACCURACY.md.
 
 import FlowrtShim
 
 private let sqrtHalfBits: Int32 = 0x3F35_04F3
 let smallestNormal: Float = 0x1p-126
+
+let ln2: Float = 0.693_147_2
 
 /// ln 2 = high + low; high times an exponent is exact.
 let ln2High: Float = 0.693_359_375
@@ -17,19 +19,15 @@ let ln2Low: Float = -2.121_944_4e-4
 @inline(__always) private func logCore<let N: Int>(_ f: Unrolled<N>, _ k: Unrolled<N>, fused: Bool) -> Unrolled<N> {
   typealias V = Unrolled<N>
   @inline(__always) func add(_ a: V, _ b: V, _ c: V) -> V { fused ? fma(a, b, c) : a * b + c }
-  @inline(__always) func add(_ a: V, _ b: V, _ c: Float) -> V { add(a, b, V(repeating: c)) }
-  var p = add(f, V(repeating: 0.067_466_415), -0.116_756_57)
-  p = add(p, f, 0.118_881_65)
-  p = add(p, f, -0.124_055_885)
-  p = add(p, f, 0.142_195_52)
-  p = add(p, f, -0.166_679_96)
-  p = add(p, f, 0.200_021_19)
-  p = add(p, f, -0.250_000_1)
-  p = add(p, f, 0.333_333_13)
+  @inline(__always) func add(_ a: V, _ b: Float, _ c: V) -> V { add(a, V(repeating: b), c) }
+  @inline(__always) func add(_ a: V, _ b: Float, _ c: Float) -> V { add(a, V(repeating: b), V(repeating: c)) }
   let f2 = f * f
-  var tail = add(k, V(repeating: ln2Low), f2 * f * p)
-  tail = add(f2, V(repeating: -0.5), tail)
-  return add(k, V(repeating: ln2High), f + tail)
+  let f4 = f2 * f2
+  let p0 = add(f2, add(f, -0.166_679_96, 0.200_021_19), add(f, -0.250_000_1, 0.333_333_13))
+  let p4 = add(f2, add(f, -0.116_756_57, 0.118_881_65), add(f, -0.124_055_885, 0.142_195_52))
+  let p = add(f4, add(f4, 0.067_466_415, p4), p0)
+  let tail = add(f2 * f, p, add(f2, -0.5, k * ln2Low))
+  return add(k, ln2High, f + tail)
 }
 
 /// ln(2^exponent x) of positive normal floats. Infinity and NaN become something finite. `fused`: as in logCore.

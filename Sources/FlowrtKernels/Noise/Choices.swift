@@ -7,15 +7,14 @@ struct Choices {
   let noise: Noise
   let index: UInt64
 
-  /// For 16 rows of a tile from `row` on, and one coordinate.
+  /// For 16 rows from `row` on, and one coordinate.
   func ofRows(_ row: Int, _ coordinate: UInt32) -> Lanes {
-    noise.choices(index: index &+ UInt64(truncatingIfNeeded: row), number: coordinate)
+    let rows = flowrt_vu_add(laneWords(), Words(repeating: UInt32(truncatingIfNeeded: row)))
+    return of(rows: rows, Words(repeating: coordinate))
   }
 
-  /// For a single row, and up to 16 coordinates.
-  func ofCoordinates(_ coordinates: UnsafePointer<UInt32>, _ count: Int) -> Lanes {
-    var numbers = Words()
-    for lane in 0..<16 { numbers[lane] = coordinates[min(lane, count &- 1)] }
-    return noise.choices(index: index, numbers: numbers)
+  /// For a row and a coordinate in each lane.
+  func of(rows: Words, _ coordinates: Words) -> Lanes {
+    noise.choices(index: index, rows: rows, numbers: coordinates)
   }
 }

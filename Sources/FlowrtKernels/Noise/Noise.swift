@@ -1,7 +1,7 @@
 // Noise as a pure function of (seed, stream, index, coordinate): docs/SAMPLING.md.
 //
-// Multiplications, additions, one division-free logarithm and an IEEE square root, none of them fused: the same bits on every
-// CPU, with fused multiply-add or without.
+// Multiplications, additions, one division-free logarithm and an IEEE square root, none of them fused: the same bits
+// on every CPU, with fused multiply-add or without.
 
 import FlowrtShim
 
@@ -17,13 +17,8 @@ struct Noise {
   typealias Key = (UInt32, UInt32)
 
   private let key: Key
-  /// 0, 1, ... for the rows of a tile; 0, 0, 1, 1, ... where each takes two lanes.
-  private let rowOfLane: Words
 
-  init(key: Key, lanesPerRow: Int) {
-    self.key = key
-    rowOfLane = lanesPerRow == 2 ? laneWords() &>> 1 : laneWords()
-  }
+  init(key: Key) { self.key = key }
 
   /// The Philox key that all rows of a call share, made of the caller's seed and stream.
   static func key(seed: UInt64, stream: UInt64) -> Key {
@@ -39,8 +34,8 @@ struct Noise {
 
   /// Draws index ..< index + rows into target[dim][rows]; rows is a multiple of 16.
   func fillTile(_ target: UnsafeMutablePointer<Float>, _ law: Law, dim: Int, rows: Int, index: UInt64) {
-    for first in stride(from: 0, to: rows, by: 16) {
-      let (low, high) = indices(index &+ UInt64(truncatingIfNeeded: first))
+    for first in stride(from: 0, to: rows, by: laneCount) {
+      let (low, high) = indices(index &+ UInt64(truncatingIfNeeded: first), laneWords())
       var block = 0
       while block &* 4 < dim {
         let used = min(4, dim &- block &* 4)
@@ -51,40 +46,45 @@ struct Noise {
     }
   }
 
-  /// Draw `index` into target[dim]. Lanes are groups of four coordinates.
-  func fillRow(_ target: UnsafeMutablePointer<Float>, _ law: Law, dim: Int, index: UInt64) {
-    let low = Words(repeating: UInt32(truncatingIfNeeded: index))
-    let high = Words(repeating: UInt32(truncatingIfNeeded: index &>> 32))
-    var first = 0
-    while first &* 4 < dim {
-      let z = draw(
-        low, high, flowrt_vu_add(Words(repeating: UInt32(truncatingIfNeeded: first)), laneWords()), law,
-        used: min(4, dim))
-      for i in 0..<min(64, dim &- first &* 4) { target[first &* 4 &+ i] = z[i & 3][i &>> 2] }
-      first &+= 16
+  /// Draws index ..< index + rows into target[rows][stride]. Lanes are groups of four coordinates, those of all rows
+  /// side by side.
+  func fillRows(
+    _ target: UnsafeMutablePointer<Float>, _ law: Law, dim: Int, rows: Int, stride: Int, index: UInt64
+  ) {
+    let blocks = (dim &+ 3) / 4
+    var (row, block) = (0, 0)
+    var left = rows &* blocks
+    while left > 0 {
+      let used = min(laneCount, left)
+      var (rowOfLane, blockOfLane) = (Words(), Words())
+      let (firstRow, firstBlock) = (row, block)
+      for lane in 0..<used {
+        rowOfLane[lane] = UInt32(truncatingIfNeeded: row)
+        blockOfLane[lane] = UInt32(truncatingIfNeeded: block)
+        block &+= 1
+        if block == blocks { (row, block) = (row &+ 1, 0) }
+      }
+      let (low, high) = indices(index, rowOfLane)
+      let z = draw(low, high, blockOfLane, law, used: min(4, dim))
+      (row, block) = (firstRow, firstBlock)
+      for lane in 0..<used {
+        for j in 0..<min(4, dim &- 4 &* block) { target[row &* stride &+ 4 &* block &+ j] = z[j][lane] }
+        block &+= 1
+        if block == blocks { (row, block) = (row &+ 1, 0) }
+      }
+      left &-= used
     }
   }
 
-  /// A number in (0, 1) that picks a component, number `number` of draws index ..< index + 16.
-  func choices(index: UInt64, number: UInt32) -> Lanes {
-    let (low, high) = indices(index)
-    return choice(low, high, Words(repeating: number))
+  /// Numbers in (0, 1) that pick a component: number `numbers` of the draws index + `rows`, lane by lane.
+  func choices(index: UInt64, rows: Words, numbers: Words) -> Lanes {
+    let (low, high) = indices(index, rows)
+    return uniform(philox((low, high, numbers, Words(repeating: 1)), key: key).0)
   }
 
-  /// Numbers in (0, 1) that pick components for 16 of a draw's choices, which `numbers` count.
-  func choices(index: UInt64, numbers: Words) -> Lanes {
-    choice(
-      Words(repeating: UInt32(truncatingIfNeeded: index)), Words(repeating: UInt32(truncatingIfNeeded: index &>> 32)),
-      numbers)
-  }
-
-  private func choice(_ low: Words, _ high: Words, _ number: Words) -> Lanes {
-    uniform(philox((low, high, number, Words(repeating: 1)), key: key).0)
-  }
-
-  /// Both halves of start, start + 1, ..., for the rows of 16 lanes.
-  private func indices(_ start: UInt64) -> (low: Words, high: Words) {
-    let low = flowrt_vu_add(Words(repeating: UInt32(truncatingIfNeeded: start)), rowOfLane)
+  /// Both halves of start + `rows`.
+  private func indices(_ start: UInt64, _ rows: Words) -> (low: Words, high: Words) {
+    let low = flowrt_vu_add(Words(repeating: UInt32(truncatingIfNeeded: start)), rows)
     let wrapped = low .< Words(repeating: UInt32(truncatingIfNeeded: start))
     let high = UInt32(truncatingIfNeeded: start &>> 32)
     return (low, Words(repeating: high).replacing(with: Words(repeating: high &+ 1), where: wrapped))
@@ -115,8 +115,8 @@ struct Noise {
   flowrt_v_from_int((bits(asFloats(w)) &>> 9) & 0x007F_FFFF) * 0x1p-23 + 0x1p-24
 }
 
-/// Two normals from two words: R(a) cos(2 pi T(b)), R(a) sin(2 pi T(b)). A register of a is at p, of b 16 floats further on, and
-/// there are the normals afterwards.
+/// Two normals from two words: R(a) cos(2 pi T(b)), R(a) sin(2 pi T(b)). A register of a is at p, of b 16 floats
+/// further on, and there are the normals afterwards.
 @inline(__always) private func boxMuller(_ p: UnsafeMutablePointer<Float>) {
   let half = (bits(p.register(0)) &>> 1) & 0x7FFF_FFFF
   let u = Unrolled<1>(flowrt_v_from_int(half) * 0x1p-31 + 0x1p-32)

@@ -1,115 +1,246 @@
-// One row: the lanes of a vector are the 16 units of a panel, source units are broadcast.
+// Few rows: the lanes of a vector are the 16 units of a panel, source values are broadcast.
 //
-//     acc[u] += sum over k of w[k][u] * source[k]
+//     sums[row][u] += sum over k of w[k][u] * source[row][k]
 //
-// Panels side by side give independent chains, so the latency of a multiply-add is hidden although each unit adds its terms one
-// by one in the order of k (the same order, and so the same bits, as in Tile.swift). Weights are read once, as one stream for
-// each panel; nothing else is touched, so for wide layers the speed is that of reading the weights.
+//                    panel 0      panel 1           one piece: R rows x N panels, all sums in registers
+//     w[k]         [ 16 units ] [ 16 units ]        for each k: N lines of weights, each used for R rows, R broadcasts of a
+//     source 0[k]  [ sums     ] [ sums     ]        source value, R * N multiply-adds
+//     source 1[k]  [ sums     ] [ sums     ]
+//
+// Every unit of every row adds its terms one by one in the order of k (the same order, and so the same bits, as in
+// Tile.swift). The sums of a piece are independent chains, which hide the latency of a multiply-add. Each row has a
+// source pointer of its own, so the rows may lie anywhere. Of one row, weights are read once, as one stream for each
+// panel; nothing else is touched, so for wide layers the speed is that of reading the weights. More rows are taken in
+// pieces of nearly equal height (five are three and two); the weights of the first piece are in the cache for the next.
 
 import FlowrtShim
 
-/// Panels side by side: as many as the registers hold.
-#if FLOWRT_LEVEL_3 || FLOWRT_LEVEL_2 || arch(arm64)
-  typealias Triangles = Triangle<4>
+/// The largest pieces that the registers hold: 32 of 16 floats on AVX-512, 16 of 8 on AVX2, 32 of 4 on aarch64, 16 of
+/// 4 on SSE2.
+#if FLOWRT_LEVEL_3
+  private let maximumHeight = 4
+  @inline(__always) func panelsAbreast(rows: Int) -> Int { 4 }
+#elseif FLOWRT_LEVEL_2 || arch(arm64)
+  private let maximumHeight = 3
+  @inline(__always) func panelsAbreast(rows: Int) -> Int { rows == 1 ? 4 : 2 }
 #else
-  typealias Triangles = Triangle<2>
+  private let maximumHeight = 2
+  @inline(__always) func panelsAbreast(rows: Int) -> Int { rows == 1 ? 2 : 1 }
 #endif
 
-/// N panels of 16 units.
-private enum Columns<let N: Int> {
-  @inline(never)
-  static func run(
-    _ acc: UnsafeMutablePointer<Float>, _ weights: UnsafePointer<Float>, _ panelStart: UnsafePointer<UInt32>,
-    _ source: UnsafePointer<Float>, from: Int, to: Int
+/// What a product adds to, and what it reads.
+struct Rows {
+  let count: Int
+  /// The sums of the first row: 16 floats for each panel. Those of the next row are `stride` floats further on.
+  let sums: UnsafeMutablePointer<Float>
+  let stride: Int
+  /// Where each row's source is.
+  let sources: UnsafePointer<UnsafePointer<Float>>
+  let weights: UnsafePointer<Float>
+  /// For each panel, its first line in `weights`.
+  let panelStart: UnsafePointer<UInt32>
+
+  /// Calls `body` with rows whose sums, and whose sources, lie in steps of the same size.
+  @inline(__always) static func with(
+    count: Int, sums: UnsafeMutablePointer<Float>, stride: Int, sources: UnsafeMutablePointer<Float>,
+    stride sourceStride: Int, weights: UnsafePointer<Float>, panelStart: UnsafePointer<UInt32>,
+    _ body: (UnsafePointer<Rows>) -> Void
   ) {
-    var sums = InlineArray<N, Lanes>(repeating: Lanes())
+    withUnsafeTemporaryAllocation(of: UnsafePointer<Float>.self, capacity: Int(FLOWRT_FEW_ROWS)) { pointers in
+      let pointers = pointers.baseAddress.unsafelyUnwrapped
+      for row in 0..<count { pointers[row] = UnsafePointer(sources + row &* sourceStride) }
+      var rows = Rows(
+        count: count, sums: sums, stride: stride, sources: UnsafePointer(pointers), weights: weights,
+        panelStart: panelStart)
+      withUnsafeMutablePointer(to: &rows) { body(UnsafePointer($0)) }
+    }
+  }
+}
+
+// The 16 sums of a panel and a row: one register, or several, which are then taken one by one, so that a register of
+// weights is loaded once for all rows.
+#if FLOWRT_LEVEL_3
+  private typealias PanelSum = Lanes
+
+  extension Lanes {
+    @inline(__always) fileprivate init(_ p: UnsafePointer<Float>) { self = p.lanes(0) }
+    @inline(__always) fileprivate func store(_ p: UnsafeMutablePointer<Float>) { p.store(self, 0) }
+    @inline(__always) fileprivate var lanes: Lanes { self }
+    @inline(__always) fileprivate static func of(_ lanes: Lanes) -> Lanes { lanes }
+  }
+
+  /// Adds the line of weights at w times a value of each of R rows.
+  @inline(__always) private func addTerm<let R: Int>(
+    _ sums: inout InlineArray<R, PanelSum>, _ w: UnsafePointer<Float>, _ values: InlineArray<R, Register>
+  ) {
+    let weight = w.lanes(0)
+    for r in 0..<R { sums[r] = fma(weight, values[r], sums[r]) }
+  }
+#else
+  private typealias PanelSum = Chunk
+
+  extension Chunk {
+    @inline(__always) fileprivate var lanes: Lanes { Lanes(self) }
+    @inline(__always) fileprivate static func of(_ lanes: Lanes) -> Chunk { lanes.chunk }
+  }
+
+  /// Adds the line of weights at w times a value of each of R rows.
+  @inline(__always) private func addTerm<let R: Int>(
+    _ sums: inout InlineArray<R, PanelSum>, _ w: UnsafePointer<Float>, _ values: InlineArray<R, Register>
+  ) {
+    for part in 0..<PanelSum.count {
+      let weight = w.register(part &* Register.scalarCount)
+      for r in 0..<R { sums[r].registers[part] = fma(weight, values[r], sums[r].registers[part]) }
+    }
+  }
+#endif
+
+/// R rows from `row` on, by N panels of 16 units from `panel` on. The first `keep` units of the first panel stay as
+/// they are.
+private enum Columns<let R: Int, let N: Int> {
+  @inline(never)
+  static func run(_ rows: UnsafePointer<Rows>, row: Int, panel: Int, from: Int, to: Int, keep: Int) {
+    let stride = rows.pointee.stride
+    let target = rows.pointee.sums + (row &* stride &+ panel &* 16)
+    let weights = rows.pointee.weights
+    var sums = InlineArray<N, InlineArray<R, PanelSum>>(repeating: .init(repeating: PanelSum(repeating: 0)))
     var lines = InlineArray<N, UnsafePointer<Float>>(repeating: weights)
+    var sources = InlineArray<R, UnsafePointer<Float>>(repeating: weights)
+    for r in 0..<R { sources[r] = rows.pointee.sources[row &+ r] }
     for i in 0..<N {
-      sums[i] = acc.lanes(i &* 16)
-      lines[i] = weights + (Int(panelStart[i]) &+ from) &* 16
+      for r in 0..<R { sums[i][r] = PanelSum(target + (r &* stride &+ i &* 16)) }
+      lines[i] = weights + (Int(rows.pointee.panelStart[panel &+ i]) &+ from) &* 16
     }
     for k in from..<to {
-      let value = Lanes(repeating: source[k])
+      var values = InlineArray<R, Register>(repeating: Register())
+      for r in 0..<R { values[r] = Register(repeating: sources[r][k]) }
       for i in 0..<N {
-        sums[i] = fma(lines[i].lanes(0), value, sums[i])
+        addTerm(&sums[i], lines[i], values)
         lines[i] += 16
       }
     }
-    for i in 0..<N { acc.store(sums[i], i &* 16) }
+    for r in 0..<R {
+      let at = r &* stride
+      target.store(sums[0][r].lanes, at, in: at &+ keep, at &+ 16)
+      for i in 1..<N { sums[i][r].store(target + (at &+ i &* 16)) }
+    }
   }
 }
 
-/// Adds source units `from ..< to` to `panels` panels of accumulators, as many as run side by side at most. The first `keep` lanes
-/// of the first panel are final and stay as they are.
-///
-/// - panelStart: for each panel, its first line in `weights`.
+/// R rows by up to P panels.
+private struct Shape<let R: Int, let P: Int> {}
+
+private protocol Product {
+  func run<let R: Int, let P: Int>(_ shape: Shape<R, P>, row: Int) -> Int
+}
+
+extension Product {
+  /// For `count` rows, piece by piece. Returns what the last piece does.
+  @inline(__always) func run(count: Int) -> Int {
+    var row = 0
+    while true {
+      let left = count &- row
+      let height = left <= maximumHeight ? left : left < 2 &* maximumHeight ? (left &+ 1) / 2 : maximumHeight
+      let result: Int
+      switch height {
+      #if FLOWRT_LEVEL_3
+        case 1: result = run(Shape<1, 4>(), row: row)
+        case 2: result = run(Shape<2, 4>(), row: row)
+        case 3: result = run(Shape<3, 4>(), row: row)
+        default: result = run(Shape<4, 4>(), row: row)
+      #elseif FLOWRT_LEVEL_2 || arch(arm64)
+        case 1: result = run(Shape<1, 4>(), row: row)
+        case 2: result = run(Shape<2, 2>(), row: row)
+        default: result = run(Shape<3, 2>(), row: row)
+      #else
+        case 1: result = run(Shape<1, 2>(), row: row)
+        default: result = run(Shape<2, 1>(), row: row)
+      #endif
+      }
+      row &+= height
+      if row >= count { return result }
+    }
+  }
+}
+
+/// Adds source units `from ..< to` to `panels` panels of sums from `panel` on, as many as are abreast at most. The
+/// first `keep` units of the first panel are final and stay as they are.
 @inline(never) func accumulateColumns(
-  _ acc: UnsafeMutablePointer<Float>, _ weights: UnsafePointer<Float>, _ panelStart: UnsafePointer<UInt32>,
-  _ source: UnsafePointer<Float>, panels: Int, from: Int, to: Int, keep: Int
+  _ rows: UnsafePointer<Rows>, panel: Int, panels: Int, from: Int, to: Int, keep: Int
 ) {
   if from >= to { return }
-  let kept = acc.lanes(0)
-  switch panels {
-  case 1: Columns<1>.run(acc, weights, panelStart, source, from: from, to: to)
-  #if FLOWRT_LEVEL_3 || FLOWRT_LEVEL_2 || arch(arm64)
-    case 2: Columns<2>.run(acc, weights, panelStart, source, from: from, to: to)
-    case 3: Columns<3>.run(acc, weights, panelStart, source, from: from, to: to)
-    default: Columns<4>.run(acc, weights, panelStart, source, from: from, to: to)
-  #else
-    default: Columns<2>.run(acc, weights, panelStart, source, from: from, to: to)
-  #endif
-  }
-  if keep > 0 { acc.store(kept, 0, in: 0, keep) }
+  _ = ColumnsProduct(rows: rows, panel: panel, panels: panels, from: from, to: to, keep: keep)
+    .run(count: rows.pointee.count)
 }
 
-/// Up to P panels whose units do not see the same: taken as far as the first unit sees, then as far as the next one that sees more,
-/// and so on. The sums stay in registers.
+private struct ColumnsProduct: Product {
+  let rows: UnsafePointer<Rows>
+  let panel, panels, from, to, keep: Int
+
+  @inline(__always) func run<let R: Int, let P: Int>(_ shape: Shape<R, P>, row: Int) -> Int {
+    switch panels {
+    case 1: Columns<R, 1>.run(rows, row: row, panel: panel, from: from, to: to, keep: keep)
+    case 2 where P > 2: Columns<R, 2>.run(rows, row: row, panel: panel, from: from, to: to, keep: keep)
+    case 3 where P > 3: Columns<R, 3>.run(rows, row: row, panel: panel, from: from, to: to, keep: keep)
+    default: Columns<R, P>.run(rows, row: row, panel: panel, from: from, to: to, keep: keep)
+    }
+    return 0
+  }
+}
+
+/// R rows of up to P panels whose units do not see the same: taken as far as the first unit sees, then as far as the
+/// next one that sees more, and so on. The sums stay in registers.
 ///
 ///          k ->      a a a a b b b c c
 ///        | x x x x                     units of the first degree: final after a
 ///        | x x x x x x x               final after b
 ///        | x x x x x x x x x           final after c
-enum Triangle<let P: Int> {
-  static var panels: Int { P }
+private enum Triangle<let R: Int, let P: Int> {
+  typealias Sums = InlineArray<P, InlineArray<R, PanelSum>>
 
-  /// Source units k ..< next for the last `panels` of the panels, of which the first `keep` units of the first one are final.
+  /// Source units k ..< next for the last `panels` of the panels, of which the first `keep` units of the first one are
+  /// final.
   @inline(__always) private static func add(
-    _ panels: Int, _ sums: inout InlineArray<P, Lanes>, _ lines: InlineArray<P, UnsafePointer<Float>>,
-    _ source: UnsafePointer<Float>, _ k: inout Int, to next: Int, keep: Int
+    _ panels: Int, _ sums: inout Sums, _ lines: InlineArray<P, UnsafePointer<Float>>,
+    _ sources: InlineArray<R, UnsafePointer<Float>>, _ k: inout Int, to next: Int, keep: Int
   ) {
     let first = P &- panels
     let kept = sums[first]
     while k < next {
-      let value = Lanes(repeating: source[k])
-      for i in first..<P { sums[i] = fma(lines[i].lanes(k &* 16), value, sums[i]) }
+      var values = InlineArray<R, Register>(repeating: Register())
+      for r in 0..<R { values[r] = Register(repeating: sources[r][k]) }
+      for i in first..<P { addTerm(&sums[i], lines[i] + k &* 16, values) }
       k &+= 1
     }
-    sums[first] = flowrt_v_if_between(laneNumbers(), 0, Int32(truncatingIfNeeded: keep), kept, sums[first])
+    for r in 0..<R {
+      sums[first][r] = PanelSum.of(
+        flowrt_v_if_between(
+          laneNumbers(), 0, Int32(truncatingIfNeeded: keep), kept[r].lanes, sums[first][r].lanes))
+    }
   }
 
-  /// Adds to the units `first ..< end` of up to P neighbouring panels what they see of the source units from `from` on, up to
-  /// degree g. Units before `first` stay as they are. Returns the degree of the last unit that was added to, g at most.
-  ///
-  /// - acc: the accumulators of the first panel, 16 floats for each.
-  /// - panelStart: for each panel, its first line in `weights`.
-  /// - degree: that of the first unit, or one before it.
+  /// What `accumulateTriangle` does, for R rows from `row` on.
   @inline(never)
   static func run(
-    _ acc: UnsafeMutablePointer<Float>, _ weights: UnsafePointer<Float>, _ panelStart: UnsafePointer<UInt32>,
-    _ source: UnsafePointer<Float>, from: Int, units first: Int, _ end: Int, _ degreeEnd: UnsafePointer<UInt32>,
-    _ visibleEnd: UnsafePointer<UInt32>, _ degree: Int, _ g: Int
+    _ rows: UnsafePointer<Rows>, row: Int, from: Int, units first: Int, _ end: Int, _ degrees: Degrees
   ) -> Int {
     // The last of the P are the panels that there are; those before them stand for the first one, and are not touched.
     let firstPanel = first / 16
     let missing = P &- ((end &+ 15) / 16 &- firstPanel)
-    var sums = InlineArray<P, Lanes>(repeating: Lanes())
+    let stride = rows.pointee.stride
+    let target = rows.pointee.sums + (row &* stride &+ firstPanel &* 16)
+    let weights = rows.pointee.weights
+    var sums = Sums(repeating: .init(repeating: PanelSum(repeating: 0)))
     var lines = InlineArray<P, UnsafePointer<Float>>(repeating: weights)
+    var sources = InlineArray<R, UnsafePointer<Float>>(repeating: weights)
+    for r in 0..<R { sources[r] = rows.pointee.sources[row &+ r] }
     for i in 0..<P {
       let panel = max(0, i &- missing)
-      sums[i] = acc.lanes(panel &* 16)
-      lines[i] = weights + Int(panelStart[panel]) &* 16
+      for r in 0..<R { sums[i][r] = PanelSum(target + (r &* stride &+ panel &* 16)) }
+      lines[i] = weights + Int(rows.pointee.panelStart[firstPanel &+ panel]) &* 16
     }
-    var degree = degree
+    let (degreeEnd, visibleEnd, g) = (degrees.end, degrees.visibleEnd, degrees.last)
+    var degree = degrees.first
     var unit = first
     var k = from
     while true {
@@ -117,31 +248,66 @@ enum Triangle<let P: Int> {
       let next = Int(visibleEnd[degree])
       let keep = unit & 15
       switch P &- missing &- (unit / 16 &- firstPanel) {
-      case 1: add(1, &sums, lines, source, &k, to: next, keep: keep)
-      case 2 where P > 2: add(min(2, P), &sums, lines, source, &k, to: next, keep: keep)
-      case 3 where P > 3: add(min(3, P), &sums, lines, source, &k, to: next, keep: keep)
-      default: add(P, &sums, lines, source, &k, to: next, keep: keep)
+      case 1: add(1, &sums, lines, sources, &k, to: next, keep: keep)
+      case 2 where P > 2: add(min(2, P), &sums, lines, sources, &k, to: next, keep: keep)
+      case 3 where P > 3: add(min(3, P), &sums, lines, sources, &k, to: next, keep: keep)
+      default: add(P, &sums, lines, sources, &k, to: next, keep: keep)
       }
       if degree >= g { break }
       unit = Int(degreeEnd[degree])
       if unit >= end { break }
     }
-    for i in 0..<P where i >= missing { acc.store(sums[i], (i &- missing) &* 16) }
+    for i in 0..<P where i >= missing {
+      for r in 0..<R { sums[i][r].store(target + (r &* stride &+ (i &- missing) &* 16)) }
+    }
     return degree
   }
 }
 
-/// acc[u] += sum over all k of w[k][u] * source[k], for panels that all have `lines` lines.
+/// What the units of a layer see.
+struct Degrees {
+  /// For each degree: the units of at most that degree, and the source units that they see.
+  let end, visibleEnd: UnsafePointer<UInt32>
+  /// That of the first unit, or one before it.
+  let first: Int
+  /// As far as units are added to.
+  let last: Int
+}
+
+/// Adds to the units `first ..< end` of neighbouring panels, as many as are abreast at most, what they see of the
+/// source units from `from` on, up to the last of `degrees`. Units before `first` stay as they are. Returns the degree
+/// of the last unit that was added to.
+@inline(never) func accumulateTriangle(
+  _ rows: UnsafePointer<Rows>, from: Int, units first: Int, _ end: Int, _ degrees: Degrees
+) -> Int {
+  TriangleProduct(rows: rows, from: from, first: first, end: end, degrees: degrees).run(count: rows.pointee.count)
+}
+
+private struct TriangleProduct: Product {
+  let rows: UnsafePointer<Rows>
+  let from, first, end: Int
+  let degrees: Degrees
+
+  @inline(__always) func run<let R: Int, let P: Int>(_ shape: Shape<R, P>, row: Int) -> Int {
+    Triangle<R, P>.run(rows, row: row, from: from, units: first, end, degrees)
+  }
+}
+
+/// sums[row][u] += sum over all k of w[k][u] * source[row][k], for `panels` panels that all have `lines` lines.
 func accumulateDense(
-  _ acc: UnsafeMutablePointer<Float>, _ weights: UnsafePointer<Float>, _ source: UnsafePointer<Float>, panels: Int,
-  lines: Int
+  count: Int, sums: UnsafeMutablePointer<Float>, stride: Int, sources: UnsafeMutablePointer<Float>,
+  stride sourceStride: Int, weights: UnsafePointer<Float>, panels: Int, lines: Int
 ) {
-  for first in stride(from: 0, to: panels, by: Triangles.panels) {
+  let abreast = panelsAbreast(rows: count)
+  for first in Swift.stride(from: 0, to: panels, by: abreast) {
     let starts = InlineArray<4, UInt32> { UInt32(truncatingIfNeeded: (first &+ $0) &* lines) }
     starts.span.withUnsafeBufferPointer {
-      accumulateColumns(
-        acc + first &* 16, weights, $0.baseAddress.unsafelyUnwrapped, source,
-        panels: min(Triangles.panels, panels &- first), from: 0, to: lines, keep: 0)
+      Rows.with(
+        count: count, sums: sums + first &* 16, stride: stride, sources: sources, stride: sourceStride,
+        weights: weights, panelStart: $0.baseAddress.unsafelyUnwrapped
+      ) {
+        accumulateColumns($0, panel: 0, panels: min(abreast, panels &- first), from: 0, to: lines, keep: 0)
+      }
     }
   }
 }

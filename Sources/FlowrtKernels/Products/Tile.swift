@@ -7,8 +7,8 @@
 //     w[k][u]  x                                 multiply-adds. U * B = 24 on AVX-512: 24 multiply-adds for 11 loads, and
 //     acc u      [ a a a | a a a | a a a ]       enough independent chains to hide the latency of each.
 //
-// Every unit adds its terms one by one in the order of k, so a tile's shape changes no result: neither U, B, the split of
-// the k range, nor its siblings for up to eight rows (PairTile.swift) and for one (Columns.swift).
+// Every unit adds its terms one by one in the order of k, so a tile's shape changes no result: neither U, B, the split
+// of the k range, nor its sibling for few rows (Columns.swift).
 //
 // Shapes are limited by registers: 32 of 16 floats on AVX-512, 16 of 8 on AVX2, 32 of 4 on aarch64, 16 of 4 on SSE2.
 
@@ -43,8 +43,8 @@ private enum Tile<let U: Int, let B: Int> {
     }
   }
 
-  /// `acc` and `source` have `rows` floats per unit; `weights` one line of 16 floats for each k. `ahead`: as in accumulateTile.
-  /// `start`: nil, or a float for each of the U units.
+  /// `acc` and `source` have `rows` floats per unit; `weights` one line of 16 floats for each k. `ahead`: as in
+  /// accumulateTile. `start`: nil, or a float for each of the U units.
   @inline(never)
   static func run(
     _ acc: UnsafeMutablePointer<Float>, _ weights: UnsafePointer<Float>, _ source: UnsafePointer<Float>,
@@ -110,19 +110,15 @@ private enum Tiles<let B: Int> {
 /// Adds `count` source units to accumulators first ..< end (of 16) of one panel.
 ///
 /// - acc: rows floats for each unit of the panel; weights: a line of 16 for each k; source: rows floats for each k.
-/// - lanesPerRow: 2 if each row stands twice in a tile of 16, else 1.
 /// - ahead: floats from a line of weights to the one that is brought into the cache meanwhile.
 /// - start: a float for each unit of the panel, from which the accumulators start; nil: they go on from what they hold.
 @inline(never) func accumulateTile(
   _ acc: UnsafeMutablePointer<Float>, _ weights: UnsafePointer<Float>, _ source: UnsafePointer<Float>,
-  rows: Int, first: Int, end: Int, count: Int, lanesPerRow: Int, ahead: Int = linesAhead,
+  rows: Int, first: Int, end: Int, count: Int, ahead: Int = linesAhead,
   start: UnsafePointer<Float>? = nil
 ) {
   if count <= 0 { return }
   var unit = first
-  if lanesPerRow == 2 {
-    unit = accumulatePairs(acc, weights, source, first: first, end: end, count: count, ahead: ahead, start: start)
-  }
   // Pieces of nearly equal height: 13 units are 7 + 6, not 8 + 5.
   var pieces = (end &- unit &+ maximumUnits &- 1) / maximumUnits
   while pieces > 0 {

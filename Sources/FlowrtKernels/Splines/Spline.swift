@@ -251,7 +251,7 @@ struct Spline {
         case .exp: u = exp(u / (1 + magnitude(u) / clip))
         }
       case .sigmoid: u = sigmoid(u)
-      case .exponential(let largest): u = exp(u - largest.lanes(0))
+      case .exponential(let largest): u = expOfNegative(u - largest.lanes(0))
       }
       if i &+ laneCount <= end { p.store(u, i) } else { p.store(u, i, in: 0, end) }
       i &+= max(laneCount, stride)

@@ -21,3 +21,9 @@ extension flowrt_call {
   /// The context encoder, planned behind the base.
   var encoderPlan: Step { basePlan + 1 }
 }
+
+/// Where something has its values: unit u of row r of a few at u + r stride, of a tile at u rows + r.
+struct Values {
+  let base: UnsafeMutablePointer<Float>
+  let stride: Int
+}

@@ -2,8 +2,8 @@
 //
 //     value[u] = gate[u] * activation(start[u] + sum over visible k of w[k][u] * source[k] + added[u])
 //
-// Units are sorted by degree, so what a unit sees of its source is a prefix, and the weights are the lower triangle of a
-// block matrix, stored in panels of 16 units:
+// Units are sorted by degree, so what a unit sees of its source is a prefix, and the weights are the lower triangle of
+// a block matrix, stored in panels of 16 units:
 //
 //          source units, by degree ->
 //        | x x                   |  units of degree 1
@@ -11,60 +11,59 @@
 //        | x x x x x x           |            3       `advance(layer, to: g)` finishes all rows of degree <= g.
 //        | x x x x x x x x       |            4
 //
-// A panel usually holds several degrees. It is taken over the prefix that all its units see at once, then its first units
-// are finished, and only the others go on: a unit adds exactly its own terms, in the order of k, in all tile shapes and in
-// both directions. Cost: every stored weight once.
+// A panel usually holds several degrees. It is taken over the prefix that all its units see at once, then its first
+// units are finished, and only the others go on: a unit adds exactly its own terms, in the order of k, in all tile
+// shapes and in both directions. Cost: every stored weight once.
 
 import FlowrtShim
 
 /// Source units that are taken together: with 48 rows, 18 kB.
 private let blockUnits = 96
 
-/// Values and tile of one conditioner evaluation.
+/// Values and rows of one conditioner evaluation.
+///
+/// Few rows (up to 15) lie one after the other, each as a single row does: a unit of row r is `stride` r floats behind
+/// that of row 0. Many rows are a tile (16, 32, 48, 64): `rows` floats for each unit.
 struct Conditioner {
-  /// 1: one row, units in lanes. 16, 32, 48, 64: rows in lanes.
   let rows: Int
-  /// 2 if each row stands twice in a tile of 16, else 1.
-  let lanesPerRow: Int
   let layers: Layer
-  /// Values of the read side by rank, `rows` floats each.
-  let read: UnsafeMutablePointer<Float>
-  let activations: UnsafeMutablePointer<Float>
-  /// Context of the rows, `rows` floats for each coordinate; nil if what depends on the context is in the prologue.
-  let contextTile: UnsafePointer<Float>?
+  /// Values of the read side by rank.
+  let read: Values
+  /// Values of the layers.
+  let activations: Values
+  /// Context of the rows; nil if what depends on the context is in the prologue.
+  let context: Values?
   let contextDim: Int
 
-  /// Where the values of a layer are: `rows` floats for each unit, or one if it is context-only and in the prologue.
-  @inline(__always) func values(_ layer: Layer) -> UnsafeMutablePointer<Float> {
-    isInPrologue(layer) ? layer.pointee.start : activations + Int(layer.pointee.values_offset) &* rows
+  @inline(__always) private var isTile: Bool { rows >= laneCount }
+
+  @inline(__always) func values(_ layer: Layer) -> UnsafeMutablePointer<Float> { place(layer).base }
+
+  /// Where the values of a layer are. One that depends on the context alone may be in the prologue, one float for each
+  /// unit whatever the row.
+  @inline(__always) func place(_ layer: Layer) -> Values {
+    isInPrologue(layer)
+      ? Values(base: layer.pointee.start, stride: 0)
+      : Values(
+        base: activations.base + Int(layer.pointee.values_offset) &* (isTile ? rows : 1), stride: activations.stride)
   }
-  @inline(__always) func isInPrologue(_ layer: Layer) -> Bool {
-    layer.pointee.context_only != 0 && contextTile == nil
-  }
+  @inline(__always) func isInPrologue(_ layer: Layer) -> Bool { layer.pointee.context_only != 0 && context == nil }
 
   /// Starts a layer: nothing is final.
   @inline(__always) func begin(_ layer: Layer) {
-    layer.pointee.final_units = 0
+    layer.pointee.final_units = isInPrologue(layer) ? layer.pointee.width : 0
     layer.pointee.degree = 0
     layer.pointee.visible_units = 0
     layer.pointee.pushed_units = 0
-    if isInPrologue(layer) {
-      layer.pointee.final_units = layer.pointee.width
-    } else if rows == 1 {
-      let target = values(layer)
-      let start = UnsafePointer<Float>(layer.pointee.start!)
-      for panel in 0..<Int(layer.pointee.panels) { target.store(start.lanes(panel &* 16), panel &* 16) }
-    }
   }
 
-  /// Evaluates layers that depend on the context alone. Returns the values of the last: `rows` floats for each unit, or one if
-  /// they are in the prologue.
-  func evaluate(_ count: Int) -> UnsafePointer<Float> {
+  /// Evaluates layers that depend on the context alone. Returns the values of the last.
+  func evaluate(_ count: Int) -> Operand {
     for number in 0..<count {
       begin(layers + number)
       advance(layers + number, to: 0)
     }
-    return UnsafePointer(values(layers + (count &- 1)))
+    return operand(Int32(truncatingIfNeeded: count &- 1))
   }
 
   /// Makes all units of degree <= g final. Their sources must be.
@@ -72,60 +71,90 @@ struct Conditioner {
     let end = Int(layer.pointee.degree_end[g])
     let first = Int(layer.pointee.final_units)
     if first >= end { return }
-    if rows == 1 {
-      if hasSource(layer) { advanceRow(layer, to: g, end) }
-      finish(layer, first, end)
-    } else {
+    if isTile {
       advanceTile(layer, to: g, end)
+    } else {
+      if first == 0 { startRows(layer) }
+      if hasSource(layer) { advanceRows(layer, to: g, end) }
+      finish(layer, first, end)
     }
-    if layer.isNormalized { normalizeLayer(layer, values: values(layer), rows: rows) }
+    if layer.isNormalized { normalizeLayer(layer, place(layer), rows: rows) }
     layer.pointee.final_units = UInt32(truncatingIfNeeded: end)
   }
 
   /// Whether the accumulators still have to be filled from a source: not if the prologue did it.
   @inline(__always) private func hasSource(_ layer: Layer) -> Bool {
-    layer.pointee.source != noLayer && !(layer.pointee.constant_source != 0 && contextTile == nil)
+    layer.pointee.source != noLayer && !(layer.pointee.constant_source != 0 && context == nil)
   }
 
-  @inline(__always) private func sourceValues(_ layer: Layer) -> UnsafeMutablePointer<Float> {
-    layer.pointee.source == readSide ? read : values(layers + Int(layer.pointee.source))
+  @inline(__always) private func source(_ layer: Layer) -> Values {
+    layer.pointee.source == readSide ? read : place(layers + Int(layer.pointee.source))
   }
 
-  /// One row. Neighbouring panels go together, as many as run side by side. When the first of them is due, they all take what is
-  /// visible by then, in long streams of weights; from then on what each stage adds, until they are finished.
-  private func advanceRow(_ layer: Layer, to g: Int, _ end: Int) {
+  /// Few rows: what the sums of all units start from.
+  @inline(never) private func startRows(_ layer: Layer) {
+    let target = place(layer)
+    let start = context == nil ? UnsafePointer<Float>(layer.pointee.start!) : layer.pointee.bias!
+    let panels = Int(layer.pointee.panels)
+    for row in 0..<rows {
+      for panel in 0..<panels {
+        target.base.store(start.lanes(panel &* panelUnits), row &* target.stride &+ panel &* panelUnits)
+      }
+    }
+    if let weights = layer.pointee.context_weights, let (source, lines) = contextSource(layer) {
+      accumulateDense(
+        count: rows, sums: target.base, stride: target.stride, sources: source.base, stride: source.stride,
+        weights: weights, panels: panels, lines: lines)
+    }
+  }
+
+  /// What the context's weights of a layer multiply: the rows' context, or a layer that depends on it.
+  @inline(__always) private func contextSource(_ layer: Layer) -> (Values, lines: Int)? {
+    guard let context else { return nil }
+    let number = layer.pointee.context_source
+    if number == noLayer { return (context, contextDim) }
+    return (place(layers + Int(number)), Int(layers[Int(number)].width))
+  }
+
+  /// Few rows. Neighbouring panels go together, as many as are abreast. When the first of them is due, they all take
+  /// what is visible by then, in long streams of weights; from then on what each stage adds, until they are finished.
+  private func advanceRows(_ layer: Layer, to g: Int, _ end: Int) {
     let degreeEnd = layer.pointee.degree_end!
     let visibleEnd = layer.pointee.visible_end!
     let width = Int(layer.pointee.width)
-    let target = values(layer)
-    let source = UnsafePointer<Float>(sourceValues(layer))
     let available = Int(visibleEnd[g])
+    let abreast = panelsAbreast(rows: rows)
     var degree = Int(layer.pointee.degree)
     var seen = Int(layer.pointee.visible_units)
     var unit = Int(layer.pointee.final_units)
-    while unit < end {
-      let panel = unit / 16
-      let (accumulators, starts) = (target + panel &* 16, layer.pointee.panel_start! + panel)
-      let nextPanel = panel / Triangles.panels &* Triangles.panels &+ Triangles.panels
-      while Int(degreeEnd[degree]) <= unit { degree &+= 1 }
-      if Int(visibleEnd[degree]) == available {
-        accumulateColumns(
-          accumulators, layer.pointee.weights, starts, source,
-          panels: min(nextPanel, Int(layer.pointee.panels)) &- panel, from: seen, to: available, keep: unit & 15)
-      } else {
-        degree = Triangles.run(
-          accumulators, layer.pointee.weights, starts, source, from: seen, units: unit, min(nextPanel &* 16, width),
-          degreeEnd, visibleEnd, degree, g)
+    let (target, source) = (place(layer), source(layer))
+    Rows.with(
+      count: rows, sums: target.base, stride: target.stride, sources: source.base, stride: source.stride,
+      weights: layer.pointee.weights, panelStart: layer.pointee.panel_start
+    ) { rows in
+      while unit < end {
+        let panel = unit / panelUnits
+        let nextPanel = (panel & ~(abreast &- 1)) &+ abreast  // a power of two
+        while Int(degreeEnd[degree]) <= unit { degree &+= 1 }
+        if Int(visibleEnd[degree]) == available {
+          accumulateColumns(
+            rows, panel: panel, panels: min(nextPanel, Int(layer.pointee.panels)) &- panel, from: seen, to: available,
+            keep: unit & (panelUnits &- 1))
+        } else {
+          degree = accumulateTriangle(
+            rows, from: seen, units: unit, min(nextPanel &* panelUnits, width),
+            Degrees(end: degreeEnd, visibleEnd: visibleEnd, first: degree, last: g))
+        }
+        unit = nextPanel &* panelUnits
+        seen = unit <= end ? 0 : available
       }
-      unit = nextPanel &* 16
-      seen = unit <= end ? 0 : available
     }
     layer.pointee.degree = UInt32(truncatingIfNeeded: degree)
     layer.pointee.visible_units = UInt32(truncatingIfNeeded: seen)
   }
 
-  /// Many rows. Source units go in blocks that stay in the L1 cache to all panels whose every unit sees the whole block; what is
-  /// left of a panel's prefix, and the small triangle of its own degrees, when the panel is finished.
+  /// Many rows. Source units go in blocks that stay in the L1 cache to all panels whose every unit sees the whole
+  /// block; what is left of a panel's prefix, and the small triangle of its own degrees, when the panel is finished.
   private func advanceTile(_ layer: Layer, to g: Int, _ end: Int) {
     let degreeEnd = layer.pointee.degree_end!
     let visibleEnd = layer.pointee.visible_end
@@ -142,10 +171,10 @@ struct Conditioner {
     /// Whether the accumulators of the panel have nothing yet.
     var isFresh = false
     while unit < end {
-      let panel = unit / 16
-      let panelEnd = min(panel &* 16 &+ 16, width)
+      let panel = unit / panelUnits
+      let panelEnd = min(panel &* panelUnits &+ panelUnits, width)
       while Int(degreeEnd[degree]) <= unit { degree &+= 1 }
-      if unit & 15 == 0 {
+      if unit & (panelUnits &- 1) == 0 {
         seen = hasSource ? Int(visibleEnd![degree]) / blockUnits &* blockUnits : 0
         isFresh = seen == 0
         if isFresh && !hasSource { start(layer, panel) }
@@ -180,16 +209,17 @@ struct Conditioner {
     while block &+ blockUnits <= available {
       // The first panel whose first unit sees the block's end.
       while panel < Int(layer.pointee.panels) {
-        while Int(degreeEnd[degree]) <= panel &* 16 { degree &+= 1 }
+        while Int(degreeEnd[degree]) <= panel &* panelUnits { degree &+= 1 }
         if Int(visibleEnd![degree]) >= block &+ blockUnits { break }
         panel &+= 1
       }
       for p in panel..<Int(layer.pointee.panels) {
         // Meanwhile the same lines of the next panel come into the cache.
         let starts = layer.pointee.panel_start + p
-        let ahead = p &+ 1 < Int(layer.pointee.panels) ? Int(starts[1] &- starts[0]) &* 16 : linesAhead
+        let ahead = p &+ 1 < Int(layer.pointee.panels) ? Int(starts[1] &- starts[0]) &* lineFloats : linesAhead
         accumulate(
-          layer, target, p &* 16, min(p &* 16 &+ 16, width), from: block, to: block &+ blockUnits,
+          layer, target, p &* panelUnits, min(p &* panelUnits &+ panelUnits, width), from: block,
+          to: block &+ blockUnits,
           isFresh: block == 0, ahead: ahead)
       }
       block &+= blockUnits
@@ -197,33 +227,35 @@ struct Conditioner {
     layer.pointee.pushed_units = UInt32(truncatingIfNeeded: block)
   }
 
-  /// Adds source units from ..< to to the accumulators of units first ..< end of one panel. `isFresh`: they have nothing yet.
+  /// Adds source units from ..< to to the accumulators of units first ..< end of one panel. `isFresh`: they have
+  /// nothing yet.
   @inline(__always) private func accumulate(
     _ layer: Layer, _ target: UnsafeMutablePointer<Float>, _ first: Int, _ end: Int, from: Int, to: Int,
     isFresh: Bool, ahead: Int = linesAhead
   ) {
-    let panel = first / 16
+    let panel = first / panelUnits
     var bias: UnsafePointer<Float>? = nil
     if isFresh {
-      if contextTile == nil && from < to {
-        bias = UnsafePointer(layer.pointee.start!) + panel &* 16
+      if context == nil && from < to {
+        bias = UnsafePointer(layer.pointee.start!) + panel &* panelUnits
       } else {
         start(layer, panel)
       }
     }
     let line: Int = Int(layer.pointee.panel_start[panel]) &+ from
     accumulateTile(
-      target + panel &* 16 &* rows, layer.pointee.weights + line &* 16, sourceValues(layer) + from &* rows,
-      rows: rows, first: first & 15, end: end &- panel &* 16, count: to &- from, lanesPerRow: lanesPerRow,
+      target + panel &* panelUnits &* rows, layer.pointee.weights + line &* lineFloats,
+      source(layer).base + from &* rows,
+      rows: rows, first: first & (panelUnits &- 1), end: end &- panel &* panelUnits, count: to &- from,
       ahead: ahead, start: bias)
   }
 
   /// Starts the accumulators of a panel: bias (or the prologue's bias and context), then the rows' own context.
   @inline(never) private func start(_ layer: Layer, _ panel: Int) {
-    let first = panel &* 16
-    let end = min(first &+ 16, Int(layer.pointee.width))
+    let first = panel &* panelUnits
+    let end = min(first &+ panelUnits, Int(layer.pointee.width))
     let target = values(layer)
-    let from = contextTile == nil ? UnsafePointer<Float>(layer.pointee.start!) : layer.pointee.bias!
+    let from = context == nil ? UnsafePointer<Float>(layer.pointee.start!) : layer.pointee.bias!
     for unit in first..<end {
       let value = Lanes(repeating: from[unit])
       var row = 0
@@ -232,37 +264,36 @@ struct Conditioner {
         row &+= laneCount
       }
     }
-    if let contextTile, let weights = layer.pointee.context_weights {
-      var context = contextTile
-      var lines = contextDim
-      if layer.pointee.context_source != noLayer {
-        let source = layers + Int(layer.pointee.context_source)
-        context = UnsafePointer(values(source))
-        lines = Int(source.pointee.width)
-      }
+    if let weights = layer.pointee.context_weights, let (source, lines) = contextSource(layer) {
       accumulateTile(
-        target + first &* rows, weights + panel &* lines &* 16, context, rows: rows, first: 0, end: end &- first,
-        count: lines, lanesPerRow: lanesPerRow)
+        target + first &* rows, weights + panel &* lines &* lineFloats, UnsafePointer(source.base), rows: rows,
+        first: 0,
+        end: end &- first, count: lines)
     }
   }
 
   /// value = gate * activation(acc + scale * added + ...), for units first ..< end; in place, one part after the other.
   @inline(never) func finish(_ layer: Layer, _ first: Int, _ end: Int) {
-    let values = values(layer)
+    let target = place(layer)
     @inline(__always) func combine(_ number: Int32, _ scale: UnsafePointer<Float>?, isGate: Bool) {
       if number == noLayer { return }
-      operand(number).combine(into: values, rows: rows, first, end, scale: scale, isGate: isGate)
+      operand(number).combine(into: target, rows: rows, first, end, scale: scale, isGate: isGate)
     }
     combine(layer.pointee.add.0, layer.pointee.scale.0, isGate: false)
     combine(layer.pointee.add.1, layer.pointee.scale.1, isGate: false)
     combine(layer.pointee.add.2, layer.pointee.scale.2, isGate: false)
-    activateInPlace(
-      values, first &* rows, end &* rows, layer.pointee.activation, layer.pointee.a, lanesPerRow: lanesPerRow)
+    let (code, a) = (layer.pointee.activation, layer.pointee.a)
+    if isTile {
+      activateInPlace(target.base, first &* rows, end &* rows, code, a)
+    } else {
+      activateInPlace(target.base, first, end, code, a, rows: rows, stride: target.stride)
+    }
     combine(layer.pointee.gate, nil, isGate: true)
   }
 
   @inline(never) private func operand(_ number: Int32) -> Operand {
     let layer = layers + Int(number)
-    return Operand(values: UnsafePointer(values(layer)), isShared: isInPrologue(layer) && rows > 1)
+    let place = place(layer)
+    return Operand(values: UnsafePointer(place.base), stride: place.stride, isShared: isInPrologue(layer))
   }
 }

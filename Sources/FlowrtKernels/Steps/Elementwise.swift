@@ -1,7 +1,7 @@
 // Elementwise steps: a function of its own for each coordinate (docs/FORMAT.md section 2.4).
 //
-// The functions come in pairs of inverses, so there is one map for both directions: the inverse of a function is the forward
-// map of its partner. log|dw/dv| comes from the intermediates, not from the derivative.
+// The functions come in pairs of inverses, so there is one map for both directions: the inverse of a function is the
+// forward map of its partner. log|dw/dv| comes from the intermediates, not from the derivative.
 
 import FlowrtShim
 
@@ -105,32 +105,38 @@ extension Sweep {
       let f = ElementwiseFunction(rawValue: codes[i]).unsafelyUnwrapped
       return direction == .toNoise ? f : f.inverse
     }
-    // Many rows: coordinate after coordinate. One row: 16 coordinates in lanes, once for each run of equal functions among them.
+    if isTile {
+      for i in 0..<dim {
+        for row in stride(from: 0, to: rows, by: laneCount) {
+          let (f, v, a, b) = (
+            function(i), state.lanes(i &* rows &+ row), Lanes(repeating: lower[i]), Lanes(repeating: upper[i])
+          )
+          let (w, logSlope) = f.apply(v, a, b)
+          state.store(w, i &* rows &+ row)
+          sums.add(logSlope, first: row)
+          if direction == .toNoise { sums.exclude(f.outside(v, a, b), first: row) }
+        }
+      }
+      return
+    }
+    // Few rows: 16 coordinates in lanes, once for each run of equal functions among them.
+    let (logSlopes, outside) = (call.pointee.log_scale!, call.pointee.other!)
     var first = 0
     while first < dim {
       let f = function(first)
       var end = first &+ 1
-      if rows == 1 { while end < dim && end & 15 != 0 && codes[end] == codes[first] { end &+= 1 } }
-      let at = first & ~15
-      let a = rows == 1 ? lower.lanes(at) : Lanes(repeating: lower[first])
-      let b = rows == 1 ? upper.lanes(at) : Lanes(repeating: upper[first])
-      for row in stride(from: 0, to: rows, by: 16) {
-        let index = rows == 1 ? at : first &* rows &+ row
-        let v = state.lanes(index)
+      while end < dim && end & (laneCount &- 1) != 0 && codes[end] == codes[first] { end &+= 1 }
+      let at = first & ~(laneCount &- 1)
+      for row in 0..<rows {
+        let values = state + row &* rowStride
+        let (v, a, b) = (values.lanes(at), lower.lanes(at), upper.lanes(at))
         let (w, logSlope) = f.apply(v, a, b)
-        let isOutside = direction == .toNoise ? f.outside(v, a, b) : Lanes()
-        if rows > 1 {
-          state.store(w, index)
-          sums.add(logSlope, first: row)
-          sums.exclude(isOutside, first: row)
-          continue
-        }
-        state.store(w, index, in: first, end)
-        call.pointee.log_scale.store(logSlope, at)
-        call.pointee.other.store(isOutside, at)
+        values.store(w, at, in: first, end)
+        logSlopes.store(logSlope, 0)
+        outside.store(direction == .toNoise ? f.outside(v, a, b) : Lanes(), 0)
         for i in first..<end {
-          sums.add(call.pointee.log_scale[i])
-          sums.exclude(Lanes(repeating: call.pointee.other[i]), first: 0)
+          sums.add(logSlopes[i &- at], row: row)
+          sums.exclude(Lanes(repeating: outside[i &- at]), first: row)
         }
       }
       first = end

@@ -11,14 +11,16 @@ extension Layer {
 }
 
 /// Normalises the final values of a layer in place.
-func normalizeLayer(_ layer: Layer, values: UnsafeMutablePointer<Float>, rows: Int) {
-  let width = Int(layer.pointee.width)
-  let count = Float(width)
-  for first in stride(from: 0, to: rows, by: 16) {
+func normalizeLayer(_ layer: Layer, _ place: Values, rows: Int) {
+  let isTile = rows >= laneCount
+  for row in stride(from: 0, to: rows, by: isTile ? laneCount : 1) {
+    let values = place.base + row &* (isTile ? 1 : place.stride)
     // A single row's units lie side by side: every lane holds the same value.
     @inline(__always) func value(_ unit: Int) -> Lanes {
-      rows == 1 ? Lanes(repeating: values[unit]) : values.lanes(unit &* rows &+ first)
+      isTile ? values.lanes(unit &* rows) : Lanes(repeating: values[unit])
     }
+    let width = Int(layer.pointee.width)
+    let count = Float(width)
     var sum = Lanes()
     for unit in 0..<width { sum = sum + value(unit) }
     let mean = sum / count
@@ -30,7 +32,7 @@ func normalizeLayer(_ layer: Layer, values: UnsafeMutablePointer<Float>, rows: I
     let scale = flowrt_v_sqrt(squares / count + layer.pointee.a)
     for unit in 0..<width {
       let normalized = (value(unit) - mean) / scale
-      if rows == 1 { values[unit] = normalized[0] } else { values.store(normalized, unit &* rows &+ first) }
+      if isTile { values.store(normalized, unit &* rows) } else { values[unit] = normalized[0] }
     }
   }
 }

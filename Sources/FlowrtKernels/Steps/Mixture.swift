@@ -34,7 +34,7 @@ struct Mixture {
     var largest = Lanes(repeating: -.infinity)
     for c in 0..<components { largest = flowrt_v_max(largest, p.lanes(c &* stride)) }
     var sum = Lanes()
-    for c in 0..<components { sum = sum + exp(p.lanes(c &* stride) - largest) }
+    for c in 0..<components { sum = sum + expOfNegative(p.lanes(c &* stride) - largest) }
     let target = choice * sum
     var (mean, raw) = (Lanes(), Lanes())
     var before = Lanes()
@@ -42,7 +42,7 @@ struct Mixture {
       // The last component that begins at or below the target.
       mean = flowrt_v_if_less(target, before, mean, p.lanes((components &+ c) &* stride))
       raw = flowrt_v_if_less(target, before, raw, p.lanes((2 &* components &+ c) &* stride))
-      before = before + exp(p.lanes(c &* stride) - largest)
+      before = before + expOfNegative(p.lanes(c &* stride) - largest)
     }
     return fma(affine.scale(raw).s, noise, mean)
   }

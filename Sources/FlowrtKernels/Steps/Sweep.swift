@@ -1,30 +1,30 @@
 // The sweep: one algorithm for both directions of MAF, IAF, MADE, RealNVP and NICE.
 //
 // A step joins the side r that its conditioner reads and the other side q, rank by rank: q[k] = f(r[k]; parameters[k]),
-// and the parameters of a rank in stage s depend on the ranks of earlier stages alone. Sorted by degree, every unit of the
-// network is final as soon as the ranks that it may see are known, and never changes again. So when r is not known, it is
-// solved for like the unknowns of a triangular system, and every weight is used once, in this direction as in the other:
+// and the parameters of a rank in stage s depend on the ranks of earlier stages alone. Sorted by degree, every unit of
+// the network is final as soon as the ranks that it may see are known, and never changes again. So when r is not
+// known, it is solved for like the unknowns of a triangular system, and every weight is used once, in this direction
+// as in the other:
 //
 //     for each stage s
 //         parameters of its ranks   <- the output layer, over what is final of the layer before it
 //         transformer               <- q[k] to r[k], log|det|
 //         for each hidden layer     <- the units of degree s + 1
 //
-// When r is known, the same functions run with all stages as one: layer by layer. Papamakarios et al. 2017 (MAF), Kingma et
-// al. 2016 (IAF), Germain et al. 2015 (MADE), Dinh et al. 2017 (RealNVP).
+// When r is known, the same functions run with all stages as one: layer by layer. Papamakarios et al. 2017 (MAF),
+// Kingma et al. 2016 (IAF), Germain et al. 2015 (MADE), Dinh et al. 2017 (RealNVP).
 
 import FlowrtShim
 
 struct Sweep {
   let call: UnsafePointer<flowrt_call>
-  /// 1 for a single row, else the rows of the tile: 16, 32, 48 or 64.
-  let rows: Int
-  /// Lanes that a row takes: 2 where up to eight rows stand twice in a tile of 16, else 1.
-  let lanesPerRow: Int
-  /// Context by coordinate for the rows of a tile, nil if the prologue holds what depends on it.
-  let contextTile: UnsafePointer<Float>?
+  let batch: Batch
 
   var dim: Int { Int(call.pointee.view.pointee.dim) }
+  var rows: Int { batch.rows }
+  var isTile: Bool { batch.isTile }
+  /// Floats from one of few rows to the next, in state, read side, other side and log s.
+  var rowStride: Int { Int(flowrt_row_stride(UInt64(call.pointee.view.pointee.dim))) }
   /// The flow's current value, by coordinate.
   var state: UnsafeMutablePointer<Float> { call.pointee.state }
   private var read: UnsafeMutablePointer<Float> { call.pointee.read }
@@ -51,8 +51,9 @@ struct Sweep {
       otherIndex: readsData ? index.noise_index : index.data_index, readIsKnown: readsData == (direction == .toNoise))
   }
 
-  /// One side of a step from the other. `readIsKnown`: the other side from the one that the conditioner reads, in one pass; else
-  /// the read side, stage by stage. The log-determinant adds log s in the first case, subtracts it in the second.
+  /// One side of a step from the other. `readIsKnown`: the other side from the one that the conditioner reads, in one
+  /// pass; else the read side, stage by stage. The log-determinant adds log s in the first case, subtracts it in the
+  /// second.
   func solve(
     _ step: flowrt_step_plan, _ transformer: Transformer, readIndex: UnsafePointer<UInt32>,
     otherIndex: UnsafePointer<UInt32>, readIsKnown: Bool, choices: Choices? = nil
@@ -64,19 +65,20 @@ struct Sweep {
     let output = step.layers + hidden
     for number in 0...hidden { conditioner.begin(step.layers + number) }
     let transform = Transform(
-      rows: rows, transformer: transformer, passthrough: Int(record.passthrough), read: read, other: call.pointee.other,
+      rows: rows, rowStride: rowStride, transformer: transformer, passthrough: Int(record.passthrough), read: read,
+      other: call.pointee.other,
       state: state, otherIndex: otherIndex, logScale: call.pointee.log_scale, logSum: call.pointee.log_sum,
       columns: call.pointee.transformer_scratch,
-      readIsKnown: readIsKnown, choices: choices, parameters: conditioner.values(output),
+      readIsKnown: readIsKnown, choices: choices, parameters: conditioner.place(output),
       parameterCount: Int(output.pointee.width) / (dim &- Int(record.passthrough)))
 
     if readIsKnown {
       gather(into: read, readIndex)
       for number in 0...hidden { conditioner.advance(step.layers + number, to: stages &- 1) }
       transform.run(0, dim)
-      if rows == 1 { scatter(from: call.pointee.other, otherIndex) }
+      if !isTile { scatter(from: call.pointee.other, otherIndex) }
     } else {
-      if rows == 1 { gather(into: call.pointee.other, otherIndex) }
+      if !isTile { gather(into: call.pointee.other, otherIndex) }
       // What sees no rank at all is final before the first stage.
       for number in 0..<hidden { conditioner.advance(step.layers + number, to: 0) }
       var rank = 0
@@ -91,15 +93,23 @@ struct Sweep {
       }
       scatter(from: read, readIndex)
     }
-    if rows == 1 { transform.sumLogScales(Int(record.passthrough), dim) }
+    if !isTile { transform.sumLogScales(Int(record.passthrough), dim) }
   }
 
   /// The layers of a step or base, or those of the encoder, over the rows of this sweep.
   func conditioner(of step: flowrt_step_plan, isEncoder: Bool = false) -> Conditioner {
     let view = call.pointee.view.pointee
+    let encoderStride = Int(view.encoder_size)
+    let isCallers = isEncoder || view.encoder_layers == 0
     return Conditioner(
-      rows: rows, lanesPerRow: lanesPerRow, layers: step.layers, read: read,
-      activations: isEncoder ? call.pointee.encoder : call.pointee.activations, contextTile: contextTile,
+      rows: rows, layers: step.layers, read: .init(base: read, stride: rowStride),
+      activations: isEncoder
+        ? .init(base: call.pointee.encoder, stride: encoderStride)
+        : .init(base: call.pointee.activations, stride: Int(flowrt_unit_stride(view.activations_size))),
+      context: batch.contexts.map {
+        .init(
+          base: UnsafeMutablePointer(mutating: $0), stride: isCallers ? Int(view.context_dim) : encoderStride)
+      },
       contextDim: Int(isEncoder ? view.context_dim : view.encoded_dim))
   }
 
@@ -114,16 +124,16 @@ struct Sweep {
       direction == .toNoise ? fma(scale, v, shift) : (v - shift) / scale
     }
     let (scale, shift) = (step.diagonal.scale!, step.diagonal.shift!)
-    if rows == 1 {
-      // The last vector may reach past the last coordinate, into padding on both sides.
-      var i = 0
-      while i < dim {
-        state.store(map(state.lanes(i), scale.lanes(i), shift.lanes(i)), i)
-        i &+= 16
+    if !isTile {
+      eachRow { at in
+        // The last vector may reach past the last coordinate, into padding on both sides.
+        for i in stride(from: 0, to: dim, by: laneCount) {
+          state.store(map(state.lanes(at &+ i), scale.lanes(i), shift.lanes(i)), at &+ i)
+        }
       }
     } else {
       for i in 0..<dim {
-        for row in stride(from: i &* rows, to: (i &+ 1) &* rows, by: 16) {
+        for row in stride(from: i &* rows, to: (i &+ 1) &* rows, by: laneCount) {
           state.store(map(state.lanes(row), Lanes(repeating: scale[i]), Lanes(repeating: shift[i])), row)
         }
       }
@@ -135,27 +145,30 @@ struct Sweep {
   private func linear(_ step: flowrt_step_plan, direction: Direction) {
     let matrix: UnsafePointer<Float> = direction == .toNoise ? step.linear.matrix : step.linear.inverse_matrix
     let shift = step.linear.shift!
-    let panels = (dim &+ 15) / 16
-    if rows == 1 {
-      for panel in 0..<panels {
-        let i = panel &* 16
-        read.store(direction == .toNoise ? state.lanes(i) : state.lanes(i) - shift.lanes(i), i)
-        state.store(direction == .toNoise ? shift.lanes(i) : Lanes(), i)
+    let panels = FlowrtKernels.panels(of: dim)
+    if !isTile {
+      eachRow { at in
+        for i in stride(from: 0, to: dim, by: laneCount) {
+          read.store(direction == .toNoise ? state.lanes(at &+ i) : state.lanes(at &+ i) - shift.lanes(i), at &+ i)
+          state.store(direction == .toNoise ? shift.lanes(i) : Lanes(), at &+ i)
+        }
       }
-      accumulateDense(state, matrix, UnsafePointer(read), panels: panels, lines: dim)
+      accumulateDense(
+        count: rows, sums: state, stride: rowStride, sources: read, stride: rowStride, weights: matrix, panels: panels,
+        lines: dim)
     } else {
       for i in 0..<dim {
         let b = Lanes(repeating: shift[i])
-        for row in stride(from: i &* rows, to: (i &+ 1) &* rows, by: 16) {
+        for row in stride(from: i &* rows, to: (i &+ 1) &* rows, by: laneCount) {
           read.store(direction == .toNoise ? state.lanes(row) : state.lanes(row) - b, row)
           state.store(direction == .toNoise ? b : Lanes(), row)
         }
       }
       for panel in 0..<panels {
-        let first = panel &* 16
+        let first = panel &* panelUnits
         accumulateTile(
           state + first &* rows, matrix + first &* dim, UnsafePointer(read), rows: rows,
-          first: 0, end: min(16, dim &- first), count: dim, lanesPerRow: lanesPerRow)
+          first: 0, end: min(panelUnits, dim &- first), count: dim)
       }
     }
     addLogDet(step, direction: direction)
@@ -166,17 +179,24 @@ struct Sweep {
     let index = step.permutation.index!
     if direction == .toNoise {
       gather(into: read, index)
-      for i in 0..<dim &* rows { state[i] = read[i] }
+      for i in 0..<valueCount { state[i] = read[i] }
     } else {
-      for i in 0..<dim &* rows { read[i] = state[i] }
+      for i in 0..<valueCount { read[i] = state[i] }
       scatter(from: read, index)
     }
   }
 
+  /// Calls `body` with where the values of each of few rows begin.
+  @inline(__always) func eachRow(_ body: (Int) -> Void) {
+    for row in 0..<rows { body(row &* rowStride) }
+  }
+  /// Floats from the first value to the last, of all rows.
+  private var valueCount: Int { isTile ? dim &* rows : (rows &- 1) &* rowStride &+ dim }
+
   /// target[k] = state[index[k]].
   private func gather(into target: UnsafeMutablePointer<Float>, _ index: UnsafePointer<UInt32>) {
-    if rows == 1 {
-      for k in 0..<dim { target[k] = state[Int(index[k])] }
+    if !isTile {
+      eachRow { at in for k in 0..<dim { target[at &+ k] = state[at &+ Int(index[k])] } }
     } else {
       for k in 0..<dim { copy(target + k &* rows, state + Int(index[k]) &* rows) }
     }
@@ -184,8 +204,8 @@ struct Sweep {
 
   /// state[index[k]] = source[k].
   private func scatter(from source: UnsafeMutablePointer<Float>, _ index: UnsafePointer<UInt32>) {
-    if rows == 1 {
-      for k in 0..<dim { state[Int(index[k])] = source[k] }
+    if !isTile {
+      eachRow { at in for k in 0..<dim { state[at &+ Int(index[k])] = source[at &+ k] } }
     } else {
       for k in 0..<dim { copy(state + Int(index[k]) &* rows, source + k &* rows) }
     }
@@ -195,7 +215,7 @@ struct Sweep {
     var row = 0
     while row < rows {
       target.store(source.lanes(row), row)
-      row &+= 16
+      row &+= laneCount
     }
   }
 
@@ -212,9 +232,9 @@ struct Sweep {
 
 @implementation @_cdecl("flowrt_step")
 public func flowrt_step(
-  _ call: UnsafePointer<flowrt_call>!, _ step: UnsafePointer<flowrt_step_plan>!, _ rows: Int, _ lanesPerRow: Int,
-  _ contextTile: UnsafePointer<Float>!, _ toNoise: Bool
+  _ call: UnsafePointer<flowrt_call>!, _ step: UnsafePointer<flowrt_step_plan>!, _ rows: Int,
+  _ contexts: UnsafePointer<Float>!, _ toNoise: Bool
 ) {
-  Sweep(call: call, rows: rows, lanesPerRow: lanesPerRow, contextTile: contextTile).run(
+  Sweep(call: call, batch: Batch(rows: rows, contexts: contexts)).run(
     step.pointee, direction: toNoise ? .toNoise : .toData)
 }

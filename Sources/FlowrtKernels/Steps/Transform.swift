@@ -1,35 +1,42 @@
-// Runs a step's transformer over ranks, in both tile shapes.
+// Runs a step's transformer over ranks.
 //
-// Many rows: rank after rank, 16 rows at a time. One row: 16 ranks at a time. The P parameters of a rank are neighbours, so a
-// single row's lie as t, a, t, a, ...; more than two of them are first brought into columns, as if the ranks were rows.
+// Many rows: rank after rank, 16 rows at a time. Few rows: the values of all ranks at hand of all rows side by side,
+// 16 at a time, in columns of 16 floats: known, unknown, log s, and each of the P parameters. An affine step of many
+// ranks goes row by row instead, as its parameters t, a, t, a, ... come into columns by shuffles.
 
 import FlowrtShim
 
 struct Transform {
   let rows: Int
+  /// Floats from one of few rows to the next: of both sides and log s.
+  let rowStride: Int
   let transformer: Transformer
   let passthrough: Int
   /// The read side, by rank.
   let read: UnsafeMutablePointer<Float>
-  /// The other side, by rank; a single row's only. A tile's is in the state, by coordinate.
+  /// The other side, by rank; of few rows only. A tile's is in the state, by coordinate.
   let other: UnsafeMutablePointer<Float>
   let state: UnsafeMutablePointer<Float>
   let otherIndex: UnsafePointer<UInt32>
   let logScale: UnsafeMutablePointer<Float>
   let logSum: UnsafeMutablePointer<Float>
-  /// A single row: 16 floats for each parameter of a rank. A tile: log s. Behind these, what a spline needs.
+  /// Few rows: the columns above. A tile: log s. Behind these, what a spline needs.
   let columns: UnsafeMutablePointer<Float>
-  /// The read side is known: the other side from it, and log s as it is. Else back, and log s negated.
+  /// true: computes the other side from the read side, and adds log s. false: computes the read side from the other side, and
+  /// subtracts log s.
   let readIsKnown: Bool
   /// What picks the components of a mixture, where one is drawn from; never `readIsKnown`.
   let choices: Choices?
   /// Output layer, by rank from `passthrough` on.
-  let parameters: UnsafeMutablePointer<Float>
+  let parameters: Values
+  /// Parameters of a rank.
   let parameterCount: Int
+
+  private func column(_ number: Int) -> UnsafeMutablePointer<Float> { columns + number &* laneCount }
 
   /// Ranks first ..< end.
   func run(_ first: Int, _ end: Int) {
-    if rows == 1 { runRow(first, end) } else { runTile(first, end) }
+    if rows >= laneCount { runTile(first, end) } else { runRows(first, end) }
   }
 
   @inline(never) private func runTile(_ first: Int, _ end: Int) {
@@ -39,10 +46,10 @@ struct Transform {
       let q = state + Int(otherIndex[rank]) &* rows
       let (known, unknown) = readIsKnown ? (r, q) : (q, r)
       if rank < passthrough {
-        for row in stride(from: 0, to: rows, by: 16) { unknown.store(known.lanes(row), row) }
+        for row in stride(from: 0, to: rows, by: laneCount) { unknown.store(known.lanes(row), row) }
         continue
       }
-      let p = parameters + (rank &- passthrough) &* parameterCount &* rows
+      let p = parameters.base + (rank &- passthrough) &* parameterCount &* rows
       if case .affine(let affine) = transformer {
         // log s takes the place of the raw scale.
         let logS = p + rows
@@ -50,87 +57,157 @@ struct Transform {
         add(logS, to: sums, 0, rows)
         continue
       }
-      for row in stride(from: 0, to: rows, by: 16) {
+      for row in stride(from: 0, to: rows, by: laneCount) {
         if case .additive = transformer {
           unknown.store(additive(p.lanes(row), known.lanes(row)), row)
           continue
         }
         let logS = columns
-        applyColumns(p + row, stride: rows, known + row, unknown + row, logS, rank, row, 16)
-        add(logS, to: sums, row, row &+ 16)
+        applyColumns(
+          p + row, stride: rows, known + row, unknown + row, logS, count: laneCount, scratch: column(1),
+          choice: choices.map { $0.ofRows(row, otherIndex[rank]) })
+        add(logS, to: sums, row, row &+ laneCount)
       }
     }
   }
 
-  /// Adds log s to the sums of rows first ..< end.
+  /// Adds log s of one rank to the log-determinants of rows first ..< end of a tile.
   @inline(never) private func add(_ logS: UnsafePointer<Float>, to sums: LogSum, _ first: Int, _ end: Int) {
-    for row in stride(from: first, to: end, by: 16) {
+    for row in stride(from: first, to: end, by: laneCount) {
       let term = logS.lanes(row &- first)
       sums.addInline(readIsKnown ? term : -term, first: row)
     }
   }
 
-  @inline(never) private func runRow(_ first: Int, _ end: Int) {
+  @inline(never) private func runRows(_ first: Int, _ end: Int) {
     let (known, unknown) = readIsKnown ? (read, other) : (other, read)
     var rank = first
     while rank < min(end, passthrough) {
-      unknown[rank] = known[rank]
+      for row in 0..<rows { unknown[row &* rowStride &+ rank] = known[row &* rowStride &+ rank] }
       rank &+= 1
     }
-    // A vector may reach past the last rank: into ranks that are written later, or into padding.
-    if case .affine(let affine) = transformer {
-      while rank < end {
-        let p = parameters + 2 &* (rank &- passthrough)
-        if end &- rank == 1 {
-          // A vector from here on may span two that were just stored, and would wait until both are in the cache.
-          columns.store(Lanes(repeating: p[0]), 0)
-          columns.store(Lanes(repeating: p[1]), 16)
-        } else {
-          let (low, high) = (p.lanes(0), p.lanes(16))
-          columns.store(Lanes(lowHalf: low.evenHalf, highHalf: high.evenHalf), 0)
-          columns.store(Lanes(lowHalf: low.oddHalf, highHalf: high.oddHalf), 16)
-        }
-        affine.apply(
-          columns, columns + 16, known + rank, unknown + rank, logScale + rank, count: 16, readIsKnown: readIsKnown)
-        rank &+= 16
+    if rank >= end { return }
+    if rows == 1 || end &- rank > 8 {
+      if case .affine(let affine) = transformer {
+        for row in 0..<rows { runRow(affine, row, rank, end, known, unknown) }
+        return
       }
-      return
     }
-    while rank < end {
-      let p = parameters + (rank &- passthrough) &* parameterCount
-      if case .additive = transformer {
-        unknown.store(additive(p.lanes(0), known.lanes(rank)), rank)
+    runSideBySide(rank, end, known, unknown)
+  }
+
+  /// An affine step of one row, 16 ranks at a time. A vector may reach past the last rank: into ranks that are written
+  /// later, or into padding.
+  private func runRow(
+    _ affine: Affine, _ row: Int, _ first: Int, _ end: Int, _ known: UnsafeMutablePointer<Float>,
+    _ unknown: UnsafeMutablePointer<Float>
+  ) {
+    let parameters = parameters.base + row &* parameters.stride
+    for rank in stride(from: first, to: end, by: laneCount) {
+      let p = parameters + 2 &* (rank &- passthrough)
+      if end &- rank == 1 {
+        // A vector from here on may span two that were just stored, and would wait until both are in the cache.
+        columns.store(Lanes(repeating: p[0]), 0)
+        columns.store(Lanes(repeating: p[1]), laneCount)
       } else {
-        let count = min(16, end &- rank)
-        if count > 1 { makeColumns(p, count) }
-        applyColumns(
-          count > 1 ? columns : p, stride: count > 1 ? 16 : 1, known + rank, unknown + rank, logScale + rank, rank, 0,
-          count)
+        let (low, high) = (p.lanes(0), p.lanes(laneCount))
+        columns.store(Lanes(lowHalf: low.evenHalf, highHalf: high.evenHalf), 0)
+        columns.store(Lanes(lowHalf: low.oddHalf, highHalf: high.oddHalf), laneCount)
       }
-      rank &+= 16
+      let at = row &* rowStride &+ rank
+      affine.apply(
+        columns, column(1), known + at, unknown + at, logScale + at, count: min(laneCount, end &- rank),
+        readIsKnown: readIsKnown)
     }
   }
 
-  /// Applies a spline or a mixture to `count` values: rows from `row` on of one rank, or `count` ranks of a single row.
-  /// Parameter j of all of them is at p + j stride.
-  private func applyColumns(
+  /// A value of a row, in the order in which they lie in the lanes: all rows of a rank, then those of the next.
+  private struct Item {
+    var rank: Int
+    var row = 0
+
+    @inline(__always) mutating func advance(_ rows: Int) {
+      row &+= 1
+      if row == rows { (rank, row) = (rank &+ 1, 0) }
+    }
+  }
+  @inline(__always) private func place(of item: Item) -> Int { item.row &* rowStride &+ item.rank }
+  @inline(__always) private func parameters(of item: Item) -> UnsafeMutablePointer<Float> {
+    parameters.base + (item.row &* parameters.stride &+ (item.rank &- passthrough) &* parameterCount)
+  }
+
+  /// The values of all rows and ranks first ..< end, 16 at a time, whichever row or rank they belong to: they are
+  /// gathered into columns, transformed, and put back.
+  private func runSideBySide(
+    _ first: Int, _ end: Int, _ known: UnsafeMutablePointer<Float>, _ unknown: UnsafeMutablePointer<Float>
+  ) {
+    let (knownColumn, unknownColumn, logS, p) = (column(0), column(1), column(2), column(3))
+    let scratch = column(3 &+ parameterCount)
+    var next = Item(rank: first)
+    var left = (end &- first) &* rows
+    if case .affine = transformer {
+    } else if left == 1 {
+      // A lone value's parameters lie side by side, which a spline makes use of.
+      let p = parameters.base + (first &- passthrough) &* parameterCount
+      if case .additive = transformer {
+        unknown[first] = additive(Lanes(repeating: p[0]), Lanes(repeating: known[first]))[0]
+        return
+      }
+      applyColumns(
+        p, stride: 1, known + first, unknown + first, logScale + first, count: 1, scratch: scratch,
+        choice: choices.map { $0.ofRows(0, otherIndex[first]) })
+      return
+    }
+    while left > 0 {
+      let count = min(laneCount, left)
+      var item = next
+      let raw = parameters(of: item)
+      var (rowOfLane, coordinateOfLane) = (Words(), Words())
+      // The first value fills the lanes that are left.
+      knownColumn.store(Lanes(repeating: known[place(of: item)]), 0)
+      for j in 0..<parameterCount { p.store(Lanes(repeating: raw[j]), j &* laneCount) }
+      for lane in 0..<count {
+        knownColumn[lane] = known[place(of: item)]
+        let raw = parameters(of: item)
+        for j in 0..<parameterCount { p[j &* laneCount &+ lane] = raw[j] }
+        if choices != nil {
+          rowOfLane[lane] = UInt32(truncatingIfNeeded: item.row)
+          coordinateOfLane[lane] = otherIndex[item.rank]
+        }
+        item.advance(rows)
+      }
+      switch transformer {
+      case .affine(let affine):
+        affine.apply(p, p + laneCount, knownColumn, unknownColumn, logS, count: count, readIsKnown: readIsKnown)
+      case .additive: unknownColumn.store(additive(p.lanes(0), knownColumn.lanes(0)), 0)
+      case .spline, .mixture:
+        applyColumns(
+          p, stride: laneCount, knownColumn, unknownColumn, logS, count: count, scratch: scratch,
+          choice: choices.map { [rowOfLane, coordinateOfLane] in $0.of(rows: rowOfLane, coordinateOfLane) })
+      }
+      for lane in 0..<count {
+        unknown[place(of: next)] = unknownColumn[lane]
+        logScale[place(of: next)] = logS[lane]
+        next.advance(rows)
+      }
+      left &-= count
+    }
+  }
+
+  /// Applies a spline or a mixture to `count` values. Parameter j of all of them is at p + j stride.
+  @inline(never) private func applyColumns(
     _ p: UnsafeMutablePointer<Float>, stride: Int, _ known: UnsafeMutablePointer<Float>,
-    _ unknown: UnsafeMutablePointer<Float>, _ logS: UnsafeMutablePointer<Float>, _ rank: Int, _ row: Int, _ count: Int
+    _ unknown: UnsafeMutablePointer<Float>, _ logS: UnsafeMutablePointer<Float>, count: Int,
+    scratch: UnsafeMutablePointer<Float>, choice: Lanes?
   ) {
     switch transformer {
     case .affine, .additive: break  // done by the callers
     case .spline(let spline):
-      let scratch = columns + 16 &* (rows == 1 ? parameterCount : 1)
       spline.apply(p, stride: stride, known, unknown, logS, count: count, scratch: scratch, readIsKnown: readIsKnown)
     case .mixture(let mixture):
       #if !FLOWRT_LEVEL_3 || SWIFT_PACKAGE  // else bases are evaluated by level 2
-        let known = known.lanes(0)
-        var z = known
-        if let choices {
-          let isRow = rows == 1
-          let choice = isRow ? choices.ofCoordinates(otherIndex + rank, count) : choices.ofRows(row, otherIndex[rank])
-          z = mixture.draw(p, stride: stride, choice: choice, noise: known)
-        }
+        var z = known.lanes(0)
+        if let choice { z = mixture.draw(p, stride: stride, choice: choice, noise: z) }
         unknown.store(z, 0)
         logS.store(mixture.logDensity(p, stride: stride, z), 0)
       #endif
@@ -141,21 +218,15 @@ struct Transform {
     readIsKnown ? known + t : known - t
   }
 
-  /// columns[j][lane] = parameter j of the rank `lane` ranks after the one whose parameters are at p. Of `count` ranks the last
-  /// one fills the lanes that are left.
-  private func makeColumns(_ p: UnsafeMutablePointer<Float>, _ count: Int) {
-    let last = p + (count &- 1) &* parameterCount
-    for j in 0..<parameterCount { columns.store(Lanes(repeating: last[j]), j &* 16) }
-    for lane in 0..<count &- 1 {
-      let from = p + lane &* parameterCount
-      for j in 0..<parameterCount { columns[j &* 16 &+ lane] = from[j] }
-    }
-  }
-
-  /// A single row's terms, in the order in which a tile adds them.
+  /// Adds the terms of the log-determinant of few rows, in the order in which a tile adds them: the same bits.
   func sumLogScales(_ first: Int, _ end: Int) {
     if case .additive = transformer { return }
-    let sum = LogSum(logSum, rows: 1)
-    for rank in first..<end { sum.add(readIsKnown ? logScale[rank] : -logScale[rank]) }
+    let sum = LogSum(logSum, rows: rows)
+    for rank in first..<end {
+      for row in 0..<rows {
+        let term = logScale[row &* rowStride &+ rank]
+        sum.add(readIsKnown ? term : -term, row: row)
+      }
+    }
   }
 }

@@ -1,11 +1,12 @@
 // A sum of many logarithms, as accurate as if it were made in twice the precision.
 //
-// Every term's rounding error is found exactly (Knuth's two-sum) and summed apart; the total adds it once at the end. The
-// plain sum is kept as it is, so infinities and NaNs come out as in ordinary arithmetic. Cost: six additions a term.
+// Every term's rounding error is found exactly (Knuth's two-sum) and summed apart; the total adds it once at the end.
+// The plain sum is kept as it is, so infinities and NaNs come out as in ordinary arithmetic. Cost: six additions a
+// term.
 
 import FlowrtShim
 
-/// Running sums of the rows of a tile: `rows` sums, `rows` errors, and for each row whether it left the support (0 if not).
+/// Running sums of the rows: `rows` sums, `rows` errors, and for each row whether it left the support (0 if not).
 struct LogSum {
   private let sums: UnsafeMutablePointer<Float>
   private let rows: Int
@@ -19,35 +20,42 @@ struct LogSum {
     for i in 0..<3 &* rows { sums[i] = 0 }
   }
 
-  /// Adds `term` to rows first ..< first + 16 of a tile; to a single row its first value.
+  /// Rows that a vector of terms is for: 16 of a tile, of few rows one, whose term is the first.
+  private var step: Int { rows >= laneCount ? laneCount : 1 }
+
+  /// Adds `term` to the rows from `first` on.
   @inline(never) func add(_ term: Lanes, first: Int) {
-    if rows == 1 { add(term[0]) } else { addInline(term, first: first) }
+    if rows >= laneCount { addInline(term, first: first) } else { add(term[0], row: first) }
   }
 
-  /// Adds `term` to rows first ..< first + 16 of a tile. Inlined, for loops in which a call would cost more than the sum.
+  /// Adds `term` to rows first ..< first + 16 of a tile. Inlined, for loops in which a call would cost more than the
+  /// sum.
   @inline(__always) func addInline(_ term: Lanes, first: Int) {
     let (total, error) = twoSum(sums.lanes(first), term)
     sums.store(total, first)
     sums.store(sums.lanes(rows &+ first) + error, rows &+ first)
   }
 
-  /// Adds `term` to a single row.
-  @inline(__always) func add(_ term: Float) {
-    let (total, error) = twoSum(sums[0], term)
-    sums[1] += error
-    sums[0] = total
+  /// Adds `term` to one of few rows.
+  @inline(__always) func add(_ term: Float, row: Int) {
+    let (total, error) = twoSum(sums[row], term)
+    sums[rows &+ row] += error
+    sums[row] = total
   }
 
   /// Adds the same term to every row.
   func add(_ term: Lanes) {
-    for first in stride(from: 0, to: rows, by: 16) { add(term, first: first) }
+    for first in stride(from: 0, to: rows, by: step) { add(term, first: first) }
   }
 
-  /// Excludes the rows first ..< first + 16 with `isOutside` != 0 from the support: their density is zero. A single row is excluded
-  /// by the first value.
+  /// Excludes the rows from `first` on with `isOutside` != 0 from the support: their density is zero.
   @inline(never) func exclude(_ isOutside: Lanes, first: Int) {
     let index = 2 &* rows &+ first
-    if rows == 1 { sums[index] += isOutside[0] } else { sums.store(sums.lanes(index) + isOutside, index) }
+    if rows >= laneCount {
+      sums.store(sums.lanes(index) + isOutside, index)
+    } else {
+      sums[index] += isOutside[0]
+    }
   }
 
   func isExcluded(_ row: Int) -> Bool { sums[2 &* rows &+ row] != 0 }

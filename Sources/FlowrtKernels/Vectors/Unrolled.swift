@@ -9,6 +9,7 @@ import FlowrtShim
 
 struct Unrolled<let N: Int> {
   var registers: InlineArray<N, Register>
+  static var count: Int { N }
 
   @inline(__always) init(_ x: Register) { registers = InlineArray(repeating: x) }
   @inline(__always) init(repeating x: Float) { self.init(Register(repeating: x)) }
@@ -43,6 +44,7 @@ struct Unrolled<let N: Int> {
   @inline(__always) static func / (_ a: Self, _ b: Self) -> Self { a.with(b) { $0 / $1 } }
   @inline(__always) static func + (_ a: Self, _ b: Float) -> Self { a.map { $0 + b } }
   @inline(__always) static func - (_ a: Self, _ b: Float) -> Self { a.map { $0 - b } }
+  @inline(__always) static func * (_ a: Self, _ b: Float) -> Self { a.map { $0 * b } }
 }
 
 @inline(__always) func fma<let N: Int>(_ a: Unrolled<N>, _ b: Unrolled<N>, _ c: Unrolled<N>) -> Unrolled<N> {

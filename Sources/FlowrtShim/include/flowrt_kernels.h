@@ -35,11 +35,17 @@ typedef struct flowrt_view {
 
 _Static_assert(sizeof(flowrt_view) == 256, "flowrt_view must fill flowrt_model");
 
-/* Rows that share one tile, at most: four vectors of 16. */
+/* Rows that share one tile, at most: four vectors of 16. A tile has 16, 32, 48 or 64 rows. */
 #define FLOWRT_TILE_ROWS 64
 
-/* Fewer rows than this are cheaper one by one, in every flow. */
-#define FLOWRT_TILE_MINIMUM 2
+/* Rows that are evaluated side by side without being a tile, at most. */
+#define FLOWRT_FEW_ROWS 15
+
+/* Few rows lie one after the other. Floats from a row to the next: of the D values of a row, the last vector of which may
+ * reach past them; and of all units of a conditioner. An odd number of 64-byte lines there, so that the same unit of several
+ * rows is not in the same set of a cache. */
+static inline uint64_t flowrt_row_stride(uint64_t dim) { return (dim + 31) & ~(uint64_t)15; }
+static inline uint64_t flowrt_unit_stride(uint64_t activations_size) { return activations_size | 16; }
 
 /* A layer, made ready for one call. Offsets are in units. */
 typedef struct flowrt_layer_plan {
@@ -117,12 +123,12 @@ enum { FLOWRT_VERB_FORWARD, FLOWRT_VERB_INVERSE, FLOWRT_VERB_LOG_PROB, FLOWRT_VE
 
 struct flowrt_call;
 
-/* Takes the state through one step (or, for the encoder's record, the context tile through the encoder): the part of the
- * library that every CPU level has its own of. rows: 1, 16, 32, 48 or 64; lanes_per_row: 2 if up to eight rows stand
- * twice in a tile of 16, else 1; context_tile: the steps' context for the rows of a tile, NULL if what depends on it is in
- * the prologue; to_noise: from data to noise, else back. */
+/* Takes the state through one step (or, for the encoder's record, the contexts through the encoder): the part of the
+ * library that every CPU level has its own of. rows: up to FLOWRT_FEW_ROWS, or those of a tile; contexts: the steps' context
+ * of the rows, NULL if what depends on it is in the prologue; to_noise: from data to noise, else
+ * back. */
 typedef void flowrt_step_function(const struct flowrt_call *call, const flowrt_step_plan *step, ptrdiff_t rows,
-                                  ptrdiff_t lanes_per_row, const float *context_tile, bool to_noise);
+                                  const float *contexts, bool to_noise);
 typedef flowrt_step_function *flowrt_step_runner;
 
 /* One evaluation: validated arguments and the workspace, carved into its parts (docs/SWEEP.md, "Workspace"). */
@@ -130,7 +136,7 @@ typedef struct flowrt_call {
     const flowrt_view *view;
     flowrt_step_runner run_step;
     uint32_t verb;
-    uint32_t tile_rows; /* 1, 16, 32, 48 or 64: the largest tile that the workspace can hold */
+    uint32_t tile_rows; /* the largest tile that the workspace can hold, and few rows; or 1: single rows alone */
     uint64_t count;
     const float *input;   /* x or z; NULL for sample */
     const float *context; /* NULL if there is none */
@@ -144,16 +150,17 @@ typedef struct flowrt_call {
     uint32_t *tables;   /* two for each stage: see Plan.swift */
     uint32_t *panels;   /* start of every weight panel, in lines of 16 floats, relative to its layer's weights */
     float *prologue;    /* prologue_size */
-    float *context_tile; /* context_dim x tile_rows */
-    float *encoder;     /* encoder_size x tile_rows */
-    float *state;       /* dim x tile_rows, by coordinate: the flow's current value */
-    float *read;        /* dim x tile_rows, by rank: the side that the conditioner reads */
-    float *other;       /* dim, by rank: the other side; for a single row */
-    float *log_scale;   /* dim, by rank: terms of the log-determinant; for a single row */
-    float *log_sum;     /* 3 x tile_rows: running log-determinant, its rounding error, points outside the support */
-    float *transformer_scratch; /* scratch_columns x 16: a single row's parameters of 16 ranks, or a tile's log s; then what a
-                                   spline needs */
-    float *activations; /* activations_size x tile_rows */
+    float *context_tile; /* context_dim x tile_rows; few rows have their contexts where the caller has them */
+    /* Of a tile: size x tile_rows, rows side by side. Of few rows: one row after the other, as long as the functions above say. */
+    float *encoder;     /* encoder_size */
+    float *state;       /* dim, by coordinate: the flow's current value */
+    float *read;        /* dim, by rank: the side that the conditioner reads */
+    float *other;       /* dim, by rank: the other side; for few rows */
+    float *log_scale;   /* dim, by rank: terms of the log-determinant; for few rows */
+    float *log_sum;     /* 3 x rows: running log-determinant, its rounding error, points outside the support */
+    float *transformer_scratch; /* 16 floats each: known, unknown, log s, parameters of 16 values of few rows; or a tile's log s; then
+                           what a spline needs */
+    float *activations; /* activations_size */
 } flowrt_call;
 
 /* What is called of the kernels. The names are those of the baseline; of the higher levels, the build keeps only what

@@ -75,24 +75,6 @@ FLOWRT_INLINE flowrt_v flowrt_v_scale(flowrt_v a, flowrt_v n) {
 }
 #endif
 
-/* p[0], p[1], p[0], p[1], ...: one load that fills both halves of 128 bits and more. */
-typedef double flowrt_pair_anywhere __attribute__((aligned(4), may_alias));
-typedef double flowrt_pairs __attribute__((ext_vector_type(8)));
-FLOWRT_INLINE flowrt_v flowrt_v_broadcast_pair(const float *p) {
-    return (flowrt_v)(flowrt_pairs)(*(const flowrt_pair_anywhere *)p);
-}
-
-/* a[0], b[1], a[2], b[3], ...; a[0], a[0], a[2], a[2], ...; a[1], a[1], a[3], a[3], ... */
-FLOWRT_INLINE flowrt_v flowrt_v_interleave(flowrt_v a, flowrt_v b) {
-    return __builtin_shufflevector(a, b, 0, 17, 2, 19, 4, 21, 6, 23, 8, 25, 10, 27, 12, 29, 14, 31);
-}
-FLOWRT_INLINE flowrt_v flowrt_v_even_twice(flowrt_v a) {
-    return __builtin_shufflevector(a, a, 0, 0, 2, 2, 4, 4, 6, 6, 8, 8, 10, 10, 12, 12, 14, 14);
-}
-FLOWRT_INLINE flowrt_v flowrt_v_odd_twice(flowrt_v a) {
-    return __builtin_shufflevector(a, a, 1, 1, 3, 3, 5, 5, 7, 7, 9, 9, 11, 11, 13, 13, 15, 15);
-}
-
 /* Lane by lane, `yes` or `no`. */
 FLOWRT_INLINE flowrt_v flowrt_v_if_between(flowrt_vi a, int32_t from, int32_t to, flowrt_v yes, flowrt_v no) {
     return ((a >= from) & (a < to)) ? yes : no;

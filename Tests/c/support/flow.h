@@ -46,6 +46,8 @@ enum {
     SOFTSIGN,
     LAYER_NORM,
     SINE,
+    ARCTANGENT,
+    INVERSE_HYPERBOLIC_SINE,
     ACTIVATION_COUNT
 };
 /* What the fields source, context, gate and add of a layer refer to. */

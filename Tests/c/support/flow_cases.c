@@ -155,6 +155,8 @@ const flow_spec flow_cases[] = {
         { .width = 40, .activation = TANH, .source = READ_SIDE },
         { .width = 40, .activation = TANH, .source = LAYER(0), .add = { LAYER(0) }, .gate = LAYER(0), .later = 3 },
         { .source = LAYER(1) } }) } },
+    { "arctangent", 5, 0, { MAF(SOFTPLUS_SCALE, NET_2(37, ARCTANGENT, NONE)) } },
+    { "inverse-hyperbolic-sine", 5, 0, { MAF(SOFTPLUS_SCALE, NET_2(37, INVERSE_HYPERBOLIC_SINE, NONE)) } },
 };
 /* clang-format on */
 

@@ -1,7 +1,8 @@
 """Activations recognised by what they compute.
 
 A model may hold a function, a module, a lambda or a partial application. Whatever it is, it is evaluated on a grid and
-compared with the activations of docs/FORMAT.md; parameters (ELU's alpha, a leaky slope) are read off the values.
+compared with the activations of docs/FORMAT.md, and with those that a few layers of these compose (compositions.py);
+parameters (ELU's alpha, a leaky slope) are read off the values.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 from ..errors import ExportError
 from ..file.codes import Activation
 from ..reference import functions
+from . import compositions
 
 _FAR = np.array([50.0, 100.0, 1e3, 1e4, 1e6])  # where a limit would show, and all activations are near an asymptote
 _GRID = np.concatenate([np.linspace(-30, 30, 241), [-1.0, 1.0, -1e-3, 1e-3, 0.0], -_FAR, _FAR])
@@ -21,10 +23,12 @@ _TOLERANCE = 1e-8  # frameworks replace softplus by its asymptote for large argu
 
 
 def recognise(function, evaluate=None) -> tuple:
-    """(activation, a) of a live callable. Raises `ExportError` that names it if it is none of the format's.
+    """(activation, a) of a live callable, or (`Composition`, 0). Raises `ExportError` that names it if it is neither.
 
     `evaluate(function, grid)` gives its values on a float64 array as one of the same shape; by default torch does.
     """
+    if "PReLU" in {cls.__name__ for cls in type(function).__mro__} and function.weight.numel() > 1:
+        return compositions.leaky_relu_of_units(function.weight.detach().cpu().double().numpy()), 0.0
     values = _values(function, evaluate or _by_torch)
     for kind in Activation:
         if kind == Activation.LAYER_NORM:
@@ -32,7 +36,11 @@ def recognise(function, evaluate=None) -> tuple:
         a = _parameter(kind, values)
         if np.allclose(values, functions.activation(kind, _GRID, a), rtol=_TOLERANCE, atol=_TOLERANCE):
             return kind, a
+    composed = compositions.recognise(_GRID, values, _TOLERANCE)
+    if composed is not None:
+        return composed, 0.0
     supported = ", ".join(kind.name.lower() for kind in Activation if kind != Activation.LAYER_NORM)
+    supported += ", " + ", ".join(compositions.NAMES)
     raise ExportError(f"activation {describe(function)} is not supported; supported are {supported}")
 
 

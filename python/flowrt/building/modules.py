@@ -110,6 +110,16 @@ def concatenated_linear(linear, variables: slice, context: slice, **fields) -> L
     return Layer(bias_of(linear), **fields)
 
 
+def concatenated(weight: np.ndarray, bias: np.ndarray, variables: int) -> Layer:
+    """A layer of a dense matrix whose input is `variables` coordinates, then the context."""
+    fields: dict = {}
+    if variables < weight.shape[1]:
+        fields.update(context_weight=weight[:, variables:], context_source=CONTEXT)
+    if variables:
+        fields.update(weight=weight[:, :variables], source=READ)
+    return Layer(bias, **fields)
+
+
 def activated(layer: Layer, function) -> Layer:
     """The layer with the activation of a live callable."""
     layer.activation, layer.a = recognise(function)

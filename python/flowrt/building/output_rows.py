@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from ..flow.flow import Layer
+from ..flow.flow import Add, Layer
 
 
 def reordered(layer: Layer, rows) -> None:
@@ -26,3 +28,11 @@ def scale_rows(output: Layer, rows, gain=1.0, offset=0.0) -> None:
             weight = np.array(weight, dtype=np.float64)
             weight[rows] *= np.reshape(gain, (-1, 1))
             setattr(output, name, weight)
+    if np.any(gain != 1):
+        output.add = [_scaled(add, rows, gain, output.width) for add in output.add]
+
+
+def _scaled(add: Add, rows, gain, width: int) -> Add:
+    scale = np.ones(width) if add.scale is None else np.array(add.scale, dtype=np.float64)
+    scale[rows] *= gain
+    return replace(add, scale=scale)

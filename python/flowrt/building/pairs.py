@@ -53,7 +53,8 @@ def _pick(layers: list, units: np.ndarray, rows: np.ndarray) -> None:
     last = layers[-1]
     pick = np.zeros((2 * len(units), last.width))
     pick[rows, units] = 1
-    if last.activation == Activation.IDENTITY and not last.partners and last.context_weight is None:
+    plain = last.activation == Activation.IDENTITY and not last.partners
+    if plain and last.weight is not None and last.context_weight is None:
         layers[-1] = ir.Layer(pick @ last.bias, pick @ last.weight, pick @ last.mask > 0, last.source)
     else:
         layers.append(ir.Layer(np.zeros(len(pick)), pick, pick > 0, len(layers) - 1))

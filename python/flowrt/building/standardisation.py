@@ -11,12 +11,39 @@ from dataclasses import replace
 
 import numpy as np
 
+from ..errors import ExportError
 from ..flow import flow as ir
+from .arrays import float64
+from .modules import class_names
 from .pairs import moved_by
 
 _HARMLESS = 1.0  # mean / std of a context, up to where nothing cancels
 _WORSE = 1.5  # errors of the folded form, in those of the other one, up to where it is taken
 _ROWS = 32
+
+
+def take_standardisation(modules: list) -> tuple:
+    """(scale, shift, the modules behind) of the standardisation that the modules of an embedding net begin with.
+
+    Scale and shift are of any shape, that of what sbi stored; None if nothing is standardised.
+    """
+    modules = list(modules)
+    scale = shift = None
+    while modules and "Standardize" in class_names(modules[0]):
+        module = modules.pop(0)
+        mean, std = float64(module._mean), float64(module._std)
+        scale, shift = (1.0, 0.0) if scale is None else (scale, shift)
+        scale, shift = scale / std, (shift - mean) / std
+    return scale, shift, modules
+
+
+def for_each_number(scale, shift, size: int) -> tuple:
+    """Scale and shift of `size` numbers each, of a standardisation that may have one for all."""
+    if scale is None:
+        return np.ones(size), np.zeros(size)
+    if scale.size not in (1, size):
+        raise ExportError(f"a standardisation of {scale.size} numbers stands before a context of {size}")
+    return tuple(np.broadcast_to(values.reshape(-1), (size,)).copy() for values in (scale, shift))
 
 
 def of_standardised_context(flow: ir.Flow, scale: np.ndarray, shift: np.ndarray) -> ir.Flow:

@@ -26,18 +26,24 @@ from ..file.codes import parameters_per_rank
 from ..flow import flow as ir
 from ..flow import shapes
 from ..tables import Table
+from .compositions import without_compositions
 from .fold import FoldedSteps
 from .order import dependencies, prove
 from .units import arrange
+
+_UNCORRECTED = "of the flow: not divided by the share of its draws within the bounds"
 
 
 def compile(flow: ir.Flow) -> File:
     """The file of a flow, with float64 arrays. Raises `ExportError` for what docs/FORMAT.md cannot express."""
     shapes.check(flow)
+    flow = without_compositions(flow)
     steps = FoldedSteps(flow.dim)
     for step in flow.steps:
         _STEPS[type(step)](steps, step)
     metadata = {"flowrt": __version__, "framework": flow.framework, "model": flow.model, "notes": flow.notes}
+    if flow.bounds is not None:
+        metadata["bounds"] = {"low": list(flow.bounds[0]), "high": list(flow.bounds[1]), "log_prob": _UNCORRECTED}
     return File(
         flow.dim,
         flow.context_dim,

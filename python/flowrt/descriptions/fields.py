@@ -14,14 +14,16 @@ class Fields:
     """The entries of one dictionary of a description.
 
     `place` says where it stands, for messages. `arrays` has the arrays that an entry may name instead of holding one.
+    `notes` collects what was taken from the arrays without being told, of all dictionaries of a description.
     Call `close` when all entries were read: what is left is unknown.
     """
 
-    def __init__(self, values, place: str, arrays: Mapping):
+    def __init__(self, values, place: str, arrays: Mapping, notes: list | None = None):
         if not isinstance(values, Mapping):
             raise ExportError(f"{place} is {type(values).__name__}, not a dictionary")
         self.place = place
         self.arrays = arrays
+        self.notes = [] if notes is None else notes
         self._values = dict(values)
         self._read: dict = {}  # names, in the order in which they were asked for
 
@@ -116,7 +118,7 @@ class Fields:
     def inner(self, place: str, values) -> Fields:
         """A dictionary that stands at a place in this one."""
         prefix = "" if self.place == "the description" else f"{self.place}."
-        return Fields(values, prefix + place, self.arrays)
+        return Fields(values, prefix + place, self.arrays, self.notes)
 
     def refuse(self, message: str):
         raise ExportError(f"{self.place}: {message}") from None

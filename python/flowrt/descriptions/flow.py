@@ -8,12 +8,15 @@ import numpy as np
 
 from ..building.coordinates import reading
 from ..building.networks import linear_output
+from ..building.pairs import shift_and_scale
+from ..building.standardisation import of_standardised_context
 from ..errors import ExportError
 from ..file.codes import MAX_DIM, Function, Reads
 from ..flow import flow as ir
 from ..flow import shapes
+from .checkpoints import refuse_without_layout
 from .fields import Fields
-from .networks import read_layers
+from .networks import read_context_layers, read_layers
 from .nflows import read_nflows
 from .pytorch_flows import read_pytorch_flows
 from .transformers import read_mean_and_std, read_mixture, read_transformer
@@ -29,6 +32,8 @@ def read(description: Mapping) -> tuple:
 
     Raises `ExportError` that names the entry which is missing, unknown or contradictory.
     """
+    if not {"dim", "layout"} & set(description):
+        refuse_without_layout(description)
     if description and "dim" not in description and all(hasattr(value, "shape") for value in description.values()):
         layouts = ", ".join(_FROM_STATE_DICT)
         raise ExportError(
@@ -39,6 +44,7 @@ def read(description: Mapping) -> tuple:
     fields.arrays = fields.mapping("arrays", "", {})
     flow = _from_state_dict(fields) if "layout" in fields else _read_flow(fields)
     flow.framework = "description"
+    flow.notes = "; ".join(dict.fromkeys(fields.notes))
     flow.model = str(fields.optional("name", "flow"))
     expected = None if fields.optional("expected") is None else _read_expected(fields.part("expected", ""), flow.dim)
     fields.close()
@@ -68,10 +74,31 @@ def _read_flow(fields: Fields) -> ir.Flow:
     if dim > MAX_DIM.most:
         fields.refuse(MAX_DIM.message(dim))
     context_dim = fields.whole("context_dim", "", 0)
-    encoder = None if fields.optional("encoder") is None else read_layers(fields, "encoder", "")
+    encoder = None if fields.optional("encoder") is None else read_context_layers(fields, "encoder", "")
+    moments = _context_moments(fields, context_dim)
     steps = [_step(part, dim) for part in fields.parts("steps", "the steps from data to noise")]
     base = _base(fields.part("base", "", {"kind": "standard_normal"}), dim)
-    return ir.Flow(dim, context_dim, steps, base, encoder)
+    flow = ir.Flow(dim, context_dim, steps, base, encoder)
+    if moments is None:
+        return flow
+    shapes.check(flow)
+    mean, std = moments
+    return of_standardised_context(flow, 1 / std, -mean / std)
+
+
+def _context_moments(fields: Fields, context_dim: int):
+    """Mean and standard deviation (C,) that the context is standardised with, or None."""
+    if "context_mean" not in fields and "context_std" not in fields:
+        for name in ("context_mean", "context_std"):
+            fields.optional(name)
+        return None
+    if not context_dim:
+        fields.refuse("'context_mean' and 'context_std' are for a flow with a context, and 'context_dim' is 0")
+    mean, std = (fields.array(f"context_{name}", f"the {name} that the context is standardised with", (context_dim,))
+                 for name in ("mean", "std"))  # fmt: skip
+    if np.any(std <= 0):
+        fields.refuse("'context_std' is not positive")
+    return mean, std
 
 
 def _read_expected(fields: Fields, dim: int) -> dict:
@@ -105,14 +132,39 @@ def _autoregressive(fields: Fields, dim: int) -> ir.Autoregressive:
     for name, given in (("transformed", transformed), ("inputs", inputs)):
         if given is not None and not shapes.are_coordinates(given, dim):
             fields.refuse(f"{name!r} are {given.tolist()}, not different coordinates of {dim}")
-    layers = linear_output(read_layers(fields, "layers", "the layers of the network, the output layer last"))
+    separate = "shift_layers" in fields or "scale_layers" in fields
+    if separate:
+        layers = _separate(fields, dim, transformed)
+    else:
+        layers = linear_output(read_layers(fields, "layers", "the layers of the network, the output layer last"))
     if inputs is not None:
         layers = _given(layers, inputs, dim, fields)
     coordinates = dim if transformed is None else len(transformed)
-    transformer = read_transformer(
-        fields.part("transformer", "what joins the two sides with the outputs of the network"), layers[-1], coordinates
-    )
+    what = "what joins the two sides with the outputs of the network"
+    transformer = read_transformer(fields.part("transformer", what), layers[-1], coordinates, separate)
     return ir.Autoregressive(layers, transformer, reads, transformed, fields.place)
+
+
+def _separate(fields: Fields, dim: int, transformed) -> list:
+    """One network out of two that give the shifts and the raw scales, of all coordinates or of those `transformed`."""
+    transformed = np.arange(dim) if transformed is None else transformed
+    networks = []
+    for name in ("shift_layers", "scale_layers"):
+        layers = linear_output(read_layers(fields, name, f"the network of the {name[:5]}s"))
+        if layers[-1].width == dim != len(transformed):
+            layers = [*layers, _picking(transformed, len(layers) - 1, dim)]
+        if layers[-1].width != len(transformed):
+            fields.refuse(
+                f"{name!r} have {layers[-1].width} outputs, neither {len(transformed)}, one for each transformed "
+                f"coordinate, nor {dim}"
+            )
+        networks.append(layers)
+    return shift_and_scale(*networks, np.ones(1), np.arange(len(transformed)))
+
+
+def _picking(rows: np.ndarray, source: int, count: int) -> ir.Layer:
+    weight = np.eye(count)[rows]
+    return ir.Layer(np.zeros(len(rows)), weight, weight > 0, source)
 
 
 def _given(layers: list, inputs: np.ndarray, dim: int, fields: Fields) -> list:
@@ -158,11 +210,22 @@ def _elementwise(fields: Fields, dim: int) -> ir.Elementwise:
     names = [names] * dim if isinstance(names, str) else fields.items("function", "")
     if len(names) != dim or not all(isinstance(name, str) and name in _FUNCTIONS for name in names):
         fields.refuse(f"'function' is {names}, not {dim} of {', '.join(_FUNCTIONS)}")
+    for function, asked in _ASKED.items():
+        for name, what in asked.items():
+            if function in names:
+                fields.entry(name, f"{what} of {function}")
     lower, upper = (fields.optional_array(name, (dim,)) for name in ("lower", "upper"))
     lower, upper = (np.zeros(dim) if values is None else values for values in (lower, upper))
     return ir.Elementwise(np.array([_FUNCTIONS[name] for name in names]), lower, upper, fields.place)
 
 
+_INTERVAL = {"lower": "the lower end of the interval", "upper": "the upper end of the interval"}
+_ASKED = {
+    **{name: _INTERVAL for name in ("logit", "sigmoid", "probit", "normal_cdf")},
+    **{name: {"lower": "the parameter a, the slope below 0,"} for name in ("leaky", "leaky_inverse")},
+    **{name: {"lower": "the parameter a, the bound,"} for name in ("softsign", "softsign_inverse")},
+    **{name: {"lower": "the end a of the half line"} for name in ("log_above", "log_below", "exp_above")},
+}
 _STEPS = {
     "autoregressive": _autoregressive,
     "diagonal": _diagonal,
@@ -209,7 +272,7 @@ def _mixture(fields: Fields, dim: int) -> ir.NormalMixture:
 
 
 def _conditional_normal(fields: Fields, dim: int) -> ir.ConditionalNormal:
-    layers = linear_output(read_layers(fields, "layers", "layers that see the context alone"))
+    layers = linear_output(read_context_layers(fields, "layers", "layers that see the context alone"))
     read_mean_and_std(fields, layers[-1], dim)
     return ir.ConditionalNormal(layers)
 

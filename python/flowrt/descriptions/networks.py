@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
+from ..building import compositions
 from ..building.output_rows import reordered
 from ..file.codes import Activation
 from ..flow import flow as ir
 from .fields import Fields
 
-_ACTIVATIONS = {kind.name.lower(): kind for kind in Activation}
+_ACTIVATIONS = {**{kind.name.lower(): kind for kind in Activation}, **compositions.NAMED, "prelu": "prelu"}
 _PARAMETERS = {
     Activation.ELU: ("alpha", "the factor of exp(v) - 1 below zero"),
     Activation.LEAKY_RELU: ("slope", "the slope below zero"),
@@ -27,9 +30,22 @@ def read_layers(fields: Fields, name: str, what: str) -> list:
     return [_layer(part, i, i == len(parts) - 1) for i, part in enumerate(parts)]
 
 
+def read_context_layers(fields: Fields, name: str, what: str) -> list:
+    """The layers of a network that sees the context alone: the `weight` of its first layer acts on that, too."""
+    return [_of_context(layer) for layer in read_layers(fields, name, what)]
+
+
+def _of_context(layer: ir.Layer) -> ir.Layer:
+    if layer.source != ir.READ or layer.context_weight is not None:
+        return layer
+    return replace(layer, context_weight=layer.weight * layer.mask, weight=None, mask=None, source=None)
+
+
 def _layer(fields: Fields, i: int, last: bool) -> ir.Layer:
     kind = fields.choice("activation", "what follows the sum", _ACTIVATIONS, "identity" if last else None)
-    a = fields.number(*_PARAMETERS[kind]) if kind in _PARAMETERS else 0.0
+    a = fields.number(*_PARAMETERS[kind]) if isinstance(kind, Activation) and kind in _PARAMETERS else 0.0
+    if kind == "prelu":
+        kind = compositions.leaky_relu_of_units(fields.array("slopes", "the slope of each unit below zero"))
     weight, context_weight = fields.optional_array("weight"), fields.optional_array("context_weight")
     added = fields.items("add", "", ())
     if weight is None and context_weight is None and not added and "bias" not in fields:
@@ -47,6 +63,10 @@ def _layer(fields: Fields, i: int, last: bool) -> ir.Layer:
     bias = _bias(fields, [len(values) for values in (weight, context_weight) if values is not None])
     add = [_add(part, i, len(bias)) for part in _adds(fields, added)]
     fields.close()
+    if mask is None and weight is not None:
+        mask = weight
+        if np.any(weight == 0):
+            fields.notes.append("the order is that of exact zeros in weights without a mask")
     return ir.Layer(
         bias,
         weight,

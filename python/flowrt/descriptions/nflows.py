@@ -17,19 +17,19 @@ import numpy as np
 from ..building import splines
 from ..building.arrays import float64
 from ..building.conditioners import coupling_net, made
-from ..building.coordinates import reading
+from ..building.coordinates import acting, reading
 from ..building.modules import context_size, diagonal, inverted_if
+from ..building.networks import linear_output
 from ..building.output_rows import reordered, scale_rows
-from ..building.standardisation import of_standardised_context
 from ..file.codes import Reads, Scale
 from ..flow import flow as ir
 from ..reference.functions import softplus
 from .fields import Fields
-from .state_dicts import Node, activation_of, grouped, standardisation_of, state_dict_of
+from .state_dicts import Node, activation_of, behind, condition_of, grouped, perceptron_of, state_dict_of
 
 _LAYERS = "autoregressive_net|_permutation|_shift|_scale|unconstrained_weight|running_mean|running_var|bias|log_scale"
 _LAYERS += "|shift|initialized|lower_entries|upper_entries|unconstrained_upper_diag"
-_LAYERS += "|identity_features|transform_features|transform_net"
+_LAYERS += "|identity_features|transform_features|transform_net|unconditional_transform"
 _SCALES = {"softplus": (Scale.SOFTPLUS, 0.0), "sigmoid": (Scale.SIGMOID, 2.0)}
 _SPLINE = {
     "tail_bound": "where the splines end",
@@ -54,16 +54,18 @@ _NETWORK_EPSILON = 1e-3  # added to the variance by each BatchNorm1d in its netw
 
 def read_nflows(fields: Fields) -> ir.Flow:
     """The flow of a description with `layout`, `state_dict`, and what masked layers and couplings need."""
-    arrays = state_dict_of(fields)
+    arrays = state_dict_of(fields, "nflows")
     base = {name: arrays.pop(name) for name in list(arrays) if "_distribution." in name}
-    standardisation = standardisation_of(arrays, fields)
+    standardisation, encoder = condition_of(arrays, fields)
     modules = grouped(arrays, _LAYERS, fields)
     options = _Options(fields)
-    steps = [_step(path, node, options, fields) for path, node in modules]
+    for name in ("embedding", "context_encoder"):  # entries that no layer needs are allowed
+        fields.optional(name)
+    steps = [step for path, node in modules for step in _steps(path, node, options, fields)]
     options.close()
     dim = _dim(modules, fields)
-    flow = ir.Flow(dim, context_size(steps, None), steps, _base(base, fields))
-    return of_standardised_context(flow, *standardisation) if standardisation else flow
+    density = _base(base, dim, fields)
+    return behind(standardisation, encoder, ir.Flow(dim, context_size(steps, None, density), steps, density))
 
 
 class _Options:
@@ -131,6 +133,27 @@ def _dim(modules: list, fields: Fields) -> int:
             if name in node.children:
                 return len(node.children[name])
     return fields.whole("dim", "how many coordinates a row has")
+
+
+def _steps(path: str, node: Node, options: _Options, fields: Fields) -> list:
+    """The steps of one module: two of a coupling whose other half has a spline of its own."""
+    if "unconditional_transform" not in node.children:
+        return [_step(path, node, options, fields)]
+    coupling = _step(path, node, options, fields)
+    inner, constant = node.unconditional_transform, float64(node.identity_features).astype(np.int64)
+    count = inner.children.get("unnormalized_widths")
+    if count is None or options.pieces()[0] != "rational_quadratic":
+        fields.refuse(
+            f"{path}.unconditional_transform in the state dict, with {', '.join(sorted(inner.children))}, is not "
+            "supported; supported is PiecewiseRationalQuadraticCDF"
+        )
+    free = type("PiecewiseRationalQuadraticCDF", (_Network,), {})
+    asked = options.spline(_PIECES["rational_quadratic"][2])
+    spline = free(num_bins=count.shape[-1], tails="linear", **asked, **inner.children)
+    steps = splines.unconditional(spline, len(constant), coupling.reads)
+    dim = len(constant) + len(node.transform_features)
+    inside = [acting(step, constant, dim) for step in steps]
+    return [*inside, coupling] if _inverted(path) else [coupling, *inside]
 
 
 def _step(path: str, node: Node, options: _Options, fields: Fields):
@@ -282,12 +305,22 @@ def _norm(node: Node) -> _Network:
     return _Network(**parts, eps=_NETWORK_EPSILON)
 
 
-def _base(arrays: dict, fields: Fields) -> ir.Base:
-    """Standard normal, whose state dict is empty or the logarithm of a constant, or diagonal normal."""
-    held = {name.rsplit(".", 1)[-1]: float64(value) for name, value in arrays.items()}
+def _base(arrays: dict, dim: int, fields: Fields) -> ir.Base:
+    """Standard normal, whose state dict is empty or the logarithm of a constant; diagonal normal, also of the context.
+
+    The means of the last stand before the logarithms of its standard deviations.
+    """
+    held = {name.rsplit("_distribution.", 1)[-1]: value for name, value in arrays.items()}
     held.pop("_log_z", None)
     if set(held) == {"mean_", "log_std_"}:
-        return ir.DiagonalNormal(held["mean_"].reshape(-1), np.exp(held["log_std_"].reshape(-1)))
+        return ir.DiagonalNormal(float64(held["mean_"]).reshape(-1), np.exp(float64(held["log_std_"]).reshape(-1)))
+    if held and all(name.startswith("_context_encoder.") for name in held):
+        inner = {name.partition(".")[2]: value for name, value in held.items()}
+        layers = linear_output(perceptron_of(inner, "context_encoder", "_distribution._context_encoder", fields))
+        if layers[-1].width != 2 * dim:
+            fields.refuse(f"the context encoder of the base has {layers[-1].width} outputs, not {2 * dim}")
+        reordered(layers[-1], np.arange(2 * dim).reshape(2, dim).T.reshape(-1))
+        return ir.ConditionalNormal(layers)
     if held:
         fields.refuse(f"the base distribution with {', '.join(sorted(held))} is not supported in a state dict")
     return ir.StandardNormal()

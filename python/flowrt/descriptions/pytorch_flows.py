@@ -7,6 +7,7 @@
     {i}.{L,U,log_S}                                    LUInvertibleMM
     {i}.{s,t}_{joiner,trunk}.*                         MADESplit
     {i}.{scale,translate}_net.{0,2,4}.{weight,bias}    CouplingLayer
+    {i}.{perm,inv_perm}                                Shuffle, in copies that register them
 
 MADE: u = (x - m) exp(-a), with all m before all a in the output; in MADESplit, `s_trunk` gives m and `t_trunk` gives a.
 CouplingLayer: u = exp(s) x + t where the mask is 0. Neither the classes of the modules nor their activations are in a
@@ -25,18 +26,19 @@ from ..building.modules import context_size
 from ..building.pairs import shift_and_scale
 from ..file.codes import Activation, Form, Scale
 from ..flow import flow as ir
+from .checkpoints import arrays_of
 from .fields import Fields
 
 _ACTIVATIONS = {"relu": Activation.RELU, "tanh": Activation.TANH, "sigmoid": Activation.SIGMOID}
 _NETWORKS = "(?:[st]_)?(?:joiner|trunk)|(?:scale|translate)_net"
-_NAMES = f"{_NETWORKS}|log_gamma|beta|running_mean|running_var|weight|bias|[WLU]|log_S"
+_NAMES = f"{_NETWORKS}|log_gamma|beta|running_mean|running_var|weight|bias|[WLU]|log_S|perm|inv_perm"
 _TWO_NETWORKS = {"MADESplit", "CouplingLayer"}
-_WITHOUT_ARRAYS = ("Reverse", "Shuffle")
+_PERMUTATIONS = ("Reverse", "Shuffle")  # whose state dict is empty in older copies
 
 
 def read_pytorch_flows(fields: Fields) -> ir.Flow:
     """The flow of a description with `layout`, `state_dict`, `modules` and what else these need."""
-    arrays, prefix = _numbered(fields.mapping("state_dict", "the arrays of the model by name"), fields)
+    arrays, prefix = _numbered(arrays_of(fields, "pytorch-flows"), fields)
     kinds = fields.items("modules", "the class of each module in order, such as MADE, BatchNormFlow, Reverse")
     options = _Options(fields, kinds)
     dim = _dim(arrays, fields)
@@ -48,7 +50,7 @@ def read_pytorch_flows(fields: Fields) -> ir.Flow:
         if not isinstance(kind, str) or kind not in _MODULES:
             module.refuse(f"is not supported; supported are {', '.join(_MODULES)}")
         steps.append(_MODULES[kind](module, options))
-        if kind in _WITHOUT_ARRAYS and own:
+        if kind in _PERMUTATIONS and set(own) - {"perm", "inv_perm"}:
             module.refuse(f"has no arrays, but the state dict has {sorted(own)}")
     options.close()
     if unused:
@@ -72,9 +74,13 @@ class _Options:
         self._fields = fields
         self._lists = {name: iter(fields.items(name, "", ())) for name in ("permutations", "masks", "factors")}
 
+    def given(self, name: str):
+        """The next entry of a list that has one for each module of a kind, or None."""
+        return next(self._lists[name], None)
+
     def next(self, name: str, module: _Module, what: str):
-        """The next entry of a list that has one for each module of a kind."""
-        value = next(self._lists[name], None)
+        """The next entry of such a list, which must be there."""
+        value = self.given(name)
         return module.refuse(f"is not in a state dict: give its {what} in {name!r}") if value is None else value
 
     def close(self) -> None:
@@ -223,12 +229,32 @@ def _factors(module: _Module, options: _Options) -> ir.Linear:
 
 
 def _reverse(module: _Module, options: _Options) -> ir.Permutation:
-    return ir.Permutation(np.arange(module.dim)[::-1], module.name)
+    reversal = np.arange(module.dim)[::-1]
+    if not np.array_equal(_stored(module, reversal), reversal):
+        module.refuse("has a permutation in the state dict that is no reversal: it is a Shuffle")
+    return ir.Permutation(reversal, module.name)
 
 
 def _shuffle(module: _Module, options: _Options) -> ir.Permutation:
-    index = options.next("permutations", module, "`perm`, one for each Shuffle,")
-    return ir.Permutation(module.fields.as_indices("permutations", index), module.name)
+    stored, given = _stored(module, None), options.given("permutations")
+    if stored is None and given is None:
+        module.refuse("is not in a state dict: give its `perm`, one for each Shuffle, in 'permutations'")
+    index = stored if given is None else module.fields.as_indices("permutations", given)
+    if stored is not None and not np.array_equal(index, stored):
+        module.refuse(
+            f"has the permutation {stored.tolist()} in the state dict, but 'permutations' has {index.tolist()}"
+        )
+    return ir.Permutation(index, module.name)
+
+
+def _stored(module: _Module, default):
+    """The permutation of a module, if its state dict has it."""
+    if "perm" not in module.arrays:
+        return default
+    index = module.fields.as_indices(f"{module.name} perm", module.take("perm"))
+    if "inv_perm" in module.arrays and not np.array_equal(np.argsort(index), module.take("inv_perm")):
+        module.refuse("has an inv_perm that does not undo its perm")
+    return index
 
 
 _MODULES = {

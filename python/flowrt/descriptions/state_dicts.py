@@ -7,8 +7,16 @@ name, for what a state dict does not contain.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+
+import numpy as np
 
 from ..building.arrays import float64
+from ..building.modules import activated
+from ..building.standardisation import for_each_number, of_standardised_context
+from ..errors import ExportError
+from ..flow import flow as ir
+from .checkpoints import arrays_of
 from .fields import Fields
 
 
@@ -29,17 +37,14 @@ class Node:
         return [self.children[name] for name in sorted((n for n in self.children if n.isdigit()), key=int)]
 
 
-def state_dict_of(fields: Fields) -> dict:
+def state_dict_of(fields: Fields, layout: str) -> dict:
     """The tensors by name."""
     import torch
 
-    arrays = fields.mapping("state_dict", "the arrays of the model by name")
-    if not arrays:
-        fields.refuse("'state_dict' is empty")
     tensors = {}
-    for name, value in arrays.items():
+    for name, value in arrays_of(fields, layout).items():
         try:
-            tensors[str(name)] = torch.as_tensor(value)
+            tensors[name] = torch.as_tensor(value)
         except (TypeError, ValueError, RuntimeError):
             fields.refuse(f"{name} in the state dict is not an array")
     return tensors
@@ -55,7 +60,10 @@ def grouped(arrays: dict, first_names: str, fields: Fields) -> list:
     for name, value in arrays.items():
         match = re.match(rf"(.*?)(?:^|(?<=\.))((?:{first_names})(?:\..*)?)$", name)
         if match is None:
-            fields.refuse(f"{name} in the state dict belongs to no layer that is supported")
+            fields.refuse(
+                f"{name} in the state dict belongs to no layer that is supported (where a flow is a part of a model, "
+                "'prefix' is what the names of its arrays begin with)"
+            )
         node = groups.setdefault(match.group(1).rstrip("."), Node())
         *modules, leaf = match.group(2).split(".")
         for module in modules:
@@ -64,22 +72,79 @@ def grouped(arrays: dict, first_names: str, fields: Fields) -> list:
     return list(groups.items())
 
 
-def standardisation_of(arrays: dict, fields: Fields):
-    """Scale and shift of the context that an estimator of sbi begins with, taken out of `arrays`; None without one."""
+def condition_of(arrays: dict, fields: Fields) -> tuple:
+    """What an estimator of sbi does to its condition first, taken out of `arrays`.
+
+    (scale, shift) of a standardisation, None without one, and the layers of an embedding net, none without one.
+    """
     found = {name: arrays.pop(name) for name in list(arrays) if re.search(r"(^|\.)_embedding_net\.", name)}
-    parts = {name.rsplit("_embedding_net.", 1)[-1]: float64(value).reshape(-1) for name, value in found.items()}
-    if not parts:
-        return None
-    other = [name for name in found if name.rsplit("_embedding_net.", 1)[-1] not in ("0._mean", "0._std")]
-    if other:
-        fields.refuse(f"{other[0]} in the state dict belongs to an embedding net; only a standardisation is supported")
-    if len(parts) != 2:
+    parts = {name.rsplit("_embedding_net.", 1)[-1]: value for name, value in found.items()}
+    moments = [parts.pop(name, None) for name in ("0._mean", "0._std")]
+    if (moments[0] is None) != (moments[1] is None):
         fields.refuse("the state dict has only one of _mean and _std of the standardisation of the context")
-    return 1 / parts["0._std"], -parts["0._mean"] / parts["0._std"]
+    standardisation = None
+    if moments[0] is not None:
+        mean, std = (float64(values) for values in moments)
+        standardisation = 1 / std, -mean / std
+        parts = {name.partition(".")[2] if name.startswith("1.") else name: value for name, value in parts.items()}
+    return standardisation, perceptron_of(parts, "embedding", "_embedding_net", fields) if parts else []
 
 
-def activation_of(fields: Fields):
-    """The function that `activation` names, or the callable that it is."""
+def behind(standardisation, encoder: list, flow: ir.Flow) -> ir.Flow:
+    """The flow of a context that is standardised and embedded first."""
+    if encoder:
+        if encoder[-1].width != flow.context_dim:
+            raise ExportError(
+                f"the embedding net gives {encoder[-1].width} numbers, but the flow takes {flow.context_dim}"
+            )
+        flow = replace(flow, encoder=encoder, context_dim=encoder[0].context_weight.shape[1])
+    if standardisation is None:
+        return flow
+    return of_standardised_context(flow, *for_each_number(*standardisation, flow.context_dim))
+
+
+def perceptron_of(arrays: dict, option: str, path: str, fields: Fields) -> list:
+    """The layers of a network of the context: linear modules, with one activation in each gap between their numbers.
+
+    It is one linear module, or a sequence, inside of other modules or not. What a state dict does not tell is asked for
+    by `option`: its activation, and what follows the last linear module.
+    """
+    found = {name: re.match(r"(?:(.*)\.)?(weight|bias)$", name) for name in arrays}
+    axes = {"weight": 2, "bias": 1}
+    odd = [name for name, match in found.items() if match is None or arrays[name].dim() != axes[match.group(2)]]
+    prefixes = {re.sub(r"(^|\.)\d+$", "", match.group(1) or "") for match in found.values() if match is not None}
+    if odd or len(prefixes) != 1:
+        name = odd[0] if odd else sorted(prefixes)[-1]
+        fields.refuse(f"{path}.{name} in the state dict belongs to no linear module of one sequence, which is what is "
+                      "supported: give the live model")  # fmt: skip
+    modules: dict = {}
+    for name, match in found.items():
+        number = (match.group(1) or "0").rpartition(".")[2]
+        modules.setdefault(int(number) if number.isdigit() else 0, Node()).children[match.group(2)] = arrays[name]
+    layers = [
+        _linear_of_context(modules[number], i, f"{path}.{number}", fields) for i, number in enumerate(sorted(modules))
+    ]
+    if len(layers) == 1 and option not in fields:
+        return layers
+    options = fields.part(option, f"a dictionary with 'activation' and 'last_activation' of {path}")
+    for layer in layers[:-1]:
+        activated(layer, activation_of(options))
+    activated(layers[-1], activation_of(options, "last_activation", "identity"))
+    options.optional("activation")
+    options.close()
+    return layers
+
+
+def _linear_of_context(node: Node, i: int, path: str, fields: Fields) -> ir.Layer:
+    if "weight" not in node.children:
+        fields.refuse(f"{path} in the state dict has no weight")
+    weight = float64(node.weight)
+    bias = float64(node.bias) if "bias" in node.children else np.zeros(len(weight))
+    return ir.Layer(bias, weight, source=i - 1) if i else ir.Layer(bias, context_weight=weight)
+
+
+def activation_of(fields: Fields, name: str = "activation", default=None):
+    """The function that an entry names, or the callable that it is."""
     from torch import nn
     from torch.nn import functional as F
 
@@ -94,8 +159,13 @@ def activation_of(fields: Fields):
         "softplus": F.softplus,
         "softsign": F.softsign,
         "identity": nn.Identity(),
+        "selu": F.selu,
+        "celu": F.celu,
+        "relu6": F.relu6,
+        "mish": F.mish,
+        "hardswish": F.hardswish,
     }
-    function = fields.entry("activation", f"a callable, or one of {', '.join(functions)}")
+    function = fields.entry(name, f"a callable, or one of {', '.join(functions)}", default)
     if not callable(function) and not (isinstance(function, str) and function in functions):
-        fields.refuse(f"'activation' is {function!r}, neither a callable nor one of {', '.join(functions)}")
+        fields.refuse(f"{name!r} is {function!r}, neither a callable nor one of {', '.join(functions)}")
     return function if callable(function) else functions[function]

@@ -33,10 +33,19 @@ _SCALE_PARAMETERS = Table(
 )
 
 
-def read_transformer(fields: Fields, output: ir.Layer, coordinates: int):
-    """The transformer; the rows of the output layer are sorted, and constants folded into them, in place."""
+def read_transformer(fields: Fields, output: ir.Layer, coordinates: int, sorted_rows: bool = False):
+    """The transformer; the rows of the output layer are sorted, and constants folded into them, in place.
+
+    With `sorted_rows` they are shift and raw scale of one coordinate after the other.
+    """
     kinds = {kind.name.lower(): kind for kind in Transformer}
-    result = _TRANSFORMERS[fields.choice("kind", "what joins the two sides", kinds)](fields, output, coordinates)
+    kind = fields.choice("kind", "what joins the two sides", kinds)
+    if not sorted_rows:
+        result = _TRANSFORMERS[kind](fields, output, coordinates)
+    elif kind == Transformer.AFFINE:
+        result = _affine(fields, output, coordinates, sorted_rows)
+    else:
+        fields.refuse(f"'kind' is {kind.name.lower()!r}, but 'shift_layers' and 'scale_layers' are for affine")
     fields.close()
     return result
 
@@ -47,10 +56,11 @@ def _additive(fields: Fields, output: ir.Layer, coordinates: int) -> ir.Additive
     return ir.Additive()
 
 
-def _affine(fields: Fields, output: ir.Layer, coordinates: int) -> ir.Affine:
+def _affine(fields: Fields, output: ir.Layer, coordinates: int, sorted_rows: bool = False) -> ir.Affine:
     form = fields.choice("form", "the formula", _FORMS)
     scale, p, gain, offset = read_scale(fields)
-    _sort(fields, output, {"coordinate": coordinates, "parameter": 2}, ("shift", "scale"))
+    if not sorted_rows:
+        _sort(fields, output, {"coordinate": coordinates, "parameter": 2}, ("shift", "scale"))
     scale_rows(output, slice(1, None, 2), gain, offset)
     return ir.Affine(scale, p, form)
 
@@ -70,7 +80,10 @@ def read_scale(fields: Fields) -> tuple:
         if not 0 < p[0] < 1:
             fields.refuse(f"'slope' is {p[0]}, not between 0 and 1")
         p = (-math.log(p[0]),)
-    return scale, p, fields.number("gain", "", 1.0), fields.number("offset", "", 0.0)
+    gain, offset = fields.number("gain", "", 1.0), fields.number("offset", "", 0.0)
+    if scale in (Scale.EXP_TANH, Scale.EXP_ATAN) and p[0] < 0:  # c f(v) = -c f(-v)
+        return scale, (-p[0],), -gain, -offset
+    return scale, p, gain, offset
 
 
 def read_mixture(fields: Fields, output: ir.Layer, coordinates: int) -> tuple:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from ..tables import Table
 
 MAGIC = b"\x89FLW\r\n\x1a\n"
-MAJOR, MINOR = 1, 0
+MAJOR = 1
 NO_PARAMETERS = (0.0,) * 8
 LINE = 64  # bytes: the header, a record, and what every block is padded to
 PANEL = 16  # units of a weight panel
@@ -103,6 +103,11 @@ class Activation(IntEnum):
     SOFTSIGN = 10
     LAYER_NORM = 11
     SINE = 12
+    ARCTANGENT = 13
+    INVERSE_HYPERBOLIC_SINE = 14
+
+
+MINOR_OF_ACTIVATION = {Activation.ARCTANGENT: 1, Activation.INVERSE_HYPERBOLIC_SINE: 1}  # of others 0
 
 
 class Transformer(IntEnum):

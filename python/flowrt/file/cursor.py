@@ -154,6 +154,7 @@ class Writer:
         self.dim = dim
         self.records: list[bytes] = []
         self.blocks: list[bytes] = []
+        self.minor = 0  # the lowest minor version that has what the file uses
 
     def record(self, fields: Structure, **values) -> None:
         self.records.append(fields.pack(**values))

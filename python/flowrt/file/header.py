@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 
 from ..errors import FormatError, Status
-from .codes import LINE, MAGIC, MAJOR, MAX_CONTEXT_DIM, MAX_DIM, MAX_RECORDS, MINOR
+from .codes import LINE, MAGIC, MAJOR, MAX_CONTEXT_DIM, MAX_DIM, MAX_RECORDS
 from .cursor import Reader, Writer, within
 from .fields import Structure, beyond
 
@@ -65,7 +65,7 @@ def write_header(writer: Writer, context_dim: int, metadata: bytes) -> bytes:
         return HEADER.pack(
             magic=MAGIC,
             major=MAJOR,
-            minor=MINOR,
+            minor=writer.minor,
             crc32=crc32,
             file_size=LINE + len(body),
             features=0,

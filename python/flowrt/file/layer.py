@@ -8,7 +8,7 @@ from typing import Optional
 
 import numpy as np
 
-from .codes import MAX_WIDTH, Activation, Kind
+from .codes import MAX_WIDTH, MINOR_OF_ACTIVATION, Activation, Kind
 from .conditioner import Conditioner
 from .cursor import Reader, Writer, float32, within
 from .fields import Problem, Structure, beyond, is_set, unknown
@@ -172,6 +172,7 @@ def _read_values(reader: Reader, conditioner: Conditioner, i: int, scaled: list)
 
 def write_layers(writer: Writer, conditioner: Conditioner) -> None:
     for i, layer in enumerate(conditioner.layers):
+        writer.minor = max(writer.minor, MINOR_OF_ACTIVATION.get(layer.activation, 0))
         writer.record(
             LAYER,
             kind=Kind.LAYER,

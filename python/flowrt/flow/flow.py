@@ -27,13 +27,36 @@ class Add:
 
 
 @dataclass
+class Stage:
+    """`gate * activation(shift + sum of scale * value)`, unit by unit: a layer of a `Composition`.
+
+    `terms` maps values to their scales, numbers or (H,); value 0 is what the composition is applied to, value i + 1 is
+    that of stage i. `gate` is a value, too.
+    """
+
+    terms: dict
+    shift: float = 0.0
+    activation: Activation = Activation.IDENTITY
+    a: float = 0.0
+    gate: Optional[int] = None
+
+
+@dataclass
+class Composition:
+    """An activation that a file has not, as stages of those that it has; the last stage is its value."""
+
+    stages: list
+
+
+@dataclass
 class Layer:
     """`gate * activation(bias + context_weight c + (weight * mask) source + sum of adds)`, H units.
 
     `bias` is (H,), `weight` and `mask` (H, K), `context_weight` (H, C). `source` is READ (K = D) or the index of an
     earlier layer of K units, `context_source` CONTEXT or the index of an earlier layer that depends on the context
     alone. `mask` is where a weight may act, whatever its value; None is everywhere. `a` is the parameter of the
-    activation, `gate` the index of an earlier layer of H units, `add` a list of `Add`.
+    activation, `gate` the index of an earlier layer of H units, `add` a list of `Add`. A `Composition` as activation
+    becomes layers of its own when the flow is compiled.
 
     `flowrt.compile` raises `ExportError` for shapes that do not fit, and names the layer.
 
@@ -52,7 +75,7 @@ class Layer:
     source: Union[str, int, None] = None
     context_weight: Optional[np.ndarray] = None
     context_source: Union[str, int] = CONTEXT
-    activation: Activation = Activation.IDENTITY
+    activation: Union[Activation, Composition] = Activation.IDENTITY
     a: float = 0.0
     add: list = field(default_factory=list)
     gate: Optional[int] = None
@@ -233,6 +256,7 @@ class Flow:
     framework: str = ""
     model: str = ""
     notes: str = ""
+    bounds: Optional[tuple] = None  # low and high (D,) of a prior that log p is not corrected for
 
 
 def parameters(values) -> tuple:

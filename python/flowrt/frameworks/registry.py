@@ -7,6 +7,8 @@ To add a framework: a folder here with an adapter module, and an entry in `FRAME
     describe(model, context_dim)    the model as a `flowrt.ir.Flow`
     live(model, dtype)              the model's own evaluation, in one of `dtypes`
     dtypes                          single and double precision; left out by an adapter for PyTorch
+    is_stored(model) -> bool        is this what a file of the framework holds? Left out where there is no such thing
+    of_stored(model)                a model or a `flowrt.ir.Flow` of it; with `is_stored`
 
 and imports nothing of the framework until a model of it is given.
 """
@@ -146,6 +148,46 @@ FRAMEWORKS = (
         beneath=(),
         wrappers={},
         column=6,
+    ),
+    Framework(
+        name="freia",
+        adapter="freia.flow",
+        package="FrEIA",
+        tested=("0.2",),
+        root="FrEIA",
+        beneath=("torch",),
+        wrappers=TORCH_WRAPPERS,
+        column=8,
+    ),
+    Framework(
+        name="bayesflow",
+        adapter="bayesflow.flow",
+        package="bayesflow",
+        tested=("2.0.12",),
+        root="bayesflow",
+        beneath=("keras",),
+        wrappers={},
+        column=9,
+    ),
+    Framework(
+        name="pzflow",
+        adapter="pzflow.flow",
+        package="pzflow",
+        tested=("4.0.0",),
+        root="pzflow",
+        beneath=(),
+        wrappers={},
+        column=10,
+    ),
+    Framework(
+        name="margarine",
+        adapter="margarine.flow",
+        package="margarine",
+        tested=("1.4.2",),
+        root="margarine",
+        beneath=("tensorflow_probability",),
+        wrappers={},
+        column=11,
     ),
 )
 

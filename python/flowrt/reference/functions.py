@@ -70,6 +70,8 @@ ACTIVATIONS = Table(
         Activation.SOFTSIGN: lambda v, a: v / (1 + np.abs(v)),
         Activation.LAYER_NORM: _layer_norm,
         Activation.SINE: lambda v, a: np.sin(v),
+        Activation.ARCTANGENT: lambda v, a: np.arctan(v),
+        Activation.INVERSE_HYPERBOLIC_SINE: lambda v, a: np.arcsinh(v),
     },
 )
 

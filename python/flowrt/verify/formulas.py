@@ -75,13 +75,16 @@ class Place(NamedTuple):
 
 
 class Difference(NamedTuple):
+    """Of one result of one row. `worst` and `explained`, by float64, are standard deviations if it is a row itself."""
+
     quantity: str
     row: int
     size: float
     worst: float
-    explained: float  # by float64
-    ours: np.ndarray
-    theirs: np.ndarray
+    explained: float
+    coordinate: int  # the first that differs, of a result that is a row
+    ours: float
+    theirs: float
 
     @property
     def is_found_in_good_float64(self) -> bool:
@@ -89,18 +92,13 @@ class Difference(NamedTuple):
 
     def text(self, place: Place) -> str:
         number = self.row if place.rows.numbers is None else place.rows.numbers[self.row]
-        where = ""
-        coordinate = 0
-        if self.ours.size > 1:
-            with np.errstate(all="ignore"):
-                beyond = ~(np.abs(self.ours - self.theirs) <= _AGREE * self.size + self.explained)
-            coordinate = int(np.argmax(beyond))
-            where = f", coordinate {coordinate}"
-        ours, theirs = (np.ravel(values)[coordinate] for values in (self.ours, self.theirs))
+        where, unit = "", ""
+        if self.quantity in ("x", "z"):
+            where, unit = f", coordinate {self.coordinate}", " standard deviations"
         return (
-            f"its {self.quantity} differs by {self.worst:.2g} from what the model computes, first in row {number} of "
-            f"{place.label}{where}: {theirs:.9g} in the model, {ours:.9g} in the file, both in float64, which explains "
-            f"at most {self.explained:.1g}"
+            f"its {self.quantity} differs by {self.worst:.2g}{unit} from what the model computes, first in row "
+            f"{number} of {place.label}{where}: {self.theirs:.9g} in the model, {self.ours:.9g} in the file, both in "
+            f"float64, which explains at most {self.explained:.1g}"
         )
 
 
@@ -188,24 +186,28 @@ class _Formulas:
                 theirs = np.where(np.isfinite(theirs), theirs, found[quantity])
             difference, size = row_differences(found[quantity], theirs), row_sizes(theirs)
             beyond[quantity] = ~(difference <= _AGREE * size)
-        if not any(np.any(rows_beyond) for rows_beyond in beyond.values()):
+        if not np.any([*beyond.values()]):
             return []
         share = _MOVED if strict else _MOVED_FAR
+        asked = np.any([*beyond.values()], axis=0)  # the rows that differ at all
+        few = values[asked], None if context is None else context[asked]
         with np.errstate(all="ignore"):
-            explained = changes(function, exact, values, context, self._units(function, rows), share)
+            moved = changes(function, exact, *few, self._units(function, rows), share)
+        explained = {quantity: np.zeros(len(values)) for quantity in moved}
+        for quantity, change in moved.items():
+            explained[quantity][asked] = change
         results = []
         for quantity, theirs in expected.items():
-            difference, size = row_differences(found[quantity], theirs), row_sizes(theirs)
-            by_float64 = _ROOM * (explained[quantity] + function.rounding)
+            ours, by_float64 = found[quantity], _ROOM * (explained[quantity] + function.rounding)
+            difference, size = row_differences(ours, theirs), row_sizes(theirs)
             allowed = _AGREE * size + by_float64
             for row in np.flatnonzero(beyond[quantity] & ~(difference <= allowed)):
-                ours = found[quantity][row]
-                results.append(
-                    Difference(
-                        quantity, int(usable[row]), size[row], difference[row], by_float64[row],
-                        np.ravel(ours), np.ravel(theirs[row]),
-                    )
-                )  # fmt: skip
+                pair = np.stack([np.ravel(ours[row]), np.ravel(theirs[row])])
+                with np.errstate(all="ignore"):
+                    coordinate = int(np.argmax(~(np.abs(pair[0] - pair[1]) <= allowed[row])))
+                pair = function.theirs(pair) if quantity in ("x", "z") else pair
+                figures = size[row], difference[row], by_float64[row], coordinate, *pair[:, coordinate]
+                results.append(Difference(quantity, int(usable[row]), *figures))
         return results
 
     def _answers(self, function, values, context, strict: bool) -> dict | None:

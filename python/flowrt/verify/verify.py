@@ -18,8 +18,6 @@ from .sensitivity import Evaluator, changes, row_differences, row_sizes
 __all__ = ["Evaluator", "as_expected", "check", "compare", "compare_rounded", "evaluate", "same_formulas"]
 
 ROWS = 64
-_FLOAT64 = 1e-9
-_FLOAT32 = 2.0**-23  # two units in the last place of the largest numbers
 _ROOM = 20.0  # a result is rounded many times
 _LARGE = 1e18  # whose square is at the end of float32
 QUANTITIES = ("z", "log_det", "x", "log_prob")
@@ -66,11 +64,14 @@ class Comparison(NamedTuple):
             raise ExportError(self.problem)
 
 
-def compare(data: bytes, exact: File, live32, live64, own: Rows | None = None) -> Comparison:
+def compare(
+    data: bytes, exact: File, live32, live64, own: Rows | None = None, formulas_agree: bool = False
+) -> Comparison:
     """The bytes of a file against the float64 results of the live model, on random rows or a user's `own`.
 
     Columns: the file before rounding, the rounded file, the model itself in float32, and libflowrt if it is there and
-    executes the file.
+    executes the file. If `same_formulas` has found that the `formulas_agree`, the file before rounding is not judged
+    again, and the others are judged by it: at single points, a model may be off that has the same formulas.
     """
     rows = own or answered(exact, random_rows(exact, ROWS, units=live64.units))
     if not len(rows.x):
@@ -84,7 +85,7 @@ def compare(data: bytes, exact: File, live32, live64, own: Rows | None = None) -
     if not note:
         errors = precision.measure(Model(data), live32, live64, rows)
         note = precision.sentence(errors) if errors else note
-    return _comparison(columns, evaluate(live64, rows), exact, rows, note)
+    return _comparison(columns, evaluate(live64, rows), exact, rows, note, columns["exact"] if formulas_agree else None)
 
 
 def compare_rounded(data: bytes, exact: File, own: Rows | None = None) -> Comparison:
@@ -123,33 +124,71 @@ def _add_library(columns: dict, data: bytes, rows: Rows) -> str:
 # ---- limits ----
 
 
-def _comparison(columns: dict, truth: dict, file: File, rows: Rows, note: str) -> Comparison:
-    errors = {
-        name: {quantity: row_differences(values[quantity], truth[quantity]) for quantity in QUANTITIES}
-        for name, values in columns.items()
-    }
+def _comparison(columns: dict, truth: dict, file: File, rows: Rows, note: str, judge=None) -> Comparison:
+    """`judge` are the results that the columns are judged by, if not the `truth` of the table."""
+    errors = _errors(columns, truth)
     lines = [f"{'worst difference':<18}" + "".join(f"{name:>20}" for name in errors)]
     for quantity in QUANTITIES:
         lines.append(f"{quantity:<18}" + "".join(f"{np.max(column[quantity]):>20.2e}" for column in errors.values()))
     lines += [line for line in (note, rows.note) if line]
-    judged = {name: column for name, column in errors.items() if name != "framework float32"}
-    return Comparison("\n".join(lines), _first_problem(judged, _limits(judged, truth, file, rows), rows))
+    judge = truth if judge is None else judge
+    judged = {name: values for name, values in columns.items() if name != "framework float32"}
+    return Comparison("\n".join(lines), _first_problem(_errors(judged, judge), judge, file, rows))
 
 
-def _limits(columns, truth: dict, file: File, rows: Rows) -> dict:
-    """limits[column][quantity] (n,): how far each row may be off, by how much the flow magnifies what is rounded.
+def _errors(columns: dict, truth: dict) -> dict:
+    """errors[column][quantity] (n,): the largest difference of each row from the truth."""
+    return {
+        name: {quantity: row_differences(values[quantity], truth[quantity]) for quantity in QUANTITIES}
+        for name, values in columns.items()
+    }
 
-    The same for every way to a file: a flow that loses digits in float32 is not to blame, nor is its file. Anything is
-    allowed where a moved row has no result, and near the end of float32.
+
+class _Rounding(NamedTuple):
+    """What is allowed: a share of a row's size, and `_ROOM` times what moving all that is `held` by `moved` changes."""
+
+    of_size: float
+    moved: float
+    held: type
+
+    @classmethod
+    def of(cls, column: str) -> _Rounding:
+        return cls(1e-6, 1e-9, np.float64) if column == "exact" else cls(2e-5, 2.0**-23, np.float32)
+
+
+def _first_problem(errors: dict, truth: dict, file: File, rows: Rows) -> str | None:
+    """The worst row of the first column and quantity that is off by more than what the flow makes of rounding.
+
+    That is the same for every way to a file: a flow that loses digits in float32 is not to blame, nor is its file. It
+    is only asked for rows that are off by more than the share of their size.
     """
-    kinds = {"exact": (_FLOAT64, 1e-6, np.float64)}
-    kind = {name: kinds.get(name, (_FLOAT32, 2e-5, np.float32)) for name in columns}
-    found = {limit: _limit(*limit, truth, file, rows) for limit in set(kind.values())}
-    return {name: found[kind[name]] for name in columns}
+    for name, column in errors.items():
+        rounding = _Rounding.of(name)
+        beyond = {
+            quantity: ~(error <= rounding.of_size * row_sizes(truth[quantity])) for quantity, error in column.items()
+        }
+        asked = np.flatnonzero(np.any([*beyond.values()], axis=0))
+        if not len(asked):
+            continue
+        limits = _limits(rounding, {quantity: values[asked] for quantity, values in truth.items()}, file, rows, asked)
+        for quantity in QUANTITIES:
+            error, limit = column[quantity][asked], limits[quantity]
+            off = np.flatnonzero(~(error <= limit))
+            if len(off):
+                worst = off[np.argmax(error[off] / limit[off])]
+                number = asked[worst] if rows.numbers is None else rows.numbers[asked[worst]]
+                return (
+                    f"{quantity} of {name} is off by {error[worst]:.2g} in row {number}; "
+                    f"at most {limit[worst]:.2g} is expected"
+                )
+    return None
 
 
-def _limit(share: float, of_size: float, held, truth: dict, file: File, rows: Rows) -> dict:
-    seen = None if rows.context is None else spread(rows.context)
+def _limits(rounding: _Rounding, truth: dict, file: File, rows: Rows, asked: np.ndarray) -> dict:
+    """(n,) by quantity. Anything is allowed where a moved row has no result, and near the end of float32."""
+    context = None if rows.context is None else spread(rows.context)
+    units = [Units(spread(values), context) for values in (rows.x, rows.z)]
+    some = rows.some(asked)
 
     def of_data(flow, x, context):
         z, log_det = flow.forward(x, context)
@@ -158,32 +197,18 @@ def _limit(share: float, of_size: float, held, truth: dict, file: File, rows: Ro
     def of_noise(flow, z, context):
         return {"x": flow.inverse(z, context)[0]}
 
+    moved = rounding.moved, rounding.held
     with np.errstate(all="ignore"):
-        moved = {
-            **changes(of_data, file, rows.x, rows.context, Units(spread(rows.x), seen), share, held),
-            **changes(of_noise, file, rows.z, rows.context, Units(spread(rows.z), seen), share, held),
+        changed = {
+            **changes(of_data, file, some.x, some.context, units[0], *moved),
+            **changes(of_noise, file, some.z, some.context, units[1], *moved),
         }
     large = np.max([row_sizes(values) for values in truth.values()], axis=0) > _LARGE
     limits = {}
     for quantity in QUANTITIES:
-        change = np.where(np.isfinite(moved[quantity]) & ~large, moved[quantity], np.inf)
-        limits[quantity] = of_size * row_sizes(truth[quantity]) + _ROOM * change
+        change = np.where(np.isfinite(changed[quantity]) & ~large, changed[quantity], np.inf)
+        limits[quantity] = rounding.of_size * row_sizes(truth[quantity]) + _ROOM * change
     return limits
-
-
-def _first_problem(errors: dict, limits: dict, rows: Rows) -> str | None:
-    for quantity in QUANTITIES:
-        for name, column in errors.items():
-            error, limit = column[quantity], limits[name][quantity]
-            beyond = np.flatnonzero(~(error <= limit))
-            if len(beyond):
-                worst = beyond[np.argmax(error[beyond] / limit[beyond])]
-                number = worst if rows.numbers is None else rows.numbers[worst]
-                return (
-                    f"{quantity} of {name} is off by {error[worst]:.2g} in row {number}; "
-                    f"at most {limit[worst]:.2g} is expected"
-                )
-    return None
 
 
 def _size(values) -> float:

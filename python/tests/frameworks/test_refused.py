@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from refused_case import cases, is_refused
 
-FRAMEWORKS = ("nflows", "zuko", "normflows", "pyro", "sbi", "glasflow")
+FRAMEWORKS = ("nflows", "zuko", "normflows", "pyro", "sbi", "glasflow", "freia")
 
 
 @pytest.mark.filterwarnings("ignore")

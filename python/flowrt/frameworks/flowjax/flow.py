@@ -29,6 +29,16 @@ def accepts(model) -> bool:
 
 def describe(model, context_dim: int | None = None) -> ir.Flow:
     """The model with its wrapped parameters resolved. Raises `ExportError` with the name of what a file cannot hold."""
+    try:
+        if _without_arrays(model):  # of which NumPy would make NaN
+            raise ExportError(f"{type(model).__name__} has no parameters")
+        return _describe(model, context_dim)
+    except (ArithmeticError, AttributeError, IndexError, ExportError, TypeError, ValueError):
+        _refuse_parts_and_ensembles(model, context_dim)
+        raise
+
+
+def _describe(model, context_dim: int | None) -> ir.Flow:
     bijections, base = _parts(model)
     shape = tuple(bijections[0].shape)
     if len(shape) != 1:
@@ -84,6 +94,37 @@ def live(model, dtype) -> ArrayModel:
             return np.asarray(log_prob(*(None if part is None else jnp.asarray(part, dtype) for part in (x, context))))
 
     return ArrayModel(forward, inverse, density=density)
+
+
+def _without_arrays(model) -> bool:
+    """Whether a flow has functions, but None where its parameters were."""
+    import jax
+
+    leaves = jax.tree_util.tree_leaves(model, is_leaf=lambda leaf: leaf is None)
+    return any(leaf is None for leaf in leaves) and any(map(callable, leaves)) and not any(map(is_array, leaves))
+
+
+def _refuse_parts_and_ensembles(model, context_dim: int | None) -> None:
+    """Raises `ExportError` for what cannot be read because it is half of a flow, or several flows in one."""
+    import jax
+
+    name, leaves = type(model).__name__, jax.tree_util.tree_leaves(model, is_leaf=lambda leaf: leaf is None)
+    arrays = [leaf for leaf in leaves if isinstance(leaf, jax.Array) and np.issubdtype(leaf.dtype, np.inexact)]
+    if any(leaf is None for leaf in leaves) and (not arrays or not any(callable(leaf) for leaf in leaves)):
+        half = "arrays" if not arrays else "everything but arrays"
+        raise ExportError(f"{name} is a half of a partition, without {half}: give what equinox.combine makes of both")
+    sizes = {leaf.shape[0] if leaf.ndim else 0 for leaf in arrays}
+    if len(sizes) != 1 or sizes == {0}:
+        return
+    try:
+        _describe(jax.tree_util.tree_map(lambda leaf: leaf[0] if is_array(leaf) else leaf, model), context_dim)
+    except (ArithmeticError, AttributeError, IndexError, ExportError, TypeError, ValueError):
+        return
+    raise ExportError(
+        f"{name} is an ensemble of {sizes.pop()} flows, whose arrays have an axis more: give one of them, "
+        "jax.tree_util.tree_map(lambda leaf: leaf[0] if equinox.is_array(leaf) else leaf, flow), or save each to a "
+        "file of its own"
+    )
 
 
 # ---- walking ----

@@ -9,12 +9,13 @@ from __future__ import annotations
 import inspect
 
 from ...building.modules import class_names, context_size
+from ...building.standardisation import for_each_number, of_standardised_context, take_standardisation
 from ...errors import ExportError
 from ...flow import flow as ir
-from ..torch.encoders import encoder_layers, modules_of
+from ..torch.encoders import embedding_layers, modules_of
 from ..torch.live import TorchModel, standard_normal_log_prob, uniform_log_prob
-from ..torch.overrides import require_own, require_plain_chains
-from ..torch.plain import with_plain_weights
+from ..torch.overrides import require_own
+from ..torch.plain import with_parts, with_plain_weights
 from .bases import base
 from .steps import LINEAR, SUPPORTED, copied, flatten, steps_of
 
@@ -37,15 +38,25 @@ def describe(model, context_dim: int | None = None) -> ir.Flow:
     density = base(_distribution(model), dim, SUPPORTED)
     name = type(model).__name__
     embedding = getattr(model, "_embedding_net", None)
-    encoder = [] if embedding is None else encoder_layers(list(modules_of(embedding)))
-    if not encoder:
-        return ir.Flow(dim, context_size(steps, context_dim, density), steps, density, framework=framework, model=name)
-    context_size(steps, encoder[-1].width, density)
-    given = encoder[0].context_weight.shape[1]
-    require_plain_chains(embedding)
+    scale, shift, modules = take_standardisation(modules_of(embedding))
+    encoder = embedding_layers(embedding, modules, (context_dim,) if context_dim else None)
+    given = encoder[0].context_weight.shape[1] if encoder else context_size(steps, context_dim, density)
+    if encoder:
+        context_size(steps, encoder[-1].width, density)
     if context_dim not in (None, given):
         raise ExportError(f"the embedding net takes a context of {given} numbers; context_dim is {context_dim}")
-    return ir.Flow(dim, given, steps, density, encoder, framework, name)
+    flow = ir.Flow(dim, given, steps, density, encoder or None, framework, name)
+    return flow if scale is None else of_standardised_context(flow, *for_each_number(scale, shift, given))
+
+
+def behind_embedding(model):
+    """The flow as a function of what its embedding net gives: a copy without one. None if it has no embedding net."""
+    embedding = getattr(model, "_embedding_net", None) if _is_flow(model) else None
+    if embedding is None or not list(modules_of(embedding)):
+        return None
+    import torch
+
+    return with_parts(model, _embedding_net=torch.nn.Identity())
 
 
 def live(model, dtype) -> TorchModel:
@@ -58,9 +69,15 @@ def live(model, dtype) -> TorchModel:
     flow = live_of(copy._transform, copy._distribution, dtype)
     flow = flow.given(copy._embedding_net) if hasattr(copy, "_embedding_net") else flow
     if "context" in inspect.signature(copy._distribution.log_prob).parameters:
-        return flow.with_density(copy.log_prob)
+        return flow.with_density(copy.log_prob, _units(copy))
     require_own(model, "log_prob", "_log_prob")  # the framework's own raises an error with such a base
     return flow
+
+
+def _units(flow):
+    """Means and standard deviations of the contexts that a flow was trained with, if sbi standardises them."""
+    scale, shift, _ = take_standardisation(modules_of(getattr(flow, "_embedding_net", None)))
+    return None if scale is None else ((-shift / scale).reshape(-1), (1 / scale).reshape(-1))
 
 
 def live_of(transform, distribution, dtype) -> TorchModel:

@@ -1,5 +1,7 @@
 """sbi 0.27: `DirectPosterior`, or a density estimator that holds a flow of nflows or zuko.
 
+Posteriors that were pickled before sbi 0.23 hold a flow of nflows itself, which the adapter of nflows reads.
+
 The flow is what those adapters export. What is sbi's own is the way of the condition: it is standardised and embedded.
 A standardisation folds into the layers that take the condition, unless float32 would suffer; an embedding net becomes
 the context encoder.
@@ -14,21 +16,38 @@ import numpy as np
 
 from ...building.arrays import float64
 from ...building.modules import class_names, refuse
-from ...building.standardisation import of_standardised_context
+from ...building.standardisation import for_each_number, of_standardised_context, take_standardisation
 from ...errors import ExportError
 from ...flow import flow as ir
 from ..nflows import flow as nflows
 from ..nflows.steps import copied
-from ..torch.encoders import encoder_layers, modules_of
+from ..torch.encoders import embedding_layers, modules_of
 from ..torch.live import TorchModel
-from ..torch.overrides import require_own_sampler, require_plain_chains
-from ..torch.plain import with_plain_weights
+from ..torch.overrides import require_own_sampler
+from ..torch.plain import with_parts, with_plain_weights
 from ..zuko import flow as zuko
 
 framework = "sbi"
 
 _ESTIMATORS = {"NFlowsFlow", "ZukoFlow", "ZukoUnconditionalFlow"}
+_HOLDS = ("posterior_estimator", "net")  # attributes of a posterior, the second of those before sbi 0.18
 _SUPPORTED = "DirectPosterior and the density estimators NFlowsFlow, ZukoFlow and ZukoUnconditionalFlow"
+
+_OTHERS = {  # what a user has beside these, and the way on
+    "EnsemblePosterior": "it is a mixture of posteriors; flowrt.save_mixture saves it",
+    "MixedDensityEstimator": (
+        "a file has no probabilities of discrete variables; save its continuous_net, whose context is the condition "
+        "and the discrete variables, and evaluate its discrete_net elsewhere"
+    ),
+    "RatioEstimator": "it is a classifier and has no density to evaluate or to draw from; only flows have one",
+    "MCMCPosterior": (
+        "it draws by Markov chains; save the density estimator of its likelihood (potential_fn.likelihood_estimator), "
+        "whose data are observations and whose context are parameters"
+    ),
+    "RejectionPosterior": "it draws by rejection from a potential; save the flow that the potential was made of",
+    "ImportanceSamplingPosterior": "it weights draws of a proposal; save the proposal",
+    "VectorFieldPosterior": "its flow is continuous: its density is an integral over time",
+}
 
 
 def accepts(model) -> bool:
@@ -41,6 +60,8 @@ def accepts(model) -> bool:
 def describe(model, context_dim: int | None = None) -> ir.Flow:
     """The model in evaluation mode. Raises `ExportError` with the name of whatever a file cannot hold."""
     estimator = _estimator(model)
+    if _is_old(estimator):
+        return replace(nflows.describe(estimator, context_dim), framework=framework, model=type(model).__name__)
     shape = getattr(estimator, "condition_shape", None)
     size = 0 if shape is None else int(np.prod(shape))
     if context_dim not in (None, size):
@@ -48,19 +69,42 @@ def describe(model, context_dim: int | None = None) -> ir.Flow:
     if size == 0:
         flow, encoder = _flow(estimator.net, 0), []
     else:
-        (scale, shift), embedding = _standardisation(estimator.embedding_net, tuple(shape))
-        encoder = encoder_layers(embedding)
-        if encoder and encoder[0].context_weight.shape[1] != size:
-            taken = encoder[0].context_weight.shape[1]
-            raise ExportError(f"the embedding net takes {taken} numbers of a condition that has {size}")
-        require_plain_chains(estimator.embedding_net)
+        scale, shift, embedding = _condition(estimator, size)
+        encoder = embedding_layers(estimator.embedding_net, embedding, shape)
         flow = _flow(estimator.net, encoder[-1].width if encoder else size)
     flow = replace(flow, context_dim=size, encoder=encoder or None, framework=framework, model=type(model).__name__)
+    flow.bounds = _prior_bounds(model)
     return of_standardised_context(flow, scale, shift) if size else flow
+
+
+def behind_embedding(model):
+    """The estimator as a function of what its embedding net gives: a copy without one. None if it has no embedding net.
+
+    What standardises the condition is a part of the embedding net.
+    """
+    estimator = _estimator(model)
+    if _is_old(estimator):
+        return nflows.behind_embedding(estimator)
+    shape = getattr(estimator, "condition_shape", None)
+    if shape is None or not np.prod(shape) or not list(modules_of(estimator.embedding_net)):
+        return None
+    import torch
+
+    embedding = TorchModel.copy_of(with_plain_weights(estimator.embedding_net), torch.float32)
+    with torch.no_grad():
+        width = embedding(torch.zeros(1, *shape)).shape[-1]
+    inside = {"_condition_shape": torch.Size([width])}
+    if "_embedding_net" in estimator._modules:
+        inside["_embedding_net"] = torch.nn.Identity()
+    if hasattr(estimator.net, "_embedding_net"):
+        inside["net"] = with_parts(estimator.net, _embedding_net=torch.nn.Identity())
+    return with_parts(estimator, **inside)
 
 
 def live(model, dtype) -> TorchModel:
     """The framework's own evaluation of a copy of the model."""
+    if _is_old(_estimator(model)):
+        return nflows.live(_estimator(model), dtype)
     estimator = copied(_estimator(model), dtype)
     flow = estimator.net
 
@@ -85,12 +129,30 @@ def live(model, dtype) -> TorchModel:
 def _estimator(model):
     """The density estimator that a model is or holds."""
     if "DirectPosterior" in class_names(model):
-        model = model.posterior_estimator
+        model = next((vars(model)[name] for name in _HOLDS if name in vars(model)), model)
+    if _is_old(model):
+        return model
+    for kind, reason in _OTHERS.items():
+        if kind in class_names(model):
+            raise ExportError(f"{type(model).__name__} is not supported: {reason}")
     if not class_names(model) & _ESTIMATORS:
         refuse(model, _SUPPORTED)
     require_own_sampler(model)
     require_own_sampler(model.net)
     return with_plain_weights(model)
+
+
+def _is_old(estimator) -> bool:
+    """Whether an estimator is the flow of nflows itself, as before sbi 0.23."""
+    return nflows.accepts(estimator)
+
+
+def _prior_bounds(model):
+    """Low and high of a posterior whose prior is uniform on a box; None for others, and for what has no prior."""
+    prior = getattr(model, "prior", None)
+    if "BoxUniform" not in class_names(prior):
+        return None
+    return tuple(float64(bound).reshape(-1).tolist() for bound in (prior.base_dist.low, prior.base_dist.high))
 
 
 def _flow(net, context_dim: int) -> ir.Flow:
@@ -111,16 +173,11 @@ def _units(estimator):
     shape = getattr(estimator, "condition_shape", None)
     if shape is None or not np.prod(shape):
         return None
-    (scale, shift), _ = _standardisation(estimator.embedding_net, tuple(shape))
+    scale, shift, _ = _condition(estimator, int(np.prod(shape)))
     return -shift / scale, 1 / scale
 
 
-def _standardisation(embedding, shape: tuple) -> tuple:
-    """Scale and shift (C,) of the standardisation that an embedding net begins with, and the modules behind it."""
-    modules = list(modules_of(embedding))
-    scale, shift = np.ones(shape), np.zeros(shape)
-    while modules and "Standardize" in class_names(modules[0]):
-        module = modules.pop(0)
-        mean, std = float64(module._mean), float64(module._std)
-        scale, shift = scale / std, (shift - mean) / std
-    return (scale.reshape(-1), shift.reshape(-1)), modules
+def _condition(estimator, size: int) -> tuple:
+    """Scale and shift (C,) of the standardisation that the embedding net begins with, and the modules behind it."""
+    scale, shift, modules = take_standardisation(modules_of(estimator.embedding_net))
+    return *for_each_number(scale, shift, size), modules

@@ -5,7 +5,9 @@ from __future__ import annotations
 import copy
 from types import ModuleType
 
+from ...building.modules import class_names
 from ...errors import ExportError
+from ..registry import WRAPPERS
 
 
 def deep_copy(thing, instead=None):
@@ -20,12 +22,26 @@ def deep_copy(thing, instead=None):
         raise ExportError(f"a copy of {type(thing).__name__} cannot be made: {error}") from None
 
 
-def with_plain_weights(model):
-    """The model itself, or, if it computes weights, a copy in evaluation mode that has them as parameters.
+def unwrapped(model):
+    """A model without what torch.compile, torch.nn.DataParallel and AveragedModel put around it."""
+    for wrapper in class_names(model) & set(WRAPPERS):
+        return unwrapped(getattr(model, WRAPPERS[wrapper]))
+    return model
 
+
+def with_plain_weights(model):
+    """The model itself, or a copy in evaluation mode if it computes weights or has parts in wrappers.
+
+    The copy has such weights as parameters, and these parts without what torch.compile and others put around them.
     Reading such a weight computes it, in the type and the mode of the model, and may change what it is computed from.
+
+    Raises `ExportError` for a part whose layers cannot be read, because torch.jit has compiled it.
     """
-    if not hasattr(model, "modules") or not any(_parametrized(module) or _hooks(module) for module in model.modules()):
+    if not hasattr(model, "modules"):
+        return model
+    require_readable(model)
+    model = _with_plain_parts(model)
+    if not any(_parametrized(module) or _hooks(module) for module in model.modules()):
         return model
     import torch
 
@@ -38,6 +54,36 @@ def with_plain_weights(model):
                 hook.remove(module)
                 del module._forward_pre_hooks[number]
     return result
+
+
+def with_parts(module, **parts):
+    """A module that shares everything with another one but some of its parts or attributes."""
+    result = copy.copy(module)
+    result.__dict__ = {**vars(module), "_modules": dict(module._modules)}
+    for name, part in parts.items():
+        setattr(result, name, part)
+    return result
+
+
+def require_readable(model) -> None:
+    """Raises `ExportError` for a module that torch.jit or torch.fx has compiled, or that has one as a part."""
+    for path, module in model.named_modules() if hasattr(model, "named_modules") else ():
+        if class_names(module) & {"ScriptModule", "GraphModule"}:
+            what = "torch.jit has compiled" if "ScriptModule" in class_names(module) else "torch.fx has traced"
+            whole = f"{type(model).__name__} is a model" if not path else f"its part {path} is one"
+            raise ExportError(
+                f"{type(model).__name__} cannot be read: {whole} that {what}, which does not tell its layers: give the "
+                "model as it was before, with these weights (load_state_dict)"
+            )
+
+
+def _with_plain_parts(model):
+    """The model, or a copy of it where parts are in wrappers."""
+    wrapped = {id(part): part for part in model.modules() if class_names(part) & set(WRAPPERS)}
+    if not wrapped:
+        return model
+    inner = {number: deep_copy(unwrapped(part)) for number, part in wrapped.items()}
+    return deep_copy(model, {number: _with_plain_parts(part) for number, part in inner.items()})
 
 
 def _parametrized(module) -> list:

@@ -1,4 +1,4 @@
-"""Random models of TensorFlow Probability."""
+"""Random models of TensorFlow Probability. They take minutes each, so they are run by hand, not in `.ci/run`."""
 
 from __future__ import annotations
 

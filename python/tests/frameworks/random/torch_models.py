@@ -31,7 +31,7 @@ def make(framework: str, shape) -> tuple:
         shape.context = shape.context or shape.pick(1, 2, 7, 50)
     else:
         shape.context_unit, shape.constant = 1.0, False  # the others standardise no contexts
-    if framework == "glasflow":
+    if framework == "glasflow" or (framework == "normflows" and shape.context):  # its layer takes no context
         shape.unit, shape.far = 1.0, 0.0  # nor data
     if framework in ("pyro", "normflows") and shape.features == 1:
         shape.features = 2
@@ -79,6 +79,8 @@ def nflows(shape, x, c):
     features, hidden, context = shape.features, shape.hidden, shape.context or None
     kinds = ["affine", "spline", "quadratic"] + (["coupling", "spline coupling"] if features > 1 else [])
     kind = shape.pick(*kinds)
+    if kind == "quadratic":  # its inverse is found by bisection
+        shape.layers = min(shape.layers, 2)
     activation, residual, norm = shape.pick(F.relu, torch.tanh, F.elu), shape.pick(True, False), shape.pick(True, False)
     made = {"num_blocks": shape.pick(1, 2), "use_residual_blocks": residual, "activation": activation}
     made["context_features"] = context
@@ -199,7 +201,7 @@ def pyro(shape, x, c):
 
 def normflows(shape, x, c):
     features, hidden, context = shape.features, shape.hidden, shape.context or None
-    kind = shape.pick("affine", "spline", "coupled spline", "coupling", "reverse")
+    kind = shape.pick("affine", "spline", "coupled spline", "coupling", "affine" if context else "reverse")
     if kind == "coupling":
         context, shape.context = None, 0
 
@@ -223,7 +225,7 @@ def normflows(shape, x, c):
         parameter.requires_grad_(False)
     base = nf.distributions.DiagGaussian(features, trainable=False)
     if context:
-        flow = nf.ConditionalNormalizingFlow(base, [*parts, standard])
+        flow = nf.ConditionalNormalizingFlow(base, parts)
         return kind, flow, flow.log_prob
     flow = nf.NormalizingFlow(base, [*parts, standard])
     return kind, flow, lambda x, c: flow.log_prob(x)

@@ -1,0 +1,196 @@
+"""Mixtures of flows: ensembles of posteriors, clusters, and any other weighted list of flows of the same vectors.
+
+A mixture is one file, a container of `.flw` files (docs/MIXTURES.md). The library knows nothing of it: its members are
+opened as they are.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Mapping
+from tempfile import TemporaryDirectory
+from typing import Optional, Sequence, Union
+
+import numpy as np
+
+from ._save import save
+from .atomic import replacing
+from .bounds import box, sample_within
+from .building.arrays import float64
+from .building.modules import class_names
+from .errors import Error, ExportError
+from .model import Model
+
+MAGIC = b"\x89FLM\r\n\x1a\n"
+_HEADER = struct.Struct("<8sII48x")  # magic, version, count
+_MEMBER = struct.Struct("<dQ48x")  # weight, bytes of the .flw file
+_LINE = 64
+_VERSION = 1
+_MOST_MEMBERS = 65536
+
+
+def save_mixture(path: Union[str, os.PathLike], flows, weights: Optional[Sequence[float]] = None, **options) -> None:
+    """Writes a mixture of flows to a file.
+
+    `flows` is an `EnsemblePosterior` of sbi, a `clusterMAF` of margarine, a `FlowEnsemble` of pzflow, or a list of
+    models as `flowrt.save` takes them, or of paths of `.flw` files. `weights` are those of the object, or equal; they
+    are divided by their sum. `options` go to `flowrt.save` for each member.
+    """
+    members, own = _members(flows)
+    weights = own if weights is None else weights
+    weights = np.ones(len(members)) if weights is None else float64(weights).reshape(-1)
+    if not members or weights.shape != (len(members),):
+        raise ExportError(f"there are {len(members)} flows and {weights.size} weights")
+    if not (np.all(np.isfinite(weights)) and np.all(weights >= 0) and weights.sum() > 0):
+        raise ExportError(f"weights must be positive numbers, not {weights.tolist()}")
+    with TemporaryDirectory() as folder:
+        data = [_bytes(flow, os.path.join(folder, "member.flw"), options) for flow in members]
+    content = encode_mixture(data, weights / weights.sum())
+    Mixture(content)  # refuses members that do not fit together
+    with replacing(path) as stream:
+        stream.write(content)
+
+
+def encode_mixture(members: Sequence[bytes], weights) -> bytes:
+    """The bytes of a mixture of `.flw` files."""
+    parts = [_HEADER.pack(MAGIC, _VERSION, len(members))]
+    parts += [_MEMBER.pack(float(weight), len(data)) for weight, data in zip(weights, members)]
+    for data in members:
+        parts.append(data + bytes(-len(data) % _LINE))
+    return b"".join(parts)
+
+
+class Mixture:
+    """A mixture of flows, with the methods of `Model` that a mixture has.
+
+    `source` is the path of a file that `save_mixture` wrote, or its bytes. Members of weight zero are never drawn.
+    """
+
+    def __init__(self, source: Union[str, os.PathLike, bytes], *, verify: bool = True, level: int = 0):
+        if isinstance(source, (bytes, bytearray, memoryview)):
+            data = bytes(source)
+        else:
+            with open(os.fspath(source), "rb") as stream:
+                data = stream.read()
+        self.weights, parts = _split(data)
+        self.members = [Model(part, verify=verify, level=level) for part in parts]
+        shapes = {(member.dim, member.context_dim) for member in self.members}
+        if len(shapes) > 1:
+            raise Error(f"the members of a mixture have different (dim, context_dim): {sorted(shapes)}")
+        ((self.dim, self.context_dim),) = shapes
+
+    def log_prob(self, x, context=None) -> np.ndarray:
+        """(n,) log of the weighted sum of the members' p(x | context)."""
+        with np.errstate(divide="ignore"):
+            terms = np.log(self.weights)[:, None] + [np.asarray(m.log_prob(x, context), float) for m in self.members]
+        return _log_sum(terms)
+
+    def sample(
+        self,
+        n: int,
+        context=None,
+        seed: int = 0,
+        stream: int = 0,
+        index: int = 0,
+        *,
+        within=None,
+        most_draws: int = 1000,
+    ):
+        """Draws of members that are chosen with their weights: x (n, D) and log p(x | context) (n,).
+
+        Draw k of (seed, stream) is that of one member, which depends on the three numbers alone. `within` and
+        `most_draws` are as for `Model.sample`: what lies outside is drawn again of a member that is chosen again.
+        """
+        if within is not None:
+            context, _ = self.members[0]._context(context, n)
+            return sample_within(self, n, context, seed, stream, index, box(within, self.dim), most_draws)
+        choice = choices(self.weights, n, seed, stream, index)
+        x = np.empty((n, self.dim), dtype=np.float32)
+        for number in np.unique(choice):
+            drawn, _ = self.members[number].sample(n, context, seed, stream, index)
+            x[choice == number] = drawn[choice == number]
+        return x, self.log_prob(x, context)
+
+    def acceptance(self, within, context=None, draws: int = 10_000, seed: int = 0, stream: int = 0) -> np.ndarray:
+        """(m,) the share of the mixture within a box: the weighted mean of the members' `acceptance`."""
+        return self.weights @ [member.acceptance(within, context, draws, seed, stream) for member in self.members]
+
+
+def choices(weights: np.ndarray, n: int, seed: int, stream: int, index: int) -> np.ndarray:
+    """(n,) the members of draws index .. index + n - 1: the first one whose cumulated weight is above a uniform number.
+
+    The number is the top 53 bits of two rounds of SplitMix64's finaliser of (seed, stream, index).
+    """
+    with np.errstate(over="ignore"):
+        indices = np.uint64(index) + np.arange(n, dtype=np.uint64)
+        state = _mixed(np.uint64(seed) + np.uint64(0x9E3779B97F4A7C15))
+        state = _mixed(np.uint64(stream) + state)
+        bits = _mixed(_mixed(indices + state))
+    uniform = (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    cumulated = np.cumsum(weights)
+    last = np.flatnonzero(weights)[-1]
+    return np.minimum(np.searchsorted(cumulated, uniform, side="right"), last)
+
+
+def _mixed(bits):
+    bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return bits ^ (bits >> np.uint64(31))
+
+
+def _log_sum(terms: np.ndarray) -> np.ndarray:
+    largest = np.max(terms, axis=0)
+    safe = np.where(np.isfinite(largest), largest, 0)
+    with np.errstate(divide="ignore"):
+        return (safe + np.log(np.sum(np.exp(terms - safe), axis=0))).astype(np.float32)
+
+
+def _split(data: bytes) -> tuple:
+    """Weights and the bytes of the members. Raises `Error` for what is no mixture."""
+    if len(data) < _HEADER.size or data[:8] != MAGIC:
+        raise Error("this is no mixture of flows: it does not begin as a file of flowrt.save_mixture")
+    _, version, count = _HEADER.unpack_from(data)
+    if version != _VERSION:
+        raise Error(f"the mixture has version {version}; this release knows {_VERSION}")
+    start = _HEADER.size + count * _MEMBER.size
+    if not 0 < count <= _MOST_MEMBERS or start > len(data):
+        raise Error(f"the mixture has {count} members, which do not fit into {len(data)} bytes")
+    weights, parts = np.empty(count), []
+    for i in range(count):
+        weights[i], size = _MEMBER.unpack_from(data, _HEADER.size + i * _MEMBER.size)
+        if size > len(data) - start:
+            raise Error(f"the mixture ends within member {i}")
+        parts.append(data[start : start + size])
+        start += size + -size % _LINE
+    if start != len(data):
+        raise Error(f"the mixture has {len(data)} bytes, not {start}")
+    if not (np.all(weights >= 0) and abs(weights.sum() - 1) < 1e-9):
+        raise Error("the weights of the mixture are not positive numbers that add up to 1")
+    return weights, parts
+
+
+def _members(flows) -> tuple:
+    """The models of an object, and its weights or None."""
+    kinds = class_names(flows)
+    if "EnsemblePosterior" in kinds:
+        return list(flows.posteriors), float64(flows._weights)
+    if "clusterMAF" in kinds:
+        return list(flows.flow), np.array([np.sum(float64(part)) for part in flows.split_sample_weights])
+    if "FlowEnsemble" in kinds:
+        return list(flows._ensemble.values()), None
+    if isinstance(flows, (str, bytes, Mapping)) or not hasattr(flows, "__len__"):
+        raise ExportError(
+            f"{type(flows).__name__} is not a mixture; supported are EnsemblePosterior, clusterMAF, FlowEnsemble and a "
+            "list of flows"
+        )
+    return list(flows), None
+
+
+def _bytes(flow, path: str, options: dict) -> bytes:
+    if isinstance(flow, (str, os.PathLike)):
+        path = os.fspath(flow)
+    else:
+        save(path, flow, **options)
+    with open(path, "rb") as stream:
+        return stream.read()

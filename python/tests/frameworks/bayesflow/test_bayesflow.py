@@ -1,0 +1,51 @@
+"""bayesflow: random flows and approximators, and what is refused."""
+
+from __future__ import annotations
+
+import bayesflow as bf
+import numpy as np
+import pytest
+from bayesflow_models import random_approximator, random_flow
+from live import agree
+
+import flowrt
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2, 3])
+def test_random_flows(seed):
+    agree(random_flow(seed), rows=5, tolerance=1e-9)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_standardised_variables_and_conditions(seed):
+    agree(random_approximator(seed), rows=5, tolerance=1e-9)
+
+
+def test_the_density_is_that_of_the_approximator(tmp_path):
+    approximator = random_approximator(3)
+    flowrt.save(tmp_path / "f.flw", approximator)
+    model = flowrt.Model(tmp_path / "f.flw")
+    generator = np.random.default_rng(0)
+    x, context = (generator.normal(size=(6, size)).astype(np.float32) for size in (model.dim, model.context_dim))
+    data = {"inference_variables": x} | ({"inference_conditions": context} if model.context_dim else {})
+    theirs = approximator.log_prob(data)
+    np.testing.assert_allclose(model.log_prob(x, context if model.context_dim else None), theirs, rtol=1e-4, atol=1e-4)
+
+
+def test_a_network_without_weights_is_refused(tmp_path):
+    with pytest.raises(flowrt.ExportError, match="CouplingFlow has no weights yet"):
+        flowrt.save(tmp_path / "f.flw", bf.networks.CouplingFlow())
+
+
+def test_a_summary_network_is_refused_with_the_way_on(tmp_path):
+    network = random_flow(0, 3, 4)
+    approximator = bf.ContinuousApproximator(inference_network=network, summary_network=bf.networks.DeepSet())
+    with pytest.raises(flowrt.ExportError, match="summary network DeepSet.*save its inference_network"):
+        flowrt.save(tmp_path / "f.flw", approximator)
+
+
+def test_layer_norm_in_a_coupling_is_refused(tmp_path):
+    network = bf.networks.CouplingFlow(depth=1, subnet_kwargs={"widths": (8,), "norm": "layer"})
+    network.build((None, 4))
+    with pytest.raises(flowrt.ExportError, match="LayerNormalization in a network that reads variables"):
+        flowrt.save(tmp_path / "f.flw", network)

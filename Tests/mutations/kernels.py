@@ -269,7 +269,7 @@ _NETWORK = [
 _FLOW = [
     *in_file(
         "FlowrtKernels/Steps/Transform.swift",
-        ("all ranks of a row are transformed as one", "count: end &- rank == 1 ? 1 : laneCount", "count: 1"),
+        ("all ranks of a row are transformed as one", "count: min(laneCount, end &- rank)", "count: 1"),
         ("the first transformed rank of a tile is passed through", "if rank < passthrough {", "if rank <= passthrough {"),
         ("a tile's log s has the wrong sign", "sums.addInline(readIsKnown ? term : -term", "sums.addInline(readIsKnown ? -term : term"),
         ("a row's log s has the wrong sign", "sum.add(readIsKnown ? term : -term, row: row)", "sum.add(term, row: row)"),

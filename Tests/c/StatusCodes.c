@@ -110,7 +110,7 @@ static const edit edits[] = {
     {"reserved byte of a step", FLOWRT_ERR_MALFORMED, 0, 63, 1, 1},
 
     {"a step where its layer should be", FLOWRT_ERR_MALFORMED, 1, 0, 2, 3},
-    {"unknown activation", FLOWRT_ERR_FEATURE, 1, 2, 2, 13},
+    {"unknown activation", FLOWRT_ERR_FEATURE, 1, 2, 2, ACTIVATION_COUNT},
     {"a layer of no units", FLOWRT_ERR_MALFORMED, 1, 4, 4, 0},
     {"a layer of too many units", FLOWRT_ERR_LIMIT, 1, 4, 4, 1048577},
     {"source that is not an earlier layer", FLOWRT_ERR_MALFORMED, 1, 8, 2, 2},

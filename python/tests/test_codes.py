@@ -147,7 +147,16 @@ SPELLINGS = {
     codes.Activation: "{}",
 }
 LEFT_OUT = {"STANDARD_NORMAL", "RATIONAL_QUADRATIC_PIECES"}  # which are 0
-NO_CODES = {"NONE", "READ_SIDE", "CONTEXT", "ACTIVATION_COUNT", "SCALE_COUNT", "MAX_LAYERS", "MAX_STEPS", "HIGHEST_LEVEL"}
+NO_CODES = {
+    "NONE",
+    "READ_SIDE",
+    "CONTEXT",
+    "ACTIVATION_COUNT",
+    "SCALE_COUNT",
+    "MAX_LAYERS",
+    "MAX_STEPS",
+    "HIGHEST_LEVEL",
+}
 
 
 def test_codes_of_the_c_tests():
@@ -175,6 +184,13 @@ def test_codes_of_the_c_tests():
 def test_rows_of_the_specification(head, enum):
     table = re.search(rf"^\| {head} \|.*\n\|[-|]+\n((?:\|.*\n)+)", FORMAT, flags=re.MULTILINE).group(1)
     assert [int(n) for n in re.findall(r"^\| (\d+)", table, flags=re.MULTILINE)] == [*enum], "rows of docs/FORMAT.md"
+
+
+def test_minor_versions_of_activations():
+    rows = re.findall(r"^\| (\d+) \|[^|]*since minor version (\d+)", FORMAT, flags=re.MULTILINE)
+    assert {int(code): int(minor) for code, minor in rows} == codes.MINOR_OF_ACTIVATION, "rows of docs/FORMAT.md"
+    first = set(codes.Activation) - set(codes.MINOR_OF_ACTIVATION)
+    assert max(first) == codes.Activation.SINE, "format 1.0 ends with sine: MINOR_OF_ACTIVATION has the later ones"
 
 
 # ---- the dictionary ----

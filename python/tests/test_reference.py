@@ -170,6 +170,8 @@ def test_activations(kind):
         Activation.SIGMOID: 1 / (1 + np.exp(-v)),
         Activation.SOFTPLUS: np.log(1 + np.exp(v)),
         Activation.SOFTSIGN: v / (1 + abs(v)),
+        Activation.ARCTANGENT: np.angle(1 + 1j * v),
+        Activation.INVERSE_HYPERBOLIC_SINE: np.log(v + np.sqrt(v**2 + 1)),
         Activation.LAYER_NORM: (v - v.mean()) / np.sqrt(((v - v.mean()) ** 2).mean() + a),
     })[kind]  # fmt: skip
     np.testing.assert_allclose(functions.activation(kind, v, a), formula, rtol=1e-11, atol=1e-13)

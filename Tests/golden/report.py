@@ -37,16 +37,17 @@ INTRODUCTION = """\
 `Tests/golden/report.py` writes this page.
 
 Each line is one model with random weights. The script exports it and compares it with the framework's own evaluation of
-the same model in float64, on {rows} rows of data, noise and context. A number is the worst difference of z, log_det, x and
-log p. It is divided by the largest value of that quantity, if that is more than 1.
+the same model in float64, on {rows} rows of data, noise and context. A number is the worst difference of z, log_det, x
+and log p. It is divided by the largest value of that quantity, if that is more than 1.
 
-* **float64**: the exported flow before rounding, evaluated by `flowrt.reference`. It shows whether the adapter is right.
+* **float64**: the exported flow before rounding, evaluated by `flowrt.reference`. It shows whether the adapter is
+  right.
 * **framework**: the framework itself in float32.
 * **libflowrt**: the `.flw` file, evaluated by the library in float32.
 
-In nflows, the inverses of linear, quadratic and cubic splines do not match the forward functions. They are off by 1e-6 in
-the last bin of a linear spline, and by more, or NaN, where a piece is nearly straight. For these, the script solves the
-forward function by bisection.
+In nflows, the inverses of linear, quadratic and cubic splines do not match the forward functions. They are off by 1e-6
+in the last bin of a linear spline, and by more, or NaN, where a piece is nearly straight. For these, the script solves
+the forward function by bisection.
 
 A dash in the last column means that the library did not execute the file yet when this page was written.
 """

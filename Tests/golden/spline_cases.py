@@ -57,7 +57,8 @@ class ResidualEmbedding(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.first, self.inner, self.gate, self.last = nn.Linear(5, 8), nn.Linear(8, 8), nn.Linear(8, 8), nn.Linear(8, 3)
+        self.first, self.inner = nn.Linear(5, 8), nn.Linear(8, 8)
+        self.gate, self.last = nn.Linear(8, 8), nn.Linear(8, 3)
 
     def forward(self, x):
         h = torch.relu(self.first(x))

@@ -47,6 +47,13 @@ def test_a_circle_within_a_folder_is_noticed(tmp_path):
     assert result.returncode != 0 and "No circle among the modules of a folder BROKEN" in result.stdout
 
 
+def test_an_adapter_in_what_adapters_share_is_noticed(tmp_path):
+    path = copied(tmp_path) / "flowrt/frameworks/torch/dense.py"
+    path.write_text(path.read_text() + "\nfrom ..zuko import transformers  # noqa\n")
+    result = lint(tmp_path)
+    assert result.returncode != 0 and "what adapters share know no adapter BROKEN" in result.stdout
+
+
 def modules() -> list:
     """All modules of the package, packages before what is in them."""
     found = pkgutil.walk_packages(flowrt.__path__, "flowrt.")

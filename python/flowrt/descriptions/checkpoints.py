@@ -12,19 +12,17 @@ from collections.abc import Mapping
 from ..errors import ExportError
 from .fields import Fields
 
-LAYOUTS = {  # how a layout's names begin, behind the prefix; the first layout that fits has it
+LAYOUTS = {  # how the names of a layout begin, behind the prefix; the first layout that fits has it
     "normflows": r"flows\.\d+\.|q0\.",
     "nflows": r"_transforms?\.|_distribution\.|(?:\d+\.)?(?:autoregressive_net|transform_net)\.",
     "zuko": r"transform\.(?:transforms?\.|hyper\.|phi\.)",
     "pytorch-flows": r"\d+\.(?:(?:[st]_)?joiner|(?:scale|translate)_net)\.",
     "pyro": r"\d+\.(?:arn|nn|spline\.nn|upper_spline\.nn)\.layers\.",
 }
-_ASKED = {
-    "normflows": "'activation', ...",
+_ASKED = {  # what a layout that can be read asks for
     "nflows": "'activation', 'scale', 'epsilon', ...",
     "zuko": "'activation', 'slope'",
     "pytorch-flows": "'modules', 'activation', ...",
-    "pyro": "'modules', 'activation', ...",
 }
 _COUNTERS = r"(?:.*\.)?(?:n_averaged|initted|step)$"  # of weight averages, beside the arrays that they average
 
@@ -75,9 +73,15 @@ def refuse_without_layout(description: Mapping) -> None:
         where = f"its entry {path} holds" if path else "it is"
         raise ExportError(
             f"the dictionary is no description: {where} the state dict of a flow in the layout of {layout}, which does "
-            "not tell everything that the flow computes: load it into the model and give that, or give {'layout': "
-            f"{layout!r}, 'state_dict': ..., {_ASKED[layout]}}} as docs/DESCRIPTIONS.md says"
+            f"not tell everything that the flow computes: load it into the model and give that, or give {_else(layout)}"
         )
+
+
+def _else(layout: str) -> str:
+    """What to give where there is no live model."""
+    if layout in _ASKED:
+        return f"{{'layout': {layout!r}, 'state_dict': ..., {_ASKED[layout]}}} as docs/DESCRIPTIONS.md says"
+    return "its arrays in a description with 'steps' (docs/DESCRIPTIONS.md); this layout has no reader"
 
 
 def _require_one_flow(arrays: dict, layout: str, fields: Fields) -> None:

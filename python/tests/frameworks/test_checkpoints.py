@@ -10,6 +10,11 @@ from cases import nflows_maf
 from nflows import transforms as nt
 from nflows.distributions import ConditionalDiagonalNormal, StandardNormal
 from nflows.flows import Flow
+from normflows import NormalizingFlow
+from normflows.distributions import DiagGaussian
+from normflows.flows import AffineCouplingBlock
+from normflows.nets import MLP
+from pyro.distributions.transforms import affine_autoregressive
 from sbi.inference.posteriors import DirectPosterior
 from sbi.neural_nets.embedding_nets import FCEmbedding
 from sbi.neural_nets.net_builders import build_maf, build_nsf, build_zuko_maf
@@ -60,6 +65,19 @@ def test_the_state_dict_in_a_checkpoint_is_the_flow(kind):
 def test_a_checkpoint_without_a_layout_is_told_what_to_give(kind):
     with pytest.raises(flowrt.ExportError, match="state dict of a flow in the layout of nflows.*'layout': 'nflows'"):
         flowrt.save("never-written.flw", CHECKPOINTS[kind](maf()))
+
+
+NO_READER = {
+    "normflows": lambda: NormalizingFlow(DiagGaussian(4), [AffineCouplingBlock(MLP([2, 8, 4]))]),
+    "pyro": lambda: nn.ModuleList([affine_autoregressive(3, [8])]),
+}
+
+
+@pytest.mark.parametrize("layout", NO_READER)
+def test_a_layout_without_a_reader_is_not_suggested(layout):
+    with pytest.raises(flowrt.ExportError, match=f"layout of {layout}, .* give its arrays .* has no reader") as caught:
+        flowrt.save("never-written.flw", {"state_dict": NO_READER[layout]().state_dict()})
+    assert "'layout'" not in str(caught.value)
 
 
 def test_one_of_several_flows_is_chosen_by_its_prefix():

@@ -21,14 +21,19 @@ from flowrt.flow.flow import Composition
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 C, E = 6, 4
 
+
+def swish_with_a_factor(v):
+    return v * torch.sigmoid(1.702 * v)
+
+
 ACTIVATIONS = [
     nn.SELU(), nn.CELU(0.3), nn.CELU(2.5), nn.ReLU6(), nn.Hardtanh(), nn.Hardtanh(-2, 3.3), nn.Hardsigmoid(),
     nn.Hardswish(), nn.Mish(), nn.LogSigmoid(), nn.Softplus(2.0), nn.Softplus(0.5), nn.Tanhshrink(), nn.Softshrink(0.4),
-    nn.Threshold(0.1, 0.1), lambda v: v * torch.sigmoid(1.702 * v),
+    nn.Threshold(0.1, 0.1), swish_with_a_factor,
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("function", ACTIVATIONS, ids=repr)
+@pytest.mark.parametrize("function", ACTIVATIONS, ids=lambda f: getattr(f, "__name__", None) or repr(f))
 def test_compositions_are_the_functions(function):
     composition, a = recognise(function)
     assert isinstance(composition, Composition) and a == 0

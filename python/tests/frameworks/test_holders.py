@@ -46,7 +46,10 @@ def test_what_holds_several_flows_is_told_all():
     refused(Wrapper(inner, copy.deepcopy(inner)), both)
 
 
-@pytest.mark.parametrize("thing", [nn.Linear(2, 2), 3, "flow.pt", [1, 2], Experiment(4)], ids=repr)
+THINGS = [nn.Linear(2, 2), 3, "flow.pt", [1, 2], Experiment(4)]
+
+
+@pytest.mark.parametrize("thing", THINGS, ids=lambda thing: type(thing).__name__)
 def test_what_holds_none_is_told_nothing_of_parts(thing):
     with pytest.raises(flowrt.ExportError) as error:
         flowrt.save("never-written.flw", thing)

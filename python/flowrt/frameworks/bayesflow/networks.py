@@ -6,7 +6,6 @@ import numpy as np
 
 from ...building.activations import recognise
 from ...building.arrays import float64
-from ...building.composed import append_composed
 from ...building.modules import class_names, concatenated, refuse
 from ...errors import ExportError
 from ...flow import flow as ir
@@ -109,8 +108,7 @@ def _activate(layers: list, function) -> None:
         function = function.activation
     if layers[-1].activation or layers[-1].add:
         layers.append(ir.Layer(np.zeros(layers[-1].width), add=[ir.Add(len(layers) - 1)]))
-    if not append_composed(layers, function, _values):
-        layers[-1].activation, layers[-1].a = recognise(function, _values)
+    layers[-1].activation, layers[-1].a = recognise(function, _values)
 
 
 def _values(function, grid: np.ndarray) -> np.ndarray:

@@ -13,9 +13,7 @@ from .dense import SUPPORTED as DENSE
 from .dense import dense_layers
 from .overrides import require_plain_chains
 
-SUPPORTED = (
-    f"Identity, Flatten, FCEmbedding and PermutationInvariantEmbedding, or {DENSE}"
-)
+SUPPORTED = f"Identity, Flatten, FCEmbedding and PermutationInvariantEmbedding, or {DENSE}"
 EMBEDDED = (
     "; or give embedded=True to save the flow behind the embedding net, whose output is then the context of the file "
     "(python/README.md, Embedding nets)"

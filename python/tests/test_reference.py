@@ -161,6 +161,8 @@ def test_activations(kind):
         Activation.IDENTITY: v,
         Activation.RELU: v * (v > 0),
         Activation.SINE: (np.exp(1j * v) - np.exp(-1j * v)).imag / 2,
+        Activation.ARCTANGENT: np.log((1 + 1j * v) / (1 - 1j * v)).imag / 2,
+        Activation.INVERSE_HYPERBOLIC_SINE: np.sign(v) * np.log(abs(v) + np.sqrt(v * v + 1)),
         Activation.TANH: (np.exp(v) - np.exp(-v)) / (np.exp(v) + np.exp(-v)),
         Activation.ELU: np.where(v > 0, v, a * (np.exp(v) - 1)),
         Activation.LEAKY_RELU: np.where(v > 0, v, a * v),

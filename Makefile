@@ -35,6 +35,7 @@ test: all
 	@cmake/setup.sh python $(BUILD) $(TEST_PACKAGES)
 	cd $(BUILD) && ctest --output-on-failure
 	$(SWIFT) test -c release --scratch-path $(BUILD)/swiftpm
+	python -m pytest -q Tests/mutations
 	cd python && FLOWRT_LIBRARY=$(abspath $(BUILD))/libflowrt.so python -m pytest -q tests --ignore=tests/frameworks
 
 cross:

@@ -1,7 +1,7 @@
 #!/bin/sh
 # What a fresh machine lacks, so that `make` needs nothing but swiftc, a C compiler, make and python3.
 #   setup.sh tools BUILD                cmake, in BUILD/venv where it cannot be installed system-wide
-#   setup.sh test-tools BUILD           pkg-config and a C++ compiler, which tests use
+#   setup.sh test-tools BUILD           pkg-config, a C++ compiler and git, which tests use
 #   setup.sh bench-tools BUILD          OpenBLAS for C
 #   setup.sh python BUILD [package...]  a virtual environment BUILD/venv with these packages
 set -eu
@@ -36,6 +36,7 @@ tools)
     ;;
 test-tools)
     command -v pkg-config >/dev/null || install_system pkg-config || { echo "pkg-config is needed" >&2; exit 1; }
+    command -v git >/dev/null || install_system git || { echo "git is needed" >&2; exit 1; }
     command -v c++ >/dev/null || install_system g++ || { echo "a C++ compiler (c++) is needed" >&2; exit 1; }
     ;;
 bench-tools)

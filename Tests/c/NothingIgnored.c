@@ -23,6 +23,7 @@ static int scale_parameters(uint16_t scale) {
     static const int used[SCALE_COUNT] = {
         [SCALE_EXP_CLAMPED] = 2,      [SCALE_SOFTPLUS] = 1, [SCALE_SOFTPLUS_CLAMPED] = 3, [SCALE_SIGMOID] = 1,
         [SCALE_EXP_SOFT_CLIPPED] = 1, [SCALE_EXP_TANH] = 1, [SCALE_EXP_ATAN] = 1};
+    CHECK(used[scale] > 0 || scale == SCALE_EXP, "the table above has no entry for scale function %u: add it", scale);
     return used[scale];
 }
 

@@ -8,6 +8,7 @@
 enum { BIAS = 64 * 4 + 64 * 3 }; /* header and three records; two orders and the stages */
 static const double TOLERANCE = 4e-7;
 static const float SHIFT = 0.25f;
+static int is_checked[SCALE_COUNT];
 
 static double softplus(double a) { return fmax(a, 0) + log1p(exp(-fabs(a))); }
 static double clamp(double a, double low, double high) { return fmin(fmax(a, low), high); }
@@ -23,8 +24,11 @@ static double log_scale(uint16_t scale, const float p[8], double a) {
     case SCALE_SIGMOID: return p0 > 0 ? log(1 / (1 + exp(-a)) + p0) : -softplus(-a);
     case SCALE_EXP_SOFT_CLIPPED: return a / (1 + fabs(a) / p0);
     case SCALE_EXP_TANH: return p0 * tanh(a);
-    default: return p0 * atan(a);
+    case SCALE_EXP_ATAN: return p0 * atan(a);
+    default: break;
     }
+    CHECK(0, "log_scale of Tests/c/ScaleFunctions.c has no formula for scale function %u: add it", scale);
+    return NAN;
 }
 
 static void check_value(const flowrt_model *model, const char *what, uint16_t form, double log_s, double a,
@@ -89,6 +93,7 @@ static void check_scale(const char *what, uint16_t scale, uint16_t form, const f
                         .layer_count = 1,
                         .layers = {{.source = READ_SIDE}}}}};
     memcpy(spec.steps[0].p, p, sizeof spec.steps[0].p);
+    is_checked[scale] = 1;
     const flow_file file = flow_build(&spec, 1);
     static const float ends[] = {NAN, INFINITY, -INFINITY, FLT_MAX, -FLT_MAX};
     for (int k = -1200; k <= 1200; k++) check_bias(file, what, scale, form, p, 0.25f * (float)k);
@@ -112,4 +117,6 @@ int main(void) {
     check_scale("soft-clipped exp", SCALE_EXP_SOFT_CLIPPED, SCALE_THEN_SHIFT, (float[8]){6.9077554f});
     check_scale("exp of tanh", SCALE_EXP_TANH, SHIFT_THEN_SCALE, (float[8]){1.5f});
     check_scale("exp of atan", SCALE_EXP_ATAN, SCALE_THEN_SHIFT, (float[8]){0.75f});
+    for (int k = 0; k < SCALE_COUNT; k++)
+        CHECK(is_checked[k], "main of Tests/c/ScaleFunctions.c leaves out scale function %d: add it", k);
 }

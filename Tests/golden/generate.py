@@ -77,7 +77,7 @@ def attempt(name: str, random_model, gain: float) -> tuple:
 
     truth = results(live64, x, noise, given)
     sample_x, sample_log_prob = reference.sample(data, ROWS, given, **SAMPLE)
-    if not all(np.all(np.abs(values) < 100) for values in [*truth.values(), sample_x]):
+    if not all(np.all(np.abs(values) < 100) for values in [*truth.values(), sample_x, sample_log_prob]):
         return None, None
     single = results(live32, x, noise, given)
     unrounded = results(Evaluator(exact), x, noise, given)

@@ -12,27 +12,28 @@ as in the rest of the file. A text that now stands twice is extended by its line
 import ast
 import collections
 import difflib
+import functools
 import itertools
 import re
 import subprocess
 from dataclasses import dataclass, field
 
-from locator import describe, find_file, names, places, source_files, tokens
 from library import Failure
+from locator import describe, find_file, names, places, source_files, tokens
 
 VERSIONS = 40  # of a file, the newest first: one of them has the text
 
 
 def repair(project, lists):
     """Rewrites the list files and prints what it changed. Returns whether every mutation applies."""
-    sources, complete = project / "Sources", True
+    unknown, git, complete = unknown_names(project / "Sources"), _git(project), True
     for path in lists:
         edits = []
         for group in _groups(path):
-            unexplained = _repair_group(project, sources, group, edits)
+            unexplained = _repair_group(project / "Sources", git, unknown, group, edits)
             complete = complete and not unexplained
-            for entry, why in unexplained:
-                print(f"{path.name}:{entry.line}: not explained: {entry.breaks}: {why}")
+            for line, why in unexplained:
+                print(f"{path.name}:{line}: not explained: {why}")
         _rewrite(path, edits)
     return complete
 
@@ -92,22 +93,22 @@ def _rewrite(path, edits):
 
 # One file
 
-def _repair_group(project, sources, group, edits):
-    """Adds to `edits`. Returns what it cannot explain: (entry, why)."""
+def _repair_group(sources, git, unknown, group, edits):
+    """Adds to `edits`. Returns what it cannot explain: (line, why)."""
     try:
         path = find_file(sources, group.file)
     except Failure as failure:
         path = _renamed_file(sources, group)
         if path is None:
-            return [(entry, str(failure)) for entry in group.entries]
+            return [(group.node.lineno, str(failure))]
     current = path.relative_to(sources).as_posix()
     if current != group.file:
         print(f"{group.list_name}:{group.node.lineno}: {group.file} -> {current}")
         edits.append((group.node, current))
 
-    text, unknown, unexplained = path.read_text(), unknown_names(sources), []
-    history = _History(project, {group.file.rpartition("/")[2], path.name}, text)
-    in_file = {}  # the renames of the whole file, once something in it is repaired
+    text, unexplained = path.read_text(), []
+    history = _History(git, {group.file.rpartition("/")[2], path.name}, text)
+    in_file = next((dict(alignment.of_file) for _, alignment in history), {})  # renames since the last commit, and of repairs
 
     def broken(entry):
         return len(places(text, entry.old)) != 1 or unknown(entry.old, entry.new)
@@ -118,13 +119,12 @@ def _repair_group(project, sources, group, edits):
             if found is None or unknown(*found[:2]):
                 missing = ", ".join(sorted(unknown(entry.old, entry.new)))
                 why = describe(sources, path, entry.old) or f"no source file has {missing}, of {entry.new!r}"
-                unexplained.append((entry, why))
+                unexplained.append((entry.line, f"{entry.breaks}: {why}"))
                 continue
             old, new, renames = found
             in_file.update(renames)
         else:
-            gone = {name: to for name, to in in_file.items() if name not in names(entry.old)}
-            old, new = entry.old, _substitute(entry.new, gone)
+            old, new = entry.old, substitute(entry.new, in_file)
         _note(group, entry, old, new, edits)
     return unexplained
 
@@ -157,8 +157,8 @@ def _repaired(history, text, entry, unknown):
         if explained is None:
             return None
         renames, (start, end) = explained
-        old = _substitute(entry.old, renames)
-        new = _substitute(entry.new, alignment.of_file | renames)
+        old = substitute(entry.old, renames)
+        new = substitute(entry.new, alignment.of_file | renames)
         here = [place for place in places(text, old) if place[0] < end and start < place[1]]
         if len(here) != 1:
             return None
@@ -179,7 +179,7 @@ def _extended(text, start, end, old, new):
     return None
 
 
-def _substitute(text, renames):
+def substitute(text, renames):
     if not renames:
         return text
     word = r"(?<![\w$])(?<!(?<!\.)\.)"  # not the end of a longer name, nor a member
@@ -188,11 +188,20 @@ def _substitute(text, renames):
     return re.sub(rf"(?:{pattern})(?!\w|\.\d)", lambda match: renames[match[0]], text)
 
 
+def _git(project):
+    """A function that returns what a git command prints, "" if it fails."""
+    @functools.cache
+    def git(*arguments):
+        done = subprocess.run(["git", *arguments], cwd=project, capture_output=True, text=True, check=False)
+        return done.stdout if done.returncode == 0 else ""
+    return git
+
+
 class _History:
     """The versions of a file that git has, the newest first, each with its alignment to the file as it is."""
 
-    def __init__(self, project, file_names, text):
-        self.project, self.file_names, self.text = project, file_names, text
+    def __init__(self, git, file_names, text):
+        self.git, self.file_names, self.text = git, file_names, text
         self.known = []
         self.unread = self._read()
 
@@ -202,18 +211,19 @@ class _History:
             self.known.append((before, Alignment(before, self.text)))
             yield self.known[-1]
 
-    def _git(self, *arguments):
-        done = subprocess.run(["git", *arguments], cwd=self.project, capture_output=True, text=True, check=False)
-        return done.stdout if done.returncode == 0 else ""
-
     def _read(self):
-        heads = [name for name in ("HEAD", "MERGE_HEAD") if self._git("rev-parse", "-q", "--verify", name)]
-        anywhere = [f":(glob)Sources/**/{name}" for name in self.file_names]
-        log = self._git("log", "--full-history", f"-n{VERSIONS}", "--format=%H", *heads, "--", *anywhere) if heads else ""
-        for commit in [*heads, *log.split()]:
-            for path in self._git("ls-tree", "-r", "--name-only", commit, "Sources").splitlines():
-                if path.rpartition("/")[2] in self.file_names:
-                    yield self._git("show", f"{commit}:{path}")
+        heads = [name for name in ("HEAD", "MERGE_HEAD") if self.git("rev-parse", "-q", "--verify", name)]
+        for head in heads:
+            yield from self._texts(head)
+        if heads:
+            anywhere = [f":(glob)Sources/**/{name}" for name in sorted(self.file_names)]
+            for commit in self.git("log", "--full-history", f"-n{VERSIONS}", "--format=%H", *heads, "--", *anywhere).split():
+                yield from self._texts(commit)
+
+    def _texts(self, commit):
+        for path in self.git("ls-tree", "-r", "--name-only", commit, "Sources").splitlines():
+            if path.rpartition("/")[2] in self.file_names:
+                yield self.git("show", f"{commit}:{path}")
 
 
 class Alignment:
@@ -268,8 +278,7 @@ class Alignment:
                 to = name + to
             elif kind != "renamed" or a1 < first or a2 - 1 > last:
                 return None
-            if renames.setdefault(name, to) != to:
-                return None
+            renames[name] = to  # if it has another in another place, the text is not found
             stands += [b1, b2]
         if not stands or min(stands) == max(stands):
             return None

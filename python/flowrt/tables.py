@@ -32,4 +32,6 @@ class Table(dict):
 
 
 def _name(member) -> str:
-    return member.__name__ if isinstance(member, type) else str(member) if hasattr(member, "name") else repr(member)
+    if isinstance(member, type):
+        return member.__name__
+    return f"{type(member).__name__}.{member.name}" if hasattr(member, "name") else repr(member)

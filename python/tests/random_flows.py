@@ -6,10 +6,11 @@ import numpy as np
 
 from flowrt import ir
 from flowrt.file.codes import Activation, Form, Function, Pieces, Reads, Scale, parameters_per_rank
+from flowrt.tables import Table
 
 SMOOTH = [Activation.TANH, Activation.SILU, Activation.GELU, Activation.SIGMOID, Activation.SOFTPLUS]
 ACTIVATIONS = [kind for kind in Activation if kind != Activation.LAYER_NORM]
-SCALES = {
+SCALES = Table("random_flows.SCALES", Scale, {
     Scale.EXP: (),
     Scale.EXP_CLAMPED: (-1.0, 0.75),
     Scale.SOFTPLUS: (0.125,),
@@ -18,7 +19,7 @@ SCALES = {
     Scale.EXP_SOFT_CLIPPED: (4.0,),
     Scale.EXP_TANH: (1.5,),
     Scale.EXP_ATAN: (0.5,),
-}
+})  # fmt: skip
 
 
 def network(rng, dim, context_dim, outputs, rank):

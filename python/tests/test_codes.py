@@ -186,6 +186,13 @@ def test_rows_of_the_specification(head, enum):
     assert [int(n) for n in re.findall(r"^\| (\d+)", table, flags=re.MULTILINE)] == [*enum], "rows of docs/FORMAT.md"
 
 
+def test_minor_versions_of_activations():
+    rows = re.findall(r"^\| (\d+) \|[^|]*since minor version (\d+)", FORMAT, flags=re.MULTILINE)
+    assert {int(code): int(minor) for code, minor in rows} == codes.MINOR_OF_ACTIVATION, "rows of docs/FORMAT.md"
+    first = set(codes.Activation) - set(codes.MINOR_OF_ACTIVATION)
+    assert max(first) == codes.Activation.SINE, "format 1.0 ends with sine: MINOR_OF_ACTIVATION has the later ones"
+
+
 # ---- the dictionary ----
 
 

@@ -161,6 +161,22 @@ def test_every_make_target_of_the_readme_exists():
     assert {"demo", "test", "install", "bench"} <= set(re.findall(r"\bmake (\w+)", README)) <= set(targets)
 
 
+# ---- versions ----
+
+
+def test_the_version_is_the_same_everywhere():
+    header = (ROOT / "include/flowrt.h").read_text()
+    numbers = [
+        re.search(rf"^#define FLOWRT_VERSION_{part} (\d+)$", header, re.M) for part in ("MAJOR", "MINOR", "PATCH")
+    ]
+    version = ".".join(number.group(1) for number in numbers)
+    text = (ROOT / "Sources/FlowrtShim/include/flowrt_text.h").read_text()
+    assert f'FLOWRT_VERSION_TEXT "{version}"' in text, "flowrt_text.h"
+    assert flowrt.__version__ == version, "python/flowrt/_version.py"
+    assert f"\nversion: {version}\n" in (ROOT / "CITATION.cff").read_text(), "CITATION.cff"
+    assert f" {version}" in (ROOT / "CHANGELOG.md").read_text(), "CHANGELOG.md"
+
+
 # ---- all pages ----
 
 

@@ -15,6 +15,7 @@ from flowrt.file import ElementwiseStep, File
 from flowrt.file.codes import Activation, Function, Pieces, Scale, SplineForm, parameters_per_rank
 from flowrt.reference import functions, noise
 from flowrt.reference import spline as splines
+from flowrt.tables import Table
 
 
 def numerical_log_det(function, x, step=1e-6):
@@ -138,7 +139,7 @@ def test_scales(kind):
     p = ir.parameters(SCALES[kind])
     a = GRID
     softplus = np.log(1 + np.exp(a))
-    formula = {
+    formula = Table("the formulas of this test", Scale, {
         Scale.EXP: np.exp(a),
         Scale.EXP_CLAMPED: np.exp(np.minimum(np.maximum(a, p[0]), p[1])),
         Scale.SOFTPLUS: softplus + p[0],
@@ -147,7 +148,7 @@ def test_scales(kind):
         Scale.EXP_SOFT_CLIPPED: np.exp(a / (1 + abs(a) / p[0])),
         Scale.EXP_TANH: np.exp(p[0] * np.tanh(a)),
         Scale.EXP_ATAN: np.exp(p[0] * np.arctan(a)),
-    }[kind]
+    })[kind]  # fmt: skip
     np.testing.assert_allclose(np.exp(functions.log_scale(kind, a, p)), formula, rtol=1e-12)
 
 
@@ -156,10 +157,12 @@ def test_activations(kind):
     """The defining formulas of section 4, spelt out."""
     v, a = GRID[None, :], 0.3
     phi = np.vectorize(lambda t: 0.5 * (1 + __import__("math").erf(t / 2**0.5)))(v)
-    formula = {
+    formula = Table("the formulas of this test", Activation, {
         Activation.IDENTITY: v,
         Activation.RELU: v * (v > 0),
         Activation.SINE: (np.exp(1j * v) - np.exp(-1j * v)).imag / 2,
+        Activation.ARCTANGENT: np.log((1 + 1j * v) / (1 - 1j * v)).imag / 2,
+        Activation.INVERSE_HYPERBOLIC_SINE: np.sign(v) * np.log(abs(v) + np.sqrt(v * v + 1)),
         Activation.TANH: (np.exp(v) - np.exp(-v)) / (np.exp(v) + np.exp(-v)),
         Activation.ELU: np.where(v > 0, v, a * (np.exp(v) - 1)),
         Activation.LEAKY_RELU: np.where(v > 0, v, a * v),
@@ -169,8 +172,10 @@ def test_activations(kind):
         Activation.SIGMOID: 1 / (1 + np.exp(-v)),
         Activation.SOFTPLUS: np.log(1 + np.exp(v)),
         Activation.SOFTSIGN: v / (1 + abs(v)),
+        Activation.ARCTANGENT: np.angle(1 + 1j * v),
+        Activation.INVERSE_HYPERBOLIC_SINE: np.log(v + np.sqrt(v**2 + 1)),
         Activation.LAYER_NORM: (v - v.mean()) / np.sqrt(((v - v.mean()) ** 2).mean() + a),
-    }[kind]
+    })[kind]  # fmt: skip
     np.testing.assert_allclose(functions.activation(kind, v, a), formula, rtol=1e-11, atol=1e-13)
 
 

@@ -56,7 +56,8 @@ def test_an_unknown_framework_is_named():
 def test_each_folder_has_an_entry():
     folder = Path(registry.__file__).parent
     flows = {f"{path.parent.name}.flow" for path in folder.glob("*/flow.py")}
-    assert flows == {entry.adapter for entry in registry.FRAMEWORKS}
+    adapters = {entry.adapter for entry in registry.FRAMEWORKS}
+    assert flows == adapters, f"{flows ^ adapters}: a folder or an entry of frameworks/registry.py is missing"
     assert list(ADAPTERS) == [entry.name for entry in registry.FRAMEWORKS if not entry.is_fork]
 
 

@@ -131,7 +131,7 @@ def test_arguments_for_models_are_refused_with_a_description(flow, arguments, tm
 
 def test_a_state_dict_alone_is_told_where_it_goes(tmp_path):
     state = {"0.joiner.linear.weight": np.ones((4, 2)), "0.joiner.linear.bias": np.ones(4)}
-    with pytest.raises(flowrt.ExportError, match="{'layout': ..., 'state_dict': ...} if its layout is one of"):
+    with pytest.raises(flowrt.ExportError, match="give {'layout': 'pytorch-flows', 'state_dict': ...,"):
         flowrt.save(tmp_path / "flow.flw", state)
 
 

@@ -18,7 +18,7 @@ class Colour(IntEnum):
 
 
 def test_a_forgotten_member_is_named():
-    with pytest.raises(NotImplementedError, match="paint.COLOURS has no entry for Colour.GREEN|COLOURS .* for 1"):
+    with pytest.raises(NotImplementedError, match="paint.COLOURS has no entry for Colour.GREEN"):
         Table("paint.COLOURS", Colour, {Colour.RED: "r"})
 
 

@@ -18,7 +18,7 @@ _SMALL = 16  # coordinates; a flow of more is measured on a quarter of these row
 _EPSILON = float(np.finfo(np.float32).eps)
 
 
-class RootMeanSquare(NamedTuple):
+class Errors(NamedTuple):
     """Root mean squares over rows and coordinates; of x and z in the spreads of their coordinates."""
 
     ours: float
@@ -59,7 +59,7 @@ def warn_of_lost_digits(data: bytes, exact: File, live32, live64, name: str, own
 
 
 def measure(ours, live32, live64, rows: Rows) -> dict:
-    """The `RootMeanSquare` errors of each quantity, over the rows for which all three have an answer.
+    """The `Errors` of each quantity, over the rows for which all three have an answer.
 
     Nothing is measured if the framework raises an error in float32 (some assert what rounding breaks).
     """
@@ -79,7 +79,7 @@ def measure(ours, live32, live64, rows: Rows) -> dict:
             units = spread(truth[known])
             units = np.where(units > 0, units, 1.0)
         off = {name: _rms((part[known] - truth[known]) / units) for name, part in values.items()}
-        errors[quantity] = RootMeanSquare(off["ours"], off["theirs"], _rms(truth[known] / units))
+        errors[quantity] = Errors(off["ours"], off["theirs"], _rms(truth[known] / units))
     return errors
 
 

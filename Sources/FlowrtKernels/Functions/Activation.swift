@@ -48,7 +48,7 @@ func activateInPlace(
     }
   default:
     let any = AnyActivation(activation: Activation(rawValue: code).unsafelyUnwrapped, a: a)
-    for row in 0..<rows { apply(any, values + row &* stride, first, end) }
+    for row in 0..<rows { applyByCall(any, values + row &* stride, first, end) }
   }
 }
 
@@ -82,7 +82,13 @@ private struct AnyActivation: UnaryFunction {
   }
 #endif
 
-@inline(never) private func apply<F: UnaryFunction>(
+@inline(never) private func applyByCall<F: UnaryFunction>(
+  _ f: F, _ values: UnsafeMutablePointer<Float>, _ first: Int, _ end: Int
+) {
+  apply(f, values, first, end)
+}
+
+@inline(__always) private func apply<F: UnaryFunction>(
   _ f: F, _ values: UnsafeMutablePointer<Float>, _ first: Int, _ end: Int
 ) {
   var index = first & ~15

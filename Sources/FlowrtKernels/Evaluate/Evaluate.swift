@@ -46,11 +46,12 @@ struct Evaluation {
   /// rows cost; each of a few rows has its own activations and its own part in each stage, which count where the
   /// network is small. Measured (docs/PERFORMANCE.md).
   private var mostFewRows: Int {
-    let isWide = call.pointee.view.pointee.parameter_count > 1 << 18
+    let parameters = call.pointee.view.pointee.parameter_count
+    let (isWide, isTiny) = (parameters > 1 << 18, parameters < 1 << 15)
     #if arch(x86_64) && !FLOWRT_LEVEL_2 && !FLOWRT_LEVEL_3
-      return direction == .toData ? (isWide ? 13 : 6) : (isWide ? 15 : 9)
+      return direction == .toData ? (isWide ? 13 : isTiny ? 6 : 8) : (isWide ? 15 : 9)
     #else
-      return direction == .toData ? (isWide ? 10 : 5) : (isWide ? 12 : 7)
+      return direction == .toData ? (isWide ? 10 : isTiny ? 5 : 6) : (isWide ? 12 : isTiny ? 7 : 9)
     #endif
   }
 

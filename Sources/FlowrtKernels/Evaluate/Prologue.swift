@@ -33,15 +33,15 @@ private func makePrologue(
   _ call: flowrt_call, _ layers: Layer, _ count: Int, _ context: UnsafePointer<Float>?, _ contextDim: Int
 ) {
   let conditioner = Conditioner(
-    rows: 1, layers: layers, read: .init(base: call.read, stride: 0),
+    rows: 1, unitStride: 1, layers: layers, read: .init(base: call.read, stride: 0),
     activations: .init(base: call.activations, stride: 0), context: nil, contextDim: contextDim)
   @inline(__always) func accumulate(
     _ target: UnsafeMutablePointer<Float>, _ weights: UnsafePointer<Float>, _ source: UnsafePointer<Float>,
     panels: Int, lines: Int
   ) {
     accumulateDense(
-      count: 1, sums: target, stride: 0, sources: UnsafeMutablePointer(mutating: source), stride: 0, weights: weights,
-      panels: panels, lines: lines)
+      count: 1, sums: target, stride: 0, sources: source, sourceStride: 0, weights: weights, panels: panels,
+      lines: lines)
   }
   for number in 0..<count {
     let layer = layers + number

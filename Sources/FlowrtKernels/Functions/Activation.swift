@@ -32,23 +32,25 @@ func activateInPlace(
   // `activate`, which knows every one.
   switch code {
   case Activation.identity.rawValue, Activation.layerNorm.rawValue: return
-  case Activation.relu.rawValue: apply(Relu(), values, first, end, rows, stride)
+  case Activation.relu.rawValue:
+    for row in 0..<rows { apply(Relu(), values + row &* stride, first, end) }
   case Activation.tanh.rawValue:
-    var rest = first
-    #if FLOWRT_LEVEL_2 || FLOWRT_LEVEL_3
-      if first & 15 == 0 {
-        for row in 0..<rows {
-          rest = UnrolledTanh<4>.run(values + row &* stride, first, end)
+    for row in 0..<rows {
+      let values = values + row &* stride
+      var rest = first
+      #if FLOWRT_LEVEL_2 || FLOWRT_LEVEL_3
+        if first & 15 == 0 {
+          rest = UnrolledTanh<4>.run(values, first, end)
           #if FLOWRT_LEVEL_3
-            rest = UnrolledTanh<2>.run(values + row &* stride, rest, end)
+            rest = UnrolledTanh<2>.run(values, rest, end)
           #endif
         }
-      }
-    #endif
-    apply(Tanh(), values, rest, end, rows, stride)
+      #endif
+      apply(Tanh(), values, rest, end)
+    }
   default:
     let any = AnyActivation(activation: Activation(rawValue: code).unsafelyUnwrapped, a: a)
-    apply(any, values, first, end, rows, stride)
+    for row in 0..<rows { applyByCall(any, values + row &* stride, first, end) }
   }
 }
 
@@ -82,19 +84,22 @@ private struct AnyActivation: UnaryFunction {
   }
 #endif
 
-@inline(never) private func apply<F: UnaryFunction>(
-  _ f: F, _ values: UnsafeMutablePointer<Float>, _ first: Int, _ end: Int, _ rows: Int, _ stride: Int
+@inline(never) private func applyByCall<F: UnaryFunction>(
+  _ f: F, _ values: UnsafeMutablePointer<Float>, _ first: Int, _ end: Int
 ) {
-  for row in 0..<rows {
-    let values = values + row &* stride
-    var index = first & ~15
-    while index < end {
-      if index >= first && index &+ 16 <= end {
-        values.store(f(values.lanes(index)), index)
-      } else {
-        values.store(f(values.lanes(index)), index, in: first, end)
-      }
-      index &+= 16
+  apply(f, values, first, end)
+}
+
+@inline(__always) private func apply<F: UnaryFunction>(
+  _ f: F, _ values: UnsafeMutablePointer<Float>, _ first: Int, _ end: Int
+) {
+  var index = first & ~15
+  while index < end {
+    if index >= first && index &+ 16 <= end {
+      values.store(f(values.lanes(index)), index)
+    } else {
+      values.store(f(values.lanes(index)), index, in: first, end)
     }
+    index &+= 16
   }
 }

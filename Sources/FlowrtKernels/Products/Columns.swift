@@ -8,10 +8,10 @@
 //     source 1[k]  [ sums     ] [ sums     ]
 //
 // Every unit of every row adds its terms one by one in the order of k (the same order, and so the same bits, as in
-// Tile.swift). The sums of a piece are independent chains, which hide the latency of a multiply-add. Each row has a
-// source pointer of its own, so the rows may lie anywhere. Of one row, weights are read once, as one stream for each
-// panel; nothing else is touched, so for wide layers the speed is that of reading the weights. More rows are taken in
-// pieces of nearly equal height (five are three and two); the weights of the first piece are in the cache for the next.
+// Tile.swift). The sums of a piece are independent chains, which hide the latency of a multiply-add. Of one
+// row, weights are read once, as one stream for each panel; nothing else is touched, so for wide layers the speed is
+// that of reading the weights. More rows are taken in pieces of nearly equal height (five are three and two); the
+// weights of the first piece are in the cache for the next.
 
 import FlowrtShim
 
@@ -34,27 +34,14 @@ struct Rows {
   /// The sums of the first row: 16 floats for each panel. Those of the next row are `stride` floats further on.
   let sums: UnsafeMutablePointer<Float>
   let stride: Int
-  /// Where each row's source is.
-  let sources: UnsafePointer<UnsafePointer<Float>>
+  /// The source values of the first row. Those of the next are `sourceStride` floats further on.
+  let sources: UnsafePointer<Float>
+  let sourceStride: Int
   let weights: UnsafePointer<Float>
   /// For each panel, its first line in `weights`.
   let panelStart: UnsafePointer<UInt32>
 
-  /// Calls `body` with rows whose sums, and whose sources, lie in steps of the same size.
-  @inline(__always) static func with(
-    count: Int, sums: UnsafeMutablePointer<Float>, stride: Int, sources: UnsafeMutablePointer<Float>,
-    stride sourceStride: Int, weights: UnsafePointer<Float>, panelStart: UnsafePointer<UInt32>,
-    _ body: (UnsafePointer<Rows>) -> Void
-  ) {
-    withUnsafeTemporaryAllocation(of: UnsafePointer<Float>.self, capacity: Int(FLOWRT_FEW_ROWS)) { pointers in
-      let pointers = pointers.baseAddress.unsafelyUnwrapped
-      for row in 0..<count { pointers[row] = UnsafePointer(sources + row &* sourceStride) }
-      var rows = Rows(
-        count: count, sums: sums, stride: stride, sources: UnsafePointer(pointers), weights: weights,
-        panelStart: panelStart)
-      withUnsafeMutablePointer(to: &rows) { body(UnsafePointer($0)) }
-    }
-  }
+  @inline(__always) fileprivate func source(_ row: Int) -> UnsafePointer<Float> { sources + row &* sourceStride }
 }
 
 // The 16 sums of a panel and a row: one register, or several, which are then taken one by one, so that a register of
@@ -106,7 +93,7 @@ private enum Columns<let R: Int, let N: Int> {
     var sums = InlineArray<N, InlineArray<R, PanelSum>>(repeating: .init(repeating: PanelSum(repeating: 0)))
     var lines = InlineArray<N, UnsafePointer<Float>>(repeating: weights)
     var sources = InlineArray<R, UnsafePointer<Float>>(repeating: weights)
-    for r in 0..<R { sources[r] = rows.pointee.sources[row &+ r] }
+    for r in 0..<R { sources[r] = rows.pointee.source(row &+ r) }
     for i in 0..<N {
       for r in 0..<R { sums[i][r] = PanelSum(target + (r &* stride &+ i &* 16)) }
       lines[i] = weights + (Int(rows.pointee.panelStart[panel &+ i]) &+ from) &* 16
@@ -121,7 +108,11 @@ private enum Columns<let R: Int, let N: Int> {
     }
     for r in 0..<R {
       let at = r &* stride
-      target.store(sums[0][r].lanes, at, in: at &+ keep, at &+ 16)
+      if keep > 0 {
+        target.store(sums[0][r].lanes, at, in: at &+ keep, at &+ 16)
+      } else {
+        sums[0][r].store(target + at)
+      }
       for i in 1..<N { sums[i][r].store(target + (at &+ i &* 16)) }
     }
   }
@@ -129,6 +120,11 @@ private enum Columns<let R: Int, let N: Int> {
 
 /// R rows by up to P panels.
 private struct Shape<let R: Int, let P: Int> {}
+#if FLOWRT_LEVEL_3 || FLOWRT_LEVEL_2 || arch(arm64)
+  private typealias OneRow = Shape<1, 4>
+#else
+  private typealias OneRow = Shape<1, 2>
+#endif
 
 private protocol Product {
   func run<let R: Int, let P: Int>(_ shape: Shape<R, P>, row: Int) -> Int
@@ -165,10 +161,21 @@ extension Product {
 
 /// Adds source units `from ..< to` to `panels` panels of sums from `panel` on, as many as are abreast at most. The
 /// first `keep` units of the first panel are final and stay as they are.
-@inline(never) func accumulateColumns(
+@inline(__always) func accumulateColumns(
   _ rows: UnsafePointer<Rows>, panel: Int, panels: Int, from: Int, to: Int, keep: Int
 ) {
   if from >= to { return }
+  if rows.pointee.count == 1 {
+    // Without a detour: in a small network each stage adds little, and the way to it counts.
+    _ = ColumnsProduct(rows: rows, panel: panel, panels: panels, from: from, to: to, keep: keep).run(OneRow(), row: 0)
+  } else {
+    accumulatePieces(rows, panel: panel, panels: panels, from: from, to: to, keep: keep)
+  }
+}
+
+@inline(never) private func accumulatePieces(
+  _ rows: UnsafePointer<Rows>, panel: Int, panels: Int, from: Int, to: Int, keep: Int
+) {
   _ = ColumnsProduct(rows: rows, panel: panel, panels: panels, from: from, to: to, keep: keep)
     .run(count: rows.pointee.count)
 }
@@ -233,7 +240,7 @@ private enum Triangle<let R: Int, let P: Int> {
     var sums = Sums(repeating: .init(repeating: PanelSum(repeating: 0)))
     var lines = InlineArray<P, UnsafePointer<Float>>(repeating: weights)
     var sources = InlineArray<R, UnsafePointer<Float>>(repeating: weights)
-    for r in 0..<R { sources[r] = rows.pointee.sources[row &+ r] }
+    for r in 0..<R { sources[r] = rows.pointee.source(row &+ r) }
     for i in 0..<P {
       let panel = max(0, i &- missing)
       for r in 0..<R { sums[i][r] = PanelSum(target + (r &* stride &+ panel &* 16)) }
@@ -277,7 +284,15 @@ struct Degrees {
 /// Adds to the units `first ..< end` of neighbouring panels, as many as are abreast at most, what they see of the
 /// source units from `from` on, up to the last of `degrees`. Units before `first` stay as they are. Returns the degree
 /// of the last unit that was added to.
-@inline(never) func accumulateTriangle(
+@inline(__always) func accumulateTriangle(
+  _ rows: UnsafePointer<Rows>, from: Int, units first: Int, _ end: Int, _ degrees: Degrees
+) -> Int {
+  rows.pointee.count == 1
+    ? TriangleProduct(rows: rows, from: from, first: first, end: end, degrees: degrees).run(OneRow(), row: 0)
+    : accumulateTrianglePieces(rows, from: from, units: first, end, degrees)
+}
+
+@inline(never) private func accumulateTrianglePieces(
   _ rows: UnsafePointer<Rows>, from: Int, units first: Int, _ end: Int, _ degrees: Degrees
 ) -> Int {
   TriangleProduct(rows: rows, from: from, first: first, end: end, degrees: degrees).run(count: rows.pointee.count)
@@ -294,18 +309,18 @@ private struct TriangleProduct: Product {
 }
 
 /// sums[row][u] += sum over all k of w[k][u] * source[row][k], for `panels` panels that all have `lines` lines.
-func accumulateDense(
-  count: Int, sums: UnsafeMutablePointer<Float>, stride: Int, sources: UnsafeMutablePointer<Float>,
-  stride sourceStride: Int, weights: UnsafePointer<Float>, panels: Int, lines: Int
+@inline(never) func accumulateDense(
+  count: Int, sums: UnsafeMutablePointer<Float>, stride: Int, sources: UnsafePointer<Float>, sourceStride: Int,
+  weights: UnsafePointer<Float>, panels: Int, lines: Int
 ) {
   let abreast = panelsAbreast(rows: count)
   for first in Swift.stride(from: 0, to: panels, by: abreast) {
     let starts = InlineArray<4, UInt32> { UInt32(truncatingIfNeeded: (first &+ $0) &* lines) }
     starts.span.withUnsafeBufferPointer {
-      Rows.with(
-        count: count, sums: sums + first &* 16, stride: stride, sources: sources, stride: sourceStride,
-        weights: weights, panelStart: $0.baseAddress.unsafelyUnwrapped
-      ) {
+      let rows = Rows(
+        count: count, sums: sums + first &* 16, stride: stride, sources: sources, sourceStride: sourceStride,
+        weights: weights, panelStart: $0.baseAddress.unsafelyUnwrapped)
+      withUnsafePointer(to: rows) {
         accumulateColumns($0, panel: 0, panels: min(abreast, panels &- first), from: 0, to: lines, keep: 0)
       }
     }

@@ -26,6 +26,8 @@ private let blockUnits = 96
 /// that of row 0. Many rows are a tile (16, 32, 48, 64): `rows` floats for each unit.
 struct Conditioner {
   let rows: Int
+  /// Floats from a unit to the next: 1, or the rows of a tile.
+  let unitStride: Int
   let layers: Layer
   /// Values of the read side by rank.
   let read: Values
@@ -45,7 +47,7 @@ struct Conditioner {
     isInPrologue(layer)
       ? Values(base: layer.pointee.start, stride: 0)
       : Values(
-        base: activations.base + Int(layer.pointee.values_offset) &* (isTile ? rows : 1), stride: activations.stride)
+        base: activations.base + Int(layer.pointee.values_offset) &* unitStride, stride: activations.stride)
   }
   @inline(__always) func isInPrologue(_ layer: Layer) -> Bool { layer.pointee.context_only != 0 && context == nil }
 
@@ -103,7 +105,7 @@ struct Conditioner {
     }
     if let weights = layer.pointee.context_weights, let (source, lines) = contextSource(layer) {
       accumulateDense(
-        count: rows, sums: target.base, stride: target.stride, sources: source.base, stride: source.stride,
+        count: rows, sums: target.base, stride: target.stride, sources: source.base, sourceStride: source.stride,
         weights: weights, panels: panels, lines: lines)
     }
   }
@@ -128,10 +130,10 @@ struct Conditioner {
     var seen = Int(layer.pointee.visible_units)
     var unit = Int(layer.pointee.final_units)
     let (target, source) = (place(layer), source(layer))
-    Rows.with(
-      count: rows, sums: target.base, stride: target.stride, sources: source.base, stride: source.stride,
-      weights: layer.pointee.weights, panelStart: layer.pointee.panel_start
-    ) { rows in
+    let rows = Rows(
+      count: rows, sums: target.base, stride: target.stride, sources: source.base, sourceStride: source.stride,
+      weights: layer.pointee.weights, panelStart: layer.pointee.panel_start)
+    withUnsafePointer(to: rows) { rows in
       while unit < end {
         let panel = unit / panelUnits
         let nextPanel = (panel & ~(abreast &- 1)) &+ abreast  // a power of two

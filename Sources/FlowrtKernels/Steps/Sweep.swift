@@ -102,7 +102,7 @@ struct Sweep {
     let encoderStride = Int(view.encoder_size)
     let isCallers = isEncoder || view.encoder_layers == 0
     return Conditioner(
-      rows: rows, layers: step.layers, read: .init(base: read, stride: rowStride),
+      rows: rows, unitStride: isTile ? rows : 1, layers: step.layers, read: .init(base: read, stride: rowStride),
       activations: isEncoder
         ? .init(base: call.pointee.encoder, stride: encoderStride)
         : .init(base: call.pointee.activations, stride: Int(flowrt_unit_stride(view.activations_size))),
@@ -154,8 +154,8 @@ struct Sweep {
         }
       }
       accumulateDense(
-        count: rows, sums: state, stride: rowStride, sources: read, stride: rowStride, weights: matrix, panels: panels,
-        lines: dim)
+        count: rows, sums: state, stride: rowStride, sources: read, sourceStride: rowStride, weights: matrix,
+        panels: panels, lines: dim)
     } else {
       for i in 0..<dim {
         let b = Lanes(repeating: shift[i])
@@ -188,6 +188,7 @@ struct Sweep {
 
   /// Calls `body` with where the values of each of few rows begin.
   @inline(__always) func eachRow(_ body: (Int) -> Void) {
+    let rowStride = rowStride
     for row in 0..<rows { body(row &* rowStride) }
   }
   /// Floats from the first value to the last, of all rows.
@@ -195,6 +196,7 @@ struct Sweep {
 
   /// target[k] = state[index[k]].
   private func gather(into target: UnsafeMutablePointer<Float>, _ index: UnsafePointer<UInt32>) {
+    let (dim, state) = (dim, state)  // fetched once
     if !isTile {
       eachRow { at in for k in 0..<dim { target[at &+ k] = state[at &+ Int(index[k])] } }
     } else {
@@ -204,6 +206,7 @@ struct Sweep {
 
   /// state[index[k]] = source[k].
   private func scatter(from source: UnsafeMutablePointer<Float>, _ index: UnsafePointer<UInt32>) {
+    let (dim, state) = (dim, state)
     if !isTile {
       eachRow { at in for k in 0..<dim { state[at &+ Int(index[k])] = source[at &+ k] } }
     } else {

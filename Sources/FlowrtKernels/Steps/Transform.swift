@@ -106,9 +106,10 @@ struct Transform {
     for rank in stride(from: first, to: end, by: laneCount) {
       let p = parameters + 2 &* (rank &- passthrough)
       if end &- rank == 1 {
-        // A vector from here on may span two that were just stored, and would wait until both are in the cache.
-        columns.store(Lanes(repeating: p[0]), 0)
-        columns.store(Lanes(repeating: p[1]), laneCount)
+        // A vector from here on may span two that were just stored, and would wait until both are in the cache. A lone
+        // value takes one register of each column.
+        Unrolled<1>(repeating: p[0]).store(columns)
+        Unrolled<1>(repeating: p[1]).store(column(1))
       } else {
         let (low, high) = (p.lanes(0), p.lanes(laneCount))
         columns.store(Lanes(lowHalf: low.evenHalf, highHalf: high.evenHalf), 0)
@@ -222,11 +223,9 @@ struct Transform {
   func sumLogScales(_ first: Int, _ end: Int) {
     if case .additive = transformer { return }
     let sum = LogSum(logSum, rows: rows)
-    for rank in first..<end {
-      for row in 0..<rows {
-        let term = logScale[row &* rowStride &+ rank]
-        sum.add(readIsKnown ? term : -term, row: row)
-      }
+    for row in 0..<rows {
+      let terms = logScale + (row &* rowStride &+ first)
+      sum.add(terms, count: end &- first, negated: !readIsKnown, row: row)
     }
   }
 }

@@ -38,9 +38,17 @@ struct LogSum {
 
   /// Adds `term` to one of few rows.
   @inline(__always) func add(_ term: Float, row: Int) {
-    let (total, error) = twoSum(sums[row], term)
-    sums[rows &+ row] += error
-    sums[row] = total
+    withUnsafePointer(to: term) { add($0, count: 1, negated: false, row: row) }
+  }
+
+  /// Adds terms to one of few rows, one by one; `negated`: takes them away.
+  @inline(__always) func add(_ terms: UnsafePointer<Float>, count: Int, negated: Bool, row: Int) {
+    var (total, errors) = (sums[row], sums[rows &+ row])
+    for i in 0..<count {
+      let (sum, error) = twoSum(total, negated ? -terms[i] : terms[i])
+      (total, errors) = (sum, errors + error)
+    }
+    (sums[row], sums[rows &+ row]) = (total, errors)
   }
 
   /// Adds the same term to every row.

@@ -140,7 +140,7 @@ REFUSED = {
             "UMNN": partial(estimator, builders.build_zuko_unaf),
         },
         EMBEDDINGS: {
-            "CNNEmbedding": lambda: estimator(
+            "Conv2d": lambda: estimator(
                 builders.build_maf, (16, 16), embedding_net=CNNEmbedding((16, 16), output_dim=5)
             ),
         },

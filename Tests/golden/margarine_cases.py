@@ -20,7 +20,7 @@ def flow(**options):
 
 CASES = {
     "margarine_maf": lambda: flow(number_networks=2, hidden_layers=[12, 8]),
-    "margarine_relu": lambda: flow(number_networks=1, hidden_layers=[12], activation_func="relu"),
+    "margarine_relu_network": lambda: flow(number_networks=1, hidden_layers=[12], activation_func="relu"),
 }
 
 

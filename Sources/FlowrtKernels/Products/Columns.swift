@@ -92,9 +92,9 @@ struct Rows {
 /// R rows from `row` on, by N panels of 16 units from `panel` on. The first `keep` units of the first panel stay as
 /// they are.
 private enum Columns<let R: Int, let N: Int> {
-  @inline(never)
   /// Adds source values from ..< to. Panels from `panel` on must be there, N of them. R and N are constants, so the
   /// loops over rows and panels are unrolled, and the sums stay in registers.
+  @inline(never)
   static func run(_ rows: UnsafePointer<Rows>, row: Int, panel: Int, from: Int, to: Int, keep: Int) {
     let stride = rows.pointee.stride
     let target = rows.pointee.sums + (row &* stride &+ panel &* panelUnits)
@@ -120,7 +120,7 @@ private enum Columns<let R: Int, let N: Int> {
     }
     for r in 0..<R {
       let at = r &* stride
-      // Final units hold activated values by now, so they must not be stored over.
+      // Final units have gone through `finish` (Conditioner.swift), so they must not be stored over.
       if keep > 0 {
         target.store(sums[0][r].lanes, at, in: at &+ keep, at &+ panelUnits)
       } else {

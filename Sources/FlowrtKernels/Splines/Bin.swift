@@ -53,7 +53,7 @@ struct Bin {
     let a4 = 4 * a
     let product = a4 * c
     let discriminant = fma(b, b, -product) + negatedFma(a4, c, product)
-    // 2 c / (-b - sqrt) adds numbers of equal sign, where (-b + sqrt) / 2 a would cancel, or divide by a = 0.
+    // Not (-b + sqrt) / 2 a: that would cancel where 4 a c is small, and divide by zero where a = 0.
     return (c + c) / (-b - flowrt_v_sqrt(atLeast(0, discriminant)))
   }
 

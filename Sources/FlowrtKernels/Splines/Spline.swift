@@ -173,7 +173,7 @@ struct Spline {
     let range = upper - lower
     let scaling = Scaling(columns, least: minimumHeight)
     eachRegister(count) { at in
-      // The area below the lines: a trapezoid for each bin, in units of the interval's width times v.
+      // The area below the lines: a trapezoid for each bin.
       var area = TwoSum(Register())
       let first = raw.derivative(ofKnot: 0, at)
       var left = ends == .fixed ? Register() : first

@@ -118,15 +118,18 @@ private enum Columns<let R: Int, let N: Int> {
         lines[i] += lineFloats
       }
     }
+    // Read once, before the loops: a global inside of the loop over i keeps the compiler from unrolling it, and the
+    // sums would go through the stack.
+    let units = panelUnits
     for r in 0..<R {
       let at = r &* stride
       // Final units have gone through `finish` (Conditioner.swift), so they must not be stored over.
       if keep > 0 {
-        target.store(sums[0][r].lanes, at, in: at &+ keep, at &+ panelUnits)
+        target.store(sums[0][r].lanes, at, in: at &+ keep, at &+ units)
       } else {
         sums[0][r].store(target + at)
       }
-      for i in 1..<N { sums[i][r].store(target + (at &+ i &* panelUnits)) }
+      for i in 1..<N { sums[i][r].store(target + (at &+ i &* units)) }
     }
   }
 }

@@ -17,6 +17,7 @@ import FlowrtShim
 
 /// The largest pieces that the registers hold: 32 of 16 floats on AVX-512, 16 of 8 on AVX2, 32 of 4 on aarch64, 16 of
 /// 4 on SSE2.
+/// `maximumHeight`: rows of a piece. `panelsAbreast`: its panels, for a call of so many rows; a power of two.
 #if FLOWRT_LEVEL_3
   private let maximumHeight = 4
   @inline(__always) func panelsAbreast(rows: Int) -> Int { 4 }
@@ -30,6 +31,7 @@ import FlowrtShim
 
 /// What a product adds to, and what it reads.
 struct Rows {
+  /// Rows, 1 to 15.
   let count: Int
   /// The sums of the first row: 16 floats for each panel. Those of the next row are `stride` floats further on.
   let sums: UnsafeMutablePointer<Float>
@@ -37,10 +39,12 @@ struct Rows {
   /// The source values of the first row. Those of the next are `sourceStride` floats further on.
   let sources: UnsafePointer<Float>
   let sourceStride: Int
+  /// Lines of 16 floats, one for each k of a panel: the weights of its units for source value k.
   let weights: UnsafePointer<Float>
   /// For each panel, its first line in `weights`.
   let panelStart: UnsafePointer<UInt32>
 
+  /// The source values of a row: one float for each k.
   @inline(__always) fileprivate func source(_ row: Int) -> UnsafePointer<Float> { sources + row &* sourceStride }
 }
 
@@ -49,6 +53,7 @@ struct Rows {
 #if FLOWRT_LEVEL_3
   private typealias PanelSum = Lanes
 
+  /// What `Chunk` has as well, so that the code below is written once.
   extension Lanes {
     @inline(__always) fileprivate init(_ p: UnsafePointer<Float>) { self = p.lanes(0) }
     @inline(__always) fileprivate func store(_ p: UnsafeMutablePointer<Float>) { p.store(self, 0) }
@@ -60,6 +65,7 @@ struct Rows {
   @inline(__always) private func addTerm<let R: Int>(
     _ sums: inout InlineArray<R, PanelSum>, _ w: UnsafePointer<Float>, _ values: InlineArray<R, Register>
   ) {
+    // One load for R rows.
     let weight = w.lanes(0)
     for r in 0..<R { sums[r] = fma(weight, values[r], sums[r]) }
   }
@@ -75,6 +81,7 @@ struct Rows {
   @inline(__always) private func addTerm<let R: Int>(
     _ sums: inout InlineArray<R, PanelSum>, _ w: UnsafePointer<Float>, _ values: InlineArray<R, Register>
   ) {
+    // Part by part: all parts of the weights at once would leave too few registers for the sums.
     for part in 0..<PanelSum.count {
       let weight = w.register(part &* Register.scalarCount)
       for r in 0..<R { sums[r].registers[part] = fma(weight, values[r], sums[r].registers[part]) }
@@ -85,35 +92,41 @@ struct Rows {
 /// R rows from `row` on, by N panels of 16 units from `panel` on. The first `keep` units of the first panel stay as
 /// they are.
 private enum Columns<let R: Int, let N: Int> {
+  /// Adds source values from ..< to. Panels from `panel` on must be there, N of them. R and N are constants, so the
+  /// loops over rows and panels are unrolled, and the sums stay in registers.
   @inline(never)
   static func run(_ rows: UnsafePointer<Rows>, row: Int, panel: Int, from: Int, to: Int, keep: Int) {
     let stride = rows.pointee.stride
-    let target = rows.pointee.sums + (row &* stride &+ panel &* 16)
+    let target = rows.pointee.sums + (row &* stride &+ panel &* panelUnits)
     let weights = rows.pointee.weights
     var sums = InlineArray<N, InlineArray<R, PanelSum>>(repeating: .init(repeating: PanelSum(repeating: 0)))
+    // `weights` only fills the arrays; every entry is replaced below.
     var lines = InlineArray<N, UnsafePointer<Float>>(repeating: weights)
     var sources = InlineArray<R, UnsafePointer<Float>>(repeating: weights)
     for r in 0..<R { sources[r] = rows.pointee.source(row &+ r) }
     for i in 0..<N {
-      for r in 0..<R { sums[i][r] = PanelSum(target + (r &* stride &+ i &* 16)) }
-      lines[i] = weights + (Int(rows.pointee.panelStart[panel &+ i]) &+ from) &* 16
+      for r in 0..<R { sums[i][r] = PanelSum(target + (r &* stride &+ i &* panelUnits)) }
+      // Panel i has a stream of its own, which starts at its line for source value `from`.
+      lines[i] = weights + (Int(rows.pointee.panelStart[panel &+ i]) &+ from) &* lineFloats
     }
     for k in from..<to {
+      // Each source value is broadcast once, for all N panels.
       var values = InlineArray<R, Register>(repeating: Register())
       for r in 0..<R { values[r] = Register(repeating: sources[r][k]) }
       for i in 0..<N {
         addTerm(&sums[i], lines[i], values)
-        lines[i] += 16
+        lines[i] += lineFloats
       }
     }
     for r in 0..<R {
       let at = r &* stride
+      // Final units have gone through `finish` (Conditioner.swift), so they must not be stored over.
       if keep > 0 {
-        target.store(sums[0][r].lanes, at, in: at &+ keep, at &+ 16)
+        target.store(sums[0][r].lanes, at, in: at &+ keep, at &+ panelUnits)
       } else {
         sums[0][r].store(target + at)
       }
-      for i in 1..<N { sums[i][r].store(target + (at &+ i &* 16)) }
+      for i in 1..<N { sums[i][r].store(target + (at &+ i &* panelUnits)) }
     }
   }
 }
@@ -121,12 +134,15 @@ private enum Columns<let R: Int, let N: Int> {
 /// R rows by up to P panels.
 private struct Shape<let R: Int, let P: Int> {}
 #if FLOWRT_LEVEL_3 || FLOWRT_LEVEL_2 || arch(arm64)
+  // As many panels as panelsAbreast(rows: 1).
   private typealias OneRow = Shape<1, 4>
 #else
   private typealias OneRow = Shape<1, 2>
 #endif
 
+/// A product that is made of pieces with constant shapes.
 private protocol Product {
+  /// R rows from `row` on. `shape` carries R and P as types. Returns the degree that was reached, if there are degrees.
   func run<let R: Int, let P: Int>(_ shape: Shape<R, P>, row: Int) -> Int
 }
 
@@ -136,8 +152,10 @@ extension Product {
     var row = 0
     while true {
       let left = count &- row
+      // Up to twice the maximum, two halves: five rows are 3 + 2, where 4 + 1 would leave registers idle.
       let height = left <= maximumHeight ? left : left < 2 &* maximumHeight ? (left &+ 1) / 2 : maximumHeight
       let result: Int
+      // Only shapes that the registers of the level hold are compiled.
       switch height {
       #if FLOWRT_LEVEL_3
         case 1: result = run(Shape<1, 4>(), row: row)
@@ -164,6 +182,7 @@ extension Product {
 @inline(__always) func accumulateColumns(
   _ rows: UnsafePointer<Rows>, panel: Int, panels: Int, from: Int, to: Int, keep: Int
 ) {
+  // A stage may add no source unit.
   if from >= to { return }
   if rows.pointee.count == 1 {
     // Without a detour: in a small network each stage adds little, and the way to it counts.
@@ -173,6 +192,7 @@ extension Product {
   }
 }
 
+/// Several rows; out of line, so that accumulateColumns stays small where it is inlined.
 @inline(never) private func accumulatePieces(
   _ rows: UnsafePointer<Rows>, panel: Int, panels: Int, from: Int, to: Int, keep: Int
 ) {
@@ -180,11 +200,14 @@ extension Product {
     .run(count: rows.pointee.count)
 }
 
+/// The arguments of accumulateColumns.
 private struct ColumnsProduct: Product {
   let rows: UnsafePointer<Rows>
+  /// `panels` is 1 to P. `keep` is below 16.
   let panel, panels, from, to, keep: Int
 
   @inline(__always) func run<let R: Int, let P: Int>(_ shape: Shape<R, P>, row: Int) -> Int {
+    // N as a constant. The conditions leave out the shapes that are larger than P.
     switch panels {
     case 1: Columns<R, 1>.run(rows, row: row, panel: panel, from: from, to: to, keep: keep)
     case 2 where P > 2: Columns<R, 2>.run(rows, row: row, panel: panel, from: from, to: to, keep: keep)
@@ -203,6 +226,7 @@ private struct ColumnsProduct: Product {
 ///        | x x x x x x x               final after b
 ///        | x x x x x x x x x           final after c
 private enum Triangle<let R: Int, let P: Int> {
+  /// Sums of P panels, each with R rows.
   typealias Sums = InlineArray<P, InlineArray<R, PanelSum>>
 
   /// Source units k ..< next for the last `panels` of the panels, of which the first `keep` units of the first one are
@@ -211,15 +235,18 @@ private enum Triangle<let R: Int, let P: Int> {
     _ panels: Int, _ sums: inout Sums, _ lines: InlineArray<P, UnsafePointer<Float>>,
     _ sources: InlineArray<R, UnsafePointer<Float>>, _ k: inout Int, to next: Int, keep: Int
   ) {
+    // The panels before `first` are final, or missing.
     let first = P &- panels
+    // Final lanes are computed like the others, and restored at the end: no branch or mask inside of the loop.
     let kept = sums[first]
     while k < next {
       var values = InlineArray<R, Register>(repeating: Register())
       for r in 0..<R { values[r] = Register(repeating: sources[r][k]) }
-      for i in first..<P { addTerm(&sums[i], lines[i] + k &* 16, values) }
+      for i in first..<P { addTerm(&sums[i], lines[i] + k &* lineFloats, values) }
       k &+= 1
     }
     for r in 0..<R {
+      // Lanes 0 ..< keep take what was kept.
       sums[first][r] = PanelSum.of(
         flowrt_v_if_between(
           laneNumbers(), 0, Int32(truncatingIfNeeded: keep), kept[r].lanes, sums[first][r].lanes))
@@ -232,40 +259,47 @@ private enum Triangle<let R: Int, let P: Int> {
     _ rows: UnsafePointer<Rows>, row: Int, from: Int, units first: Int, _ end: Int, _ degrees: Degrees
   ) -> Int {
     // The last of the P are the panels that there are; those before them stand for the first one, and are not touched.
-    let firstPanel = first / 16
-    let missing = P &- ((end &+ 15) / 16 &- firstPanel)
+    let firstPanel = first / panelUnits
+    let missing = P &- (panels(of: end) &- firstPanel)
     let stride = rows.pointee.stride
-    let target = rows.pointee.sums + (row &* stride &+ firstPanel &* 16)
+    let target = rows.pointee.sums + (row &* stride &+ firstPanel &* panelUnits)
     let weights = rows.pointee.weights
     var sums = Sums(repeating: .init(repeating: PanelSum(repeating: 0)))
     var lines = InlineArray<P, UnsafePointer<Float>>(repeating: weights)
     var sources = InlineArray<R, UnsafePointer<Float>>(repeating: weights)
     for r in 0..<R { sources[r] = rows.pointee.source(row &+ r) }
     for i in 0..<P {
+      // Missing panels read the first one, so that no address lies outside of the layer.
       let panel = max(0, i &- missing)
-      for r in 0..<R { sums[i][r] = PanelSum(target + (r &* stride &+ panel &* 16)) }
-      lines[i] = weights + Int(rows.pointee.panelStart[firstPanel &+ panel]) &* 16
+      for r in 0..<R { sums[i][r] = PanelSum(target + (r &* stride &+ panel &* panelUnits)) }
+      lines[i] = weights + Int(rows.pointee.panelStart[firstPanel &+ panel]) &* lineFloats
     }
+    // Each turn takes the units of one degree: `unit` is the first that is not final, `k` the next source unit.
     let (degreeEnd, visibleEnd, g) = (degrees.end, degrees.visibleEnd, degrees.last)
     var degree = degrees.first
     var unit = first
     var k = from
     while true {
+      // Degrees without units are skipped.
       while degree < g && Int(degreeEnd[degree]) <= unit { degree &+= 1 }
       let next = Int(visibleEnd[degree])
-      let keep = unit & 15
-      switch P &- missing &- (unit / 16 &- firstPanel) {
+      let keep = unit & (panelUnits &- 1)
+      // Panels that still have units to add to.
+      switch P &- missing &- (unit / panelUnits &- firstPanel) {
       case 1: add(1, &sums, lines, sources, &k, to: next, keep: keep)
+      // P > 2 holds here, but the compiler checks every P: min keeps the constant within it.
       case 2 where P > 2: add(min(2, P), &sums, lines, sources, &k, to: next, keep: keep)
       case 3 where P > 3: add(min(3, P), &sums, lines, sources, &k, to: next, keep: keep)
       default: add(P, &sums, lines, sources, &k, to: next, keep: keep)
       }
+      // What `g` sees is the end of what is known so far.
       if degree >= g { break }
       unit = Int(degreeEnd[degree])
       if unit >= end { break }
     }
+    // Final units store the values that they had.
     for i in 0..<P where i >= missing {
-      for r in 0..<R { sums[i][r].store(target + (r &* stride &+ (i &- missing) &* 16)) }
+      for r in 0..<R { sums[i][r].store(target + (r &* stride &+ (i &- missing) &* panelUnits)) }
     }
     return degree
   }
@@ -292,14 +326,17 @@ struct Degrees {
     : accumulateTrianglePieces(rows, from: from, units: first, end, degrees)
 }
 
+/// Several rows; out of line, so that accumulateTriangle stays small where it is inlined.
 @inline(never) private func accumulateTrianglePieces(
   _ rows: UnsafePointer<Rows>, from: Int, units first: Int, _ end: Int, _ degrees: Degrees
 ) -> Int {
   TriangleProduct(rows: rows, from: from, first: first, end: end, degrees: degrees).run(count: rows.pointee.count)
 }
 
+/// The arguments of accumulateTriangle.
 private struct TriangleProduct: Product {
   let rows: UnsafePointer<Rows>
+  /// Source units from `from` on, target units first ..< end.
   let from, first, end: Int
   let degrees: Degrees
 
@@ -313,12 +350,14 @@ private struct TriangleProduct: Product {
   count: Int, sums: UnsafeMutablePointer<Float>, stride: Int, sources: UnsafePointer<Float>, sourceStride: Int,
   weights: UnsafePointer<Float>, panels: Int, lines: Int
 ) {
+  // Every panel has the same lines, so line k of panel p is p lines + k. The table of first
+  // lines is made here, for the panels abreast; they are 4 at most.
   let abreast = panelsAbreast(rows: count)
   for first in Swift.stride(from: 0, to: panels, by: abreast) {
     let starts = InlineArray<4, UInt32> { UInt32(truncatingIfNeeded: (first &+ $0) &* lines) }
     starts.span.withUnsafeBufferPointer {
       let rows = Rows(
-        count: count, sums: sums + first &* 16, stride: stride, sources: sources, sourceStride: sourceStride,
+        count: count, sums: sums + first &* panelUnits, stride: stride, sources: sources, sourceStride: sourceStride,
         weights: weights, panelStart: $0.baseAddress.unsafelyUnwrapped)
       withUnsafePointer(to: rows) {
         accumulateColumns($0, panel: 0, panels: min(abreast, panels &- first), from: 0, to: lines, keep: 0)

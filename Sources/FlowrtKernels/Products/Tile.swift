@@ -14,6 +14,8 @@
 
 import FlowrtShim
 
+/// `RowVector`: so many rows are taken together. `maximumUnits`: so many units have their sums in registers.
+/// The sums take 24 of 32 registers on AVX-512 and NEON, 12 of 16 on AVX2, 8 of 16 on SSE2.
 #if FLOWRT_LEVEL_3
   typealias RowVector = SIMD16<Float>
   private let maximumUnits = 8
@@ -24,6 +26,7 @@ import FlowrtShim
   typealias RowVector = SIMD8<Float>
   private let maximumUnits = 4
 
+  /// a * b + c in one rounding, as Lanes.swift has it for 16 lanes.
   @inline(__always) private func fma(_ a: SIMD8<Float>, _ b: SIMD8<Float>, _ c: SIMD8<Float>) -> SIMD8<Float> {
     flowrt_v_fma(a, b, c)
   }
@@ -36,6 +39,7 @@ private enum Tile<let U: Int, let B: Int> {
     _ sums: inout InlineArray<U, InlineArray<B, RowVector>>, _ w: UnsafePointer<Float>, _ s: UnsafeRawPointer
   ) {
     for u in 0..<U {
+      // One broadcast serves B vectors of rows.
       let weight = RowVector(repeating: w[u])
       for b in 0..<B {
         sums[u][b] = fma(weight, s.load(fromByteOffset: b &* vectorBytes, as: RowVector.self), sums[u][b])
@@ -50,9 +54,12 @@ private enum Tile<let U: Int, let B: Int> {
     _ acc: UnsafeMutablePointer<Float>, _ weights: UnsafePointer<Float>, _ source: UnsafePointer<Float>,
     rows: Int, count: Int, ahead: Int, start: UnsafePointer<Float>?
   ) {
+    // Bytes from a unit to the next, in `acc` and in `source`.
     let stride = rows &* 4
     let accBytes = UnsafeMutableRawPointer(acc)
+    // U and B are constants: the loops over them are unrolled, and each vector of sums has a register of its own.
     var sums = InlineArray<U, InlineArray<B, RowVector>>(repeating: .init(repeating: RowVector()))
+    // A fresh tile starts from the bias, which every row shares; this saves a pass that would store it first.
     if let start {
       for u in 0..<U { sums[u] = .init(repeating: RowVector(repeating: start[u])) }
     } else {
@@ -64,10 +71,12 @@ private enum Tile<let U: Int, let B: Int> {
     }
     var w = weights
     var s = UnsafeRawPointer(source)
+    // k runs over source units: the next line of weights, the next `rows` floats of source.
     for _ in 0..<count {
+      // A prefetch beyond the last line is harmless: it never faults.
       flowrt_prefetch(w + ahead)
       addTerm(&sums, w, s)
-      w += 16
+      w += lineFloats
       s += stride
     }
     for u in 0..<U {
@@ -79,15 +88,19 @@ private enum Tile<let U: Int, let B: Int> {
 }
 
 /// Floats from a line of weights to the one that is brought into the cache meanwhile, if it is of the same panel.
-let linesAhead: Int = 8 &* 16
+let linesAhead: Int = 8 &* lineFloats
+/// Bytes of a RowVector.
 private let vectorBytes = 4 &* RowVector.scalarCount
 
 /// The tiles of up to maximumUnits units by B vectors.
 private enum Tiles<let B: Int> {
+  /// `units` is 1 to maximumUnits. Each height is compiled by itself, as the sums are registers only if U is constant.
+  /// The other arguments are those of Tile.run, at the first of the units.
   @inline(__always) static func run(
     units: Int, _ acc: UnsafeMutablePointer<Float>, _ weights: UnsafePointer<Float>, _ source: UnsafePointer<Float>,
     _ rows: Int, _ count: Int, _ ahead: Int, _ start: UnsafePointer<Float>?
   ) {
+    // The heights that the registers of the level hold.
     switch units {
     case 1: Tile<1, B>.run(acc, weights, source, rows: rows, count: count, ahead: ahead, start: start)
     case 2: Tile<2, B>.run(acc, weights, source, rows: rows, count: count, ahead: ahead, start: start)
@@ -101,6 +114,7 @@ private enum Tiles<let B: Int> {
       case 7: Tile<7, B>.run(acc, weights, source, rows: rows, count: count, ahead: ahead, start: start)
       default: Tile<8, B>.run(acc, weights, source, rows: rows, count: count, ahead: ahead, start: start)
     #else
+      // The callers never ask for more than maximumUnits.
       default: break
     #endif
     }
@@ -117,20 +131,25 @@ private enum Tiles<let B: Int> {
   rows: Int, first: Int, end: Int, count: Int, ahead: Int = linesAhead,
   start: UnsafePointer<Float>? = nil
 ) {
+  // Nothing is added, and `start` is not used: the caller has started the accumulators.
   if count <= 0 { return }
   var unit = first
   // Pieces of nearly equal height: 13 units are 7 + 6, not 8 + 5.
+  // As few pieces as can be: each reads all of the source again.
   var pieces = (end &- unit &+ maximumUnits &- 1) / maximumUnits
   while pieces > 0 {
+    // The remaining units over the remaining pieces, rounded up: the heights differ by one at most.
     let height = (end &- unit &+ pieces &- 1) / pieces
     var row = 0
     #if FLOWRT_LEVEL_3
+      // 8 units by 48 rows fill the registers. The last 16 of 64 rows follow below.
       if rows >= 48 {
         Tiles<3>.run(
           units: height, acc + unit &* rows, weights + unit, source, rows, count, ahead, start.map { $0 + unit })
         row = 48
       }
     #endif
+    // One vector of rows at a time. The weights of the piece are in the cache from the second one on.
     while row < rows {
       Tiles<1>.run(
         units: height, acc + (unit &* rows &+ row), weights + unit, source + row, rows, count, ahead,
@@ -144,16 +163,21 @@ private enum Tiles<let B: Int> {
 
 /// What a tile computes, in plain words: the specification of this file and its siblings. Each unit takes its terms in
 /// the order of k, one multiply-add each.
+///
+/// - acc: rows floats for each unit u; weights: a line of 16 floats for each k; source: rows floats for each k.
+/// - first, end: the units that are added to; count: the number of source units.
 func accumulateSpecification(
   _ acc: UnsafeMutablePointer<Float>, _ weights: UnsafePointer<Float>, _ source: UnsafePointer<Float>,
   rows: Int, first: Int, end: Int, count: Int
 ) {
+  // The order of the loops over u and row is free; that over k decides the bits.
   for k in 0..<count {
     for u in first..<end {
       for row in 0..<rows {
+        // A vector of equal values, because the shim rounds as the kernels do; lane 0 is the answer.
         let sum = Lanes(repeating: acc[u &* rows &+ row])
         acc[u &* rows &+ row] =
-          fma(Lanes(repeating: weights[k &* 16 &+ u]), Lanes(repeating: source[k &* rows &+ row]), sum)[0]
+          fma(Lanes(repeating: weights[k &* lineFloats &+ u]), Lanes(repeating: source[k &* rows &+ row]), sum)[0]
       }
     }
   }

@@ -24,17 +24,20 @@ struct Bin {
   var d0 = Register(), d1 = Register()
   var number = Register(), share = Register()
 
-  /// The other side of a known value, and dq/dr, of a rational-quadratic piece. `readIsKnown`: r is known, and q is looked
-  /// for.
+  /// The other side of a known value, and dq/dr, of a rational-quadratic piece. `readIsKnown`: r is known, and q is
+  /// looked for.
   @inline(__always) func rationalQuadratic(_ known: Register, _ readIsKnown: Bool) -> (value: Register, slope: Register)
   {
+    // The file head of Spline.swift has the formulas: s, k, t, equation 4 for q and equation 5 for dq/dr.
     let s = h / w
     let k = fma(s, -2, d0 + d1)
     var t = readIsKnown ? (known - x - xLow) / w : rationalQuadraticRoot(known - y - yLow, s: s, k: k)
+    // Rounding may put t a little outside of the bin.
     t = atMost(1, atLeast(0, t))
     let rest = 1 - t
     let product = t * rest
     let denominator = fma(k, product, s)
+    // The low part of the knot is added before the high one, which would round it off.
     let value = readIsKnown ? fma(h, fma(s * t, t, d0 * product) / denominator, yLow) + y : fma(t, w, xLow) + x
     let ratio = s / denominator
     return (value, ratio * ratio * fma(d1 * t, t, fma(s + s, product, d0 * rest * rest)))
@@ -46,9 +49,11 @@ struct Bin {
     let b = negatedFma(u, k, h * d0)
     let c = -s * u
     // b^2 - 4 a c with the rounding error of 4 a c (Kahan), and never negative.
+    // The product is rounded once; the second multiply-add recovers exactly what the rounding took.
     let a4 = 4 * a
     let product = a4 * c
     let discriminant = fma(b, b, -product) + negatedFma(a4, c, product)
+    // Not (-b + sqrt) / 2 a: that would cancel where 4 a c is small, and divide by zero where a = 0.
     return (c + c) / (-b - flowrt_v_sqrt(atLeast(0, discriminant)))
   }
 
@@ -56,6 +61,7 @@ struct Bin {
   /// u = t (a + t (b + t c)).
   @inline(__always) func cubic(_ known: Register, _ readIsKnown: Bool) -> (value: Register, slope: Register) {
     let s = h / w
+    // Derivatives in units of the slope s. u(0) = 0, u(1) = 1, u'(0) = a and u'(1) = e give b and c.
     let (a, e) = (d0 / s, d1 / s)
     let b = 3 - fma(a, 2, e)
     let c = a + e - 2
@@ -70,6 +76,7 @@ struct Bin {
       for _ in 0..<newtonSteps {
         let error = fma(fma(fma(c, t, b), t, a), t, -u)
         let step = t - error / fma(fma(c3, t, b2), t, a)
+        // The piece is monotone: where it is below u, the root is to the right of t.
         low = ifLess(error, 0, t, low)
         high = ifLess(error, 0, high, t)
         let middle = 0.5 * (low + high)
@@ -88,11 +95,14 @@ struct Bin {
   @inline(__always) mutating func divide(minimumShare: Float, _ known: Register, _ readIsKnown: Bool) {
     let part = fma(share, 1 - 2 * minimumShare, minimumShare)
     let rest = 1 - part
+    // The left half is unit * weight high, the right one unit * rest (docs/FORMAT.md section 5.1, "Linear-rational").
     let weight = part * flowrt_v_sqrt(d0 / d1)
     let unit = h / (rest + weight)
     let (w0, h0) = (w * part, unit * weight)
     let s = h0 / w0
+    // A linear-rational half has d0 d1 = s^2, which gives the derivative where the halves meet.
     let middle = s * s / d0
+    // The knot between the halves needs its low part, as the knots of bins do.
     var (knotX, knotY) = (TwoSum(x), TwoSum(y))
     knotX.add(w0)
     knotY.add(h0)
@@ -108,7 +118,8 @@ struct Bin {
 
   /// Sets the derivatives of a cubic bin. At a knot between two bins they follow from the widths and slopes of both
   /// (Steffen 1990, equation 11). At the ends of the interval they are three times the bin's slope, times what the
-  /// network gives: `d0` and `d1` as they are before.
+  /// network gives: `d0` and `d1` as they are before. All parts of the other bins are computed anew from the raw
+  /// parameters, since only one bin of each value is kept.
   @inline(__always) mutating func setCubicDerivatives(
     _ raw: RawColumns, _ widthScale: Scaling, _ heightScale: Scaling, bins: Int, _ at: Int
   ) {

@@ -12,6 +12,7 @@ import FlowrtShim
 
 /// Where the groups of raw parameters begin. `at` is always the first of the values that a register takes.
 struct RawColumns {
+  /// The first float of each group. A group that the pieces lack points to the next one; its floats are not used.
   let widths, heights, derivatives, shares: UnsafeMutablePointer<Float>
   /// Scratch: the value at the ends of the interval for quadratic pieces that have no parameter for it
   /// (Spline.densities).
@@ -21,14 +22,19 @@ struct RawColumns {
   /// Floats from a knot's derivative to the next knot's; 0 for pieces that have none, so that all knots read one
   /// value.
   private let derivativeStride: Int
+  /// Which knots have a derivative of their own.
   private let ends: SplineEnds
+  /// K, the number of bins.
   private let bins: Int
 
-  /// `knots`: how many knots have a derivative, or value, of their own.
+  /// - knots: how many knots have a derivative, or value, of their own.
+  /// - p: the first raw parameter of the first value.
+  /// - end: a column of 16 floats.
   @inline(__always) init(
     _ form: SplineForm, bins: Int, knots: Int, _ p: UnsafeMutablePointer<Float>, _ stride: Int,
     end: UnsafeMutablePointer<Float>
   ) {
+    // Groups without gaps: each begins where the one before ends.
     let group = bins &* stride
     let pieces = form.pieces
     widths = p
@@ -42,6 +48,7 @@ struct RawColumns {
     (self.end, self.stride, ends, self.bins) = (end, stride, form.ends, bins)
   }
 
+  /// The width, height or share parameter of a bin, for the values from `at` on: raw, or what `inPlace` made of it.
   @inline(__always) func width(_ bin: Int, _ at: Int) -> Register { widths.register(bin &* stride &+ at) }
   @inline(__always) func height(_ bin: Int, _ at: Int) -> Register { heights.register(bin &* stride &+ at) }
   @inline(__always) func share(_ bin: Int, _ at: Int) -> Register { shares.register(bin &* stride &+ at) }
@@ -63,7 +70,9 @@ struct RawColumns {
 /// what is left of the interval beside the least widths. The quotient a / b takes two columns, one for what the
 /// division rounds off.
 struct Scaling {
+  /// Columns of 16 floats: a / b as rounded, and what the rounding took.
   private let high, low: UnsafeMutablePointer<Float>
+  /// The result for e = 0, in the units of the result.
   private let least: Float
 
   /// The quotient is set later, register by register.
@@ -87,6 +96,7 @@ struct Scaling {
     low.store(negatedFma(quotient, b.low, negatedFma(quotient, b.high, a)) / b.high, at)
   }
 
+  /// The width, height or derivative that belongs to e, for the values from `at` on. Small terms are added first.
   @inline(__always) func of(_ e: Register, _ at: Int) -> Register {
     fma(e, high.register(at), fma(e, low.register(at), least))
   }

@@ -20,17 +20,27 @@
 
 import FlowrtShim
 
+/// The constants of a spline step, as its record holds them.
 struct Spline {
+  /// K, at least 1.
   let bins: Int
+  /// The interval that the spline acts on; lower < upper.
   let lower, upper: Float
+  /// The least height and share are fractions, of the interval and of a bin; the least derivative is a plain number.
+  /// `minimumHeight` is that of the density for quadratic pieces.
   let minimumHeight, minimumDerivative, minimumShare: Float
+  /// `minimumWidth`: a fraction of the interval. `clip`: the p5 of the format, a bound on clipped raw parameters.
+  /// `endDerivative`: that of both outer knots, if the ends are fixed.
   private let minimumWidth, clip, endDerivative: Float
+  /// Which of the format's variants this is.
   private let form: SplineForm
   /// Derivatives, or values, of a rank.
   let knotCount: Int
+  /// Which knots have a derivative of their own, and what a bin is made of.
   var ends: SplineEnds { form.ends }
   var pieces: SplinePieces { form.pieces }
 
+  /// `record`: a spline step that the reader has checked, so the form is one that exists.
   init(_ record: flowrt_step_record) {
     bins = Int(record.bins)
     (lower, upper) = (record.p.0, record.p.1)
@@ -48,12 +58,14 @@ struct Spline {
   ///
   /// - p: the raw parameters (RawColumns.swift), which are overwritten.
   /// - stride: floats from a parameter of 16 values to the next; 1 if there is a single value.
+  /// - known, unknown, logS: a float for each value; whole vectors are read and written.
   /// - scratch: `FLOWRT_SPLINE_COLUMNS` columns.
   @inline(never) func apply(
     _ p: UnsafeMutablePointer<Float>, stride: Int, _ known: UnsafeMutablePointer<Float>,
     _ unknown: UnsafeMutablePointer<Float>, _ logS: UnsafeMutablePointer<Float>, count: Int,
     scratch: UnsafeMutablePointer<Float>, readIsKnown: Bool
   ) {
+    // Pieces without widths have equal ones; pieces without heights have densities, which give heights and derivatives.
     let column = SplineScratch(scratch)
     let raw = RawColumns(form, bins: bins, knots: knotCount, p, stride, end: column.end)
     let widthScale =
@@ -65,15 +77,19 @@ struct Spline {
       ? exponentials(raw.heights, stride, count, minimum: minimumHeight, column.heightScale)
       : densities(raw, count, widthScale, column.heightScale)
 
+    // The bin goes to memory: its derivatives and its share wait there for the functions of all 16 values.
     eachRegister(count) { at in
       column.store(findBin(raw, widthScale, heightScale, inner(known.register(at), readIsKnown), readIsKnown, at), at)
     }
+    // The two columns of derivatives lie next to each other, so one call takes both.
+    // Functions are applied to the chosen bin alone, not to all K bins.
     switch pieces {
     case .rationalQuadratic: inPlace(column.derivatives, 2, laneCount, .derivative)
     case .linearRational:
       inPlace(column.derivatives, 2, laneCount, .derivative)
       inPlace(column.share, 1, laneCount, .sigmoid)
     case .cubic:
+      // Every bin takes both derivatives of the interval's ends; setCubicDerivatives puts them where they belong.
       column.derivatives.store(raw.derivatives.lanes(0), 0)
       column.derivatives.store(raw.derivatives.lanes(stride), laneCount)
       inPlace(column.derivatives, 2, laneCount, .sigmoid)
@@ -95,11 +111,14 @@ struct Spline {
       case .cubic: point = bin.cubic(inner, readIsKnown)
       case .rationalQuadratic, .linear, .quadratic, .linearRational: point = bin.rationalQuadratic(inner, readIsKnown)
       }
+      // Rounding must not carry the result out of the interval: there the spline is the identity.
       var other = atMost(upper, atLeast(lower, point.value))
       if form.isTurned && !readIsKnown { other = halfTurn(other) }
       unknown.store(ifInside(other, value), at)
+      // Slopes for now. Outside dq/dr = 1, so log s = 0.
       logS.store(ifInside(point.slope, Register(repeating: 1)), at)
     }
+    // One logarithm for all 16. The lanes behind `count` hold no values, and nobody reads theirs.
     logS.store(log(logS.lanes(0)), 0)
   }
 
@@ -128,13 +147,16 @@ struct Spline {
       for bin in 0..<bins { largest = flowrt_v_max(largest, p.register(bin &* stride &+ at)) }
       column.store(largest, at)
     }
+    // The parameters of a single value fill the lanes of inPlace: they all need its one maximum.
     if stride == 1 { column.store(Lanes(repeating: column[0]), 0) }
+    // The maximum keeps the exponentials in (0, 1], and the largest is 1: no overflow, and no sum of zero.
     inPlace(p, bins, stride, .exponential(minus: column))
     let range = upper - lower
     let scaling = Scaling(column, least: range * minimum)
     eachRegister(count) { at in
       var sum = TwoSum(Register())
       for bin in 0..<bins { sum.add(p.register(bin &* stride &+ at)) }
+      // The minima of all bins are set aside; the exponentials share what is left in proportion.
       scaling.set(range * (1 - minimum * Float(bins)), by: sum, at)
     }
     return scaling
@@ -146,10 +168,12 @@ struct Spline {
   @inline(never) func densities(
     _ raw: RawColumns, _ count: Int, _ widthScale: Scaling, _ columns: UnsafeMutablePointer<Float>
   ) -> Scaling {
+    // Raw values become v = softplus(u) + minimum.
     inPlace(raw.derivatives, knotCount, raw.stride, .derivative)
     let range = upper - lower
     let scaling = Scaling(columns, least: minimumHeight)
     eachRegister(count) { at in
+      // The area below the lines: a trapezoid for each bin.
       var area = TwoSum(Register())
       let first = raw.derivative(ofKnot: 0, at)
       var left = ends == .fixed ? Register() : first
@@ -160,11 +184,14 @@ struct Spline {
         left = right
       }
       if ends == .fixed {
+        // nflows chooses v at the ends from the inner values (docs/FORMAT.md section 5.1, "Quadratic"). The first and
+        // the last trapezoid counted half of an inner value; a quarter belongs to the equation for `end`.
         let w0 = 0.25 * widthScale.of(raw.width(0, at), at)
         let w1 = 0.25 * widthScale.of(raw.width(bins &- 1, at), at)
         let last = raw.derivative(ofKnot: bins &- 1, at)
         let end = negatedFma(w0, first, negatedFma(w1, last, area.high)) / (range - (w0 + w1))
         raw.end.store(end, at)
+        // Add the ends to the area: half of both outer widths times `end`.
         area.add(end * (2 * (w0 + w1)))
       }
       scaling.set(range * (1 - minimumHeight), by: area, at)
@@ -177,17 +204,21 @@ struct Spline {
   @inline(__always) private func findBin(
     _ raw: RawColumns, _ widthScale: Scaling, _ heightScale: Scaling, _ known: Register, _ readIsKnown: Bool, _ at: Int
   ) -> Bin {
+    // Only quadratic pieces have a value here; the others get their end derivatives in `complete`.
     let end = pieces.hasHeights ? Register() : raw.end.register(at)
     var bin = Bin()
+    // Both axes begin at `lower`, and a two-float sum keeps their knots exact to far below one rounding.
     var x = TwoSum(Register(repeating: lower))
     var y = x
     var left = ends == .fixed ? end : raw.derivative(ofKnot: 0, at)
     for j in 0..<bins {
+      // The derivatives, or values, at both knots of the bin; a bin passes its right one on to the next.
       let right = ends == .fixed && j == bins &- 1 ? end : raw.derivative(ofKnot: j &+ 1, at)
       let width = widthScale.of(raw.width(j, at), at)
       let height =
         pieces.hasHeights
         ? heightScale.of(raw.height(j, at), at) : width * heightScale.of(0.5 * (left + right), at)
+      // A known value below the knot keeps the bin of before. A NaN is below no knot, and takes the last bin.
       let knot = readIsKnown ? x.high : y.high
       @inline(__always) func pick(_ new: Register, _ old: Register) -> Register {
         flowrt_v_if_less(known, knot, old, new)
@@ -236,6 +267,9 @@ struct Spline {
   }
 
   /// Applies a function to `count` parameters of 16 values, or of a single one.
+  ///
+  /// - p: parameter j of value i is at j stride + i; vectors of 16 floats are read.
+  /// - stride: a multiple of 16, of which the first 16 floats are taken; or 1, where a vector takes 16 parameters.
   @inline(never) func inPlace(
     _ p: UnsafeMutablePointer<Float>, _ count: Int, _ stride: Int, _ function: Function
   ) {
@@ -244,15 +278,18 @@ struct Spline {
     while i < end {
       var u = p.lanes(i)
       switch function {
+      // zuko's bound on raw parameters, u / (1 + |2 u| / clip): at most clip / 2 from zero.
       case .clip: u = u / (1 + magnitude(u + u) / clip)
       case .derivative:
         switch form.derivatives {
         case .softplus: u = softplus(u) + minimumDerivative
+        // The raw value is bounded by `clip` itself: the derivative is between e^-clip and e^clip.
         case .exp: u = exp(u / (1 + magnitude(u) / clip))
         }
       case .sigmoid: u = sigmoid(u)
       case .exponential(let largest): u = expOfNegative(u - largest.lanes(0))
       }
+      // The parameters of a single value may end within a vector: what follows belongs to the next group.
       if i &+ laneCount <= end { p.store(u, i) } else { p.store(u, i, in: 0, end) }
       i &+= max(laneCount, stride)
     }

@@ -8,19 +8,26 @@
 
 import FlowrtShim
 
-/// `FLOWRT_SPLINE_COLUMNS` columns.
+/// The columns by name. There are `FLOWRT_SPLINE_COLUMNS` of them.
 struct SplineScratch {
+  /// Column c of value i is at base[16 c + i].
   private let base: UnsafeMutablePointer<Float>
 
+  /// `base`: scratch of the call. What it holds before does not matter.
   @inline(__always) init(_ base: UnsafeMutablePointer<Float>) { self.base = base }
 
+  /// The first float of a column; the numbers are those of the drawing.
   @inline(__always) private func column(_ number: Int) -> UnsafeMutablePointer<Float> { base + number &* laneCount }
 
   /// d0, and behind it d1: both go through the same function.
   @inline(__always) var derivatives: UnsafeMutablePointer<Float> { column(6) }
+  /// The raw share, which a sigmoid replaces.
   @inline(__always) var share: UnsafeMutablePointer<Float> { column(9) }
+  /// Both columns of a `Scaling`.
   @inline(__always) var widthScale: UnsafeMutablePointer<Float> { column(10) }
+  /// Both columns of a `Scaling`.
   @inline(__always) var heightScale: UnsafeMutablePointer<Float> { column(12) }
+  /// v at both ends of the interval: quadratic pieces with fixed ends write it in `densities`.
   @inline(__always) var end: UnsafeMutablePointer<Float> { column(14) }
 
   /// Keeps the bins of the values from `at` on, as many as a register holds, while a function is applied to a part of

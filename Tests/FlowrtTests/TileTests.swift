@@ -52,17 +52,16 @@ private struct Values {
   private struct Layer {
     let rows, lines, stride: Int
     let weights, sources, start: [Float]
-    let places: [Int]
+    let sourceStride: Int
     let starts: [UInt32]
 
     init(rows: Int, panels: Int, lines: Int, _ values: inout Values) {
       (self.rows, self.lines) = (rows, lines)
       stride = panels * 16 + 5
       weights = values.array(panels * lines * 16)
-      sources = values.array((rows + 1) * lines)
+      sourceStride = lines + 3
+      sources = values.array(rows * sourceStride)
       start = values.array(rows * stride)
-      // In no order; of more than two rows, the last one reads what the first one does.
-      places = (0..<rows).map { ($0 == rows - 1 && rows > 2 ? rows : rows - $0) * lines }
       starts = (0..<panels).map { UInt32($0 * lines) }
     }
 
@@ -70,7 +69,7 @@ private struct Values {
     func specified(_ row: Int, _ unit: Int, _ from: Int, _ to: Int) -> Float {
       var sum = start[row * stride + unit]
       for k in from..<to {
-        let (w, s) = (weights[(unit / 16 * lines + k) * 16 + unit % 16], sources[places[row] + k])
+        let (w, s) = (weights[(unit / 16 * lines + k) * 16 + unit % 16], sources[row * sourceStride + k])
         sum = fma(Lanes(repeating: w), Lanes(repeating: s), Lanes(repeating: sum))[0]
       }
       return sum
@@ -80,16 +79,13 @@ private struct Values {
     func after(_ body: (UnsafePointer<Rows>) -> Void) -> [Float] {
       var found = start
       sources.withUnsafeBufferPointer { sources in
-        let pointers = places.map { sources.baseAddress! + $0 }
         found.withUnsafeMutableBufferPointer { sums in
-          pointers.withUnsafeBufferPointer { pointers in
-            weights.withUnsafeBufferPointer { weights in
-              starts.withUnsafeBufferPointer { starts in
-                var described = Rows(
-                  count: rows, sums: sums.baseAddress!, stride: stride, sources: pointers.baseAddress!,
-                  weights: weights.baseAddress!, panelStart: starts.baseAddress!)
-                body(&described)
-              }
+          weights.withUnsafeBufferPointer { weights in
+            starts.withUnsafeBufferPointer { starts in
+              var described = Rows(
+                count: rows, sums: sums.baseAddress!, stride: stride, sources: sources.baseAddress!,
+                sourceStride: sourceStride, weights: weights.baseAddress!, panelStart: starts.baseAddress!)
+              body(&described)
             }
           }
         }
@@ -173,7 +169,7 @@ private struct Values {
       let start = values.array(rows * 16 * panels)
       var found = start
       accumulateDense(
-        count: rows, sums: &found, stride: 16 * panels, sources: &sources, stride: 30, weights: weights, panels: panels,
+        count: rows, sums: &found, stride: 16 * panels, sources: &sources, sourceStride: 30, weights: weights, panels: panels,
         lines: 21)
       for row in 0..<rows {
         for unit in 0..<16 * panels {

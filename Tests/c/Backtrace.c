@@ -1,21 +1,44 @@
 /* A crash inside the library can be traced to its caller: wherever a call faults, `backtrace` in a signal handler walks through
- * the library's frames to `main`. Every page of the model and of the workspace is made inaccessible, one at a time. */
+ * the library's frames to the caller. Every page of the model and of the workspace is made inaccessible, one at a time.
+ * Calls that fault in the C library's memcpy or memset are left out: these may be without tables, as on armv7. */
 #include "support/call.h"
 #include "support/guarded.h"
 
+#include <dlfcn.h>
 #include <execinfo.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <ucontext.h>
 
 enum { ROWS = 20, MOST_FRAMES = 64 };
 
 static sigjmp_buf after_crash;
 static void *frames[MOST_FRAMES];
 static volatile int frame_count;
+static void *volatile crash_address;
 static void *return_address; /* of `faults`, in its caller */
 
-static void on_crash(int number) {
+static void *crashed_at(const ucontext_t *context) {
+#if defined(__x86_64__)
+    return (void *)context->uc_mcontext.gregs[REG_RIP];
+#elif defined(__aarch64__)
+    return (void *)context->uc_mcontext.pc;
+#elif defined(__arm__)
+    return (void *)context->uc_mcontext.arm_pc;
+#elif defined(__riscv)
+    return (void *)context->uc_mcontext.__gregs[REG_PC];
+#endif
+}
+
+static int is_in_library(void *address) {
+    Dl_info at, own;
+    return dladdr(address, &at) && dladdr((void *)(uintptr_t)flowrt_version_number, &own) && at.dli_fbase == own.dli_fbase;
+}
+
+static void on_crash(int number, siginfo_t *info, void *context) {
     (void)number;
+    (void)info;
+    crash_address = crashed_at(context);
     frame_count = backtrace(frames, MOST_FRAMES);
     siglongjmp(after_crash, 1);
 }
@@ -29,8 +52,9 @@ __attribute__((noinline)) static int faults(call c) {
 }
 
 static void must_reach_caller(const char *name, enum verb verb) {
+    const uintptr_t thumb = 1; /* on ARM, in return addresses the mark of the instruction set */
     for (int i = 0; i < frame_count; i++)
-        if (frames[i] == return_address) return;
+        if (((uintptr_t)frames[i] | thumb) == ((uintptr_t)return_address | thumb)) return;
     CHECK(0, "%s, %s: %d frames, and none is the caller of the crashed call", name, verb_names[verb], frame_count);
 }
 
@@ -40,7 +64,7 @@ static size_t crash(const char *name, call c, unsigned char *pages, size_t size)
     size_t crashes = 0;
     for (size_t offset = 0; offset < size; offset += page) {
         CHECK(mprotect(pages + offset, 1, PROT_NONE) == 0, "mprotect");
-        if (faults(c)) {
+        if (faults(c) && is_in_library(crash_address)) {
             must_reach_caller(name, c.verb);
             crashes++;
         }
@@ -81,7 +105,7 @@ static void test(const flow_spec *spec, const flowrt_model *opened, uint32_t lev
 int main(void) {
     void *first[1];
     backtrace(first, 1); /* loads what it needs, which a signal handler must not */
-    struct sigaction action = {.sa_handler = on_crash};
+    struct sigaction action = {.sa_sigaction = on_crash, .sa_flags = SA_SIGINFO};
     CHECK(sigaction(SIGSEGV, &action, NULL) == 0, "sigaction");
     for_each_flow(test);
     CHECK(crashes > 0, "no call crashed");

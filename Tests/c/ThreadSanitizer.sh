@@ -31,7 +31,7 @@ if run --shared-workspace; then
     echo "ThreadSanitizer does not see threads that share a workspace"
     exit 1
 fi
-grep -q 'SUMMARY: ThreadSanitizer: data race .*FlowrtKernels' "$work/log" ||
+grep -q 'SUMMARY: ThreadSanitizer: data race .*Flowrt' "$work/log" ||
     { echo "not the race that was made:"; tail -n 40 "$work/log"; exit 1; }
 run || { tail -n 60 "$work/log"; exit 1; }
 cat "$work/log"

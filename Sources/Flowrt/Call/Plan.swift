@@ -11,11 +11,11 @@
 // Besides pointers into the file, a plan has three things of its own, each in an array of the workspace that grows from
 // record to record:
 //
-//     tables     two for each step or base with S stages, S numbers each: for degree g, the ranks that a unit of degree g
-//                sees (all of the stages before), and the output units of degree g or lower
+//     tables     two for each step or base with S stages, S numbers each: for degree g, the ranks that a unit of degree
+//                g sees (all of the stages before), and the output units of degree g or lower
 //     panels     the first line of every weight panel of a layer, from its weights on
-//     prologue   room for the sums that depend on the context alone (Prologue.swift), and for the constants of a mixture
-//                (Base.swift)
+//     prologue   room for the sums that depend on the context alone (Prologue.swift), and for the constants of a
+//                mixture (Base.swift)
 //
 // Cost: an eighth of the time of a single row of a small flow. That is why this file is compiled like a kernel, for
 // speed and without checks (cmake/FlowrtSwift.cmake).
@@ -27,14 +27,16 @@ private typealias Step = UnsafeMutablePointer<flowrt_step_plan>
 /// Ends of degrees, as the kernels use them: units of degree g or lower.
 private typealias Table = UnsafePointer<UInt32>
 
+/// Numbers in place of a layer's: -1 for none, -2 for the read side.
 private let noLayer = Int32(FLOWRT_NO_LAYER)
 private let readSide = Int32(FLOWRT_READ_SIDE)
 
-/// Notes where the blocks of a valid file lie.
+/// Notes where the blocks of a valid file lie. Blocks.swift walked along the same order and compared every size with
+/// the end of the file, so no pointer that is made here leaves it.
 private struct PlanBlocks: BlockVisitor {
-  /// The next block.
+  /// The next block: an address in the file, a multiple of 64.
   var next: UnsafeRawPointer
-  /// Where the first lines of the next panels go.
+  /// Where the first lines of the next panels go: an entry of call.panels, which has view.panel_count of them.
   var panelStarts: UnsafeMutablePointer<UInt32>
 
   /// `count` words of 4 bytes, and the zeros up to the next multiple of 64 bytes.
@@ -63,8 +65,10 @@ private struct PlanBlocks: BlockVisitor {
     var degree = 0
     for panel in 0..<count {
       panelStarts[panel] = UInt32(truncatingIfNeeded: line)
+      // last < width, and the last end of `units` is width (Blocks.ends), so the search stops inside the table.
       let last = min(panel &* panelUnits &+ panelUnits, width) &- 1
       while Int(units[degree]) <= last { degree &+= 1 }
+      // Below 2^32: Blocks.panels refused more lines.
       line &+= Int(inputs[degree])
     }
     panelStarts += count
@@ -74,12 +78,16 @@ private struct PlanBlocks: BlockVisitor {
 
 /// The walk along records and blocks, with one cursor for each thing that is laid out.
 private struct Planner {
+  /// D, the coordinates of a row.
   private let dim: UInt64
   private let recordCount: Int
   /// Floats of context that the layers at hand see: the caller's in the encoder, the encoder's outputs in the steps.
   private var contextDim: UInt64
+  /// Floats of context that the steps see.
   private let encodedDim: UInt64
+  /// The encoder's entry in call.steps.
   private let encoder: Step
+  /// The first record of the file.
   private let records: UnsafeRawPointer
   /// The number of the next record.
   private var index = 0
@@ -114,9 +122,11 @@ private struct Planner {
   }
 
   /// Plans all records: the encoder apart, steps and base one after the other.
+  /// The file was validated, so every code is one of its enumeration: hence unsafelyUnwrapped.
   mutating func run() {
     while index < recordCount {
       let record: UnsafePointer<flowrt_step_record> = nextRecord()
+      // The encoder comes first and has its own entry. The next record overwrites this one.
       step.pointee.record = record
       switch RecordKind(rawValue: record.pointee.kind).unsafelyUnwrapped {
       case .encoder:
@@ -156,11 +166,13 @@ private struct Planner {
     }
   }
 
-  /// The stages of a step or base, its two tables, and its layers.
+  /// The stages of a step or base, its two tables, and its layers. `parameters`: output units for each rank that is not
+  /// passed through.
   private mutating func planStages(_ record: flowrt_step_record, parameters: UInt32) {
     let stages = Int(record.stage_count)
     let stageEnd = blocks.stages(UInt64(record.stage_count), dim)
     step.pointee.stage_end = stageEnd
+    // Both tables of S numbers. call.tables has two for each of view.stage_count stages, which is the sum of all S.
     let visibleRanks = tables
     let outputEnd = tables + stages
     tables += 2 &* stages
@@ -168,6 +180,7 @@ private struct Planner {
     for g in 0..<stages {
       if g > 0 { visibleRanks[g] = stageEnd[g &- 1] }
       // Ranks that are passed through have no parameters, and no output units.
+      // At most the output layer's width (AutoregressiveReader.swift): no wrap-around in 32 bits.
       outputEnd[g] = (max(stageEnd[g], record.passthrough) &- record.passthrough) &* parameters
     }
     planLayers(
@@ -187,6 +200,7 @@ private struct Planner {
   private mutating func planLayers(of owner: Step, _ count: Int, _ stages: UInt32, inputs: Table?, outputs: Table?) {
     owner.pointee.layers = layer
     valuesOffset = 0
+    // count >= 1 (checkLayerCount).
     for number in 1...count {
       let record: UnsafePointer<flowrt_layer_record> = nextRecord()
       plan(record, owner.pointee.layers, stages, inputs, number == count ? outputs : nil)
@@ -236,6 +250,7 @@ private struct Planner {
       layer.pointee.start = prologue
       prologue += Int(panels) &* panelUnits
     } else {
+      // The bias lies in the file, which is read-only. Kernels write to `start` of a layer in the prologue alone.
       layer.pointee.start = UnsafeMutablePointer(mutating: found.bias)
     }
     layer.pointee.values_offset = valuesOffset

@@ -10,8 +10,10 @@
 import CFlowrt
 import FlowrtShim
 
-/// The facts about a valid file.
+/// Returns the facts about a valid file, or throws why it is refused. `data`: `size` readable bytes, which stay
+/// unchanged as long as the model is used. `verify`: also check the checksum and the values of all parameters.
 func readModel(_ data: UnsafeRawPointer, _ size: UInt64, verify: Bool) throws(Refusal) -> flowrt_view {
+  // Kernels load whole 64-byte lines, and records are loaded as structures: both need aligned addresses.
   let misalignment = UInt64(UInt(bitPattern: data)) & (alignment &- 1)
   if misalignment != 0 {
     throw Refusal(
@@ -29,6 +31,8 @@ func readModel(_ data: UnsafeRawPointer, _ size: UInt64, verify: Bool) throws(Re
 }
 
 extension Reader {
+  /// Reads all records in their order: at most one encoder, steps, and exactly one base (docs/FORMAT.md section 2). The
+  /// layers behind a record are read along with it.
   mutating func readRecords() throws(Refusal) {
     while recordsLeft > 0 {
       let record = nextRecord()
@@ -36,17 +40,20 @@ extension Reader {
       switch kind {
       case .encoder:
         try readEncoder(record)
+        // The encoder is no step: it takes no part in step_count.
         continue
       case .autoregressive: try readAutoregressive(record)
       case .diagonal: try readDiagonal(record)
       case .linear: try readLinear(record)
       case .elementwise: try readElementwise(record)
+      // A permutation has no field but its kind (section 2.5).
       case .permutation:
         try record.requireZero(from: FLOWRT_RECORD_FIELDS)
         _ = try blocks.permutation(of: dim)
       case .base:
         try readBase(record)
         return try finish()
+      // All layers that belong to a record were read with it, so this one belongs to none.
       case .layer: throw record.refusal(FLOWRT_ERR_MALFORMED, FLOWRT_RECORD_KIND, UInt64(record.kindField))
       }
       view.step_count &+= 1
@@ -54,7 +61,8 @@ extension Reader {
     throw countRefusal(expected: 0)  // there is no base
   }
 
-  /// The base comes last, and its blocks end where the metadata begins.
+  /// What must hold behind the base: no further record, and the last block ends where the metadata begins. Otherwise
+  /// the file has bytes that nothing describes.
   private func finish() throws(Refusal) {
     if recordsLeft != 0 { throw countRefusal(expected: UInt64(next)) }
     if blocks.next != blocks.end {
@@ -62,6 +70,7 @@ extension Reader {
     }
   }
 
+  /// The header's record count contradicts the records. `expected`: the count that would fit them, 0 if unknown.
   private func countRefusal(expected: UInt64) -> Refusal {
     Refusal(
       status: FLOWRT_ERR_MALFORMED, offset: UInt64(FLOWRT_HEADER_RECORD_COUNT), expected: expected,

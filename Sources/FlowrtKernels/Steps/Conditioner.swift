@@ -20,25 +20,31 @@ import FlowrtShim
 /// Source units that are taken together: with 48 rows, 18 kB.
 private let blockUnits = 96
 
+/// Values and rows of one conditioner evaluation. All sizes are in floats.
 /// Values and rows of one conditioner evaluation.
 ///
 /// Few rows (up to 15) lie one after the other, each as a single row does: a unit of row r is `stride` r floats behind
 /// that of row 0. Many rows are a tile (16, 32, 48, 64): `rows` floats for each unit.
 struct Conditioner {
+  /// Rows that are evaluated together: 1 to 15, or 16, 32, 48 or 64.
   let rows: Int
   /// Floats from a unit to the next: 1, or the rows of a tile.
   let unitStride: Int
+  /// The first layer of the network. Layers refer to each other by their number from here on.
   let layers: Layer
-  /// Values of the read side by rank.
+  /// Values of the read side by rank. Ranks that are not known yet hold old values, which no unit sees.
   let read: Values
-  /// Values of the layers.
+  /// Values of the layers, each from its values_offset on, in units. Layers are padded to 16 units.
   let activations: Values
   /// Context of the rows; nil if what depends on the context is in the prologue.
   let context: Values?
+  /// Floats of context of a row: E in a step or base, C in the encoder.
   let contextDim: Int
 
+  /// Whether the rows lie side by side. Fewer than 16 rows never do.
   @inline(__always) private var isTile: Bool { rows >= laneCount }
 
+  /// Where the values of a layer begin.
   @inline(__always) func values(_ layer: Layer) -> UnsafeMutablePointer<Float> { place(layer).base }
 
   /// Where the values of a layer are. One that depends on the context alone may be in the prologue, one float for each
@@ -49,17 +55,20 @@ struct Conditioner {
       : Values(
         base: activations.base + Int(layer.pointee.values_offset) &* unitStride, stride: activations.stride)
   }
+  /// Whether the values of a layer are in the prologue, at `start`. They are final before the first row is evaluated.
   @inline(__always) func isInPrologue(_ layer: Layer) -> Bool { layer.pointee.context_only != 0 && context == nil }
 
   /// Starts a layer: nothing is final.
   @inline(__always) func begin(_ layer: Layer) {
+    // A layer in the prologue has all of its units from the beginning.
     layer.pointee.final_units = isInPrologue(layer) ? layer.pointee.width : 0
     layer.pointee.degree = 0
     layer.pointee.visible_units = 0
     layer.pointee.pushed_units = 0
   }
 
-  /// Evaluates layers that depend on the context alone. Returns the values of the last.
+  /// Evaluates the first `count` >= 1 layers, which depend on the context alone: the encoder, or a base 4. Their units
+  /// all have degree 0. Returns the values of the last.
   func evaluate(_ count: Int) -> Operand {
     for number in 0..<count {
       begin(layers + number)
@@ -68,7 +77,8 @@ struct Conditioner {
     return operand(Int32(truncatingIfNeeded: count &- 1))
   }
 
-  /// Makes all units of degree <= g final. Their sources must be.
+  /// Makes all units of degree <= g final. On entry all that they see of their source is final, and so are their units
+  /// of added and gating layers. Calls come with ascending g: a unit is never evaluated twice.
   @inline(__always) func advance(_ layer: Layer, to g: Int) {
     let end = Int(layer.pointee.degree_end[g])
     let first = Int(layer.pointee.final_units)
@@ -89,11 +99,13 @@ struct Conditioner {
     layer.pointee.source != noLayer && !(layer.pointee.constant_source != 0 && context == nil)
   }
 
+  /// The values that the weights multiply. On entry the layer has a source.
   @inline(__always) private func source(_ layer: Layer) -> Values {
     layer.pointee.source == readSide ? read : place(layers + Int(layer.pointee.source))
   }
 
-  /// Few rows: what the sums of all units start from.
+  /// Few rows: fills the sums of all units with what they start from, and adds the rows' own context. It writes whole
+  /// panels: bias, start and values are all padded to 16 floats, so 16 * panels of them are in bounds.
   @inline(never) private func startRows(_ layer: Layer) {
     let target = place(layer)
     let start = context == nil ? UnsafePointer<Float>(layer.pointee.start!) : layer.pointee.bias!
@@ -124,7 +136,9 @@ struct Conditioner {
     let degreeEnd = layer.pointee.degree_end!
     let visibleEnd = layer.pointee.visible_end!
     let width = Int(layer.pointee.width)
+    // Source units that are final, by what the caller promised.
     let available = Int(visibleEnd[g])
+    // Panels that one pass over the sources serves: as many as the accumulators of these rows leave registers for.
     let abreast = panelsAbreast(rows: rows)
     var degree = Int(layer.pointee.degree)
     var seen = Int(layer.pointee.visible_units)
@@ -136,18 +150,23 @@ struct Conditioner {
     withUnsafePointer(to: rows) { rows in
       while unit < end {
         let panel = unit / panelUnits
+        // The group of `abreast` panels ends here.
         let nextPanel = (panel & ~(abreast &- 1)) &+ abreast  // a power of two
+        // unit < width = the last end, so the search stops inside the table.
         while Int(degreeEnd[degree]) <= unit { degree &+= 1 }
+        // The unit's own degree sees all that is final: the whole group takes it at once, as a rectangle.
         if Int(visibleEnd[degree]) == available {
           accumulateColumns(
             rows, panel: panel, panels: min(nextPanel, Int(layer.pointee.panels)) &- panel, from: seen, to: available,
             keep: unit & (panelUnits &- 1))
         } else {
+          // Several degrees are due: each one takes its own prefix.
           degree = accumulateTriangle(
             rows, from: seen, units: unit, min(nextPanel &* panelUnits, width),
             Degrees(end: degreeEnd, visibleEnd: visibleEnd, first: degree, last: g))
         }
         unit = nextPanel &* panelUnits
+        // A group that goes on past `end` has seen all that is available. The next group begins with nothing.
         seen = unit <= end ? 0 : available
       }
     }
@@ -164,6 +183,7 @@ struct Conditioner {
     let hasSource = hasSource(layer)
     let target = values(layer)
     if hasSource {
+      // Whole blocks of final source units, that no panel has seen yet, go to all panels first.
       let available = Int(visibleEnd![g])
       if Int(layer.pointee.pushed_units) &+ blockUnits <= available { pushBlocks(layer, available) }
     }
@@ -176,14 +196,17 @@ struct Conditioner {
       let panel = unit / panelUnits
       let panelEnd = min(panel &* panelUnits &+ panelUnits, width)
       while Int(degreeEnd[degree]) <= unit { degree &+= 1 }
+      // A new panel begins. It has seen the whole blocks in the prefix of its first unit (pushBlocks).
       if unit & (panelUnits &- 1) == 0 {
         seen = hasSource ? Int(visibleEnd![degree]) / blockUnits &* blockUnits : 0
         isFresh = seen == 0
+        // Without a source no call of `accumulate` starts the sums.
         if isFresh && !hasSource { start(layer, panel) }
       }
       let first = unit
       while unit < panelEnd {
         while Int(degreeEnd[degree]) <= unit { degree &+= 1 }
+        // The rest of the panel is not due. Its accumulators stay as they are until a later call.
         if degree > g { break }
         if hasSource {
           let next = Int(visibleEnd![degree])
@@ -191,6 +214,7 @@ struct Conditioner {
           seen = next
           isFresh = false
         }
+        // The sums of this degree are complete. Only later units of the panel go on.
         unit = min(Int(degreeEnd[degree]), panelEnd)
       }
       finish(layer, first, unit)
@@ -199,7 +223,8 @@ struct Conditioner {
     layer.pointee.visible_units = UInt32(truncatingIfNeeded: seen)
   }
 
-  /// Adds the blocks that lie wholly in the first `available` source units to the panels that see them wholly.
+  /// Adds the blocks that lie wholly in the first `available` source units to the panels that see them wholly. Each
+  /// block of sources stays in the L1 cache while it goes to all of these panels.
   private func pushBlocks(_ layer: Layer, _ available: Int) {
     let degreeEnd = layer.pointee.degree_end!
     let visibleEnd = layer.pointee.visible_end
@@ -209,7 +234,7 @@ struct Conditioner {
     var degree = 0
     var panel = 0
     while block &+ blockUnits <= available {
-      // The first panel whose first unit sees the block's end.
+      // The first panel whose first unit sees the block's end. Later panels see it too, since prefixes do not shrink.
       while panel < Int(layer.pointee.panels) {
         while Int(degreeEnd[degree]) <= panel &* panelUnits { degree &+= 1 }
         if Int(visibleEnd![degree]) >= block &+ blockUnits { break }
@@ -229,8 +254,9 @@ struct Conditioner {
     layer.pointee.pushed_units = UInt32(truncatingIfNeeded: block)
   }
 
-  /// Adds source units from ..< to to the accumulators of units first ..< end of one panel. `isFresh`: they have
-  /// nothing yet.
+  /// Adds source units `from` ..< `to` to the accumulators of units `first` ..< `end`, which lie in one panel.
+  /// `isFresh`: they hold nothing yet. `ahead`: floats from the weights in use to those that are fetched into the cache
+  /// meanwhile.
   @inline(__always) private func accumulate(
     _ layer: Layer, _ target: UnsafeMutablePointer<Float>, _ first: Int, _ end: Int, from: Int, to: Int,
     isFresh: Bool, ahead: Int = linesAhead
@@ -238,12 +264,15 @@ struct Conditioner {
     let panel = first / panelUnits
     var bias: UnsafePointer<Float>? = nil
     if isFresh {
+      // The product starts from the bias itself, which saves a pass that stores it. An empty sum, and one that begins
+      // with the rows' own context, are stored first.
       if context == nil && from < to {
         bias = UnsafePointer(layer.pointee.start!) + panel &* panelUnits
       } else {
         start(layer, panel)
       }
     }
+    // A panel's lines are its source units in their order, so `from` counts them as well.
     let line: Int = Int(layer.pointee.panel_start[panel]) &+ from
     accumulateTile(
       target + panel &* panelUnits &* rows, layer.pointee.weights + line &* lineFloats,
@@ -252,13 +281,15 @@ struct Conditioner {
       ahead: ahead, start: bias)
   }
 
-  /// Starts the accumulators of a panel: bias (or the prologue's bias and context), then the rows' own context.
+  /// Starts the accumulators of a panel of a tile: bias (or the prologue's bias and context), then the rows' own
+  /// context. It writes units below `width` alone.
   @inline(never) private func start(_ layer: Layer, _ panel: Int) {
     let first = panel &* panelUnits
     let end = min(first &+ panelUnits, Int(layer.pointee.width))
     let target = values(layer)
     let from = context == nil ? UnsafePointer<Float>(layer.pointee.start!) : layer.pointee.bias!
     for unit in first..<end {
+      // All rows of a unit start from one number.
       let value = Lanes(repeating: from[unit])
       var row = 0
       while row < rows {
@@ -274,7 +305,8 @@ struct Conditioner {
     }
   }
 
-  /// value = gate * activation(acc + scale * added + ...), for units first ..< end; in place, one part after the other.
+  /// value = gate * activation(sum + scale * added + ...), for units `first` ..< `end`; in place, one part after the
+  /// other (docs/FORMAT.md section 4). On entry the sums are complete.
   @inline(never) func finish(_ layer: Layer, _ first: Int, _ end: Int) {
     let target = place(layer)
     @inline(__always) func combine(_ number: Int32, _ scale: UnsafePointer<Float>?, isGate: Bool) {
@@ -293,6 +325,7 @@ struct Conditioner {
     combine(layer.pointee.gate, nil, isGate: true)
   }
 
+  /// The values of layer `number`, as what another layer adds or is gated by.
   @inline(never) private func operand(_ number: Int32) -> Operand {
     let layer = layers + Int(number)
     let place = place(layer)

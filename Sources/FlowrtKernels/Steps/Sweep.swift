@@ -16,17 +16,22 @@
 
 import FlowrtShim
 
+/// One step of a call over the rows of a batch: few rows one after the other, or a tile with its rows side by side.
 struct Sweep {
+  /// The call with its plan and workspace. Its arguments are validated.
   let call: UnsafePointer<flowrt_call>
+  /// The rows, and their context where it is not in the prologue.
   let batch: Batch
 
+  /// D, the coordinates of a row.
   var dim: Int { Int(call.pointee.view.pointee.dim) }
   var rows: Int { batch.rows }
   var isTile: Bool { batch.isTile }
   /// Floats from one of few rows to the next, in state, read side, other side and log s.
   var rowStride: Int { Int(flowrt_row_stride(UInt64(call.pointee.view.pointee.dim))) }
-  /// The flow's current value, by coordinate.
+  /// The flow's current value, by coordinate. A step takes it from one side to the other in place.
   var state: UnsafeMutablePointer<Float> { call.pointee.state }
+  /// The side that the conditioner reads, by rank. Linear and permutation steps use it as scratch.
   private var read: UnsafeMutablePointer<Float> { call.pointee.read }
 
   /// Takes the state through one step in the given direction, and adds its log-determinant. (Elementwise steps
@@ -42,6 +47,7 @@ struct Sweep {
     }
   }
 
+  /// An autoregressive step: which of its two sides is known follows from `reads` and the direction.
   private func autoregressive(_ step: flowrt_step_plan, direction: Direction) {
     let record = step.record.pointee
     let index = step.autoregressive
@@ -51,15 +57,16 @@ struct Sweep {
       otherIndex: readsData ? index.noise_index : index.data_index, readIsKnown: readsData == (direction == .toNoise))
   }
 
-  /// One side of a step from the other. `readIsKnown`: the other side from the one that the conditioner reads, in one
-  /// pass; else the read side, stage by stage. The log-determinant adds log s in the first case, subtracts it in the
-  /// second.
+  /// Computes one side of a step from the other. `readIsKnown`: the other side from the one that the conditioner reads,
+  /// in one pass; else the read side, stage by stage. The log-determinant adds log s in the first case, subtracts it in
+  /// the second. `readIndex`, `otherIndex`: the coordinate of each rank on the two sides, permutations of 0 ..< D.
   func solve(
     _ step: flowrt_step_plan, _ transformer: Transformer, readIndex: UnsafePointer<UInt32>,
     otherIndex: UnsafePointer<UInt32>, readIsKnown: Bool, choices: Choices? = nil
   ) {
     let record = step.record.pointee
     let stages = Int(record.stage_count)
+    // layer_count >= 1 was checked: the last layer is the output layer.
     let hidden = Int(record.layer_count) &- 1
     let conditioner = conditioner(of: step)
     let output = step.layers + hidden
@@ -70,23 +77,29 @@ struct Sweep {
       state: state, otherIndex: otherIndex, logScale: call.pointee.log_scale, logSum: call.pointee.log_sum,
       columns: call.pointee.transformer_scratch,
       readIsKnown: readIsKnown, choices: choices, parameters: conditioner.place(output),
+      // Validated: passthrough < D, and the width is a multiple of the difference.
       parameterCount: Int(output.pointee.width) / (dim &- Int(record.passthrough)))
 
     if readIsKnown {
+      // Every rank is known, so each layer is finished before the next one begins.
       gather(into: read, readIndex)
       for number in 0...hidden { conditioner.advance(step.layers + number, to: stages &- 1) }
       transform.run(0, dim)
+      // A tile's other side is written into the state directly, by coordinate.
       if !isTile { scatter(from: call.pointee.other, otherIndex) }
     } else {
       if !isTile { gather(into: call.pointee.other, otherIndex) }
       // What sees no rank at all is final before the first stage.
       for number in 0..<hidden { conditioner.advance(step.layers + number, to: 0) }
+      // On entry to each round all hidden units of degree <= stage are final: what the outputs of this stage see.
       var rank = 0
       for stage in 0..<stages {
         conditioner.advance(output, to: stage)
+        // rank < end <= D: stage ends strictly increase, and the last is D.
         let end = Int(step.stage_end[stage])
         transform.run(rank, end)
         rank = end
+        // The ranks of this stage are known now. Behind the last stage no unit is left to see them.
         if stage &+ 1 < stages {
           for number in 0..<hidden { conditioner.advance(step.layers + number, to: stage &+ 1) }
         }
@@ -96,10 +109,12 @@ struct Sweep {
     if !isTile { transform.sumLogScales(Int(record.passthrough), dim) }
   }
 
-  /// The layers of a step or base, or those of the encoder, over the rows of this sweep.
+  /// The network of a step or base, or that of the encoder, over the rows of this sweep. The encoder's values have a
+  /// place of their own, since they outlast the steps.
   func conditioner(of step: flowrt_step_plan, isEncoder: Bool = false) -> Conditioner {
     let view = call.pointee.view.pointee
     let encoderStride = Int(view.encoder_size)
+    // The encoder sees the caller's context, and so do the steps of a model without an encoder.
     let isCallers = isEncoder || view.encoder_layers == 0
     return Conditioner(
       rows: rows, unitStride: isTile ? rows : 1, layers: step.layers, read: .init(base: read, stride: rowStride),
@@ -118,7 +133,7 @@ struct Sweep {
     _ = conditioner(of: step, isEncoder: true).evaluate(Int(step.record.pointee.layer_count))
   }
 
-  /// w = scale v + shift.
+  /// w = scale v + shift, v = (w - shift) / scale (docs/FORMAT.md section 2.2). No scale is zero in a verified file.
   private func diagonal(_ step: flowrt_step_plan, direction: Direction) {
     @inline(__always) func map(_ v: Lanes, _ scale: Lanes, _ shift: Lanes) -> Lanes {
       direction == .toNoise ? fma(scale, v, shift) : (v - shift) / scale
@@ -126,13 +141,15 @@ struct Sweep {
     let (scale, shift) = (step.diagonal.scale!, step.diagonal.shift!)
     if !isTile {
       eachRow { at in
-        // The last vector may reach past the last coordinate, into padding on both sides.
+        // The last vector may reach past the last coordinate, into padding on both sides: rowStride >= D + 15, and the
+        // blocks of the file are padded to 16 floats.
         for i in stride(from: 0, to: dim, by: laneCount) {
           state.store(map(state.lanes(at &+ i), scale.lanes(i), shift.lanes(i)), at &+ i)
         }
       }
     } else {
       for i in 0..<dim {
+        // Coordinate i of all rows: 16, 32, 48 or 64 floats, so whole vectors.
         for row in stride(from: i &* rows, to: (i &+ 1) &* rows, by: laneCount) {
           state.store(map(state.lanes(row), Lanes(repeating: scale[i]), Lanes(repeating: shift[i])), row)
         }
@@ -141,7 +158,8 @@ struct Sweep {
     addLogDet(step, direction: direction)
   }
 
-  /// w = M v + shift, v = N (w - shift) with the stored inverse N of M: the tiles of a layer without degrees.
+  /// w = M v + shift, v = N (w - shift) with the stored inverse N of M (section 2.3): the tiles of a layer without
+  /// degrees. The source moves to `read`, and the sums begin in the state.
   private func linear(_ step: flowrt_step_plan, direction: Direction) {
     let matrix: UnsafePointer<Float> = direction == .toNoise ? step.linear.matrix : step.linear.inverse_matrix
     let shift = step.linear.shift!
@@ -153,6 +171,7 @@ struct Sweep {
           state.store(direction == .toNoise ? shift.lanes(i) : Lanes(), at &+ i)
         }
       }
+      // It writes whole panels: 16 * panels <= D + 15 <= rowStride.
       accumulateDense(
         count: rows, sums: state, stride: rowStride, sources: read, sourceStride: rowStride, weights: matrix,
         panels: panels, lines: dim)
@@ -165,6 +184,7 @@ struct Sweep {
         }
       }
       for panel in 0..<panels {
+        // A panel has D lines of 16 weights, so panel p begins at float 16 p D. Units from D on are not written.
         let first = panel &* panelUnits
         accumulateTile(
           state + first &* rows, matrix + first &* dim, UnsafePointer(read), rows: rows,
@@ -174,7 +194,8 @@ struct Sweep {
     addLogDet(step, direction: direction)
   }
 
-  /// w[i] = v[index[i]].
+  /// w[i] = v[index[i]] (section 2.5). Through `read`, since a permutation in place would overwrite what it still
+  /// needs.
   private func permutation(_ step: flowrt_step_plan, direction: Direction) {
     let index = step.permutation.index!
     if direction == .toNoise {
@@ -194,7 +215,7 @@ struct Sweep {
   /// Floats from the first value to the last, of all rows.
   private var valueCount: Int { isTile ? dim &* rows : (rows &- 1) &* rowStride &+ dim }
 
-  /// target[k] = state[index[k]].
+  /// target[k] = state[index[k]], for each row. Every index is < D (Blocks.permutation), so no read leaves the row.
   private func gather(into target: UnsafeMutablePointer<Float>, _ index: UnsafePointer<UInt32>) {
     let (dim, state) = (dim, state)  // fetched once
     if !isTile {
@@ -204,7 +225,7 @@ struct Sweep {
     }
   }
 
-  /// state[index[k]] = source[k].
+  /// state[index[k]] = source[k], for each row. The index is a permutation, so every coordinate is written.
   private func scatter(from source: UnsafeMutablePointer<Float>, _ index: UnsafePointer<UInt32>) {
     let (dim, state) = (dim, state)
     if !isTile {
@@ -214,6 +235,7 @@ struct Sweep {
     }
   }
 
+  /// Copies one coordinate of all rows of a tile.
   @inline(__always) private func copy(_ target: UnsafeMutablePointer<Float>, _ source: UnsafeMutablePointer<Float>) {
     var row = 0
     while row < rows {
@@ -222,7 +244,8 @@ struct Sweep {
     }
   }
 
-  /// Adds the constant log-determinant of a diagonal or linear step, in two floats.
+  /// Adds the constant log-determinant of a diagonal or linear step, an f64. Two floats, the rounded value and what is
+  /// left of it, keep twice the digits of one.
   private func addLogDet(_ step: flowrt_step_plan, direction: Direction) {
     let record = UnsafeRawPointer(step.record!).assumingMemoryBound(to: flowrt_constant_record.self)
     let logDet = direction == .toNoise ? record.pointee.log_det : -record.pointee.log_det
@@ -233,6 +256,7 @@ struct Sweep {
   }
 }
 
+/// The entry of this CPU level. `contexts`: one row after the other or a tile, NULL if the prologue has their part.
 @implementation @_cdecl("flowrt_step")
 public func flowrt_step(
   _ call: UnsafePointer<flowrt_call>!, _ step: UnsafePointer<flowrt_step_plan>!, _ rows: Int,

@@ -4,38 +4,45 @@ import CFlowrt
 import FlowrtShim
 
 extension Reader {
-  /// A step: its fields, the orders of both sides, its stages and its conditioner.
+  /// Reads a step of section 2.1: its fields, the orders of both sides, its stages and its conditioner.
   mutating func readAutoregressive(_ record: Record) throws(Refusal) {
     let step = record.step
+    // 0: the data side is read. 1: the noise side. Kernels compare with one of them alone.
     if ReadSide(rawValue: step.reads) == nil {
       throw record.refusal(FLOWRT_ERR_MALFORMED, FLOWRT_STEP_READS, UInt64(step.reads))
     }
+    // passthrough < dim: the kernel divides the output layer's width by dim - passthrough, which must not be 0.
     if UInt64(step.passthrough) >= dim {
       throw record.refusal(FLOWRT_ERR_MALFORMED, FLOWRT_STEP_PASSTHROUGH, UInt64(step.passthrough), expected: dim)
     }
     let transformer = try checkTransformer(record)
 
+    // data_index and noise_index, both permutations of 0 ..< dim.
     _ = try blocks.autoregressive(dim)
     let parameters = transformer.parameterCount(step)
+    // A call's scratch has as many columns as the step with the most parameters needs. A spline has columns of its own
+    // beyond its parameters.
     if transformer == .spline {
       view.scratch_columns = max(view.scratch_columns, parameters &+ UInt32(FLOWRT_SPLINE_COLUMNS))
     }
     try readStages(record, parameters: parameters)
   }
 
-  /// The stages of a step or base, and its conditioner, of which the output layer has `parameters` units for each rank
-  /// that is not passed through.
+  /// Reads the stages of a step or of base 5, and the conditioner. `parameters`: output units for each rank that is not
+  /// passed through, P of section 5 or 3 K of section 2.7.
   mutating func readStages(_ record: Record, parameters: UInt32) throws(Refusal) {
     let step = record.step
     let dim = dim
     let stages = UInt64(step.stage_count)
     let skip = UInt64(step.passthrough)
+    // Each stage has a rank at least, so there are at most `dim` of them. Plan.swift fills the tables of stage 0
+    // without asking.
     if stages == 0 || stages > dim {
       throw record.refusal(FLOWRT_ERR_MALFORMED, FLOWRT_STEP_STAGE_COUNT, stages, expected: dim)
     }
     try checkLayerCount(record)
     let stageEnd = try blocks.stages(stages, dim)
-    // Ranks that are passed through are those of whole stages.
+    // Passed-through ranks are those of whole stages, so no stage has ranks with and without parameters (section 2.1).
     var skipIsBoundary = skip == 0
     var s: UInt64 = 0
     while s < stages {
@@ -44,20 +51,23 @@ extension Reader {
     }
     if !skipIsBoundary { throw record.refusal(FLOWRT_ERR_MALFORMED, FLOWRT_STEP_PASSTHROUGH, skip) }
 
+    // The plan has two table entries for each stage of the file (Plan.swift).
     view.stage_count &+= stages
     view.scratch_columns = max(view.scratch_columns, parameters)
-    // Degree g + 1 begins with stage g: a unit sees the ranks of the stages before. Outputs are the parameters of the
-    // ranks that are not passed through, in the order of the ranks.
+    // Section 3: a unit of degree g sees the ranks of the stages 0 to g - 1, so the table of ends is read one place
+    // back. Outputs are the parameters of the ranks that are not passed through, in the order of the ranks.
     let inputs = Degrees(table: stageEnd, shift: -1)
     let outputs = Degrees(table: stageEnd, skip: step.passthrough, factor: parameters)
     try readConditioner(
       Network(
         layerCount: step.layer_count, stages: stages, contextDim: view.encoded_dim, inputs: inputs, outputs: outputs,
+        // 65536 ranks times 32-bit parameters stay below 2^48. LayerReader requires the layer's width to equal this,
+        // and width <= 2^20, so that all ends of `outputs` fit 32 bits.
         outputWidth: (dim &- skip) &* UInt64(parameters)))
   }
 }
 
-/// Section 5: the transformer's codes and constants.
+/// Checks the transformer's code, form, scale function and constants: the first two tables of section 5.
 private func checkTransformer(_ record: Record) throws(Refusal) -> TransformerKind {
   let step = record.step
   let transformer: TransformerKind = try record.code(FLOWRT_STEP_TRANSFORMER, step.transformer)
@@ -65,40 +75,49 @@ private func checkTransformer(_ record: Record) throws(Refusal) -> TransformerKi
   case .affine:
     let form: AffineForm = try record.code(FLOWRT_STEP_FORM, step.form)
     let scale = try checkScale(record)
+    // Form 2, q = s r + (1 - s) t, needs 0 < s < 1: a plain sigmoid, code 4 with p0 = 0.
     if form == .gated && (scale != .sigmoid || step.p.0 != 0) {
       throw record.refusal(FLOWRT_ERR_MALFORMED, FLOWRT_STEP_FORM, UInt64(step.form))
     }
+    // p and the reserved bytes behind it were checked by checkScale.
     try record.requireZero(from: FLOWRT_STEP_BINS, upTo: FLOWRT_STEP_P)
+  // No form, no scale function, no bins, no constants.
   case .additive: try record.requireZero(from: FLOWRT_STEP_FORM)
   case .spline: try checkSpline(record)
   }
   return transformer
 }
 
-/// A scale function and its constants: fields `scale` and `p`.
+/// Checks a scale function and its constants: fields `scale` and `p`, and the reserved bytes behind them. A step and
+/// base 5 have them at the same offsets.
 func checkScale(_ record: Record) throws(Refusal) -> ScaleFunction {
   let step = record.step
   let scale: ScaleFunction = try record.code(FLOWRT_STEP_SCALE, step.scale)
   let (p0, p1, p2) = (step.p.0, step.p.1, step.p.2)
+  // `used`: how many of the constants the function has, from p0 on.
   let (used, areAllowed) = scale.constants(p0, p1, p2)
   try record.requireConstant(0, p0, areAllowed)
   try record.requireConstant(1, p1)
   try record.requireConstant(2, p2)
+  // The others up to the end of the record are zero bytes, which -0.0 is not.
   try record.requireZero(from: FLOWRT_STEP_P &+ 4 &* used)
   return scale
 }
 
-/// Section 5.1: the parts of `form`, the number of bins, and the constants that these use.
+/// Checks the parts of `form`, the number of bins, and the constants that these use (section 5.1).
 private func checkSpline(_ record: Record) throws(Refusal) {
   let step = record.step
+  // SplineForm takes known bits alone. A later version may define the others, hence FEATURE.
   guard let form = SplineForm(step.form), allowsSlopes(form) else {
     throw record.refusal(FLOWRT_ERR_FEATURE, FLOWRT_STEP_FORM, UInt64(step.form))
   }
+  // A spline has no scale function.
   try record.requireZero(from: FLOWRT_STEP_SCALE, upTo: FLOWRT_STEP_BINS)
   let bins = step.bins
   if bins < minimumBins {
     throw record.refusal(FLOWRT_ERR_MALFORMED, FLOWRT_STEP_BINS, UInt64(bins), expected: UInt64(minimumBins))
   }
+  // Bounds the parameters of a rank, and with them the scratch of a call.
   if bins > maximumBins {
     throw record.refusal(FLOWRT_ERR_LIMIT, FLOWRT_STEP_BINS, UInt64(bins), expected: UInt64(maximumBins))
   }
@@ -116,7 +135,8 @@ private func allowsSlopes(_ form: SplineForm) -> Bool {
   }
 }
 
-/// The constants p[0] to p[7] of a spline, in the order of section 5.1. One that the form does not use is zero.
+/// Checks the constants p[0] to p[7] of a spline, in the order of the last table of section 5.1. One that the form does
+/// not use is zero.
 private func checkSplineConstants(_ record: Record, _ form: SplineForm) throws(Refusal) {
   let (lower, upper, minimumWidth, minimumHeight, minimumDerivative, clip, endDerivative, minimumShare) = record.step.p
   let bins = Float(record.step.bins)
@@ -130,6 +150,7 @@ private func checkSplineConstants(_ record: Record, _ form: SplineForm) throws(R
   func require(_ index: Int, _ value: Float, if isUsed: Bool, _ condition: Bool) throws(Refusal) {
     try record.requireConstant(index, value, isUsed ? condition : value.bitPattern == 0)
   }
+  // Refusals name the lower bound if the two are in the wrong order.
   try record.requireConstant(0, lower, lower < upper)
   // Between bounds whose difference overflows no bin has a width.
   try record.requireConstant(1, upper, upper - lower < .infinity)
@@ -140,7 +161,9 @@ private func checkSplineConstants(_ record: Record, _ form: SplineForm) throws(R
   try require(3, minimumHeight, if: hasValues || !clipsWidths, minimumHeight >= 0 && leastHeights < 1)
   let addsMinimum = (hasValues || hasDerivatives) && !clipsDerivatives
   try require(4, minimumDerivative, if: addsMinimum, minimumDerivative >= 0)
+  // The divisor of the soft clip.
   try require(5, clip, if: clipsWidths || clipsDerivatives, clip > 0)
+  // The derivative at both ends. Where it were 0, log|det| would be infinite.
   try require(6, endDerivative, if: hasDerivatives && form.ends == .fixed, endDerivative > 0)
   try require(7, minimumShare, if: pieces.hasShares, minimumShare > 0 && minimumShare < largestMinimumShare)
 }

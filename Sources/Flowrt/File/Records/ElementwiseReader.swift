@@ -3,8 +3,9 @@
 import CFlowrt
 import FlowrtShim
 
-/// What a function asks of its constants a and b.
+/// What a function asks of its constants a and b: the column "must hold" of section 2.4.
 private enum Constants {
+  /// none: a = b = 0. lower: a bound a, b = 0. positive: a > 0, b = 0. interval: a < b.
   case none, lower, positive, interval
 
   /// nil if the number is no code of a file.
@@ -14,6 +15,7 @@ private enum Constants {
     case .logAbove, .logBelow, .expAbove: self = .lower
     case .leaky, .leakyInverse, .softsign, .softsignInverse: self = .positive
     case .logit, .sigmoid, .probit, .normalCdf: self = .interval
+    // Kernels have exp below a bound as the inverse of logBelow. A file cannot name it.
     case .expBelow, nil: return nil
     }
   }
@@ -21,25 +23,30 @@ private enum Constants {
   /// Whether both constants are finite and what the function asks for. One that it does not use is zero, and not the
   /// negative zero.
   func allow(_ a: Float, _ b: Float) -> Bool {
+    // value - value is not 0 for NaN and infinity.
     if a - a != 0 || b - b != 0 { return false }
     switch self {
     case .none: return a.bitPattern == 0 && b.bitPattern == 0
     case .lower: return b.bitPattern == 0
     case .positive: return a > 0 && b.bitPattern == 0
+    // A finite difference, since the functions divide by it or multiply with it.
     case .interval: return a < b && b - a < .infinity
     }
   }
 }
 
 extension Reader {
-  /// A step of functions: for each coordinate a known one, with constants that it allows. All of them are checked
-  /// whether or not the file is verified, because the kernels take the numbers of functions for granted.
+  /// Reads a step of functions: for each coordinate a known one, with constants that it allows. They are checked
+  /// without `verify` too, because kernels choose the code of a coordinate by the number without a further check.
   mutating func readElementwise(_ record: Record) throws(Refusal) {
+    // The record has no field but its kind: all that differs by coordinate is in the blocks.
     try record.requireZero(from: FLOWRT_RECORD_FIELDS)
+    // Offsets in the file, for refusals. The functions are the first block, the lower constants the second.
     let functionsAt = blocks.next
     let lowerAt = functionsAt &+ aligned(4 &* dim)
     let step = try blocks.elementwise(dim)
     var i: UInt64 = 0
+    // Each of the three blocks holds `dim` values, so `at` is in bounds in all of them.
     while i < dim {
       let at = Int(truncatingIfNeeded: i)
       let (function, lower, upper) = (step.functions[at], step.lower[at], step.upper[at])

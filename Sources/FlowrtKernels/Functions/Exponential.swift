@@ -49,13 +49,11 @@ private let log2e: Float = 1.442_695_04
 /// tanh x.
 @inline(never) func tanh(_ x: Lanes) -> Lanes { Lanes(tanh(x.chunk)) }
 
-// e^x and tanh x for hot loops: inlined on AVX2 and AVX-512. On SSE2 and NEON, where 16 floats take four registers, the
+// tanh x for hot loops: inlined on AVX2 and AVX-512. On SSE2 and NEON, where 16 floats take four registers, the
 // code would grow more than a call costs.
 #if FLOWRT_LEVEL_2 || FLOWRT_LEVEL_3
-  @inline(__always) func inlinedExp(_ x: Lanes) -> Lanes { Lanes(exp(x.chunk)) }
   @inline(__always) func inlinedTanh(_ x: Lanes) -> Lanes { Lanes(tanh(x.chunk)) }
 #else
-  @inline(__always) func inlinedExp(_ x: Lanes) -> Lanes { exp(x) }
   @inline(__always) func inlinedTanh(_ x: Lanes) -> Lanes { tanh(x) }
 #endif
 

@@ -158,15 +158,13 @@ extension Product {
       // Up to twice the maximum, two halves: five rows are 3 + 2, where 4 + 1 would leave registers idle.
       let height = left <= maximumHeight ? left : left < 2 &* maximumHeight ? (left &+ 1) / 2 : maximumHeight
       let result: Int
-      // Only shapes that the registers of the level hold are compiled.
+      // Only shapes that the registers of the level hold are compiled. One row alone is left over on SSE2 only.
       switch height {
       #if FLOWRT_LEVEL_3
-        case 1: result = run(Shape<1, 4>(), row: row)
         case 2: result = run(Shape<2, 4>(), row: row)
         case 3: result = run(Shape<3, 4>(), row: row)
         default: result = run(Shape<4, 4>(), row: row)
       #elseif FLOWRT_LEVEL_2 || arch(arm64)
-        case 1: result = run(Shape<1, 4>(), row: row)
         case 2: result = run(Shape<2, 2>(), row: row)
         default: result = run(Shape<3, 2>(), row: row)
       #else

@@ -22,22 +22,16 @@ let laneCount = 16
 
 /// c - a * b in one rounding. (Swift's `-a` on vectors is a subtraction from zero.)
 @inline(__always) func negatedFma(_ a: Lanes, _ b: Lanes, _ c: Lanes) -> Lanes { flowrt_v_negated_fma(a, b, c) }
-@inline(__always) func negatedFma(_ a: Lanes, _ b: Lanes, _ c: Float) -> Lanes {
-  flowrt_v_negated_fma(a, b, Lanes(repeating: c))
-}
 
 @inline(__always) func bits(_ x: Lanes) -> LaneBits { unsafeBitCast(x, to: LaneBits.self) }
 @inline(__always) func float(_ x: LaneBits) -> Lanes { unsafeBitCast(x, to: Lanes.self) }
 
-/// `yes` where a < b (a == b), else `no`.
+/// `yes` where a < b (a > b), else `no`.
 @inline(__always) func ifLess(_ a: Lanes, _ b: Float, _ yes: Lanes, _ no: Lanes) -> Lanes {
   flowrt_v_if_less(a, Lanes(repeating: b), yes, no)
 }
 @inline(__always) func ifMore(_ a: Lanes, _ b: Float, _ yes: Lanes, _ no: Lanes) -> Lanes {
   flowrt_v_if_less(Lanes(repeating: b), a, yes, no)
-}
-@inline(__always) func ifEqual(_ a: Lanes, _ b: Float, _ yes: Lanes, _ no: Lanes) -> Lanes {
-  flowrt_v_if_equal(a, Lanes(repeating: b), yes, no)
 }
 
 /// Limits from one side; a NaN stays a NaN.
@@ -50,9 +44,6 @@ let laneCount = 16
 @inline(__always) func copySign(_ magnitude: Lanes, _ sign: Lanes) -> Lanes { flowrt_v_copysign(magnitude, sign) }
 
 // Wrapping integer operations, lane by lane.
-@inline(__always) func &+ (_ a: LaneBits, _ b: Int32) -> LaneBits { flowrt_vi_add(a, LaneBits(repeating: b)) }
-@inline(__always) func &- (_ a: LaneBits, _ b: LaneBits) -> LaneBits { flowrt_vi_subtract(a, b) }
-@inline(__always) func &- (_ a: LaneBits, _ b: Int32) -> LaneBits { flowrt_vi_subtract(a, LaneBits(repeating: b)) }
 @inline(__always) func & (_ a: LaneBits, _ b: Int32) -> LaneBits { flowrt_vi_and(a, LaneBits(repeating: b)) }
 @inline(__always) func ^ (_ a: LaneBits, _ b: LaneBits) -> LaneBits { flowrt_vi_xor(a, b) }
 @inline(__always) func &<< (_ a: LaneBits, _ n: Int32) -> LaneBits { flowrt_vi_shift_left(a, n) }
@@ -78,3 +69,13 @@ extension UnsafeMutablePointer where Pointee == Float {
     store(flowrt_v_if_between(laneNumbers(), from, to, value, lanes(index)), index)
   }
 }
+
+// Where a register has 16 lanes, `Register` is `Lanes`, and these are what Register.swift has for narrower ones.
+#if FLOWRT_LEVEL_3
+  @inline(__always) func ifEqual(_ a: Lanes, _ b: Float, _ yes: Lanes, _ no: Lanes) -> Lanes {
+    flowrt_v_if_equal(a, Lanes(repeating: b), yes, no)
+  }
+  @inline(__always) func &+ (_ a: LaneBits, _ b: Int32) -> LaneBits { flowrt_vi_add(a, LaneBits(repeating: b)) }
+  @inline(__always) func &- (_ a: LaneBits, _ b: LaneBits) -> LaneBits { flowrt_vi_subtract(a, b) }
+  @inline(__always) func &- (_ a: LaneBits, _ b: Int32) -> LaneBits { flowrt_vi_subtract(a, LaneBits(repeating: b)) }
+#endif

@@ -67,9 +67,6 @@ extension UnsafeMutablePointer where Pointee == Float {
   @inline(__always) func ifEqual(_ a: Register, _ b: Float, _ yes: Register, _ no: Register) -> Register {
     flowrt_v_if_equal(a, Register(repeating: b), yes, no)
   }
-  @inline(__always) func negatedFma(_ a: Register, _ b: Register, _ c: Float) -> Register {
-    flowrt_v_negated_fma(a, b, Register(repeating: c))
-  }
   @inline(__always) func ifMore(_ a: Register, _ b: Float, _ yes: Register, _ no: Register) -> Register {
     flowrt_v_if_less(Register(repeating: b), a, yes, no)
   }

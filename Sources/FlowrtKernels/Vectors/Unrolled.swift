@@ -62,9 +62,6 @@ struct Unrolled<let N: Int> {
 @inline(__always) func negatedFma<let N: Int>(_ a: Unrolled<N>, _ b: Unrolled<N>, _ c: Unrolled<N>) -> Unrolled<N> {
   a.with(b, c) { negatedFma($0, $1, $2) }
 }
-@inline(__always) func negatedFma<let N: Int>(_ a: Unrolled<N>, _ b: Unrolled<N>, _ c: Float) -> Unrolled<N> {
-  a.with(b) { negatedFma($0, $1, c) }
-}
 
 @inline(__always) func atMost<let N: Int>(_ limit: Float, _ x: Unrolled<N>) -> Unrolled<N> {
   x.map { atMost(limit, $0) }

@@ -42,8 +42,7 @@ elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(armv7|armv8|aarch64)" AND CMAKE_SIZEOF_
   set(FLOWRT_API_OPTIMIZATION -O) # for size, 64-bit shifts would be calls into libgcc
 elseif(CMAKE_SYSTEM_PROCESSOR STREQUAL "riscv64")
   set(FLOWRT_CPU riscv64)
-  # Without linker relaxation: with it, ld makes no table of the unwind information (.eh_frame_hdr).
-  set(FLOWRT_SWIFT_FLAGS -target riscv64-none-none-eabi -no-allocations -Xcc -march=rv64gc -Xcc -mabi=lp64d -Xcc -mno-relax)
+  set(FLOWRT_SWIFT_FLAGS -target riscv64-none-none-eabi -no-allocations -Xcc -march=rv64gc -Xcc -mabi=lp64d)
 else()
   math(EXPR bits "8 * ${CMAKE_SIZEOF_VOID_P}")
   message(FATAL_ERROR "flowrt has no build for ${CMAKE_SYSTEM_PROCESSOR} (${bits} bit); it has x86_64, aarch64, "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -82,7 +81,6 @@ def test_members_must_fit_together(tmp_path):
     assert not (tmp_path / "m.flm").exists()
 
 
-@pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler")
 def test_the_header_for_c_gives_the_same(tmp_path):
     library = Path(flowrt.library.load()._name).resolve().parent
     flowrt.save_mixture(tmp_path / "m.flm", paths()[:2], [1, 2])

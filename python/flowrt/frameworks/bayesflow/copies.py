@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from ...errors import ExportError
+from ..arrays.keras import retyped
 
 
 @contextmanager
@@ -44,28 +45,10 @@ def copied(network, context_dim: int, dtype):
     """A coupling flow of the same configuration in `dtype`, with the weights of the one given."""
     dim = int(network.base_distribution.dim)
     with floatx(dtype):
-        copy = type(network).from_config(_retyped(network.get_config(), np.dtype(dtype).name))
+        copy = type(network).from_config(retyped(network.get_config(), np.dtype(dtype).name))
         copy.build((None, dim), (None, context_dim) if context_dim else None)
         weights = network.get_weights()
         if [np.shape(value) for value in copy.get_weights()] != [np.shape(value) for value in weights]:
             raise ExportError(f"a copy of {type(network).__name__} made of its configuration has other weights")
         copy.set_weights(weights)
     return copy
-
-
-def _retyped(config, dtype: str):
-    """A configuration with every floating-point type, or policy of types, replaced."""
-    if isinstance(config, dict):
-        if config.get("class_name") == "DTypePolicy":
-            return dtype
-        return {
-            key: dtype if key == "dtype" and _is_floating(value) else _retyped(value, dtype)
-            for key, value in config.items()
-        }
-    if isinstance(config, (list, tuple)):
-        return type(config)(_retyped(value, dtype) for value in config)
-    return config
-
-
-def _is_floating(dtype) -> bool:
-    return isinstance(dtype, dict) or str(dtype).startswith("float")

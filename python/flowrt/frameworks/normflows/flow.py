@@ -24,7 +24,7 @@ from ..nflows.steps import steps_of
 from ..torch.live import TorchModel
 from ..torch.overrides import require_own
 from ..torch.plain import with_plain_weights
-from . import bases as bases
+from . import bases
 
 framework = "normflows"
 

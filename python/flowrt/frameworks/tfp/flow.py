@@ -19,7 +19,7 @@ from ..torch.overrides import require_own_sampler
 from . import bases as tfp_bases
 from . import elementwise as tfp_elementwise
 from . import linear as tfp_linear
-from . import networks as networks
+from . import networks
 from .networks import cast
 
 framework = "tfp"

@@ -18,7 +18,8 @@ from ...building.arrays import float64
 from ...building.modules import class_names, refuse
 from ...errors import ExportError
 from ...flow import flow as ir
-from . import templates as templates
+from ..arrays.keras import retyped
+from . import templates
 
 _SUPPORTED = (
     f"AutoregressiveNetwork, {templates.SUPPORTED}, and functions that return columns of the output of an "
@@ -284,27 +285,11 @@ def _perceptron_layers(network) -> list:
 
 
 def _keras_copy(network, dtype):
-    copy = type(network).from_config(_retyped(network.get_config(), np.dtype(dtype).name))
+    copy = type(network).from_config(retyped(network.get_config(), np.dtype(dtype).name))
     if not copy.built:
         copy.build(network.input_shape)
     copy.set_weights(network.get_weights())
     return copy
-
-
-def _retyped(config, dtype: str):
-    """A Keras configuration with every floating-point type, or policy of types, replaced."""
-    if isinstance(config, dict):
-        return {
-            key: dtype if key == "dtype" and _is_floating(value) else _retyped(value, dtype)
-            for key, value in config.items()
-        }
-    if isinstance(config, (list, tuple)):
-        return type(config)(_retyped(value, dtype) for value in config)
-    return config
-
-
-def _is_floating(dtype) -> bool:
-    return isinstance(dtype, dict) or str(dtype).startswith("float")
 
 
 # ---- parts of all of them ----
@@ -337,7 +322,7 @@ def _converted(activation, dtype):
     """An activation that computes in another floating-point type; a Keras layer casts to its own."""
     if not hasattr(activation, "get_config"):
         return activation
-    return type(activation).from_config(_retyped(activation.get_config(), np.dtype(dtype).name))
+    return type(activation).from_config(retyped(activation.get_config(), np.dtype(dtype).name))
 
 
 def _values(function, grid: np.ndarray) -> np.ndarray:

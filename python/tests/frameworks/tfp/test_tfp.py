@@ -487,7 +487,12 @@ def test_functions_that_limit_anything_else_are_refused():
 
     refused(flow(tfb.MaskedAutoregressiveFlow(of_shift)), "of_shift does not return columns of the output")
     refused(flow(tfb.MaskedAutoregressiveFlow(of_input)), "of_input changes the input of its network")
-    refused(flow(maf(activation=layers.ReLU(max_value=100.0))), "activation ReLU is not supported")
+
+
+@pytest.mark.parametrize("limit", [0.5, 100.0])
+def test_an_activation_with_a_limit_is_composed(limit):
+    """relu(v) - relu(v - limit), exactly; rows of a flow reach the smaller limit."""
+    agree(flow(maf(activation=layers.ReLU(max_value=limit))))
 
 
 class Moved(tfd.TransformedDistribution):

@@ -179,13 +179,17 @@ class Model:
     def _context(self, context, count: int):
         if context is None:
             if self.context_dim:
-                raise LibraryError(f"this flow needs a context of {self.context_dim} floats a row", Status.ARGUMENT)
+                raise LibraryError(
+                    f"this flow needs a context of {self.context_dim} floats a row", Status.CONTEXT_MISSING
+                )
             return None, 0
         if not self.context_dim:
-            raise LibraryError("this flow takes no context", Status.ARGUMENT)
+            raise LibraryError(
+                f"this flow takes no context, but one of shape {np.shape(context)} was given", Status.CONTEXT_UNUSED
+            )
         rows = self._rows(context, "context", self.context_dim)
         if len(rows) not in (1, count):
-            raise LibraryError(f"context has {len(rows)} rows, not 1 or {count}", Status.ARGUMENT)
+            raise LibraryError(f"context has {len(rows)} rows, not 1 or {count}", Status.CONTEXT_ROWS)
         return rows, len(rows)
 
 

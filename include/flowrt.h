@@ -82,7 +82,8 @@ typedef enum flowrt_status {
     FLOWRT_ERR_CHECKSUM = -16,       /* FLOWRT_OPEN_VERIFY: the bytes changed since they were written */
     FLOWRT_ERR_VALUE = -17,          /* FLOWRT_OPEN_VERIFY: a parameter is not finite or in range, or padding not zero */
     /* the numbers */
-    FLOWRT_ERR_NONFINITE = -20       /* all outputs were written; at least one of them is NaN or infinite */
+    FLOWRT_ERR_NONFINITE = -20       /* all outputs were written; at least one of them is NaN or infinite: an input or a
+                                        context is, or a row is too far from the data for float32 (flowrt_check.h) */
 } flowrt_status;
 
 /* One English sentence for a status, without a newline. Static storage, never NULL, also for unknown values. */

@@ -39,7 +39,8 @@ struct Evaluation {
     return finite
   }
 
-  /// Rows first ..< end, of mixed contexts or of the one in the prologue. Returns whether all that was written is finite.
+  /// Rows first ..< end, of mixed contexts or of the one in the prologue. Returns whether all that was written is
+  /// finite.
   private func evaluate(_ first: Int, _ end: Int, areMixed: Bool) -> Bool {
     var finite = true
     var first = first
@@ -189,7 +190,7 @@ struct Evaluation {
   }
 
   /// `used` rows of `width` floats to target[width][lanes] of a tile, whose other lanes repeat the last row, or one
-  /// after the other. Each row of the source is that of `sharing` rows; the first one's at hand is number `place` of them.
+  /// after the other. Each row of the source serves `sharing` rows, of which the first one here is number `place`.
   @inline(never) private func load(
     _ target: UnsafeMutablePointer<Float>, _ source: UnsafePointer<Float>, _ width: Int, _ used: Int, sharing: Int,
     place: Int, lanes: Int, isTile: Bool, rowStride: Int

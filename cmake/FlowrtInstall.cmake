@@ -4,6 +4,11 @@ include(CMakePackageConfigHelpers)
 install(FILES "${PROJECT_SOURCE_DIR}/include/flowrt.h" TYPE INCLUDE)
 install(TARGETS flowrt flowrt_static EXPORT flowrtTargets
         LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}" ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
+if(FLOWRT_BUILD_TOOLS)
+  install(TARGETS flowrt_cli RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}" COMPONENT tools)
+  install(FILES "${PROJECT_SOURCE_DIR}/Sources/flowrt-cli/flowrt.1" DESTINATION "${CMAKE_INSTALL_MANDIR}/man1"
+          COMPONENT tools)
+endif()
 install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" "${PROJECT_SOURCE_DIR}/NOTICE" TYPE DOC)
 
 # Paths in flowrt.pc are relative to the file, so that the installed tree can be moved, but for those that are given absolute.

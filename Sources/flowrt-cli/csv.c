@@ -53,22 +53,14 @@ static field next_field(const csv *table, const char **at, const char *end, size
 
 /* Ends the program: what stands in a column is no number. */
 static _Noreturn void fail_field(const csv *table, size_t column, field found) {
-    char place[300] = "", quoted[96];
-    if (column < table->header.count) {
-        strcpy(place, " (");
-        strncat(place, table->header.items[column], sizeof place - 4);
-        strcat(place, ")");
-    }
-    size_t length = (size_t)(found.end - found.begin), shown = length > 40 ? 40 : length, at = 0;
+    bool named = column < table->header.count;
+    size_t length = (size_t)(found.end - found.begin), shown = length > 40 ? 40 : length;
     bool decimal_comma = table->separator != ',' && memchr(found.begin, ',', length);
-    for (size_t i = 0; i < shown; i++) { /* bytes of a binary file must not reach a terminal */
-        unsigned char c = (unsigned char)found.begin[i];
-        quoted[at++] = c < 32 || c == 127 ? '?' : (char)c;
-    }
-    strcpy(quoted + at, length > shown ? "..." : "");
-    fail("%s, line %llu, column %zu%s: expected a number%s, found %s%s%s", table->input->name,
-         (unsigned long long)table->line, column + 1, place, decimal_comma ? " with a decimal point" : "",
-         length ? "\"" : "nothing", quoted, length ? "\"" : "");
+    const char *quote = length ? "\"" : "";
+    fail("%s, line %llu, column %zu%s%.200s%s: expected a number%s, found %s%.*s%s%s", table->input->name,
+         (unsigned long long)table->line, column + 1, named ? " (" : "", named ? table->header.items[column] : "",
+         named ? ")" : "", decimal_comma ? " with a decimal point" : "", quote, (int)(length ? shown : 7),
+         length ? found.begin : "nothing", length > shown ? "..." : "", quote);
 }
 
 /* Files of other kinds that people give by mistake. */

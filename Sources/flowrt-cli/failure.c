@@ -1,5 +1,6 @@
 #include "failure.h"
 
+#include "message.h"
 #include "progress.h"
 
 #include <flowrt.h>
@@ -11,10 +12,10 @@
 #include <string.h>
 
 static void print_line(const char *format, va_list arguments) {
+    char text[4096];
+    make_message(text, sizeof text, format, arguments);
     progress_clear();
-    fputs("flowrt: ", stderr);
-    vfprintf(stderr, format, arguments);
-    fputc('\n', stderr);
+    fprintf(stderr, "flowrt: %s\n", text);
 }
 
 void say(const char *format, ...) {

@@ -7,6 +7,7 @@
 #include "output.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define BIT(option) (1u << (option))
@@ -85,5 +86,7 @@ int main(int count, char **texts) {
     const command *of = command_find(name);
     if (!of) fail_usage(NULL, "unknown command \"%s\"", name);
     arguments given = read_arguments(of, count - 2, texts + 2);
-    return of->run(&given);
+    int code = of->run(&given);
+    free(given.operands);
+    return code;
 }

@@ -33,6 +33,7 @@ static int compare(const void *left, const void *right) {
 }
 
 size_t names_repeated(const names *list) {
+    if (list->count < 2) return SIZE_MAX;
     char **sorted = allocate(list->count, sizeof *sorted);
     memcpy(sorted, list->items, list->count * sizeof *sorted);
     qsort(sorted, list->count, sizeof *sorted, compare);

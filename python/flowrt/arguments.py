@@ -42,9 +42,7 @@ class Batch:
         return self.count if self.contexts is None else self.count // max(len(self.contexts), 1)
 
 
-def batch(
-    rows: Optional[Floats], contexts: Optional[Floats], *, count: Optional[int] = None, name: str = "x"
-) -> Batch:
+def batch(rows: Optional[Floats], contexts: Optional[Floats], *, count: Optional[int] = None, name: str = "x") -> Batch:
     """Rows (..., D), or `count` draws, beside contexts (..., C): the shapes before the last axis broadcast as in NumPy.
 
     >>> batch(np.zeros((1, 3), np.float32), np.zeros((5, 2), np.float32)).shape
@@ -210,4 +208,3 @@ def seed_of(seed: Any) -> int:
     if isinstance(seed, (np.random.Generator, np.random.RandomState)):
         return int.from_bytes(seed.bytes(8), "little")
     return whole(seed, "seed")
-

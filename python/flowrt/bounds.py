@@ -39,13 +39,11 @@ def inside(x: npt.NDArray[Any], limits: Box) -> npt.NDArray[np.bool_]:
     return found
 
 
-def sample_within(
-    draw: Draw, rows: Batch, dim: int, limits: Box, most: int
-) -> tuple[Floats, Floats]:
+def sample_within(draw: Draw, rows: Batch, dim: int, limits: Box, most: int) -> tuple[Floats, Floats]:
     """Rows within the box, and their log p, by drawing again what lies outside; at most `most` draws a row.
 
-    `draw` gives x and log p of some contexts and a number of draws, of which others were made before. Rows with contexts
-    of their own are drawn again with these. Draws are taken in the order of their index.
+    `draw` gives x and log p of some contexts and a number of draws; its third argument is how many were made before.
+    Rows with contexts of their own are drawn again with these. Draws are taken in the order of their index.
     """
     n, contexts, each = rows.count, rows.contexts, rows.each
     x, log_prob = np.empty((n, dim), dtype=np.float32), np.empty(n, dtype=np.float32)

@@ -140,9 +140,7 @@ def _opened(data_type: type[Mixture], data: bytes, options: dict[str, Any]) -> M
     return data_type(data, **options)
 
 
-def choices(
-    weights: npt.NDArray[np.float64], n: int, seed: int, stream: int, index: int
-) -> npt.NDArray[np.int64]:
+def choices(weights: npt.NDArray[np.float64], n: int, seed: int, stream: int, index: int) -> npt.NDArray[np.int64]:
     """(n,) the members of draws index .. index + n - 1: the first one whose cumulated weight is above a uniform number.
 
     The number is the top 53 bits of two rounds of SplitMix64's finaliser of (seed, stream, index).

@@ -122,4 +122,3 @@ class _Line:
         left = f"{taken * (total - done) / done:.0f} s left" if done < total else f"in {taken:.1f} s"
         text = f"\rflowrt: {self.what} {done:,} of {total:,} rows, {100 * done // total} %, {left}   "
         print(text, end="\n" if done == total else "", file=sys.stderr, flush=True)
-

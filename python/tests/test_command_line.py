@@ -228,7 +228,8 @@ def test_an_output_that_cannot_be_written_leaves_the_previous_one(
     output, rows = tmp_path / "output", tmp_path / "x.csv"
     output.write_text("previous")
     rows.write_text("1,2,3\n")
-    arguments = {"sample": ["--context", context, "--seed", "1"], "log-prob": [str(rows), "--context", context], "c-array": []}
+    given = ["--context", context]
+    arguments = {"sample": [*given, "--seed", "1"], "log-prob": [str(rows), *given], "c-array": []}
     monkeypatch.setattr("os.replace", full)
     assert "output" in failing([command, flow, *arguments[command], "-o", str(output)], capsys)
     assert output.read_text() == "previous" and len(list(tmp_path.glob(".*"))) == 0

@@ -40,7 +40,8 @@ def test_what_is_shown():
     shown = repr(Model(encode(flowrt.compile(flow))))
     steps = Model(DATA).step_count
     assert shown == f"<flowrt.Model: 3 dimensions, context of 2, {steps} steps, from zuko 1.5>"
-    assert repr(Mixture(encode_mixture([DATA], [1.0]))).startswith("<flowrt.Mixture: 1 flows, the first of them <flowrt")
+    mixture = repr(Mixture(encode_mixture([DATA, DATA], [0.5, 0.5])))
+    assert mixture.startswith("<flowrt.Mixture: 2 flows, the first of them <flowrt.Model: 3 dim")
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))

@@ -18,7 +18,7 @@ CROSS := aarch64-linux armv7hf-linux riscv64-linux
 export PATH := $(abspath $(BUILD))/venv/bin:$(PATH)
 export CMAKE_BUILD_PARALLEL_LEVEL ?= $(shell nproc)
 export CTEST_PARALLEL_LEVEL ?= $(CMAKE_BUILD_PARALLEL_LEVEL)
-TEST_PACKAGES := numpy pytest hypothesis import-linter
+TEST_PACKAGES := numpy pytest hypothesis import-linter mypy
 # The swift that belongs to the swiftc that CMake found.
 SWIFT = $$(sed -n 's/^FLOWRT_SWIFTC:[A-Z]*=\(.*\)swiftc$$/\1swift/p' $(BUILD)/CMakeCache.txt)
 

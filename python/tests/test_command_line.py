@@ -128,10 +128,20 @@ def test_sample(flow, context, tmp_path, capsys):
     output = tmp_path / "samples.csv"
     arguments = ["sample", flow, "--context", context, "-n", "3", "--seed", "7", "--stream", "1", "--index", "2"]
     assert main([*arguments, "-o", str(output)]) == 0
-    expected, _ = flowrt.Model(flow).sample(3, [0.5, -1], seed=7, stream=1, index=2)
+    expected = flowrt.Model(flow).sample(3, [0.5, -1], seed=7, stream=1, index=2)
     np.testing.assert_array_equal(np.loadtxt(output, delimiter=",", dtype=np.float32), expected)
     assert main(arguments) == 0
     assert capsys.readouterr().out == output.read_text()
+
+
+def test_a_seed_at_random_is_printed_and_draws_the_same_again(flow, context, capsys):
+    assert main(["sample", flow, "--context", context, "-n", "3"]) == 0
+    first = capsys.readouterr()
+    assert first.err.startswith("flowrt: --seed ")
+    assert main(["sample", flow, "--context", context, "-n", "3", *first.err.split()[1:]]) == 0
+    assert capsys.readouterr() == (first.out, "")
+    assert main(["sample", flow, "--context", context, "-n", "3"]) == 0
+    assert capsys.readouterr().out != first.out
 
 
 def failing(arguments, capsys) -> str:
@@ -218,7 +228,8 @@ def test_an_output_that_cannot_be_written_leaves_the_previous_one(
     output, rows = tmp_path / "output", tmp_path / "x.csv"
     output.write_text("previous")
     rows.write_text("1,2,3\n")
-    arguments = {"sample": ["--context", context], "log-prob": [str(rows), "--context", context], "c-array": []}
+    given = ["--context", context]
+    arguments = {"sample": [*given, "--seed", "1"], "log-prob": [str(rows), *given], "c-array": []}
     monkeypatch.setattr("os.replace", full)
     assert "output" in failing([command, flow, *arguments[command], "-o", str(output)], capsys)
     assert output.read_text() == "previous" and len(list(tmp_path.glob(".*"))) == 0
@@ -236,7 +247,7 @@ def test_a_nonfinite_result_is_one_line_and_a_failure(tmp_path, capsys):
     captured = capsys.readouterr()
     np.testing.assert_array_equal(np.isnan(np.array(captured.out.split(), dtype=float)), [False, True, False])
     assert captured.err == line
-    assert main(["sample", str(path), "--context", str(spoilt), "-n", "2"]) == 1
+    assert main(["sample", str(path), "--context", str(spoilt), "-n", "2", "--seed", "1"]) == 1
     captured = capsys.readouterr()
     assert captured.out == "nan\nnan\n" and captured.err == line
 

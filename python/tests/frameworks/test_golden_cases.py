@@ -35,7 +35,7 @@ def test_save_and_verify(name, tmp_path, capsys):
     assert found.metadata["notes"] == "trained by nobody"
     assert found.metadata["framework"].split()[0] == name.split("_")[0]
     with torch.no_grad():
-        x, _ = found.sample(4, None if found.context_dim == 0 else np.zeros(found.context_dim))
+        x = found.sample(4, None if found.context_dim == 0 else np.zeros(found.context_dim))
     assert np.all(np.isfinite(x))
 
 

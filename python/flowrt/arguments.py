@@ -58,7 +58,7 @@ def batch(rows: Optional[Floats], contexts: Optional[Floats], *, count: Optional
     try:
         shape = np.broadcast_shapes(own, given)
     except ValueError:
-        raise LibraryError(_mismatch(own, given, name), Status.ARGUMENT) from None
+        raise LibraryError(_mismatch(own, given, name), Status.CONTEXT_ROWS) from None
     if contexts is not None:
         lengths = (1,) * (len(shape) - len(given)) + given
         outer = max((axis + 1 for axis, length in enumerate(lengths) if length > 1), default=0)

@@ -171,8 +171,10 @@ class Density(ABC):
         """(..., C), checked; None for a flow without context."""
         if context is None:
             if self.context_dim:
-                raise LibraryError(f"this flow needs a context of {self.context_dim} floats a row", Status.ARGUMENT)
+                text = f"this flow needs a context of {self.context_dim} floats a row"
+                raise LibraryError(text, Status.CONTEXT_MISSING)
             return None
         if not self.context_dim:
-            raise LibraryError("this flow takes no context", Status.ARGUMENT)
+            text = f"this flow takes no context, but one of shape {np.shape(context)} was given"
+            raise LibraryError(text, Status.CONTEXT_UNUSED)
         return rows_of(context, "context", self.context_dim, self.context_names)

@@ -172,9 +172,8 @@ def test_wrong_arguments_are_named(model):
         (lambda: model.log_prob(np.zeros((2, 3)), np.zeros((3, 2))), "3 rows, not 1 or 2"),
         (lambda: model.sample(2, np.zeros((2, 1))), r"context must be \(n, 2\)"),
     ]:
-        with pytest.raises(LibraryError, match=text) as caught:
+        with pytest.raises(LibraryError, match=text):
             call()
-        assert caught.value.status == Status.ARGUMENT
     plain = Model(encode(flowrt.compile(random_flow(5, 3, 0))))
     with pytest.raises(LibraryError, match="takes no context"):
         plain.log_prob(np.zeros((2, 3)), np.zeros((2, 2)))

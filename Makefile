@@ -37,7 +37,8 @@ test: all
 	cd $(BUILD) && ctest --output-on-failure
 	$(SWIFT) test -c release --scratch-path $(BUILD)/swiftpm
 	python -m pytest -q Tests/mutations
-	cd python && FLOWRT_LIBRARY=$(abspath $(BUILD))/libflowrt.so python -m pytest -q tests --ignore=tests/frameworks
+	cd python && FLOWRT_LIBRARY=$(abspath $(BUILD))/libflowrt.so python -m pytest -q tests --ignore=tests/frameworks \
+	  --ignore=tests/extras
 
 cross:
 	@cmake/setup.sh tools $(BUILD)

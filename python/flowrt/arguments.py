@@ -175,6 +175,8 @@ def _column(table: Any, place: int, name: str) -> Floats:
         values = table.column(place)
     nulls = getattr(values, "null_count", 0)
     nulls = nulls() if callable(nulls) else nulls
+    if hasattr(values, "isna") and not isinstance(values.dtype, np.dtype):  # of pandas, with a mask
+        nulls = int(values.isna().sum())
     if nulls:
         raise _refused(name, f"{nulls} nulls", "drop their rows, or fill them")
     return _numbers(values, name)

@@ -11,6 +11,10 @@ import numpy.typing as npt
 
 from .arguments import Batch, Floats, batch, rows_of, seed_of, whole
 from .bounds import box, inside, sample_within
+from .bridges import sklearn as bridges_sklearn
+from .bridges.arrow import ArrowDensity
+from .bridges.jax import JaxDensity
+from .bridges.torch import TorchDensity
 from .errors import Error, LibraryError, Status
 from .parts import Progress
 
@@ -153,6 +157,27 @@ class Density(ABC):
         contexts = [None] if given is None else given.reshape(-1, self.context_dim)
         return np.array([inside(self.sample(count, one, seed, stream), limits).mean() for one in contexts])
 
+    # ---- other libraries ----
+
+    def sklearn(self, context: Optional[npt.ArrayLike] = None) -> Any:
+        """With `score_samples`, `score` and `sample` as an estimator of scikit-learn, given one context for all rows.
+
+        It is a `BaseEstimator` where scikit-learn is installed.
+        """
+        return bridges_sklearn.estimator(self, context)
+
+    def torch(self) -> TorchDensity:
+        """For PyTorch tensors: values, without gradients."""
+        return TorchDensity(self)
+
+    def jax(self) -> JaxDensity:
+        """For JAX arrays, in `jit` and `vmap`: values, without gradients."""
+        return JaxDensity(self)
+
+    def arrow(self) -> ArrowDensity:
+        """For tables, record batches and arrays of Arrow."""
+        return ArrowDensity(self)
+
     # ---- arguments ----
 
     def _batch(
@@ -171,12 +196,10 @@ class Density(ABC):
         """(..., C), checked; None for a flow without context."""
         if context is None:
             if self.context_dim:
-                raise LibraryError(
-                    f"this flow needs a context of {self.context_dim} floats a row", Status.CONTEXT_MISSING
-                )
+                text = f"this flow needs a context of {self.context_dim} floats a row"
+                raise LibraryError(text, Status.CONTEXT_MISSING)
             return None
         if not self.context_dim:
-            raise LibraryError(
-                f"this flow takes no context, but one of shape {np.shape(context)} was given", Status.CONTEXT_UNUSED
-            )
+            text = f"this flow takes no context, but one of shape {np.shape(context)} was given"
+            raise LibraryError(text, Status.CONTEXT_UNUSED)
         return rows_of(context, "context", self.context_dim, self.context_names)

@@ -226,32 +226,3 @@ def test_names_that_are_none_are_refused(names, text, tmp_path):
 @pytest.mark.parametrize("found", [None, 3, "abc", ["a"], ["a", "a", "b"], [1, 2, 3], ["a", None, "b"]])
 def test_metadata_of_others_harm_nobody(found):
     assert names_of({"names": found}, "names", 3) is None
-
-
-# ---- real tables, where their packages are ----
-
-
-def test_pandas(named):
-    pandas = pytest.importorskip("pandas")
-    x = rows(6, 3)
-    frame = pandas.DataFrame({"id": list("abcdef"), "age": x[:, 1], NAMES[2]: x[:, 2], "mass": x[:, 0]})
-    expected = named.log_prob(x, [0, 0])
-    np.testing.assert_array_equal(named.log_prob(frame, [0, 0]), expected)
-    np.testing.assert_array_equal(named.log_prob(frame.astype({"age": "Float64"}), [0, 0]), expected)
-    np.testing.assert_array_equal(named.log_prob(frame[list(NAMES)].iloc[2:3], pandas.Series([0, 0])), expected[2:3])
-    with pytest.raises(LibraryError, match="column 'mass' of x"):
-        named.log_prob(frame.assign(mass=list("abcdef")), [0, 0])
-
-
-def test_polars_and_arrow(named):
-    polars, arrow = pytest.importorskip("polars"), pytest.importorskip("pyarrow")
-    x = rows(6, 3)
-    columns = {"id": list("abcdef"), "age": x[:, 1], NAMES[2]: x[:, 2], "mass": x[:, 0]}
-    expected = named.log_prob(x, [0, 0])
-    tables = [polars.DataFrame(columns), arrow.table(columns), arrow.RecordBatch.from_pydict(columns)]
-    for given in tables:
-        np.testing.assert_array_equal(named.log_prob(given, [0, 0]), expected)
-    columns["mass"] = [*map(float, x[:5, 0]), None]
-    for given in (polars.DataFrame(columns), arrow.table(columns)):
-        with pytest.raises(LibraryError, match="column 'mass' of x has 1 nulls"):
-            named.log_prob(given, [0, 0])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -64,13 +65,40 @@ def test_info_of_everything(seed, tmp_path, capsys):
     assert capsys.readouterr().out.count("step ") == len(file.steps)
 
 
+def verdict(printed: str) -> dict:
+    """The lines of a verdict by their first word."""
+    lines = printed[printed.index("verdict:") :].splitlines()
+    return {line.split()[0]: line.split(maxsplit=1)[1] for line in lines}
+
+
 def test_verify(flow, capsys):
     assert main(["verify", flow]) == 0
-    assert "log_prob" in capsys.readouterr().out
+    found = verdict(capsys.readouterr().out)
+    assert found["verdict:"].startswith("pass. On 64 random rows of the flow itself, libflowrt gives what the file in")
+    said = r"p +is off by at most [\d.e-]+ nats \([\d.e-]+ % of p\), in row \d+, where log p is -"
+    assert re.match(said, found["log"])
+    assert "no framework is here" in found["rounding"] and "flowrt verify model.flw x.csv" in found["next"]
 
 
-def test_verify_does_not_blame_a_flow_that_magnifies_rounding():
+def test_the_verdict_names_the_worst_row(flow, context, tmp_path, capsys, monkeypatch):
+    class Off(flowrt.Model):
+        def log_prob(self, x, context=None):
+            return super().log_prob(x, context) + np.where(np.arange(len(x)) == 2, 1e-5, 0)
+
+    monkeypatch.setattr("flowrt.verify.verify.Model", Off)
+    data = tmp_path / "x.csv"
+    np.savetxt(data, np.zeros((4, 3)), delimiter=",")
+    assert main(["verify", flow, str(data), "--context", context]) == 0
+    found = verdict(capsys.readouterr().out)
+    truth = flowrt.reference.log_prob(flow, [0, 0, 0], [0.5, -1])[0]
+    assert found["verdict:"].startswith("pass. On 4 of your rows")
+    assert f"in row 2, where log p is {truth:.4g}" in found["log"] and found["next"] == "use the file"
+
+
+def test_verify_does_not_blame_a_flow_that_magnifies_rounding(capsys):
     assert main(["verify", str(FOLDER / "pyro_conditional_skip.flw")]) == 0
+    found = verdict(capsys.readouterr().out)
+    assert found["verdict:"].startswith("pass.") and "though it is large" in found["next"]
 
 
 def test_verify_refuses_a_library_that_is_off(flow, capsys, monkeypatch):
@@ -83,6 +111,9 @@ def test_verify_refuses_a_library_that_is_off(flow, capsys, monkeypatch):
     captured = capsys.readouterr()
     assert "log_prob of libflowrt is off by 0.1" in captured.err and captured.err.count("\n") == 1
     assert "worst difference" in captured.out
+    found = verdict(captured.out)
+    assert found["verdict:"].startswith("FAIL.") and "log_prob of libflowrt is off by 0.1" in found["verdict:"]
+    assert "by at most 0.1 nats (11 % of p)" in found["log"] and "do not use this file" in found["next"]
 
 
 def test_verify_on_rows_of_a_file(flow, context, tmp_path, capsys, monkeypatch):

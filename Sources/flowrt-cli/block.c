@@ -41,8 +41,9 @@ static flowrt_status run(const job *work, const block *rows, size_t first, size_
     const flowrt_model *flow = &work->flow->view;
     size_t dim = work->flow->info.dim, context_dim = work->flow->info.context_dim;
     const float *input = rows->input ? rows->input + first * dim : NULL;
-    const float *context = rows->context ? rows->context + first * context_dim : work->shared;
-    size_t context_rows = rows->context ? count : work->shared ? 1 : 0;
+    bool own = rows->context && rows->context_rows > 1;
+    const float *context = own ? rows->context + first * context_dim : rows->context ? rows->context : work->shared;
+    size_t context_rows = own ? count : context ? 1 : 0;
     float *result = rows->result + first * job_width(work), *extra = rows->extra ? rows->extra + first : NULL;
     void *workspace = rows->workspace;
     size_t size = rows->workspace_size;
@@ -108,7 +109,14 @@ flowrt_status block_evaluate(const job *work, block *rows) { return run(work, ro
 
 void block_run(const job *work, block *rows) {
     rows->nonfinite = 0;
-    if (block_evaluate(work, rows) == FLOWRT_ERR_NONFINITE) find_nonfinite(work, rows);
-    if (work->format == OUTPUT_NPY) make_array(work, rows);
-    else make_text(work, rows);
+    rows->size = 0;
+    rows->status = block_evaluate(work, rows);
+    if (rows->status == FLOWRT_ERR_NONFINITE)
+        find_nonfinite(work, rows);
+    else if (rows->status != FLOWRT_OK)
+        return;
+    if (work->format == OUTPUT_NPY)
+        make_array(work, rows);
+    else
+        make_text(work, rows);
 }

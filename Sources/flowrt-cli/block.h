@@ -11,24 +11,27 @@ typedef enum verb { VERB_LOG_PROB, VERB_SAMPLE, VERB_FORWARD, VERB_INVERSE } ver
 typedef struct job {
     const model *flow;
     verb verb;
-    flowrt_rng first;    /* VERB_SAMPLE: its index is that of row 0 */
-    bool extra;          /* a last column: log|det|, or log p of draws */
+    flowrt_rng first; /* VERB_SAMPLE: its index is that of row 0 */
+    bool extra;       /* a last column: log|det|, or log p of draws */
     output_format format;
     const float *shared; /* one context for all rows; NULL if there is none or one for each row */
     size_t rows;         /* most rows of a block */
 } job;
 
 typedef struct block {
-    uint64_t first;           /* number of its first row */
+    uint64_t first; /* number of its first row */
     size_t count;
-    float *input, *context;   /* NULL for draws; NULL unless each row has a context of its own */
-    uint64_t *places;         /* of the rows in the input, see rows_read */
+    float *input;        /* NULL for draws */
+    float *context;      /* NULL unless contexts differ from row to row */
+    size_t context_rows; /* of `context`: count, or 1 if all rows of this block share it */
+    uint64_t *places;    /* of the rows in the input, see rows_read */
     float *result, *extra;
     void *workspace;
     size_t workspace_size;
-    char *bytes;              /* what is written */
+    char *bytes; /* what is written */
     size_t size;
-    size_t nonfinite;         /* rows that have a NaN or an infinity */
+    flowrt_status status; /* neither OK nor NONFINITE: there are no results */
+    size_t nonfinite;     /* rows that have a NaN or an infinity */
     size_t first_nonfinite;
 } block;
 

@@ -13,7 +13,8 @@
 /* Of C up to C23 and C++ up to C++20, as far as they are no reserved names. */
 static const char *const keywords =
     " alignas alignof and and_eq asm auto bitand bitor bool break case catch char char8_t char16_t char32_t class"
-    " co_await co_return co_yield compl concept const const_cast consteval constexpr constinit continue decltype default"
+    " co_await co_return co_yield compl concept const const_cast consteval constexpr constinit continue decltype "
+    "default"
     " delete do double dynamic_cast else enum explicit export extern false float for friend goto if inline int long"
     " mutable namespace new noexcept not not_eq nullptr operator or or_eq private protected public register"
     " reinterpret_cast requires restrict return short signed sizeof static static_assert static_cast struct switch"
@@ -30,7 +31,8 @@ static bool is_keyword(const char *name) {
 }
 
 static void check_name(const char *name) {
-    if (!*name || name[strspn(name, letters)] || (*name >= '0' && *name <= '9')) fail("'%s' is not a C identifier", name);
+    if (!*name || name[strspn(name, letters)] || (*name >= '0' && *name <= '9'))
+        fail("'%s' is not a C identifier", name);
     if (is_keyword(name)) fail("'%s' is a keyword of C or C++", name);
     if (*name == '_') fail("'%s' begins with an underscore, which is reserved to the implementation", name);
     if (strncmp(name, "flowrt_", 7) == 0) fail("'%s' begins with flowrt_, as the names of flowrt.h do", name);
@@ -44,13 +46,16 @@ static void put_definitions(const model *flow, const char *name, const char *upp
     output_printf("#ifndef %s_FLW_H\n#define %s_FLW_H\n\n", upper, upper);
     output_printf("#define %s_SIZE %zuu\n#define %s_DIM %" PRIu32 "u\n", upper, flow->size, upper, info->dim);
     output_printf("#define %s_CONTEXT_DIM %" PRIu32 "u\n", upper, info->context_dim);
-    output_printf("/* flowrt_workspace_size(&model, 1): enough for calls with any number of rows, which are faster with "
-                  "more. */\n#define %s_WORKSPACE_BYTES %zuu\n\n",
-                  upper, flowrt_workspace_size(&flow->view, 1));
-    output_printf("/* Stands before `static` (C++ asks for it). */\n#if defined(__cplusplus) && __cplusplus >= 201103L\n"
-                  "#define %s_ALIGNED alignas(64)\n",
+    output_printf(
+        "/* flowrt_workspace_size(&model, 1): enough for calls with any number of rows, which are faster with "
+        "more. */\n#define %s_WORKSPACE_BYTES %zuu\n\n",
+        upper, flowrt_workspace_size(&flow->view, 1));
+    output_printf(
+        "/* Stands before `static` (C++ asks for it). */\n#if defined(__cplusplus) && __cplusplus >= 201103L\n"
+        "#define %s_ALIGNED alignas(64)\n",
+        upper);
+    output_printf("#elif defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L\n#define %s_ALIGNED _Alignas(64)\n",
                   upper);
-    output_printf("#elif defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L\n#define %s_ALIGNED _Alignas(64)\n", upper);
     output_printf("#else\n#define %s_ALIGNED __attribute__((aligned(64)))\n#endif\n\n", upper);
     output_printf("%s_ALIGNED static const unsigned char %s[%s_SIZE] = {\n", upper, name, upper);
 }

@@ -68,8 +68,10 @@ static void zsh_options(const command *of) {
         if (!(of->options >> i & 1)) continue;
         for (int brief = 0; brief <= (entry->letter != 0); brief++) {
             output_printf(" \\\n            '");
-            if (brief) output_printf("-%c[", entry->letter);
-            else output_printf("--%s%s[", entry->name, entry->value ? "=" : "");
+            if (brief)
+                output_printf("-%c[", entry->letter);
+            else
+                output_printf("--%s%s[", entry->name, entry->value ? "=" : "");
             put_quoted(entry->text);
             output_printf("]");
             if (entry->value) {
@@ -125,8 +127,10 @@ int command_completion(const arguments *given) {
     if (!is_bash && strcmp(shell, "zsh") != 0)
         fail_usage(given->command, "completion: expected bash or zsh, found \"%s\"", shell);
     output_open(NULL);
-    if (is_bash) bash();
-    else zsh();
+    if (is_bash)
+        bash();
+    else
+        zsh();
     output_finish(0);
     return EXIT_DONE;
 }

@@ -70,9 +70,19 @@ static void refuse_other_formats(const csv *table) {
         size_t length;
         const char *kind;
     } others[] = {
-        {"\x89" "FLW", 4, "a .flw model"}, {"PK\3\4", 4, "a zip archive (.npz, .xlsx)"}, {"\x1f\x8b", 2, "gzip"},
-        {"PAR1", 4, "a Parquet file"},     {"\xff\xfe", 2, "UTF-16 text"},               {"\xfe\xff", 2, "UTF-16 text"},
-        {"\x89HDF", 4, "an HDF5 file"},    {"BZh", 3, "bzip2"},                          {"\xfd" "7zXZ", 5, "xz"},
+        {"\x89"
+         "FLW",
+         4, "a .flw model"},
+        {"PK\3\4", 4, "a zip archive (.npz, .xlsx)"},
+        {"\x1f\x8b", 2, "gzip"},
+        {"PAR1", 4, "a Parquet file"},
+        {"\xff\xfe", 2, "UTF-16 text"},
+        {"\xfe\xff", 2, "UTF-16 text"},
+        {"\x89HDF", 4, "an HDF5 file"},
+        {"BZh", 3, "bzip2"},
+        {"\xfd"
+         "7zXZ",
+         5, "xz"},
     };
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (source_starts(table->input, others[i].start, others[i].length))
@@ -145,8 +155,8 @@ static void read_header(csv *table, const char *line, const char *end) {
     }
     size_t repeated = names_repeated(&table->header);
     if (repeated != SIZE_MAX)
-        fail("%s, line %llu, column %zu: a second column \"%s\"", table->input->name,
-             (unsigned long long)table->line, repeated + 1, table->header.items[repeated]);
+        fail("%s, line %llu, column %zu: a second column \"%s\"", table->input->name, (unsigned long long)table->line,
+             repeated + 1, table->header.items[repeated]);
     if (column != table->width)
         fail("%s, line %llu: expected %zu columns, found %zu", table->input->name, (unsigned long long)table->line,
              table->width, column);

@@ -10,11 +10,11 @@ typedef struct csv {
     const names *wanted; /* of the columns in the model, or none */
     size_t width;        /* numbers in a row */
     char separator;
-    size_t columns;      /* fields in a line */
-    size_t *column_of;   /* field of each number; NULL if they are the same */
-    size_t *number_of;   /* its inverse, SIZE_MAX for fields that nobody asks for; NULL with column_of */
+    size_t columns;    /* fields in a line */
+    size_t *column_of; /* field of each number; NULL if they are the same */
+    size_t *number_of; /* its inverse, SIZE_MAX for fields that nobody asks for; NULL with column_of */
     names header;
-    uint64_t line;       /* number of the line that was read last, from 1 */
+    uint64_t line; /* number of the line that was read last, from 1 */
     bool started;
 } csv;
 

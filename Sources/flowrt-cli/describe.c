@@ -9,21 +9,22 @@
 #include <string.h>
 
 /* The words for the codes of docs/FORMAT.md, in the order of their numbers: those of the Python package. */
-static const char *const activations[] = {"identity", "relu", "tanh",       "elu",  "leaky relu", "silu",
-                                          "gelu",     "gelu tanh", "sigmoid", "softplus", "softsign", "layer norm",
-                                          "sine", "arctangent", "inverse hyperbolic sine"};
-static const char *const kinds[] = {"?", "autoregressive", "layer", "diagonal", "linear", "elementwise", "permutation",
-                                    "encoder", "base"};
+static const char *const activations[] = {
+    "identity", "relu",       "tanh",      "elu",        "leaky relu",
+    "silu",     "gelu",       "gelu tanh", "sigmoid",    "softplus",
+    "softsign", "layer norm", "sine",      "arctangent", "inverse hyperbolic sine"};
+static const char *const kinds[] = {"?",           "autoregressive", "layer",   "diagonal", "linear",
+                                    "elementwise", "permutation",    "encoder", "base"};
 static const char *const sides[] = {"data", "noise"};
-static const char *const functions[] = {"identity", "logit", "log above", "log below", "sigmoid", "exp above", "atanh",
-                                        "tanh", "leaky", "leaky inverse", "softsign", "softsign inverse", "probit",
-                                        "normal cdf"};
-static const char *const bases[] = {"standard normal", "diagonal normal", "box uniform", "normal mixture",
-                                    "conditional normal", "autoregressive mixture"};
+static const char *const functions[] = {
+    "identity", "logit", "log above",     "log below", "sigmoid",          "exp above", "atanh",
+    "tanh",     "leaky", "leaky inverse", "softsign",  "softsign inverse", "probit",    "normal cdf"};
+static const char *const bases[] = {"standard normal", "diagonal normal",    "box uniform",
+                                    "normal mixture",  "conditional normal", "autoregressive mixture"};
 static const char *const transformers[] = {"?", "affine", "additive", "spline"};
 static const char *const forms[] = {"scale then shift", "shift then scale", "gated"};
-static const char *const scales[] = {"exp", "exp clamped", "softplus", "softplus clamped", "sigmoid",
-                                     "exp soft clipped", "exp tanh", "exp atan"};
+static const char *const scales[] = {"exp",     "exp clamped",      "softplus", "softplus clamped",
+                                     "sigmoid", "exp soft clipped", "exp tanh", "exp atan"};
 static const char *const pieces[] = {"rational quadratic", "linear", "quadratic", "linear rational", "cubic"};
 
 #define WORD(list, code) ((code) < sizeof(list) / sizeof *(list) ? (list)[code] : "?")
@@ -48,7 +49,8 @@ static void put_order(const uint32_t *index, size_t count) {
 
 static void put_widths(const part *of) {
     for (size_t i = 0; i < of->layer_count; i++)
-        output_printf("%s%" PRIu32 " %s", i ? ", " : "", of->layers[i].width, WORD(activations, of->layers[i].activation));
+        output_printf("%s%" PRIu32 " %s", i ? ", " : "", of->layers[i].width,
+                      WORD(activations, of->layers[i].activation));
 }
 
 static void put_autoregressive(const part *of, size_t dim) {
@@ -82,7 +84,10 @@ static void put_step(const part *of, size_t dim) {
     switch (of->step.kind) {
     case KIND_AUTOREGRESSIVE: put_autoregressive(of, dim); break;
     case KIND_ELEMENTWISE: put_functions(of, dim); break;
-    case KIND_PERMUTATION: output_printf("permutation, "); put_order(of->indices[0], dim); break;
+    case KIND_PERMUTATION:
+        output_printf("permutation, ");
+        put_order(of->indices[0], dim);
+        break;
     default: output_printf("%s, log|det| %.6g", WORD(kinds, of->step.kind), of->constant.log_det); break;
     }
 }
@@ -97,8 +102,10 @@ static bool is_plain(const char *text, size_t length) {
 static void put_string(json string) {
     size_t length;
     char *text = json_string(string, &length);
-    if (is_plain(text, length)) output_write(text, length);
-    else output_write(string.begin, (size_t)(string.end - string.begin));
+    if (is_plain(text, length))
+        output_write(text, length);
+    else
+        output_write(string.begin, (size_t)(string.end - string.begin));
     free(text);
 }
 
@@ -134,7 +141,8 @@ static void put_metadata(const model *flow) {
 
 void describe(const model *flow) {
     const flowrt_model_info *info = &flow->info;
-    output_printf("%" PRIu32 " dimensions, context of %" PRIu32 ", %zu bytes\n", info->dim, info->context_dim, flow->size);
+    output_printf("%" PRIu32 " dimensions, context of %" PRIu32 ", %zu bytes\n", info->dim, info->context_dim,
+                  flow->size);
     layout at = layout_begin(flow);
     static part found;
     for (size_t step = 0; layout_next(&at, &found);) {
@@ -199,10 +207,11 @@ static void put_step_json(const part *of, size_t dim) {
 
 void describe_json(const model *flow) {
     const flowrt_model_info *info = &flow->info;
-    output_printf("{\"dim\": %" PRIu32 ", \"context_dim\": %" PRIu32 ", \"bytes\": %zu, \"format\": \"%" PRIu32 ".%" PRIu32
-                  "\", \"parameters\": %" PRIu64 ", \"workspace_bytes\": {\"least\": %zu, \"most\": %zu}",
+    output_printf("{\"dim\": %" PRIu32 ", \"context_dim\": %" PRIu32 ", \"bytes\": %zu, \"format\": \"%" PRIu32
+                  ".%" PRIu32 "\", \"parameters\": %" PRIu64 ", \"workspace_bytes\": {\"least\": %zu, \"most\": %zu}",
                   info->dim, info->context_dim, flow->size, info->format_version / 100, info->format_version % 100,
-                  info->parameter_count, flowrt_workspace_size(&flow->view, 1), flowrt_workspace_size(&flow->view, SIZE_MAX));
+                  info->parameter_count, flowrt_workspace_size(&flow->view, 1),
+                  flowrt_workspace_size(&flow->view, SIZE_MAX));
     layout at = layout_begin(flow);
     static part found;
     bool in_steps = false, any = false;
@@ -223,7 +232,9 @@ void describe_json(const model *flow) {
         }
     }
     output_printf(", \"metadata\": ");
-    if (flow->metadata.begin) output_write(flow->metadata.begin, (size_t)(flow->metadata.end - flow->metadata.begin));
-    else output_printf("{}");
+    if (flow->metadata.begin)
+        output_write(flow->metadata.begin, (size_t)(flow->metadata.end - flow->metadata.begin));
+    else
+        output_printf("{}");
     output_printf("}\n");
 }

@@ -23,7 +23,10 @@ typedef struct run {
     rows *context; /* NULL, or one for each row */
     float *ahead;  /* contexts that were read already */
     size_t ahead_count;
-    uint64_t wanted; /* draws; UINT64_MAX: as many as there are contexts, or rows */
+    uint64_t each;   /* draws for a context */
+    uint64_t left;   /* of them, for the context that was read last */
+    float *latest;   /* that context */
+    uint64_t wanted; /* draws in all; UINT64_MAX: not known before all contexts, or rows, were read */
     uint64_t read, written;
     bool header;
     uint64_t nonfinite;
@@ -40,11 +43,11 @@ static void open_context(run *of, const arguments *given, float **shared) {
     *shared = NULL;
     if (!width && text) fail("%s takes no context: leave --context out", flow->path);
     if (!width) return;
-    if (!text) fail("%s needs a context of %zu number%s: --context FILE or --context NUMBERS", flow->path, width,
-                    width == 1 ? "" : "s");
+    if (!text)
+        fail("%s needs a context of %zu number%s: --context FILE or --context NUMBERS", flow->path, width,
+             width == 1 ? "" : "s");
     of->context = rows_of_numbers(text, width, "--context");
-    if (!of->context)
-        of->context = rows_open(text, width, flow->context_names.count ? &flow->context_names : NULL);
+    if (!of->context) of->context = rows_open(text, width, flow->context_names.count ? &flow->context_names : NULL);
     of->ahead = allocate(2 * width, sizeof(float));
     for (int i = 0; i < 2; i++) of->ahead_count += rows_read(of->context, 1, of->ahead + of->ahead_count * width, NULL);
     if (of->ahead_count == 0) fail("%s: there are no rows", rows_name(of->context));
@@ -69,31 +72,60 @@ static size_t read_contexts(run *of, size_t most, float *values) {
     return count;
 }
 
-static _Noreturn void fail_contexts(const run *of, const char *relation, uint64_t count) {
-    fail("%s has %s%" PRIu64 " rows: expected 1, or as many as %s (%s%" PRIu64 ")", rows_name(of->context), relation, count,
-         of->input ? rows_name(of->input) : "--count", of->input && !*relation ? "more than " : "",
-         of->input ? of->read : of->wanted);
+static _Noreturn void fail_contexts(const run *of, const char *relation, uint64_t count, const char *rest) {
+    fail("%s has %s%" PRIu64 " rows: expected 1, or as many as %s (%s%" PRIu64 ")", rows_name(of->context), relation,
+         count, rows_name(of->input), rest, of->read);
 }
 
 /* ---- blocks ---- */
+
+static void fill_rows(run *of, block *to, size_t most) {
+    to->count = rows_read(of->input, most, to->input, to->places);
+    if (of->context && to->count > 0) {
+        size_t there = read_contexts(of, to->count, to->context);
+        if (there < to->count) fail_contexts(of, "", of->read + there, "more than ");
+        to->context_rows = to->count;
+    } else if (of->context) {
+        float *spare = allocate(of->work.flow->info.context_dim, sizeof(float));
+        if (read_contexts(of, 1, spare) > 0) fail_contexts(of, "more than ", of->read, "");
+        free(spare);
+    }
+    if (to->count == 0 && of->read == 0) fail("%s: there are no rows", rows_name(of->input));
+}
+
+/* Draws for one context after the other. A block within one context has it once. */
+static void fill_draws(run *of, block *to, size_t most) {
+    size_t width = of->work.flow->info.context_dim;
+    to->count = 0;
+    if (!of->context) {
+        to->count = of->wanted - of->read < most ? (size_t)(of->wanted - of->read) : most;
+        return;
+    }
+    size_t contexts = 0;
+    while (to->count < most) {
+        if (of->left == 0) {
+            if (read_contexts(of, 1, of->latest) == 0) break;
+            of->left = of->each;
+            if (of->each == 0) continue;
+        }
+        size_t take = of->left < most - to->count ? (size_t)of->left : most - to->count;
+        for (size_t i = 0; i < take; i++)
+            memcpy(to->context + (to->count + i) * width, of->latest, width * sizeof(float));
+        to->count += take;
+        of->left -= take;
+        contexts++;
+    }
+    to->context_rows = contexts == 1 ? 1 : to->count;
+}
 
 static bool fill(void *owner, block *to, bool *pause) {
     run *of = owner;
     size_t most = of->work.rows;
     to->first = of->read;
-    if (of->input) to->count = rows_read(of->input, most, to->input, to->places);
-    else to->count = of->wanted - of->read < most ? (size_t)(of->wanted - of->read) : most;
-    bool more = to->count > 0;
-    if (of->context) {
-        bool open_ended = !of->input && of->wanted == UINT64_MAX;
-        size_t there = more ? read_contexts(of, to->count, to->context) : 0;
-        if (there < to->count && !open_ended) fail_contexts(of, "", of->read + there);
-        to->count = there;
-        float *spare = allocate(of->work.flow->info.context_dim, sizeof(float));
-        if (!more && read_contexts(of, 1, spare) > 0) fail_contexts(of, "more than ", of->read);
-        free(spare);
-    }
-    if (of->input && !more && of->read == 0) fail("%s: there are no rows", rows_name(of->input));
+    if (of->input)
+        fill_rows(of, to, most);
+    else
+        fill_draws(of, to, most);
     of->read += to->count;
     *pause = to->count < most;
     return to->count > 0;
@@ -109,14 +141,16 @@ static bool all_finite(const float *values, size_t count) {
 static void note_nonfinite(run *of, const block *from) {
     const model *flow = of->work.flow;
     size_t at = from->first_nonfinite;
-    const float *context = from->context ? from->context + at * flow->info.context_dim : of->work.shared;
+    size_t context_row = from->context_rows > 1 ? at : 0;
+    const float *context = from->context ? from->context + context_row * flow->info.context_dim : of->work.shared;
     bool input_bad = from->input && !all_finite(from->input + at * flow->info.dim, flow->info.dim);
     bool context_bad = context && !all_finite(context, flow->info.context_dim);
     char place[200];
     if (of->input)
         snprintf(place, sizeof place, "%.150s, %s %" PRIu64, rows_name(of->input),
                  rows_have_lines(of->input) ? "line" : "row", from->places[at]);
-    else snprintf(place, sizeof place, "draw %" PRIu64, of->work.first.index + from->first + at);
+    else
+        snprintf(place, sizeof place, "draw %" PRIu64, of->work.first.index + from->first + at);
     snprintf(of->reason, sizeof of->reason, "%s: %s", place,
              input_bad     ? "the row has a NaN or an infinity"
              : context_bad ? "the context has a NaN or an infinity"
@@ -125,6 +159,8 @@ static void note_nonfinite(run *of, const block *from) {
 
 static void drain(void *owner, block *from, bool flush) {
     run *of = owner;
+    if (from->status != FLOWRT_OK && from->status != FLOWRT_ERR_NONFINITE)
+        fail("%s: %s", of->work.flow->path, flowrt_status_message(from->status));
     output_write(from->bytes, from->size);
     if (flush) output_flush();
     of->written += from->count;
@@ -145,8 +181,7 @@ static output_format read_format(const arguments *given) {
         if (text && strcmp(text, formats[i]) == 0) return (output_format)i;
         if (!text && dot && strcmp(dot + 1, formats[i]) == 0) return (output_format)i;
     }
-    if (text)
-        fail_usage(given->command, "%s: --format: expected csv, tsv or npy, found \"%s\"", given->command, text);
+    if (text) fail_usage(given->command, "%s: --format: expected csv, tsv or npy, found \"%s\"", given->command, text);
     return OUTPUT_CSV;
 }
 
@@ -161,12 +196,14 @@ static void write_header(const run *of) {
     const model *flow = of->work.flow;
     char separator = of->work.format == OUTPUT_TSV ? '\t' : ',', brief[32];
     bool is_x = of->work.verb != VERB_FORWARD;
-    if (of->work.verb == VERB_LOG_PROB) output_printf("log_prob");
-    else for (size_t i = 0; i < flow->info.dim; i++) {
-        snprintf(brief, sizeof brief, "%c%zu", is_x ? 'x' : 'z', i);
-        if (i) output_printf("%c", separator);
-        write_name(is_x && flow->features.count ? flow->features.items[i] : brief, separator);
-    }
+    if (of->work.verb == VERB_LOG_PROB)
+        output_printf("log_prob");
+    else
+        for (size_t i = 0; i < flow->info.dim; i++) {
+            snprintf(brief, sizeof brief, "%c%zu", is_x ? 'x' : 'z', i);
+            if (i) output_printf("%c", separator);
+            write_name(is_x && flow->features.count ? flow->features.items[i] : brief, separator);
+        }
     if (of->work.extra) output_printf("%c%s", separator, of->work.verb == VERB_SAMPLE ? "log_prob" : "log_det");
     output_printf("\n");
 }
@@ -200,9 +237,13 @@ static size_t thread_count(const arguments *given) {
 
 static void set_draws(run *of, const arguments *given) {
     flowrt_rng *first = &of->work.first;
-    of->wanted = option_number_or(given, OPTION_COUNT, of->context ? UINT64_MAX : 1);
+    of->each = option_number_or(given, OPTION_COUNT, 1);
+    if (of->context)
+        of->latest = allocate(of->work.flow->info.context_dim, sizeof(float));
+    else
+        of->wanted = of->each;
     *first = (flowrt_rng){0, option_number_or(given, OPTION_STREAM, 0), option_number_or(given, OPTION_INDEX, 0)};
-    if (of->wanted != UINT64_MAX && of->wanted > UINT64_MAX - first->index)
+    if (of->each > UINT64_MAX - first->index)
         fail_usage(given->command, "sample: --index and --count: there are draws 0 to 2^64 - 1 alone");
     if (given->values[OPTION_SEED]) {
         first->seed = option_number(given, OPTION_SEED);
@@ -228,13 +269,18 @@ static int evaluate(const arguments *given, verb which) {
     size_t threads = thread_count(given);
     output_format format = read_format(given);
     model_open(&flow, given->operands[0], NULL);
-    of.work = (job){.flow = &flow, .verb = which, .format = format, .rows = rows_of_block(&flow),
+    of.work = (job){.flow = &flow,
+                    .verb = which,
+                    .format = format,
+                    .rows = rows_of_block(&flow),
                     .extra = given->values[OPTION_LOG_DET] || given->values[OPTION_LOG_PROB]};
     float *shared;
     open_context(&of, given, &shared);
     of.work.shared = shared;
-    if (which == VERB_SAMPLE) set_draws(&of, given);
-    else of.input = rows_open(path, flow.info.dim, which != VERB_INVERSE && flow.features.count ? &flow.features : NULL);
+    if (which == VERB_SAMPLE)
+        set_draws(&of, given);
+    else
+        of.input = rows_open(path, flow.info.dim, which != VERB_INVERSE && flow.features.count ? &flow.features : NULL);
     begin_output(&of, given);
     pipeline_run(&of.work, of.context != NULL, threads, fill, drain, &of);
     output_finish(of.written);
@@ -244,6 +290,7 @@ static int evaluate(const arguments *given, verb which) {
     rows_close(of.input);
     rows_close(of.context);
     free(of.ahead);
+    free(of.latest);
     free(shared);
     model_close(&flow);
     return of.nonfinite ? EXIT_NONFINITE : EXIT_DONE;

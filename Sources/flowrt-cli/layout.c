@@ -37,8 +37,10 @@ static void pass_panels(layout *at, const network *net, const flowrt_layer_recor
     size_t degree = 0;
     for (size_t first = 0; first < layer->width; first += PANEL) {
         size_t last = first + PANEL <= layer->width ? first + PANEL - 1 : layer->width - 1;
-        if (degree_end) while (degree_end[degree] <= last) degree++;
-        else while (net->stage_end[degree] <= net->first_rank + last / net->rows_of_rank) degree++;
+        if (degree_end)
+            while (degree_end[degree] <= last) degree++;
+        else
+            while (net->stage_end[degree] <= net->first_rank + last / net->rows_of_rank) degree++;
         at->block += visible(net, layer->source, degree) * PANEL * sizeof(float);
     }
 }
@@ -72,10 +74,20 @@ static void pass_blocks(layout *at, part *found) {
         net.first_rank = step->passthrough;
         net.rows_of_rank = found->layers[found->layer_count - 1].width / (dim - step->passthrough);
         break;
-    case KIND_LINEAR: at->block += 2 * ((dim + PANEL - 1) / PANEL) * dim * PANEL * sizeof(float); take(at, dim); return;
+    case KIND_LINEAR:
+        at->block += 2 * ((dim + PANEL - 1) / PANEL) * dim * PANEL * sizeof(float);
+        take(at, dim);
+        return;
     case KIND_PERMUTATION: found->indices[0] = take(at, dim); return;
-    case KIND_ELEMENTWISE: found->indices[0] = take(at, dim); take(at, dim); take(at, dim); return;
-    case KIND_DIAGONAL: take(at, dim); take(at, dim); return;
+    case KIND_ELEMENTWISE:
+        found->indices[0] = take(at, dim);
+        take(at, dim);
+        take(at, dim);
+        return;
+    case KIND_DIAGONAL:
+        take(at, dim);
+        take(at, dim);
+        return;
     case KIND_BASE: return; /* the last one */
     default: break;
     }

@@ -11,7 +11,8 @@
 #include <string.h>
 
 #define BIT(option) (1u << (option))
-#define RESULTS (BIT(OPTION_CONTEXT) | BIT(OPTION_OUTPUT) | BIT(OPTION_FORMAT) | BIT(OPTION_HEADER) | BIT(OPTION_THREADS))
+#define RESULTS                                                                                                        \
+    (BIT(OPTION_CONTEXT) | BIT(OPTION_OUTPUT) | BIT(OPTION_FORMAT) | BIT(OPTION_HEADER) | BIT(OPTION_THREADS))
 #define DRAWS (BIT(OPTION_COUNT) | BIT(OPTION_SEED) | BIT(OPTION_STREAM) | BIT(OPTION_INDEX))
 
 const command command_table[] = {
@@ -39,8 +40,10 @@ int command_info(const arguments *given) {
     model flow;
     model_open(&flow, given->operands[0], NULL);
     output_open(NULL);
-    if (given->values[OPTION_JSON]) describe_json(&flow);
-    else describe(&flow);
+    if (given->values[OPTION_JSON])
+        describe_json(&flow);
+    else
+        describe(&flow);
     output_finish(0);
     model_close(&flow);
     return EXIT_DONE;

@@ -12,8 +12,10 @@
 /* The place where a file is wrong, and the two numbers if they tell it. */
 static void explain(const char *path, flowrt_status status, const flowrt_error_detail *detail, char *reason) {
     char place[48], numbers[96] = "";
-    if (detail->record < 0) strcpy(place, "the header");
-    else snprintf(place, sizeof place, "record %d", (int)detail->record);
+    if (detail->record < 0)
+        strcpy(place, "the header");
+    else
+        snprintf(place, sizeof place, "record %d", (int)detail->record);
     if (detail->found != detail->expected) {
         int length = snprintf(numbers, sizeof numbers, ": found %" PRIu64, detail->found);
         if (detail->expected)
@@ -43,7 +45,8 @@ bool model_open(model *flow, const char *path, char *reason) {
         fail("%s", text);
     }
     flowrt_model_get_info(&flow->view, &flow->info);
-    flow->metadata = json_parse((const char *)flow->data + flow->info.metadata_offset, (size_t)flow->info.metadata_size);
+    flow->metadata =
+        json_parse((const char *)flow->data + flow->info.metadata_offset, (size_t)flow->info.metadata_size);
     if (flow->metadata.begin && *flow->metadata.begin != '{') flow->metadata = (json){NULL, NULL};
     flow->features = read_names(flow->metadata, "names", flow->info.dim);
     flow->context_names = read_names(flow->metadata, "context_names", flow->info.context_dim);

@@ -38,7 +38,8 @@ static int read_shape(const char *at, uint64_t shape[2]) {
 
 static void set_rows(npy *array, int dimensions, const uint64_t shape[2]) {
     const char *name = array->input->name;
-    if (dimensions != 1 && dimensions != 2) fail("%s: expected an array of 1 or 2 dimensions, found %d", name, dimensions);
+    if (dimensions != 1 && dimensions != 2)
+        fail("%s: expected an array of 1 or 2 dimensions, found %d", name, dimensions);
     uint64_t columns = dimensions == 2 ? shape[1] : array->width == 1 ? 1 : shape[0];
     array->count = dimensions == 2 || array->width == 1 ? shape[0] : 1;
     if (columns == array->width) return;
@@ -52,10 +53,12 @@ static void read_dictionary(source *input, char *text, size_t capacity, size_t *
     size_t there = source_need(input, 12);
     const unsigned char *start = (const unsigned char *)input->data + input->begin;
     unsigned major = there >= 8 ? start[6] : 0;
-    if (there < 12 || major < 1 || major > 3) fail("%s: expected version 1, 2 or 3 of .npy, found %u", input->name, major);
+    if (there < 12 || major < 1 || major > 3)
+        fail("%s: expected version 1, 2 or 3 of .npy, found %u", input->name, major);
     size_t prefix = major == 1 ? 10 : 12, length = start[8] | (size_t)start[9] << 8;
     if (major > 1) length |= (size_t)start[10] << 16 | (size_t)start[11] << 24;
-    if (length >= capacity) fail("%s: expected a header of an array of numbers, found %zu bytes of it", input->name, length);
+    if (length >= capacity)
+        fail("%s: expected a header of an array of numbers, found %zu bytes of it", input->name, length);
     *size = prefix + length;
     if (source_need(input, *size) < *size) fail("%s: the file ends within its header", input->name);
     memcpy(text, input->data + input->begin + prefix, length);
@@ -70,14 +73,18 @@ npy npy_open(source *input, size_t width) {
     const char *type = value_of(text, "'descr'"), *order = value_of(text, "'fortran_order'");
     const char *shape_text = value_of(text, "'shape'");
     if (!type || !order || !shape_text) fail("%s: the header lacks descr, fortran_order or shape", input->name);
-    if (strncmp(type, "'<f4'", 5) == 0) array.size = 4;
-    else if (strncmp(type, "'<f8'", 5) == 0) array.size = 8;
-    else fail("%s: expected numbers '<f4' or '<f8' (float32, float64), found %.*s", input->name,
-              (int)strcspn(type, ",}\n"), type);
+    if (strncmp(type, "'<f4'", 5) == 0)
+        array.size = 4;
+    else if (strncmp(type, "'<f8'", 5) == 0)
+        array.size = 8;
+    else
+        fail("%s: expected numbers '<f4' or '<f8' (float32, float64), found %.*s", input->name,
+             (int)strcspn(type, ",}\n"), type);
     uint64_t shape[2] = {0, 0};
     int dimensions = read_shape(shape_text, shape);
-    if (dimensions < 0) fail("%s: expected a shape (n, %zu), found %.*s", input->name, width,
-                             (int)strcspn(shape_text, ")}\n") + 1, shape_text);
+    if (dimensions < 0)
+        fail("%s: expected a shape (n, %zu), found %.*s", input->name, width, (int)strcspn(shape_text, ")}\n") + 1,
+             shape_text);
     if (strncmp(order, "False", 5) != 0 && dimensions > 1)
         fail("%s: expected rows in C order, found Fortran order: save numpy.ascontiguousarray(x)", input->name);
     set_rows(&array, dimensions, shape);
@@ -115,13 +122,15 @@ bool npy_row(npy *array, float *row) {
 
 void npy_header(char *header, uint64_t count, size_t width) {
     char shape[64];
-    if (width) snprintf(shape, sizeof shape, "(%" PRIu64 ", %zu)", count, width);
-    else snprintf(shape, sizeof shape, "(%" PRIu64 ",)", count);
+    if (width)
+        snprintf(shape, sizeof shape, "(%" PRIu64 ", %zu)", count, width);
+    else
+        snprintf(shape, sizeof shape, "(%" PRIu64 ",)", count);
     memset(header, ' ', NPY_HEADER_SIZE);
     memcpy(header, NPY_MAGIC "\1\0\x76", 10); /* version 1.0, 118 bytes follow */
     header[9] = 0;
-    int length = snprintf(header + 10, NPY_HEADER_SIZE - 10, "{'descr': '<f4', 'fortran_order': False, 'shape': %s, }",
-                          shape);
+    int length =
+        snprintf(header + 10, NPY_HEADER_SIZE - 10, "{'descr': '<f4', 'fortran_order': False, 'shape': %s, }", shape);
     header[10 + length] = ' ';
     header[NPY_HEADER_SIZE - 1] = '\n';
 }

@@ -7,10 +7,10 @@
 
 typedef struct npy {
     source *input;
-    size_t width;    /* numbers in a row */
-    size_t size;     /* bytes of a number, 4 or 8 */
-    uint64_t count;  /* rows */
-    uint64_t taken;  /* rows that were read */
+    size_t width;   /* numbers in a row */
+    size_t size;    /* bytes of a number, 4 or 8 */
+    uint64_t count; /* rows */
+    uint64_t taken; /* rows that were read */
 } npy;
 
 #define NPY_MAGIC "\x93NUMPY"
@@ -23,7 +23,8 @@ npy npy_open(source *input, size_t width);
 /* Reads the next row; false at the end. Fewer or more bytes than the header says end the program with a message. */
 bool npy_row(npy *array, float *row);
 
-/* The 128 bytes before the numbers of a float32 array of `count` rows of `width` numbers; `width` 0 for one dimension. */
+/* The 128 bytes before the numbers of a float32 array of `count` rows of `width` numbers; `width` 0 for one dimension.
+ */
 enum { NPY_HEADER_SIZE = 128 };
 void npy_header(char *header, uint64_t count, size_t width);
 

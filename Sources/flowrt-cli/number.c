@@ -95,8 +95,10 @@ bool parse_number(const char *text, const char *end, float *value) {
             *value = parse_slowly(text, end);
             return true;
         }
-        if (number.exponent < 0) result /= power_of_ten[-number.exponent];
-        else result *= power_of_ten[number.exponent];
+        if (number.exponent < 0)
+            result /= power_of_ten[-number.exponent];
+        else
+            result *= power_of_ten[number.exponent];
         uint64_t bits;
         memcpy(&bits, &result, sizeof bits);
         const uint32_t below = bits & 0x1fffffff, tie = 0x10000000;

@@ -15,7 +15,7 @@ const option option_table[OPTIONS] = {
     [OPTION_HEADER] = {"header", 0, NULL, "begin CSV with the names of the columns"},
     [OPTION_LOG_DET] = {"log-det", 0, NULL, "a last column with log|det| of the map"},
     [OPTION_LOG_PROB] = {"log-prob", 0, NULL, "a last column with log p of the draw"},
-    [OPTION_COUNT] = {"count", 'n', "N", "draws (one for each context, else 1)"},
+    [OPTION_COUNT] = {"count", 'n', "N", "draws, for each row of the context (1)"},
     [OPTION_SEED] = {"seed", 0, "N", "a draw is a function of seed, stream and index (at random, and printed)"},
     [OPTION_STREAM] = {"stream", 0, "N", "see --seed (0)"},
     [OPTION_INDEX] = {"index", 0, "N", "number of the first draw (0)"},
@@ -38,7 +38,8 @@ static option_name find_option(const command *of, const char *text, size_t lengt
     for (option_name i = 0; i < OPTIONS; i++) {
         const option *entry = &option_table[i];
         bool brief = text[1] != '-' && entry->letter == text[1];
-        bool named = text[1] == '-' && strlen(entry->name) == length - 2 && strncmp(entry->name, text + 2, length - 2) == 0;
+        bool named =
+            text[1] == '-' && strlen(entry->name) == length - 2 && strncmp(entry->name, text + 2, length - 2) == 0;
         if (takes(of, i) && (brief || named)) return i;
     }
     for (option_name i = 0; i < OPTIONS; i++) /* a beginning, as far as one might have meant it */
@@ -56,7 +57,8 @@ static int read_option(const command *of, arguments *given, int count, char **te
     option_name name = find_option(of, text, length);
     const option *entry = &option_table[name];
     const char *attached = text[length] ? text + length + (brief ? 0 : 1) : NULL;
-    if (given->values[name] && name != OPTION_HELP) fail_usage(of->name, "%s: --%s is there twice", of->name, entry->name);
+    if (given->values[name] && name != OPTION_HELP)
+        fail_usage(of->name, "%s: --%s is there twice", of->name, entry->name);
     if (!entry->value) {
         if (attached) fail_usage(of->name, "%s: --%s takes no value", of->name, entry->name);
         given->values[name] = "";
@@ -126,11 +128,13 @@ void print_help(const command *of) {
     if (of) {
         print_command_help(of);
     } else {
-        output_printf("usage: flowrt COMMAND ...\n\nInspect, check and run trained normalizing flows (.flw files).\n\n");
+        output_printf(
+            "usage: flowrt COMMAND ...\n\nInspect, check and run trained normalizing flows (.flw files).\n\n");
         for (size_t i = 0; i < command_count; i++)
             output_printf("  %-11s %s\n", command_table[i].name, command_table[i].text);
-        output_printf("\nflowrt help COMMAND tells more, and so does the manual page flowrt(1).\n"
-                      "Exit codes: 0 done, 1 failed, 2 wrong command line, 3 done, but some rows are NaN or infinite.\n");
+        output_printf(
+            "\nflowrt help COMMAND tells more, and so does the manual page flowrt(1).\n"
+            "Exit codes: 0 done, 1 failed, 2 wrong command line, 3 done, but some rows are NaN or infinite.\n");
     }
     output_finish(0);
 }

@@ -7,14 +7,26 @@
 #include <stdint.h>
 
 typedef enum option_name {
-    OPTION_CONTEXT, OPTION_OUTPUT, OPTION_FORMAT, OPTION_HEADER, OPTION_LOG_DET, OPTION_LOG_PROB, OPTION_COUNT,
-    OPTION_SEED, OPTION_STREAM, OPTION_INDEX, OPTION_THREADS, OPTION_JSON, OPTION_NAME, OPTION_HELP,
+    OPTION_CONTEXT,
+    OPTION_OUTPUT,
+    OPTION_FORMAT,
+    OPTION_HEADER,
+    OPTION_LOG_DET,
+    OPTION_LOG_PROB,
+    OPTION_COUNT,
+    OPTION_SEED,
+    OPTION_STREAM,
+    OPTION_INDEX,
+    OPTION_THREADS,
+    OPTION_JSON,
+    OPTION_NAME,
+    OPTION_HELP,
     OPTIONS
 } option_name;
 
 typedef struct option {
-    const char *name; /* without -- */
-    char letter;      /* 0 if it has none */
+    const char *name;  /* without -- */
+    char letter;       /* 0 if it has none */
     const char *value; /* what it takes, NULL for a switch */
     const char *text;
 } option;
@@ -30,8 +42,8 @@ typedef struct arguments {
 
 typedef struct command {
     const char *name, *operands, *text;
-    size_t least, most;  /* operands */
-    uint32_t options;    /* bits: 1 << option_name */
+    size_t least, most;                 /* operands */
+    uint32_t options;                   /* bits: 1 << option_name */
     int (*run)(const arguments *given); /* returns the exit code */
 } command;
 extern const command command_table[];

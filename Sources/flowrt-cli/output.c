@@ -125,7 +125,8 @@ static bool can_patch(void) {
     struct stat status;
     int flags = fcntl(out.fd, F_GETFL);
     out.start = lseek(out.fd, 0, SEEK_CUR);
-    return out.start >= 0 && flags >= 0 && !(flags & O_APPEND) && fstat(out.fd, &status) == 0 && S_ISREG(status.st_mode);
+    return out.start >= 0 && flags >= 0 && !(flags & O_APPEND) && fstat(out.fd, &status) == 0 &&
+           S_ISREG(status.st_mode);
 }
 
 void output_begin_npy(size_t width, uint64_t count) {

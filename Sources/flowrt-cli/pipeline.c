@@ -43,6 +43,7 @@ static void hand_over(pipeline *line, bool has_threads) {
     if (!has_threads) block_run(line->work, &next->rows);
     pthread_mutex_lock(&line->lock);
     next->done = !has_threads;
+    line->taken += !has_threads;
     line->filled++;
     pthread_cond_signal(&line->can_take);
     pthread_mutex_unlock(&line->lock);
@@ -65,9 +66,13 @@ static size_t start(pipeline *line, pthread_t *threads, size_t wanted) {
     return count;
 }
 
-void pipeline_run(const job *work, bool own_context, size_t threads, fill_block *fill, drain_block *drain, void *source) {
-    pipeline line = {.work = work, .slots = threads > 1 ? threads + 2 : 1, .lock = PTHREAD_MUTEX_INITIALIZER,
-                     .can_take = PTHREAD_COND_INITIALIZER, .is_done = PTHREAD_COND_INITIALIZER};
+void pipeline_run(const job *work, bool own_context, size_t threads, fill_block *fill, drain_block *drain,
+                  void *source) {
+    pipeline line = {.work = work,
+                     .slots = threads > 1 ? threads + 2 : 1,
+                     .lock = PTHREAD_MUTEX_INITIALIZER,
+                     .can_take = PTHREAD_COND_INITIALIZER,
+                     .is_done = PTHREAD_COND_INITIALIZER};
     line.ring = allocate(line.slots, sizeof *line.ring);
     for (size_t i = 0; i < line.slots; i++) line.ring[i] = (slot){.made = false};
     pthread_t *workers = allocate(threads, sizeof *workers);
@@ -80,7 +85,8 @@ void pipeline_run(const job *work, bool own_context, size_t threads, fill_block 
         next->made = true;
         bool pause = false;
         more = fill(source, &next->rows, &pause);
-        if (more && line.filled == 1 && threads > 1) started = start(&line, workers, threads); /* worth it from 2 blocks on */
+        if (more && line.filled == 1 && threads > 1)
+            started = start(&line, workers, threads); /* worth it from 2 blocks on */
         if (more) hand_over(&line, started > 0);
         while ((pause || !more) && line.written < line.filled) drain_oldest(&line, drain, source, true);
     }

@@ -16,6 +16,7 @@ typedef bool fill_block(void *source, block *rows, bool *pause);
 typedef void drain_block(void *source, block *rows, bool flush);
 
 /* Runs all blocks with up to `threads` threads. The bytes do not depend on their number. */
-void pipeline_run(const job *work, bool own_context, size_t threads, fill_block *fill, drain_block *drain, void *source);
+void pipeline_run(const job *work, bool own_context, size_t threads, fill_block *fill, drain_block *drain,
+                  void *source);
 
 #endif

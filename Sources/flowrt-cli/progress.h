@@ -4,8 +4,8 @@
 
 #include <stdint.h>
 
-/* Shows `done` of `all` rows (UINT64_MAX: not known), four times a second from the first second on, if standard error is
- * a terminal and the results go elsewhere. */
+/* Shows `done` of `all` rows (UINT64_MAX: not known), four times a second from the first second on, if standard error
+ * is a terminal and the results go elsewhere. */
 void progress_show(uint64_t done, uint64_t all);
 
 /* Removes the line, if there is one. */

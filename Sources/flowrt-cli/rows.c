@@ -71,7 +71,8 @@ static source_state next_row(rows *from, bool may_wait, float *row) {
 size_t rows_read(rows *from, size_t most, float *values, uint64_t *places) {
     size_t count = 0;
     while (count < most && next_row(from, count == 0, values + count * from->width) == SOURCE_LINE) {
-        if (places) places[count] = from->form == CSV ? from->table.line : from->form == NPY ? from->array.taken - 1 : 0;
+        if (places)
+            places[count] = from->form == CSV ? from->table.line : from->form == NPY ? from->array.taken - 1 : 0;
         count++;
     }
     return count;

@@ -9,7 +9,7 @@
 typedef struct source {
     const char *name; /* for messages */
     int fd;
-    char *data;       /* data[begin .. end) has been read and not been taken */
+    char *data; /* data[begin .. end) has been read and not been taken */
     size_t begin, end, capacity;
     bool ended;
 } source;

@@ -44,8 +44,16 @@ static size_t below(size_t count) {
 }
 
 static const char *const seeds[] = {
-    "1,2,3\n4,5,6\n", "a,b,c\n1,2,3\n", "\"a\",\"b\"\"x\",c\n\"1\",2,3\n", "# note\n\n1;2;3\r\n4;5;6", "a\tb\tc\n1\t2\t3\n",
-    "c,b,a,d\n1e5,-2.5e-7,nan,x\n", "\xef\xbb\xbf" "1,2,3\n", "1,,3\n", "1.0000000000000000000000000001,2,3e400\n",
+    "1,2,3\n4,5,6\n",
+    "a,b,c\n1,2,3\n",
+    "\"a\",\"b\"\"x\",c\n\"1\",2,3\n",
+    "# note\n\n1;2;3\r\n4;5;6",
+    "a\tb\tc\n1\t2\t3\n",
+    "c,b,a,d\n1e5,-2.5e-7,nan,x\n",
+    "\xef\xbb\xbf"
+    "1,2,3\n",
+    "1,,3\n",
+    "1.0000000000000000000000000001,2,3e400\n",
     "{\"names\": [\"a\", \"b\\u00e9\\ud83d\\ude00\", \"c\"], \"x\": {\"y\": [1, -2.5e3, true, null]}}",
     "[\"a\", \"\\n\\t\\\\\", \"\\ud800\"]"};
 static const char array_seed[] =
@@ -90,7 +98,8 @@ static void read_rows(const names *wanted) {
         exit(1);
     }
     from = rows_open(path, 3, wanted);
-    while (rows_read(from, 5, values, places) > 0) {}
+    while (rows_read(from, 5, values, places) > 0) {
+    }
     rows_close(from);
 }
 

@@ -2,7 +2,7 @@
 # Help, manual page and page tell of every command and option; the manual page is well-formed.
 . "$(dirname "$0")/support.sh"
 
-page=$source/Sources/flowrt-cli/flowrt.1
+page=$source/docs/flowrt.1
 flowrt --help >help
 for command in info check log-prob sample forward inverse bench c-array completion help; do
     grep -q "^  $command " help || broken "help lacks $command"
@@ -14,7 +14,7 @@ for command in info check log-prob sample forward inverse bench c-array completi
 done | sort -u >options
 [ "$(wc -l <options)" = 14 ] || broken "help has other options: $(cat options)"
 while read -r option; do
-    grep -q "Fl \(. , Fl \)*Fl*-*$option" "$page" || broken "flowrt.1 lacks --$option"
+    grep -q -e "Fl -$option\b" "$page" || broken "flowrt.1 lacks --$option"
     grep -q -e "--$option" "$source/docs/CLI.md" || broken "docs/CLI.md lacks --$option"
 done <options
 version=$(sed -n 's/^#define FLOWRT_VERSION_M[AI][JN]OR //p; s/^#define FLOWRT_VERSION_PATCH //p' \

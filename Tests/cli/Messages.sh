@@ -59,14 +59,13 @@ fails 1 'takes no context' sample "$iris" --context 1
 p '1,2,3,4,5\n1,2,3,4,5\n1,2,3,4,5\n' && printf '1,2,3,4\n1,2,3,4\n' >c
 fails 1 'c has 2 rows: expected 1, or as many as in' log-prob "$diabetes" in --context c
 p '1,2,3,4,5\n'
-fails 1 'c has more than 1 rows: expected 1, or as many as in (1)' log-prob "$diabetes" in --context c
-fails 1 'c has 2 rows: expected 1, or as many as --count (5)' sample "$diabetes" --context c -n 5 --seed 1
+code=0 && flowrt log-prob "$diabetes" in --context c >out 2>err || code=$? # after the rows that had one
+[ "$code" = 1 ] && grep -qF 'c has more than 1 rows: expected 1, or as many as in (1)' err || broken "too many contexts: $(cat err)"
 
 # Models.
 head -c 3000 "$iris" >cut.flw
 fails 1 'cut.flw: ' log-prob cut.flw in
 fails 1 'in the header, byte' info "$0"
-printf 'x' | dd of=damaged.flw bs=1 seek=2000 conv=notrunc status=none if=/dev/stdin 2>/dev/null
 cp "$iris" damaged.flw && printf 'x' | dd of=damaged.flw bs=1 seek=2000 conv=notrunc status=none
 fails 1 'damaged.flw: ' check damaged.flw
 [ "$(flowrt check "$iris")" = "$iris: valid, format 1.0, $(wc -c <"$iris") bytes" ] || broken "check of a valid file"

@@ -1,6 +1,5 @@
-/* Numbers are read as strtof reads them and printed as printf("%.9g") prints them: random bits, decimal fractions, texts of
- * up to 30 digits, ties between two floats, and what is no number.
- *   Numbers [COUNT] */
+/* Numbers are read as strtof reads them and printed as printf("%.9g") prints them: random bits, decimal fractions,
+ * texts of up to 30 digits, ties between two floats, and what is no number. Numbers [COUNT] */
 #include "number.h"
 
 #include <math.h>
@@ -76,12 +75,29 @@ static void check_random(void) {
 }
 
 static void check_words(void) {
-    static const char *const numbers[] = {"0",    "-0",   "+1",  ".5",        "5.",         "1e5",        "1E-5",
-                                          "1e+5", "inf",  "-inf", "INFINITY", "1e39",       "-1e39",      "1e-46",
-                                          "1e-400", "1e99999999999", "0e99999999999", "1.17549435e-38", "1e-45",
-                                          "3.4028235677973366e38", "0.00000000000000000000000000000000000000000001"};
-    static const char *const others[] = {"",   "-",   ".",   "e5",  "1e",  "1e+", "1.2.3", "0x10", "1_000", "1,5", "nan1",
-                                         "in", "--1", "1 ", " 1", "1d5", "NA",  "null",  "-.",   "infinit"};
+    static const char *const numbers[] = {"0",
+                                          "-0",
+                                          "+1",
+                                          ".5",
+                                          "5.",
+                                          "1e5",
+                                          "1E-5",
+                                          "1e+5",
+                                          "inf",
+                                          "-inf",
+                                          "INFINITY",
+                                          "1e39",
+                                          "-1e39",
+                                          "1e-46",
+                                          "1e-400",
+                                          "1e99999999999",
+                                          "0e99999999999",
+                                          "1.17549435e-38",
+                                          "1e-45",
+                                          "3.4028235677973366e38",
+                                          "0.00000000000000000000000000000000000000000001"};
+    static const char *const others[] = {"",     "-",  ".",   "e5", "1e", "1e+", "1.2.3", "0x10", "1_000", "1,5",
+                                         "nan1", "in", "--1", "1 ", " 1", "1d5", "NA",    "null", "-.",    "infinit"};
     float value;
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) check_parse(numbers[i]);
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
@@ -99,8 +115,8 @@ static void check_words(void) {
 int main(int count, char **arguments) {
     long rounds = count > 1 ? atol(arguments[1]) : 1000000;
     check_words();
-    const float special[] = {0.0f, -0.0f, 1e9f, 999999999.0f, 1e-4f, 9.9999e-5f, 1e-5f, 3.4028235e38f, 1e-45f, INFINITY,
-                             -INFINITY, NAN};
+    const float special[] = {0.0f,  -0.0f,         1e9f,   999999999.0f, 1e-4f,     9.9999e-5f,
+                             1e-5f, 3.4028235e38f, 1e-45f, INFINITY,     -INFINITY, NAN};
     for (size_t i = 0; i < sizeof special / sizeof *special; i++) check_print(special[i]);
     for (long i = 0; i < rounds; i++) {
         check_random();

@@ -37,3 +37,13 @@ sed -n 3p contexts.csv | flowrt log-prob "$diabetes" rows.csv --context - | sed 
 sed -n 3p expected | cmp - found || broken "one context from standard input"
 flowrt sample "$diabetes" --context contexts.csv --seed 1 >found
 [ "$(wc -l <found)" = 5000 ] || broken "a draw for each context"
+
+# Draws for several contexts: as many for each, the numbers of draws go on from one to the next.
+head -3 contexts.csv >three.csv
+for each in 1 40 5000; do
+    flowrt sample "$diabetes" --context three.csv --seed 1 -n $each >found
+    for i in 1 2 3; do
+        flowrt sample "$diabetes" --context "$(sed -n ${i}p three.csv)" --seed 1 -n $each --index $((each * (i - 1)))
+    done >expected
+    same found expected "$each draws for each of three contexts"
+done

@@ -1,8 +1,9 @@
-"""Command line: `python -m flowrt {info,verify,log-prob,sample,c-array}`."""
+"""Command line: `python -m flowrt {info,verify,log-prob,sample,plot,c-array}`."""
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
@@ -20,7 +21,10 @@ from .c_array import c_array
 from .errors import Error, LibraryError
 from .file import read
 from .library import load
+from .mixture import MAGIC as MIXTURE
+from .mixture import Mixture
 from .model import Model, NonfiniteWarning
+from .plot import plot
 from .verify import verify
 
 _ENCODING = "utf-8-sig"  # spreadsheets begin a file with a byte order mark
@@ -74,6 +78,13 @@ def _parser() -> argparse.ArgumentParser:
         default, shown = (None, "at random, and printed") if name == "seed" else (0, "0")
         text = f"a draw is a function of seed, stream and index ({shown})"
         sub.add_argument(f"--{name}", type=_count, default=default, help=text)
+    sub = command("plot", _plot, "draws, data, log p, ranks and a density as a picture (needs matplotlib)")
+    sub.add_argument("data", metavar="CSV", nargs="?", help="rows of x to show beside the draws, - for standard input")
+    sub.add_argument("--context", metavar="CSV", help="context, one for all or one for each row of x")
+    sub.add_argument("-n", type=_count, default=2000, help="draws (2000)")
+    sub.add_argument("--seed", type=_count, default=0, help="of the draws (0)")
+    sub.add_argument("--columns", type=_columns, help="coordinates to show, such as 0,2,5 (the first five)")
+    sub.add_argument("-o", "--output", metavar="PNG", help="picture of any kind that matplotlib writes (FILE.png)")
     sub = command("c-array", _c_array, "the file as an aligned C array, with its sizes (needs libflowrt) as #defines")
     sub.add_argument("--name", default="model", help="C identifier of the array (model)")
     sub.add_argument("-o", "--output", default="-", metavar="H", help="where to write (standard output)")
@@ -125,6 +136,21 @@ def _sample(options: argparse.Namespace) -> None:
     _store(options.output, x)
 
 
+def _plot(options: argparse.Namespace) -> None:
+    with open(options.file, "rb") as stream:
+        data = stream.read()
+    density = Mixture(data) if data.startswith(MIXTURE) else Model(data)
+    x, context = _load(options.data), _load(options.context)
+    figure = plot(density, x, context, draws=options.n, seed=options.seed, columns=options.columns)
+    output = options.output or f"{os.path.splitext(options.file)[0]}.png"
+    kind = os.path.splitext(output)[1][1:] or "png"
+    if kind not in figure.canvas.get_supported_filetypes():
+        raise Error(f"matplotlib writes no .{kind}: choose one of {', '.join(figure.canvas.get_supported_filetypes())}")
+    with replacing(output) as stream:
+        figure.savefig(stream, format=kind, dpi=120)
+    print(f"flowrt: wrote {output}", file=sys.stderr)
+
+
 def _c_array(options: argparse.Namespace) -> None:
     with open(options.file, "rb") as stream:
         text = c_array(stream.read(), options.name)
@@ -157,6 +183,10 @@ def _store(path: str, rows: npt.NDArray[Any]) -> None:
 def _output(path: str) -> AbstractContextManager[BinaryIO]:
     """A binary stream into a file, - for standard output."""
     return nullcontext(sys.stdout.buffer) if path == "-" else replacing(path)
+
+
+def _columns(text: str) -> list[int]:
+    return [_count(part) for part in text.split(",")]
 
 
 def _count(text: str) -> int:

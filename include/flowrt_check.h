@@ -21,8 +21,8 @@ extern "C" {
 /* What the library needs and this CPU lacks, in words; NULL if it lacks nothing, or if that cannot be known.
  *
  * On such a CPU every call that evaluates ends the process with SIGILL. x86-64 and AArch64 always have what the lowest
- * kernel level needs. 32-bit ARM needs NEON with VFPv4 (fused multiply-add) and integer division: Cortex-A5 and A7, A15
- * and later have them, A8 and A9 do not. Known on Linux and Android alone. Without an operating system, look at the
+ * kernel level needs. 32-bit ARM needs NEON with VFPv4 (fused multiply-add) and integer division: Cortex-A7, A15, A17
+ * and all of ARMv8 have them, A5, A8 and A9 do not. Known on Linux and Android alone. Without an operating system, look at the
  * manual of the core, or at MVFR1. */
 static inline const char *flowrt_cpu_lacks(void)
 {

@@ -273,14 +273,14 @@ def test_a_nonfinite_result_is_one_line_and_a_failure(tmp_path, capsys):
     rows.write_text("1\nnan\n4\n")
     context.write_text("0.5\n")
     spoilt.write_text("nan\n")
-    line = "flowrt: at least one output is NaN or infinite\n"
+    line = "flowrt: at least one output is NaN or infinite: {} rows, the first is {} is nan in column 0\n".format
     assert main(["log-prob", str(path), str(rows), "--context", str(context)]) == 1
     captured = capsys.readouterr()
     np.testing.assert_array_equal(np.isnan(np.array(captured.out.split(), dtype=float)), [False, True, False])
-    assert captured.err == line
+    assert captured.err == line("1 of 3", "1: x")
     assert main(["sample", str(path), "--context", str(spoilt), "-n", "2", "--seed", "1"]) == 1
     captured = capsys.readouterr()
-    assert captured.out == "nan\nnan\n" and captured.err == line
+    assert captured.out == "nan\nnan\n" and captured.err == line("2 of 2", "0: its context")
 
 
 def test_an_infinite_log_prob_is_an_answer(tmp_path, capsys):

@@ -146,6 +146,14 @@ def _columns(values: Any) -> Optional[list[str]]:
     return None
 
 
+def in_order(values: Any, names: Optional[Sequence[str]]) -> Any:
+    """A table with these columns, if it has them all; anything else as it is."""
+    columns = _columns(values)
+    if columns is None or names is None or not set(names) <= set(columns):
+        return values
+    return values.select(list(names)) if hasattr(values, "select") else values[list(names)]
+
+
 def _of_table(
     table: Any, columns: list[str], name: str, width: int, names: Optional[Sequence[str]]
 ) -> npt.NDArray[Any]:

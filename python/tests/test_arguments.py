@@ -14,6 +14,7 @@ from flowrt import LibraryError, Model
 from flowrt.errors import Status
 from flowrt.file import encode
 from flowrt.file.metadata import names_of
+from flowrt.info import describe
 
 NAMES = ("mass", "age", "metal [Fe/H]")
 
@@ -206,6 +207,8 @@ def test_names_are_kept_in_the_file(named, model, tmp_path):
     path = tmp_path / "m.flw"
     flowrt.save(path, {"dim": 1, "steps": []}, names=["größe"])
     assert Model(path).names == ("größe",)
+    shown = describe(flowrt.format.read(named.to_bytes())).splitlines()
+    assert "names: mass, age, metal [Fe/H]" in shown and "context_names: u, v" in shown
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,7 @@ mkfifo slow
 $tool log-prob "$iris" slow -o out.csv & # not the function: the signal is for the program
 tool_id=$!
 exec 8>slow
+echo 1,2,3,4 >&8
 for _ in $(seq 200); do
     [ -z "$(find . -name '.flowrt-*')" ] || break
     sleep 0.1

@@ -268,5 +268,5 @@ def _base(arrays: dict, dim: int, options: _Options, fields: Fields) -> ir.Base:
 def _mixture(node: Node, dim: int, options: _Options, fields: Fields) -> ir.AutoregressiveMixture:
     network = stored_network(node, options.activation())
     network.num_mixture_components = len(node.final_layer.bias) // (3 * node.initial_layer.weight.shape[1])
-    network.epsilon = fields.number("mixture_epsilon", "what a MADE of mixtures adds to its stds, 1e-2 in nflows and sbi")
+    network.epsilon = fields.number("mixture_epsilon", "what a MADE of mixtures adds to its stds: 1e-2 in nflows, sbi")
     return made_mixture(network, linear_made(network, "added"), dim)

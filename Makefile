@@ -6,6 +6,7 @@
 #   make cross      build for aarch64, armv7hf and riscv64, and run the C tests there under qemu-user
 #   make install    into PREFIX (/usr/local), below DESTDIR if that is set
 #   make pictures   the pictures of docs/pictures anew, from their scripts, the measured times and the demo
+#   make site       the pages and both references as a web site in build/site; fails at a link that leads nowhere
 #   make bench      measure beside other runtimes, which it installs in build/bench; BENCH=--quick for a short run
 #   make clean
 
@@ -21,7 +22,7 @@ TEST_PACKAGES := numpy pytest hypothesis import-linter
 # The swift that belongs to the swiftc that CMake found.
 SWIFT = $$(sed -n 's/^FLOWRT_SWIFTC:[A-Z]*=\(.*\)swiftc$$/\1swift/p' $(BUILD)/CMakeCache.txt)
 
-.PHONY: all demo test cross install pictures bench clean
+.PHONY: all demo test cross install pictures site bench clean
 all:
 	@cmake/setup.sh tools $(BUILD)
 	cmake -S . -B $(BUILD) -DCMAKE_BUILD_TYPE=Release $(CMAKE_OPTIONS)
@@ -50,6 +51,11 @@ install: all
 pictures: demo
 	@cmake/setup.sh python $(BUILD)/pictures matplotlib
 	for picture in sweep speed digits; do $(BUILD)/pictures/venv/bin/python docs/pictures/$$picture.py || exit 1; done
+
+site:
+	@cmake/setup.sh python $(BUILD)/site-tools -r docs/site/requirements.txt
+	NO_MKDOCS_2_WARNING=1 $(BUILD)/site-tools/venv/bin/mkdocs build -f docs/site/mkdocs.yml -d $(abspath $(BUILD))/site
+	$(BUILD)/site-tools/venv/bin/python docs/site/check.py $(BUILD)/site
 
 bench: all
 	benchmarks/run.sh $(BUILD) $(BENCH)

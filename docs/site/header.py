@@ -1,0 +1,87 @@
+"""The C reference: headers of include/ as a Markdown page, in their order and with their words.
+
+A comment before a declaration becomes its text; comments inside of a declaration stay in its code. A banner,
+`/* ---- 3. Model ---- */`, becomes a heading, and so does every name that a declaration makes. Indented lines of a
+comment are tables of words and stay as they are.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+# A comment that starts a line, or a declaration: all lines up to the next blank line or such a comment.
+PIECE = re.compile(r"^/\*.*?\*/$|^(?!/\*)\S.*?(?=\n\s*\n|\n/\*|\s*\Z)", re.M | re.S)
+BANNER = re.compile(r"^-{4} *(.*?) *-{4,}")
+NAME = re.compile(r"^#define (\w+)|^\} (\w+);|^(?!#)[\w ]*?\w[ *]+(\w+)\(", re.M)
+# What tells a compiler how to read the file, and a reader nothing.
+FRAME = re.compile(r'#(?:ifndef|ifdef|endif|include|define \w+_H$)|extern "C"|\}$')
+
+
+def words(comment: str) -> list:
+    """The lines of a comment without its marks."""
+    lines = comment.removeprefix("/*").removesuffix("*/").rstrip().split("\n")
+    return [lines[0].strip()] + [re.sub(r"^ \* ?", "", line).rstrip() for line in lines[1:]]
+
+
+def escaped(text: str) -> str:
+    """A line of prose: names of C as code, the other marks of Markdown as they are."""
+    code = re.compile(r"`[^`]*`|\bFLOWRT_\w+(?:\(\w*\))?|\bflowrt_\w+(?:\.\w+)?|\*\w+\b|\w+(?:\[[^\]]*\])+")
+    done, end = "", 0
+    for match in code.finditer(text):
+        done += re.sub(r"([*_|<>])", r"\\\1", text[end : match.start()]) + f"`{match.group().strip('`')}`"
+        end = match.end()
+    return done + re.sub(r"([*_|<>])", r"\\\1", text[end:])
+
+
+def prose(lines: list) -> str:
+    """Paragraphs; indented lines in fences."""
+    out, fenced = [], False
+    for line in lines:
+        inside = line.startswith("  ")
+        if inside != fenced:
+            out += ["", "```text"] if inside else ["```", ""]
+            fenced = inside
+        out.append(line[2:] if inside else escaped(line))
+    return "\n".join(out + ["```"] * fenced).strip("\n")
+
+
+def comment_of(text: str) -> str:
+    lines = words(text)
+    banner = BANNER.match(lines[0])
+    if banner is None:
+        return prose(lines)
+    # The line of dashes may go on to the end of the comment, or the comment below it.
+    return f"## {banner.group(1)}\n\n{prose(lines[1:])}".rstrip()
+
+
+def declaration(text: str) -> str:
+    names = ["".join(groups) for groups in NAME.findall(text)]
+    return f"### {', '.join(names)}\n\n```c\n{text}\n```"
+
+
+def framed(text: str) -> bool:
+    return all(FRAME.match(line) for line in text.split("\n"))
+
+
+def chapter(text: str) -> str:
+    """One header. A comment stands above its declaration in the file, and below the heading and code on the page."""
+    out, waiting = [], ""
+    for piece in PIECE.findall(text):
+        if piece.startswith("/*"):
+            out += [waiting] if waiting else []
+            waiting = comment_of(piece)
+            if waiting.startswith("## "):
+                out.append(waiting)
+                waiting = ""
+        elif not framed(piece):
+            out += [declaration(piece)] + ([waiting] if waiting else [])
+            waiting = ""
+    return "\n\n".join(out + ([waiting] if waiting else []))
+
+
+def page(headers: list[Path]) -> str:
+    parts = ["# C reference", "Made from the comments of the headers, which are the manual."]
+    for header in headers:
+        parts.append(f"**`{header.name}`**\n\n{chapter(header.read_text())}")
+    return "\n\n".join(parts) + "\n"

@@ -1,0 +1,80 @@
+"""Every block of code of every page runs as printed, or stands here with the reason why it does not."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from blocks import ROOT, TEXT, Block, blocks, c_file, console, pages, run_page
+
+# Pages whose code needs a framework, and the test that runs it in that framework's environment.
+ELSEWHERE: dict = {}
+
+# (page, first line of the block) to the reason why no test runs it from the page.
+EXCEPTIONS: dict = {}
+
+
+def exceptions_of(page: str) -> set:
+    return {start for named, start in EXCEPTIONS if named == page}
+
+
+RUN_HERE = [
+    page
+    for page in pages()
+    if page not in ELSEWHERE
+    and any(block.language != TEXT and block.start not in exceptions_of(page) for block in blocks(page))
+]
+
+
+@pytest.mark.parametrize("page", RUN_HERE)
+def test_the_code_of_a_page_runs(page, tmp_path):
+    run_page(page, tmp_path, exceptions_of(page))
+
+
+def test_the_exceptions_are_blocks_of_the_pages():
+    there = {(block.page, block.start) for page in pages() for block in blocks(page)}
+    assert set(EXCEPTIONS) <= there, "these blocks are gone"
+    assert all(len(reason) > 10 for reason in EXCEPTIONS.values())
+
+
+@pytest.mark.parametrize("page", sorted(ELSEWHERE))
+def test_a_page_that_runs_elsewhere_is_named_there(page):
+    test = ROOT / "python/tests" / ELSEWHERE[page]
+    assert page in test.read_text() or "GUIDES" in test.read_text(), f"{ELSEWHERE[page]} does not run {page}"
+
+
+@pytest.mark.parametrize("page", pages())
+def test_a_block_says_what_it_is(page):
+    for block in blocks(page):
+        known = block.language in {"python", "c", "sh", "console", TEXT} or block.start in exceptions_of(page)
+        assert known, f"{block}: give it a language (blocks.py), or an entry in EXCEPTIONS: {block.start}"
+
+
+@pytest.mark.parametrize("page", pages())
+def test_a_c_program_is_compiled(page):
+    """By a command of its page that comes after it."""
+    for block in blocks(page):
+        if block.language == "c" and block.start not in exceptions_of(page):
+            later = [other.text for other in blocks(page) if other.line > block.line and other.language != "c"]
+            assert any(c_file(block) in text for text in later), f"{block}: nothing compiles {c_file(block)}"
+
+
+# ---- the runner itself ----
+
+
+def block(language: str, text: str) -> Block:
+    return Block("README.md", 1, language, text)
+
+
+def test_a_console_compares_what_is_printed(tmp_path):
+    console(block("console", "$ echo one; echo two 3\none\ntwo ...\n$ true\n"), tmp_path)
+    with pytest.raises(AssertionError, match="prints\none\nand not\ntwo"):
+        console(block("console", "$ echo one\ntwo\n"), tmp_path)
+    with pytest.raises(AssertionError, match="ends with status 1"):
+        console(block("console", "$ false\n"), tmp_path)
+
+
+def test_the_name_of_a_c_file_is_that_of_its_comment():
+    assert c_file(block("c", "/* density.c: one row */\n")) == "density.c"
+    assert c_file(block("c", "#include <flowrt.h>\n")) == "program.c"
+    assert re.match(r"\w+\.c", c_file(block("c", "")))

@@ -125,6 +125,9 @@ def run_page(page: str, folder: Path, exceptions=(), names: dict | None = None) 
         for block in blocks(page):
             if block.language != TEXT and block.start not in exceptions:
                 run(block, folder, names)
+        for block in blocks(page):  # now that the headers that it includes are made
+            if block.language == "c" and block.start not in exceptions:
+                shell(f"cc -std=c11 -Wall -Wextra -Werror -fsyntax-only -Iinclude {c_file(block)}", folder)
     finally:
         os.chdir(here)
     return names

@@ -37,8 +37,8 @@ class Block:
 
     @property
     def start(self) -> str:
-        """What the tables know it by."""
-        return self.text.split("\n")[0].strip()
+        """What the tables know it by: the begin of its first line."""
+        return self.text.split("\n")[0].strip()[:60].strip()
 
     def __str__(self) -> str:
         return f"{self.page}:{self.line}"
@@ -115,8 +115,11 @@ def run(block: Block, folder: Path, names: dict) -> None:
         raise AssertionError(f"{block}: what is a block of '{block.language}'?")
 
 
-def run_page(page: str, folder: Path, exceptions=(), names: dict | None = None) -> dict:
-    """Runs the blocks of a page, but for those whose first lines are `exceptions`. Returns the names of its Python."""
+def run_page(page: str, folder: Path, exceptions=(), names: dict | None = None, before: dict | None = None) -> dict:
+    """Runs the blocks of a page, but for those that start with `exceptions`. Returns the names of its Python.
+
+    Its Python starts with `names`. `before` has more, by the start of the block before which they are set.
+    """
     checkout(folder)
     names = {} if names is None else names
     here = os.getcwd()
@@ -124,6 +127,7 @@ def run_page(page: str, folder: Path, exceptions=(), names: dict | None = None) 
     try:
         for block in blocks(page):
             if block.language != TEXT and block.start not in exceptions:
+                names.update((before or {}).get(block.start, {}))
                 run(block, folder, names)
         for block in blocks(page):  # now that the headers that it includes are made
             if block.language == "c" and block.start not in exceptions:

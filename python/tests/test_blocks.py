@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 import pytest
@@ -9,27 +10,52 @@ from blocks import ROOT, TEXT, Block, blocks, c_file, console, pages, run_page
 
 # Pages whose code needs a framework, and the test that runs it in that framework's environment.
 ELSEWHERE = {
-    "README.md": "frameworks/test_pages_of_torch.py",
-    "python/README.md": "frameworks/test_pages_of_torch.py",
-    "docs/DESCRIPTIONS.md": "frameworks/test_pages_of_torch.py",
-    "docs/MIXTURES.md": "frameworks/test_pages_of_torch.py",
+    "README.md": "python/tests/frameworks/test_pages_of_torch.py",
+    "python/README.md": "python/tests/frameworks/test_pages_of_torch.py",
+    "docs/DESCRIPTIONS.md": "python/tests/frameworks/test_pages_of_torch.py",
+    "docs/CLI.md": "Tests/cli/Examples.sh",
+    "docs/MIXTURES.md": "python/tests/frameworks/test_pages_of_torch.py",
 }
 
-# (page, first line of the block) to the reason why no test runs it from the page.
+GUIDES_OF_TORCH = ("nflows", "zuko", "sbi", "pyro", "normflows", "glasflow", "freia")
+GUIDES_ALONE = ("tfp", "flowjax", "bayesflow", "pzflow", "margarine")
+FRAMEWORKS = "python/tests/frameworks"
+ELSEWHERE |= {f"docs/frameworks/{name}.md": f"{FRAMEWORKS}/test_guides.py" for name in GUIDES_OF_TORCH}
+ELSEWHERE |= {f"docs/frameworks/{name}.md": f"{FRAMEWORKS}/{name}/test_{name}_guide.py" for name in GUIDES_ALONE}
+
+# What `make cross` builds: .ci/run asks for this page after it.
+CROSS = "docs/EMBEDDED.md"
+
+# (page, start of the block) to the reason why no test runs it from the page.
+# fmt: off
 MAKES = "builds or tests everything: .ci/run does so"
+STATE = "its state dict is the reader's: test_state_dicts.py reads such ones of live models"
 INSTALLS = "installs packages and trains for minutes; the files that it makes are compared by their tests"
 EXCEPTIONS = {
-    ("README.md", "$ make demo        # builds the library, then looks at real data with it, from C: a minute and a half"): MAKES,
-    ("CONTRIBUTING.md", "make                                              # libflowrt.so and libflowrt.a in build/"): MAKES,
-    ("Tests/golden/1.0/README.md", "cd Tests/golden/1.0 && sha256sum *.flw *.golden > SHA256SUMS"): "writes files that must never change",
-    ("Tests/golden/README.md", "PYTHONPATH=python python Tests/golden/generate.py            # all"): "writes all golden files, minutes in each environment",
-    ("docs/ACCURACY.md", "FLOWRT_ALL_FLOATS=1 swift test -c release --filter Accuracy"): "all float32 numbers: many minutes, by hand",
-    ("docs/CANON.md", "FLOWRT_LIBRARY=build/libflowrt.so python models/canon/table.py"): "writes its page; test_canon.py compares the table",
-    ("docs/PERFORMANCE.md", "cmake --build build --target instruction-counts"): "writes the file that the test InstructionCounts compares",
+    ("README.md", "$ make demo        # builds the library, then looks at real"): MAKES,
+    ("CONTRIBUTING.md", "make                                              # libflowr"): MAKES,
+    ("Tests/golden/1.0/README.md", "cd Tests/golden/1.0 && sha256sum *.flw *.golden > SHA256SUMS"):
+        "writes files that must never change",
+    ("Tests/golden/README.md", "PYTHONPATH=python python Tests/golden/generate.py"):
+        "writes all golden files, minutes in each environment",
+    ("docs/ACCURACY.md", "FLOWRT_ALL_FLOATS=1 swift test -c release --filter Accuracy"):
+        "all float32 numbers: many minutes, by hand",
+    ("docs/CANON.md", "FLOWRT_LIBRARY=build/libflowrt.so python models/canon/table."):
+        "writes its page; test_canon.py compares the table",
+    ("docs/PERFORMANCE.md", "cmake --build build --target instruction-counts"):
+        "writes the file that the test InstructionCounts compares",
     ("models/README.md", "pip install -r models/requirements.txt ./python"): INSTALLS,
     ("models/canon/README.md", "pip install -r models/requirements.txt ./python"): INSTALLS,
-    ("python/README.md", "export FLOWRT_LIBRARY=build/libflowrt.so frameworks=python/tests/frameworks"): MAKES,
+    ("python/README.md", "export FLOWRT_LIBRARY=build/libflowrt.so frameworks=python/t"): MAKES,
+    ("docs/DESCRIPTIONS.md", 'flowrt.save("model.flw", {'): STATE,
+    ("docs/DESCRIPTIONS.md", 'flowrt.save("model.flw", {"layout": "nflows", "state_dict":'): STATE,
+    ("docs/DESCRIPTIONS.md", 'flowrt.save("model.flw", {"layout": "normflows", "state_dict'): STATE,
+    ("docs/DESCRIPTIONS.md", 'flowrt.save("model.flw", {"layout": "pyro", "state_dict": to'): STATE,
+    ("docs/DESCRIPTIONS.md", "{"): "a part of a description: test_pytorch_flows.py has its entries",
+    ("python/README.md", "python -m flowrt info model.flw                          ste"):
+        "a list, not a session: test_command_line.py runs each",
 }
+# fmt: on
 
 
 def exceptions_of(page: str) -> set:
@@ -40,6 +66,7 @@ RUN_HERE = [
     page
     for page in pages()
     if page not in ELSEWHERE
+    and page != CROSS
     and any(block.language != TEXT and block.start not in exceptions_of(page) for block in blocks(page))
 ]
 
@@ -47,6 +74,11 @@ RUN_HERE = [
 @pytest.mark.parametrize("page", RUN_HERE)
 def test_the_code_of_a_page_runs(page, tmp_path):
     run_page(page, tmp_path, exceptions_of(page))
+
+
+@pytest.mark.skipif("FLOWRT_CROSS" not in os.environ, reason=".ci/run sets it, after make cross")
+def test_the_cross_builds_of_a_page_run(tmp_path):
+    run_page(CROSS, tmp_path)
 
 
 def test_the_exceptions_are_blocks_of_the_pages():
@@ -58,8 +90,8 @@ def test_the_exceptions_are_blocks_of_the_pages():
 
 @pytest.mark.parametrize("page", sorted(ELSEWHERE))
 def test_a_page_that_runs_elsewhere_is_named_there(page):
-    test = ROOT / "python/tests" / ELSEWHERE[page]
-    assert page in test.read_text() or "GUIDES" in test.read_text(), f"{ELSEWHERE[page]} does not run {page}"
+    named = page.removeprefix("docs/frameworks/").removesuffix(".md")
+    assert named in (ROOT / ELSEWHERE[page]).read_text(), f"{ELSEWHERE[page]} does not run {page}"
 
 
 @pytest.mark.parametrize("page", pages())

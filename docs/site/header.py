@@ -25,8 +25,8 @@ def words(comment: str) -> list:
 
 
 def escaped(text: str) -> str:
-    """A line of prose: names of C as code, the other marks of Markdown as they are."""
-    code = re.compile(r"`[^`]*`|\bFLOWRT_\w+(?:\(\w*\))?|\bflowrt_\w+(?:\.\w+)?|\*\w+\b|\w+(?:\[[^\]]*\])+")
+    """A line of prose: names of C as code, other marks of Markdown as they are."""
+    code = re.compile(r"`[^`]*`|\bFLOWRT_\w+(?:\(\w*\))?|\b[a-z]\w*_\w+(?:\.\w+)?|\*\w+\b|\w+(?:\[[^\]]*\])+")
     done, end = "", 0
     for match in code.finditer(text):
         done += re.sub(r"([*_|<>])", r"\\\1", text[end : match.start()]) + f"`{match.group().strip('`')}`"

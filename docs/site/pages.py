@@ -17,6 +17,7 @@ NO_PAGES = ("build", "sbi-logs", "node_modules")  # folders of what is made; hid
 LINK = re.compile(r"\[([^\[\]]*)\]\(([^)\s#]+)(#[^)\s]*)?\)")
 CODE = re.compile(r"^```.*?^```", re.M | re.S)
 INDICES = re.compile(r"(^```.*?^```|^ {4}[^\n]*|`[^`]+`)|\]\[", re.M | re.S)  # x[n][D] in prose is no link
+KIND = re.compile(r"^( *```\w+) .*$", re.M)  # what a runner of a page is told besides the language
 REFERENCE = "docs/reference/c.md"
 
 
@@ -90,5 +91,5 @@ def on_page_markdown(markdown: str, page, config, files: Files) -> str:
             link = posixpath.relpath(REFERENCE, posixpath.dirname(page.file.src_uri) or ".")
         return f"[{text}]({link}{anchor or ''})"
 
-    markdown = LINK.sub(replaced, markdown)
+    markdown = KIND.sub(r"\1", LINK.sub(replaced, markdown))
     return INDICES.sub(lambda match: match.group(1) or r"]\[", markdown)

@@ -23,6 +23,15 @@ FRAMEWORKS = "python/tests/frameworks"
 ELSEWHERE |= {f"docs/frameworks/{name}.md": f"{FRAMEWORKS}/test_guides.py" for name in GUIDES_OF_TORCH}
 ELSEWHERE |= {f"docs/frameworks/{name}.md": f"{FRAMEWORKS}/{name}/test_{name}_guide.py" for name in GUIDES_ALONE}
 
+# Walk-throughs, which python/examples/run.py runs.
+WALKS = {
+    "python/tests/test_walkthroughs.py": ("anomalies",),
+    "python/tests/frameworks/test_walkthroughs_torch.py": ("posterior_to_c", "likelihood_emcee", "tabular_zuko"),
+    "python/tests/extras/test_engines.py": ("duckdb", "polars", "dask"),
+    "python/examples/README.md": ("pyspark", "ray"),  # by hand, as it says
+}
+ELSEWHERE |= {f"python/examples/{name}.md": test for test, names in WALKS.items() for name in names}
+
 # What `make cross` builds: .ci/run asks for this page after it.
 CROSS = "docs/EMBEDDED.md"
 
@@ -52,6 +61,8 @@ EXCEPTIONS = {
     ("docs/DESCRIPTIONS.md", 'flowrt.save("model.flw", {"layout": "normflows", "state_dict'): STATE,
     ("docs/DESCRIPTIONS.md", 'flowrt.save("model.flw", {"layout": "pyro", "state_dict": to'): STATE,
     ("docs/DESCRIPTIONS.md", "{"): "a part of a description: test_pytorch_flows.py has its entries",
+    ("python/examples/README.md", "FLOWRT_LIBRARY=build/libflowrt.so python python/examples/run"):
+        "two engines by hand, in an environment of their own",
     ("python/README.md", "python -m flowrt info model.flw                          ste"):
         "a list, not a session: test_command_line.py runs each",
 }
@@ -90,7 +101,7 @@ def test_the_exceptions_are_blocks_of_the_pages():
 
 @pytest.mark.parametrize("page", sorted(ELSEWHERE))
 def test_a_page_that_runs_elsewhere_is_named_there(page):
-    named = page.removeprefix("docs/frameworks/").removesuffix(".md")
+    named = page.removeprefix("docs/frameworks/").removeprefix("python/examples/").removesuffix(".md")
     assert named in (ROOT / ELSEWHERE[page]).read_text(), f"{ELSEWHERE[page]} does not run {page}"
 
 
@@ -105,7 +116,7 @@ def test_a_block_says_what_it_is(page):
 def test_a_c_program_is_compiled(page):
     """By a command of its page that comes after it."""
     for block in blocks(page):
-        if block.language == "c" and block.start not in exceptions_of(page):
+        if block.language == "c" and "python/examples/" not in page and block.start not in exceptions_of(page):
             later = [other.text for other in blocks(page) if other.line > block.line and other.language != "c"]
             assert any(c_file(block) in text for text in later), f"{block}: nothing compiles {c_file(block)}"
 

@@ -31,9 +31,10 @@ def trained(rows: int = 200):
     return prior, theta, inference.build_posterior()
 
 
-def test_readme(tmp_path):
+def test_readme(tmp_path, capsys):
     names = follow("README.md", tmp_path)
     assert flowrt.Model(tmp_path / "maf.flw").dim == 4 and "flow" in names
+    assert "libflowrt" in capsys.readouterr().out  # the comparison that verify=True prints
 
 
 def test_the_page_of_mixtures(tmp_path):

@@ -1,6 +1,7 @@
 """The C reference: headers of include/ as a Markdown page, in their order and with their words.
 
-A comment before a declaration becomes its text; comments inside of a declaration stay in its code. A banner,
+A comment before a declaration becomes its text; comments inside of a declaration stay in its code. Of a
+function that the header defines, the page has the declaration, and of what is private nothing. A banner,
 `/* ---- 3. Model ---- */`, becomes a heading, and so does every name that a declaration makes. Indented lines of a
 comment are tables of words and stay as they are.
 """
@@ -15,7 +16,9 @@ PIECE = re.compile(r"^/\*.*?\*/$|^(?!/\*)\S.*?(?=\n\s*\n|\n/\*|\s*\Z)", re.M | r
 BANNER = re.compile(r"^-{4} *(.*?) *-{4,}")
 NAME = re.compile(r"^#define (\w+)|^\} (\w+);|^(?!#)[\w ]*?\w[ *]+(\w+)\(", re.M)
 # What tells a compiler how to read the file, and a reader nothing.
-FRAME = re.compile(r'#(?:ifndef|ifdef|endif|include|define \w+_H$)|extern "C"|\}$')
+FRAME = re.compile(r'^(?:#\s*(?:if|ifdef|ifndef|else|elif|endif|include|undef)\b.*|#define \w+_H|extern "C" \{|\})$\n', re.M)
+BODY = re.compile(r"(^static inline [^;{]*?)\n\{\n.*?^\}$", re.M | re.S)
+PRIVATE = re.compile(r"^/\* Private: .*?\*/\n[^;]*;\n", re.M | re.S)
 
 
 def words(comment: str) -> list:
@@ -60,21 +63,23 @@ def declaration(text: str) -> str:
     return f"### {', '.join(names)}\n\n```c\n{text}\n```"
 
 
-def framed(text: str) -> bool:
-    return all(FRAME.match(line) for line in text.split("\n"))
+def public(text: str) -> str:
+    """A header without bodies of functions and without what is private."""
+    return PRIVATE.sub("", FRAME.sub("", BODY.sub(r"\1;", text)))
 
 
 def chapter(text: str) -> str:
     """One header. A comment stands above its declaration in the file, and below the heading and code on the page."""
-    out, waiting = [], ""
-    for piece in PIECE.findall(text):
+    first, *pieces = PIECE.findall(public(text))
+    out, waiting = [comment_of(first)], ""
+    for piece in pieces:
         if piece.startswith("/*"):
             out += [waiting] if waiting else []
             waiting = comment_of(piece)
             if waiting.startswith("## "):
                 out.append(waiting)
                 waiting = ""
-        elif not framed(piece):
+        else:
             out += [declaration(piece)] + ([waiting] if waiting else [])
             waiting = ""
     return "\n\n".join(out + ([waiting] if waiting else []))

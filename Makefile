@@ -7,6 +7,7 @@
 #   make install    into PREFIX (/usr/local), below DESTDIR if that is set
 #   make uninstall  what make install put there
 #   make pictures   the pictures of docs/pictures anew, from their scripts, the measured times and the demo
+#   make site       the pages and both references as a web site in build/site; fails at a link that leads nowhere
 #   make bench      measure beside other runtimes, which it installs in build/bench; BENCH=--quick for a short run
 #   make clean
 
@@ -18,11 +19,11 @@ CROSS := aarch64-linux armv7hf-linux riscv64-linux
 export PATH := $(abspath $(BUILD))/venv/bin:$(PATH)
 export CMAKE_BUILD_PARALLEL_LEVEL ?= $(shell nproc)
 export CTEST_PARALLEL_LEVEL ?= $(CMAKE_BUILD_PARALLEL_LEVEL)
-TEST_PACKAGES := numpy pytest hypothesis import-linter mypy
+TEST_PACKAGES := numpy pytest hypothesis import-linter markdown-it-py mypy
 # The swift that belongs to the swiftc that CMake found.
 SWIFT = $$(sed -n 's/^FLOWRT_SWIFTC:[A-Z]*=\(.*\)swiftc$$/\1swift/p' $(BUILD)/CMakeCache.txt)
 
-.PHONY: all demo test cross install uninstall pictures bench clean
+.PHONY: all demo test cross install uninstall pictures site bench clean
 all:
 	@cmake/setup.sh tools $(BUILD)
 	cmake -S . -B $(BUILD) -DCMAKE_BUILD_TYPE=Release $(CMAKE_OPTIONS)
@@ -55,6 +56,11 @@ uninstall:
 pictures: demo
 	@cmake/setup.sh python $(BUILD)/pictures matplotlib
 	for picture in sweep speed digits; do $(BUILD)/pictures/venv/bin/python docs/pictures/$$picture.py || exit 1; done
+
+site:
+	@cmake/setup.sh python $(BUILD)/site-tools -r docs/site/requirements.txt
+	NO_MKDOCS_2_WARNING=1 $(BUILD)/site-tools/venv/bin/mkdocs build -f docs/site/mkdocs.yml -d $(abspath $(BUILD))/site
+	$(BUILD)/site-tools/venv/bin/python docs/site/check.py $(BUILD)/site
 
 bench: all
 	benchmarks/run.sh $(BUILD) $(BENCH)

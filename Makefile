@@ -6,6 +6,7 @@
 #   make cross      build for aarch64, armv7hf and riscv64, and run the C tests there under qemu-user
 #   make install    into PREFIX (/usr/local), below DESTDIR if that is set
 #   make uninstall  what make install put there
+#   make packages   what a release hands out, for all CPUs, in build/packages: tarballs, Debian packages, wheels
 #   make pictures   the pictures of docs/pictures anew, from their scripts, the measured times and the demo
 #   make bench      measure beside other runtimes, which it installs in build/bench; BENCH=--quick for a short run
 #   make clean
@@ -22,7 +23,7 @@ TEST_PACKAGES := numpy pytest hypothesis import-linter
 # The swift that belongs to the swiftc that CMake found.
 SWIFT = $$(sed -n 's/^FLOWRT_SWIFTC:[A-Z]*=\(.*\)swiftc$$/\1swift/p' $(BUILD)/CMakeCache.txt)
 
-.PHONY: all demo test cross install uninstall pictures bench clean
+.PHONY: all demo test cross install uninstall packages pictures bench clean
 all:
 	@cmake/setup.sh tools $(BUILD)
 	cmake -S . -B $(BUILD) -DCMAKE_BUILD_TYPE=Release $(CMAKE_OPTIONS)
@@ -50,6 +51,15 @@ install: all
 
 uninstall:
 	cmake -DMANIFEST=$(BUILD)/install_manifest.txt -P cmake/uninstall.cmake
+
+# The libraries of `make cross`, without its tests.
+packages: all
+	@cmake/setup.sh cross-tools $(BUILD)
+	@cmake/setup.sh python $(BUILD)/packages-venv build wheel setuptools
+	for target in $(CROSS); do \
+	  cmake --preset $$target $(CMAKE_OPTIONS) && cmake --build --preset $$target --target flowrt flowrt_static || exit 1; \
+	done
+	packaging/build.sh $(BUILD)
 
 pictures: demo
 	@cmake/setup.sh python $(BUILD)/pictures matplotlib

@@ -19,17 +19,21 @@ CROSS := aarch64-linux armv7hf-linux riscv64-linux
 export PATH := $(abspath $(BUILD))/venv/bin:$(PATH)
 export CMAKE_BUILD_PARALLEL_LEVEL ?= $(shell nproc)
 export CTEST_PARALLEL_LEVEL ?= $(CMAKE_BUILD_PARALLEL_LEVEL)
+PACKAGED := flowrt flowrt_static
 TEST_PACKAGES := numpy pytest hypothesis import-linter
 # The swift that belongs to the swiftc that CMake found.
 SWIFT = $$(sed -n 's/^FLOWRT_SWIFTC:[A-Z]*=\(.*\)swiftc$$/\1swift/p' $(BUILD)/CMakeCache.txt)
 
-.PHONY: all demo test cross install uninstall packages pictures bench clean
-all:
-	@cmake/setup.sh tools $(BUILD)
-	cmake -S . -B $(BUILD) -DCMAKE_BUILD_TYPE=Release $(CMAKE_OPTIONS)
+.PHONY: all configure demo test cross install uninstall packages pictures bench clean
+all: configure
 	cmake --build $(BUILD)
 
-demo: all
+configure:
+	@cmake/setup.sh tools $(BUILD)
+	cmake -S . -B $(BUILD) -DCMAKE_BUILD_TYPE=Release $(CMAKE_OPTIONS)
+
+demo: configure
+	cmake --build $(BUILD) --target flowrt-examples
 	examples-c/demo.sh $(BUILD)
 
 test: all
@@ -42,6 +46,7 @@ test: all
 
 cross:
 	@cmake/setup.sh tools $(BUILD)
+	@cmake/setup.sh cross-tools $(BUILD)
 	for target in $(CROSS); do \
 	  cmake --preset $$target $(CMAKE_OPTIONS) && cmake --build --preset $$target && ctest --preset $$target || exit 1; \
 	done
@@ -53,11 +58,12 @@ uninstall:
 	cmake -DMANIFEST=$(BUILD)/install_manifest.txt -P cmake/uninstall.cmake
 
 # The libraries of `make cross`, without its tests.
-packages: all
+packages: configure
 	@cmake/setup.sh cross-tools $(BUILD)
 	@cmake/setup.sh python $(BUILD)/packages-venv build wheel setuptools
+	cmake --build $(BUILD) --target $(PACKAGED)
 	for target in $(CROSS); do \
-	  cmake --preset $$target $(CMAKE_OPTIONS) && cmake --build --preset $$target --target flowrt flowrt_static || exit 1; \
+	  cmake --preset $$target $(CMAKE_OPTIONS) && cmake --build --preset $$target --target $(PACKAGED) || exit 1; \
 	done
 	packaging/build.sh $(BUILD)
 

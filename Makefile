@@ -19,8 +19,8 @@ CROSS := aarch64-linux armv7hf-linux riscv64-linux
 export PATH := $(abspath $(BUILD))/venv/bin:$(PATH)
 export CMAKE_BUILD_PARALLEL_LEVEL ?= $(shell nproc)
 export CTEST_PARALLEL_LEVEL ?= $(CMAKE_BUILD_PARALLEL_LEVEL)
-PACKAGED := flowrt flowrt_static
-TEST_PACKAGES := numpy pytest hypothesis import-linter
+PACKAGED := flowrt flowrt_static flowrt_cli
+TEST_PACKAGES := numpy pytest hypothesis import-linter mypy
 # The swift that belongs to the swiftc that CMake found.
 SWIFT = $$(sed -n 's/^FLOWRT_SWIFTC:[A-Z]*=\(.*\)swiftc$$/\1swift/p' $(BUILD)/CMakeCache.txt)
 
@@ -42,7 +42,8 @@ test: all
 	cd $(BUILD) && ctest --output-on-failure
 	$(SWIFT) test -c release --scratch-path $(BUILD)/swiftpm
 	python -m pytest -q Tests/mutations
-	cd python && FLOWRT_LIBRARY=$(abspath $(BUILD))/libflowrt.so python -m pytest -q tests --ignore=tests/frameworks
+	cd python && FLOWRT_LIBRARY=$(abspath $(BUILD))/libflowrt.so python -m pytest -q tests --ignore=tests/frameworks \
+	  --ignore=tests/extras
 
 cross:
 	@cmake/setup.sh tools $(BUILD)

@@ -49,3 +49,7 @@ endfunction()
 
 flowrt_install(flowrt "${CMAKE_INSTALL_LIBDIR}")
 flowrt_install(debian "lib/${flowrt_debian_${FLOWRT_CPU}}" EXCLUDE_FROM_ALL)
+if(FLOWRT_BUILD_TOOLS)
+  install(TARGETS flowrt_cli RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}" COMPONENT tools)
+  install(FILES "${PROJECT_SOURCE_DIR}/docs/flowrt.1" DESTINATION "${CMAKE_INSTALL_MANDIR}/man1" COMPONENT tools)
+endif()

@@ -112,10 +112,8 @@ debian_packages() { # CPU FOLDER ARCH TRIPLET
     control libflowrt-dev "$arch" libdevel "Multi-Arch: same" "Depends: $runtime (= $debian_version)" "Suggests: flowrt-tools, pkg-config"
     finish libflowrt-dev "$arch"
 
-    if has_command_line "$folder"; then
-        command_line "$deb/flowrt-tools/usr" "$folder"
-        "${prefix}strip" --strip-unneeded --remove-section=.comment "$deb/flowrt-tools/usr/bin/flowrt"
-        control flowrt-tools "$arch" science "Multi-Arch: foreign" "Suggests: libflowrt-dev"
-        finish flowrt-tools "$arch"
-    fi
+    command_line "$deb/flowrt-tools/usr" "$folder"
+    "${prefix}strip" --strip-unneeded --remove-section=.comment "$deb/flowrt-tools/usr/bin/flowrt"
+    control flowrt-tools "$arch" science "Multi-Arch: foreign" "Suggests: libflowrt-dev"
+    finish flowrt-tools "$arch"
 }

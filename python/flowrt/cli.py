@@ -1,28 +1,36 @@
-"""Command line: `python -m flowrt {info,verify,log-prob,sample,c-array}`."""
+"""Command line: `python -m flowrt {info,verify,log-prob,sample,plot,c-array}`."""
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import warnings
-from contextlib import nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, BinaryIO, Optional
 
 import numpy as np
+import numpy.typing as npt
 
 from . import info
 from ._version import __version__
+from .arguments import seed_of
 from .atomic import replacing
 from .c_array import c_array
 from .errors import Error, LibraryError
 from .file import read
 from .library import load
+from .mixture import MAGIC as MIXTURE
+from .mixture import Mixture
 from .model import Model, NonfiniteWarning
+from .plot import plot
 from .verify import verify
 
 _ENCODING = "utf-8-sig"  # spreadsheets begin a file with a byte order mark
 
 
-def main(arguments=None) -> int:
+def main(arguments: Optional[Sequence[str]] = None) -> int:
     """Runs one command: 0 on success, 2 for a wrong command line.
 
     1 with a line on stderr for bad data, and for results that are NaN or infinite, after all of them were written.
@@ -49,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action=_Version, nargs=0, help="versions of the package and of libflowrt")
     commands = parser.add_subparsers(required=True, metavar="command")
 
-    def command(name, run, text, context=False):
+    def command(name: str, run: Callable[[argparse.Namespace], None], text: str, context: bool = False) -> Any:
         sub = commands.add_parser(name, help=text, description=text)
         sub.set_defaults(run=run)
         sub.add_argument("file", help="a .flw file")
@@ -67,7 +75,16 @@ def _parser() -> argparse.ArgumentParser:
     sub = command("sample", _sample, "draw rows from the flow", context=True)
     sub.add_argument("-n", type=_count, default=1, help="rows (1)")
     for name in ("seed", "stream", "index"):
-        sub.add_argument(f"--{name}", type=_count, default=0, help="a draw is a function of seed, stream and index (0)")
+        default, shown = (None, "at random, and printed") if name == "seed" else (0, "0")
+        text = f"a draw is a function of seed, stream and index ({shown})"
+        sub.add_argument(f"--{name}", type=_count, default=default, help=text)
+    sub = command("plot", _plot, "draws, data, log p, ranks and a density as a picture (needs matplotlib)")
+    sub.add_argument("data", metavar="CSV", nargs="?", help="rows of x to show beside the draws, - for standard input")
+    sub.add_argument("--context", metavar="CSV", help="context, one for all or one for each row of x")
+    sub.add_argument("-n", type=_count, default=2000, help="draws (2000)")
+    sub.add_argument("--seed", type=_count, default=0, help="of the draws (0)")
+    sub.add_argument("--columns", type=_columns, help="coordinates to show, such as 0,2,5 (the first five)")
+    sub.add_argument("-o", "--output", metavar="PNG", help="picture of any kind that matplotlib writes (FILE.png)")
     sub = command("c-array", _c_array, "the file as an aligned C array, with its sizes (needs libflowrt) as #defines")
     sub.add_argument("--name", default="model", help="C identifier of the array (model)")
     sub.add_argument("-o", "--output", default="-", metavar="H", help="where to write (standard output)")
@@ -75,20 +92,20 @@ def _parser() -> argparse.ArgumentParser:
 
 
 class _Version(argparse.Action):
-    def __call__(self, parser, *_):
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
         try:
             library = load().flowrt_build_info().decode()
         except LibraryError as error:
-            library = error
+            library = str(error)
         print(f"flowrt {__version__} for Python\n{library}")
         parser.exit()
 
 
-def _info(options) -> None:
+def _info(options: argparse.Namespace) -> None:
     print(info.describe(read(options.file)))
 
 
-def _verify(options) -> None:
+def _verify(options: argparse.Namespace) -> None:
     with open(options.file, "rb") as stream:
         data = stream.read()
     with warnings.catch_warnings():
@@ -96,7 +113,7 @@ def _verify(options) -> None:
         verify.check(data, *_rows(options)).report()
 
 
-def _rows(options) -> tuple:
+def _rows(options: argparse.Namespace) -> tuple[Any, Any]:
     """Data and contexts of a command line, None for those that it does not name."""
     if options.data == options.context == "-":
         raise Error("standard input cannot be both the rows and their context")
@@ -105,29 +122,48 @@ def _rows(options) -> tuple:
     return _load(options.data), _load(options.context)
 
 
-def _log_prob(options) -> None:
+def _log_prob(options: argparse.Namespace) -> None:
     log_prob = Model(options.file).log_prob(*_rows(options))
     _store(options.output, log_prob[:, None])
 
 
-def _sample(options) -> None:
+def _sample(options: argparse.Namespace) -> None:
     model = Model(options.file)
-    x, _ = model.sample(options.n, _load(options.context), options.seed, options.stream, options.index)
+    seed = seed_of(options.seed)
+    x = model.sample(options.n, _load(options.context), seed, options.stream, options.index)
+    if options.seed is None:
+        print(f"flowrt: --seed {seed}", file=sys.stderr)
     _store(options.output, x)
 
 
-def _c_array(options) -> None:
+def _plot(options: argparse.Namespace) -> None:
+    with open(options.file, "rb") as stream:
+        data = stream.read()
+    density = Mixture(data) if data.startswith(MIXTURE) else Model(data)
+    x, context = _load(options.data), _load(options.context)
+    figure = plot(density, x, context, draws=options.n, seed=options.seed, columns=options.columns)
+    output = options.output or f"{os.path.splitext(options.file)[0]}.png"
+    kind = os.path.splitext(output)[1][1:] or "png"
+    if kind not in figure.canvas.get_supported_filetypes():
+        raise Error(f"matplotlib writes no .{kind}: choose one of {', '.join(figure.canvas.get_supported_filetypes())}")
+    with replacing(output) as stream:
+        figure.savefig(stream, format=kind, dpi=120)
+    print(f"flowrt: wrote {output}", file=sys.stderr)
+
+
+def _c_array(options: argparse.Namespace) -> None:
     with open(options.file, "rb") as stream:
         text = c_array(stream.read(), options.name)
     with _output(options.output) as stream:
         stream.write(text.encode())
 
 
-def _load(path) -> np.ndarray | None:
+def _load(path: Optional[str]) -> Any:
     """The rows of a CSV file without a header, - for standard input."""
     if path is None:
         return None
-    source, name = (sys.stdin, "standard input") if path == "-" else (path, path)
+    source: Any = sys.stdin if path == "-" else path
+    name = "standard input" if path == "-" else path
     try:
         if path == "-":
             source.reconfigure(encoding=_ENCODING)
@@ -139,14 +175,18 @@ def _load(path) -> np.ndarray | None:
     return rows
 
 
-def _store(path: str, rows: np.ndarray) -> None:
+def _store(path: str, rows: npt.NDArray[Any]) -> None:
     with _output(path) as stream:
         np.savetxt(stream, rows, delimiter=",", fmt="%.9g")
 
 
-def _output(path: str):
+def _output(path: str) -> AbstractContextManager[BinaryIO]:
     """A binary stream into a file, - for standard output."""
     return nullcontext(sys.stdout.buffer) if path == "-" else replacing(path)
+
+
+def _columns(text: str) -> list[int]:
+    return [_count(part) for part in text.split(",")]
 
 
 def _count(text: str) -> int:

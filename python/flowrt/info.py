@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from enum import Enum
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 
 from .file import File, encode
 from .file.codes import (
@@ -29,15 +34,16 @@ def describe(file: File) -> str:
         lines.append(f"context encoder: {_widths(file.encoder.layers)}")
     lines += [f"step {i}: {_step(step)}" for i, step in enumerate(file.steps)]
     lines.append(f"base: {_name(BaseKind(file.base.base))}")
-    lines += [f"{key}: {value}" for key, value in metadata_of(file.metadata).items()]
+    lines += [f"{key}: {_shown(value)}" for key, value in metadata_of(file.metadata).items()]
     return "\n".join(lines)
 
 
-def _step(step) -> str:
-    return _STEPS[step.kind](step)
+def _step(step: Any) -> str:
+    text: str = _STEPS[step.kind](step)
+    return text
 
 
-def _autoregressive(step) -> str:
+def _autoregressive(step: Any) -> str:
     transformer = _name(Transformer(step.transformer)) + _TRANSFORMERS[step.transformer](step)
     coupling = f", {step.passthrough} of {len(step.data_index)} pass through" if step.passthrough else ""
     return (
@@ -47,11 +53,11 @@ def _autoregressive(step) -> str:
     )
 
 
-def _constant(step) -> str:
+def _constant(step: Any) -> str:
     return f"{_name(Kind(step.kind))}, log|det| {step.log_det:.6g}"
 
 
-def _elementwise(step) -> str:
+def _elementwise(step: Any) -> str:
     return "elementwise, " + ", ".join(_name(Function(f)) for f in np.unique(step.function))
 
 
@@ -77,7 +83,13 @@ _STEPS = Table(
 )
 
 
-def _order(index) -> str:
+def _shown(value: Any) -> str:
+    """An entry of the metadata; a list of names without brackets."""
+    names = isinstance(value, list) and all(isinstance(name, str) for name in value)
+    return ", ".join(value) if names else str(value)
+
+
+def _order(index: npt.NDArray[Any]) -> str:
     if np.array_equal(index, np.arange(len(index))):
         return "ascending"
     if np.array_equal(index, np.arange(len(index))[::-1]):
@@ -85,9 +97,9 @@ def _order(index) -> str:
     return " ".join(map(str, index[:8])) + (" ..." if len(index) > 8 else "")
 
 
-def _widths(layers) -> str:
+def _widths(layers: Iterable[Any]) -> str:
     return ", ".join(f"{layer.width} {_name(Activation(layer.activation))}" for layer in layers)
 
 
-def _name(code) -> str:
+def _name(code: Enum) -> str:
     return code.name.lower().replace("_", " ")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -64,13 +65,40 @@ def test_info_of_everything(seed, tmp_path, capsys):
     assert capsys.readouterr().out.count("step ") == len(file.steps)
 
 
+def verdict(printed: str) -> dict:
+    """The lines of a verdict by their first word."""
+    lines = printed[printed.index("verdict:") :].splitlines()
+    return {line.split()[0]: line.split(maxsplit=1)[1] for line in lines}
+
+
 def test_verify(flow, capsys):
     assert main(["verify", flow]) == 0
-    assert "log_prob" in capsys.readouterr().out
+    found = verdict(capsys.readouterr().out)
+    assert found["verdict:"].startswith("pass. On 64 random rows of the flow itself, libflowrt gives what the file in")
+    said = r"p +is off by at most [\d.e-]+ nats \([\d.e-]+ % of p\), in row \d+, where log p is -"
+    assert re.match(said, found["log"])
+    assert "no framework is here" in found["rounding"] and "flowrt verify model.flw x.csv" in found["next"]
 
 
-def test_verify_does_not_blame_a_flow_that_magnifies_rounding():
+def test_the_verdict_names_the_worst_row(flow, context, tmp_path, capsys, monkeypatch):
+    class Off(flowrt.Model):
+        def log_prob(self, x, context=None):
+            return super().log_prob(x, context) + np.where(np.arange(len(x)) == 2, 1e-5, 0)
+
+    monkeypatch.setattr("flowrt.verify.verify.Model", Off)
+    data = tmp_path / "x.csv"
+    np.savetxt(data, np.zeros((4, 3)), delimiter=",")
+    assert main(["verify", flow, str(data), "--context", context]) == 0
+    found = verdict(capsys.readouterr().out)
+    truth = flowrt.reference.log_prob(flow, [0, 0, 0], [0.5, -1])[0]
+    assert found["verdict:"].startswith("pass. On 4 of your rows")
+    assert f"in row 2, where log p is {truth:.4g}" in found["log"] and found["next"] == "use the file"
+
+
+def test_verify_does_not_blame_a_flow_that_magnifies_rounding(capsys):
     assert main(["verify", str(FOLDER / "pyro_conditional_skip.flw")]) == 0
+    found = verdict(capsys.readouterr().out)
+    assert found["verdict:"].startswith("pass.") and "though it is large" in found["next"]
 
 
 def test_verify_refuses_a_library_that_is_off(flow, capsys, monkeypatch):
@@ -83,6 +111,9 @@ def test_verify_refuses_a_library_that_is_off(flow, capsys, monkeypatch):
     captured = capsys.readouterr()
     assert "log_prob of libflowrt is off by 0.1" in captured.err and captured.err.count("\n") == 1
     assert "worst difference" in captured.out
+    found = verdict(captured.out)
+    assert found["verdict:"].startswith("FAIL.") and "log_prob of libflowrt is off by 0.1" in found["verdict:"]
+    assert "by at most 0.1 nats (11 % of p)" in found["log"] and "do not use this file" in found["next"]
 
 
 def test_verify_on_rows_of_a_file(flow, context, tmp_path, capsys, monkeypatch):
@@ -128,10 +159,20 @@ def test_sample(flow, context, tmp_path, capsys):
     output = tmp_path / "samples.csv"
     arguments = ["sample", flow, "--context", context, "-n", "3", "--seed", "7", "--stream", "1", "--index", "2"]
     assert main([*arguments, "-o", str(output)]) == 0
-    expected, _ = flowrt.Model(flow).sample(3, [0.5, -1], seed=7, stream=1, index=2)
+    expected = flowrt.Model(flow).sample(3, [0.5, -1], seed=7, stream=1, index=2)
     np.testing.assert_array_equal(np.loadtxt(output, delimiter=",", dtype=np.float32), expected)
     assert main(arguments) == 0
     assert capsys.readouterr().out == output.read_text()
+
+
+def test_a_seed_at_random_is_printed_and_draws_the_same_again(flow, context, capsys):
+    assert main(["sample", flow, "--context", context, "-n", "3"]) == 0
+    first = capsys.readouterr()
+    assert first.err.startswith("flowrt: --seed ")
+    assert main(["sample", flow, "--context", context, "-n", "3", *first.err.split()[1:]]) == 0
+    assert capsys.readouterr() == (first.out, "")
+    assert main(["sample", flow, "--context", context, "-n", "3"]) == 0
+    assert capsys.readouterr().out != first.out
 
 
 def failing(arguments, capsys) -> str:
@@ -218,7 +259,8 @@ def test_an_output_that_cannot_be_written_leaves_the_previous_one(
     output, rows = tmp_path / "output", tmp_path / "x.csv"
     output.write_text("previous")
     rows.write_text("1,2,3\n")
-    arguments = {"sample": ["--context", context], "log-prob": [str(rows), "--context", context], "c-array": []}
+    given = ["--context", context]
+    arguments = {"sample": [*given, "--seed", "1"], "log-prob": [str(rows), *given], "c-array": []}
     monkeypatch.setattr("os.replace", full)
     assert "output" in failing([command, flow, *arguments[command], "-o", str(output)], capsys)
     assert output.read_text() == "previous" and len(list(tmp_path.glob(".*"))) == 0
@@ -236,7 +278,7 @@ def test_a_nonfinite_result_is_one_line_and_a_failure(tmp_path, capsys):
     captured = capsys.readouterr()
     np.testing.assert_array_equal(np.isnan(np.array(captured.out.split(), dtype=float)), [False, True, False])
     assert captured.err == line
-    assert main(["sample", str(path), "--context", str(spoilt), "-n", "2"]) == 1
+    assert main(["sample", str(path), "--context", str(spoilt), "-n", "2", "--seed", "1"]) == 1
     captured = capsys.readouterr()
     assert captured.out == "nan\nnan\n" and captured.err == line
 

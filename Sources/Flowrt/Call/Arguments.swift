@@ -20,10 +20,10 @@ struct Arguments {
 
   /// Checks everything and runs the call on a kernel level.
   func run(_ model: UnsafePointer<flowrt_model>?, hasRequiredPointers: Bool) -> flowrt_status {
-    if model == nil { return FLOWRT_ERR_ARGUMENT }
+    if model == nil { return FLOWRT_ERR_NULL }
     guard let view = openView(model) else { return FLOWRT_ERR_MODEL }
     if count == 0 { return FLOWRT_OK }
-    guard hasRequiredPointers, let workspace else { return FLOWRT_ERR_ARGUMENT }
+    guard hasRequiredPointers, let workspace else { return FLOWRT_ERR_NULL }
     let status = check(view, workspace)
     if status != FLOWRT_OK { return status }
     return evaluate(view, workspace) ? FLOWRT_OK : FLOWRT_ERR_NONFINITE
@@ -35,18 +35,18 @@ struct Arguments {
     let rows = UInt64(UInt(bitPattern: count))
     let contexts = UInt64(UInt(bitPattern: contextRows))
     if view.pointee.context_dim == 0 {
-      if contexts != 0 || context != nil { return FLOWRT_ERR_ARGUMENT }
-    } else if context == nil || (contexts != 1 && contexts != rows) {
-      return FLOWRT_ERR_ARGUMENT
+      if contexts != 0 || context != nil { return FLOWRT_ERR_CONTEXT_UNUSED }
+    } else {
+      if context == nil { return FLOWRT_ERR_CONTEXT_MISSING }
+      if contexts != 1 && contexts != rows { return FLOWRT_ERR_CONTEXT_ROWS }
     }
     // Arrays that do not fit the address space cannot exist.
     func exists(_ rows: UInt64, _ width: UInt32) -> Bool {
       let (floats, overflow) = rows.multipliedReportingOverflow(by: UInt64(width))
       return !overflow && floats <= UInt64(Int.max) / 4
     }
-    if !exists(rows, view.pointee.dim) || !exists(contexts, view.pointee.context_dim) || workspaceSize < 0 {
-      return FLOWRT_ERR_ARGUMENT
-    }
+    if !exists(rows, view.pointee.dim) || !exists(contexts, view.pointee.context_dim) { return FLOWRT_ERR_COUNT }
+    if workspaceSize < 0 { return FLOWRT_ERR_ARGUMENT }
 
     let pointers: InlineArray<4, UInt> = [
       UInt(bitPattern: input), UInt(bitPattern: context), UInt(bitPattern: output), UInt(bitPattern: logOutput),
@@ -56,7 +56,7 @@ struct Arguments {
     if UInt64(UInt(bitPattern: workspaceSize)) < WorkspaceLayout(view.pointee, rows: 1).size {
       return FLOWRT_ERR_WORKSPACE
     }
-    return hasOverlap(view, workspace, rows, contexts) ? FLOWRT_ERR_ARGUMENT : FLOWRT_OK
+    return hasOverlap(view, workspace, rows, contexts) ? FLOWRT_ERR_OVERLAP : FLOWRT_OK
   }
 
   /// What is written must be apart from everything, but an output may be the input itself.

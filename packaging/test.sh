@@ -239,7 +239,11 @@ native() {
         rounded <"$work/found" >"$work/answer"
         answer cat "$work/answer"
         inside sh -c 'ldd /packages/shared' | grep "libflowrt.so.0 => /lib/x86_64-linux-gnu/libflowrt.so.0" >/dev/null || fail "not the library of the package"
-        test -s "$root/usr/share/man/man3/flowrt.3.gz" || fail "no manual page"
+        inside sh -c 'echo 5.1,3.5,1.4,0.2 | flowrt log-prob /packages/iris_maf.flw -' | rounded >"$work/answer"
+        answer cat "$work/answer"
+        for page in man1/flowrt.1.gz man3/flowrt.3.gz man3/flowrt_log_prob.3.gz; do
+            test -s "$root/usr/share/man/$page" || fail "no manual page $page"
+        done
     }
     step "install, use, upgrade, use, purge"
     before=$(cd "$root" && find etc usr var/lib -xdev ! -path '*/dpkg/*' ! -path '*/apt/*' ! -name ld.so.cache | sort)
@@ -274,6 +278,8 @@ foreign() {
             quietly "$triplet-gcc" "$other/usr/share/doc/libflowrt-dev/examples-c/density.c" $(cat "$work/flags") -o "$work/density"
             echo 5.1,3.5,1.4,0.2 | "$emulator" -L "/usr/$triplet" -E "LD_LIBRARY_PATH=$other/usr/lib/$triplet" "$work/density" \
                 models/iris_maf.flw | rounded >"$work/answer"
+            answer cat "$work/answer"
+            echo 5.1,3.5,1.4,0.2 | "$emulator" "$other/usr/bin/flowrt" log-prob models/iris_maf.flw - | rounded >"$work/answer"
             answer cat "$work/answer"
         done
         # shellcheck disable=SC2046

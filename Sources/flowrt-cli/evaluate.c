@@ -72,9 +72,13 @@ static size_t read_contexts(run *of, size_t most, float *values) {
     return count;
 }
 
-static _Noreturn void fail_contexts(const run *of, const char *relation, uint64_t count, const char *rest) {
-    fail("%s has %s%" PRIu64 " rows: expected 1, or as many as %s (%s%" PRIu64 ")", rows_name(of->context), relation,
-         count, rows_name(of->input), rest, of->read);
+/* Another number of contexts than of rows, of which so many were read: reads on, to tell both numbers. */
+static _Noreturn void fail_contexts(run *of, uint64_t contexts, uint64_t inputs) {
+    float *spare = allocate((size_t)of->work.flow->info.dim + of->work.flow->info.context_dim, sizeof(float));
+    while (rows_read(of->input, 1, spare, NULL) > 0) inputs++;
+    while (read_contexts(of, 1, spare) > 0) contexts++;
+    fail("%s has %" PRIu64 " rows: expected 1, or as many as %s (%" PRIu64 ")", rows_name(of->context), contexts,
+         rows_name(of->input), inputs);
 }
 
 /* ---- blocks ---- */
@@ -83,11 +87,11 @@ static void fill_rows(run *of, block *to, size_t most) {
     to->count = rows_read(of->input, most, to->input, to->places);
     if (of->context && to->count > 0) {
         size_t there = read_contexts(of, to->count, to->context);
-        if (there < to->count) fail_contexts(of, "", of->read + there, "more than ");
+        if (there < to->count) fail_contexts(of, of->read + there, of->read + to->count);
         to->context_rows = to->count;
     } else if (of->context) {
         float *spare = allocate(of->work.flow->info.context_dim, sizeof(float));
-        if (read_contexts(of, 1, spare) > 0) fail_contexts(of, "more than ", of->read, "");
+        if (read_contexts(of, 1, spare) > 0) fail_contexts(of, of->read + 1, of->read);
         free(spare);
     }
     if (to->count == 0 && of->read == 0) fail("%s: there are no rows", rows_name(of->input));
@@ -224,12 +228,10 @@ static void begin_output(const run *of, const arguments *given) {
 /* ---- the command ---- */
 
 static size_t thread_count(const arguments *given) {
-    if (given->values[OPTION_THREADS]) {
-        uint64_t count = option_number(given, OPTION_THREADS);
-        if (count < 1 || count > MOST_THREADS)
-            fail_usage(given->command, "%s: --threads: expected 1 to %d", given->command, MOST_THREADS);
-        return (size_t)count;
-    }
+    uint64_t wanted = option_number_or(given, OPTION_THREADS, 0);
+    if (wanted > MOST_THREADS)
+        fail_usage(given->command, "%s: --threads: expected 0 to %d", given->command, MOST_THREADS);
+    if (wanted > 0) return (size_t)wanted;
     cpu_set_t mine;
     int count = sched_getaffinity(0, sizeof mine, &mine) == 0 ? CPU_COUNT(&mine) : 1;
     return (size_t)(count < 1 ? 1 : count > MOST_THREADS ? MOST_THREADS : count);

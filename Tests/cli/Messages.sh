@@ -57,10 +57,10 @@ fails 1 'needs a context of 4 numbers: --context FILE or --context NUMBERS' log-
 fails 1 '--context: expected 4 numbers, found 2' log-prob "$diabetes" in --context 1,2
 fails 1 'takes no context' sample "$iris" --context 1
 p '1,2,3,4,5\n1,2,3,4,5\n1,2,3,4,5\n' && printf '1,2,3,4\n1,2,3,4\n' >c
-fails 1 'c has 2 rows: expected 1, or as many as in' log-prob "$diabetes" in --context c
+fails 1 'c has 2 rows: expected 1, or as many as in (3)' log-prob "$diabetes" in --context c
 p '1,2,3,4,5\n'
 code=0 && flowrt log-prob "$diabetes" in --context c >out 2>err || code=$? # after the rows that had one
-[ "$code" = 1 ] && grep -qF 'c has more than 1 rows: expected 1, or as many as in (1)' err || broken "too many contexts: $(cat err)"
+[ "$code" = 1 ] && grep -qF 'c has 2 rows: expected 1, or as many as in (1)' err || broken "too many contexts: $(cat err)"
 
 # Models.
 head -c 3000 "$iris" >cut.flw
@@ -77,7 +77,9 @@ fails 2 'expected a command'
 fails 2 'unknown command "fly"' fly
 fails 2 'log-prob: expected MODEL [ROWS]' log-prob
 fails 2 'log-prob: unexpected "c"' log-prob a b c
-fails 2 'sample: unknown option --cuont' sample "$iris" --cuont 3
+fails 2 'unknown command "smaple": did you mean sample?' smaple
+fails 2 'sample: unknown option --cuont: did you mean --count?' sample "$iris" --cuont 3
+fails 2 'sample: unknown option --thread: did you mean --threads?' sample "$iris" --thread 3
 fails 2 'sample: unknown option --counts: did you mean --count?' sample "$iris" --counts 3
 fails 2 'sample: --count needs N' sample "$iris" --count
 fails 2 'info: --json takes no value' info --json=1 "$iris"
@@ -85,7 +87,7 @@ fails 2 'sample: --seed is there twice' sample "$iris" --seed 1 --seed 2
 fails 2 'sample: --count: expected a whole number from 0 to 2^64 - 1, found "-1"' sample "$iris" -n -1
 fails 2 'found "18446744073709551616"' sample "$iris" --seed 18446744073709551616
 fails 2 'there are draws 0 to 2^64 - 1 alone' sample "$iris" --index 18446744073709551615 -n 2
-fails 2 '--threads: expected 1 to' sample "$iris" --threads 0
+fails 2 '--threads: expected 0 to' sample "$iris" --threads 5000
 fails 2 '--format: expected csv, tsv or npy, found "xml"' sample "$iris" --format xml
 fails 2 'standard input can be one thing only' log-prob "$diabetes" --context -
 fails 1 "'int' is a keyword of C or C++" c-array "$iris" --name int

@@ -41,6 +41,8 @@ flowrt log-prob "$iris" wrong.csv -o out.csv 2>err && broken "a wrong row is no 
 [ "$(cat out.csv)" = previous ] || broken "a failure changed the output"
 (ulimit -f 1 && exec $tool sample "$iris" -n 100000 --seed 1 -o out.csv) 2>err && broken "a limit of the file size is no failure"
 [ "$(cat out.csv)" = previous ] && grep -q 'out.csv: File too large' err || broken "a file that grows too large: $(cat err)"
+(ulimit -f 1 && exec $tool sample "$iris" -n 100000 --seed 1 >limited.csv) 2>err && broken "a limit is no failure"
+grep -q 'standard output: File too large' err || broken "standard output that grows too large: $(cat err)"
 mkfifo slow
 flowrt log-prob "$iris" slow -o out.csv &
 tool_id=$!

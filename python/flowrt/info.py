@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from enum import Enum
 from typing import Any
@@ -36,6 +37,49 @@ def describe(file: File) -> str:
     lines.append(f"base: {_name(BaseKind(file.base.base))}")
     lines += [f"{key}: {_shown(value)}" for key, value in metadata_of(file.metadata).items()]
     return "\n".join(lines)
+
+
+def facts(file: File, sizes: dict[str, Any]) -> dict[str, Any]:
+    """The same and more, for programs: what `flowrt info --json` prints, with the `sizes` that libflowrt tells."""
+    data = encode(file)
+    major, minor = int.from_bytes(data[8:10], "little"), int.from_bytes(data[10:12], "little")
+    encoder = {} if file.encoder is None else {"encoder": _layers(file.encoder.layers)}
+    return {
+        "dim": file.dim,
+        "context_dim": file.context_dim,
+        "bytes": len(data),
+        "format": f"{major}.{minor}",
+        **sizes,
+        **encoder,
+        "steps": [{"kind": _name(Kind(step.kind)), **_FACTS[step.kind](step)} for step in file.steps],
+        "base": _name(BaseKind(file.base.base)),
+        "metadata": metadata_of(file.metadata),
+    }
+
+
+def _autoregressive_facts(step: Any) -> dict[str, Any]:
+    transformer: dict[str, Any] = {"transformer": _name(Transformer(step.transformer))}
+    if step.transformer == Transformer.AFFINE:
+        transformer |= {"form": _name(Form(step.form)), "scale": _name(Scale(step.scale))}
+    if step.transformer == Transformer.SPLINE:
+        transformer |= {"bins": step.bins, "pieces": _name(Pieces(pieces_of(step.form)))}
+    return {
+        "reads": _name(Reads(step.reads)),
+        **transformer,
+        "stages": len(step.stage_end),
+        "pass_through": step.passthrough,
+        "data_order": _numbers(step.data_index),
+        "noise_order": _numbers(step.noise_index),
+        "layers": _layers(step.layers),
+    }
+
+
+def _numbers(index: npt.NDArray[Any]) -> list[int]:
+    return [int(i) for i in index]
+
+
+def _layers(layers: Iterable[Any]) -> list[dict[str, Any]]:
+    return [{"width": int(layer.width), "activation": _name(Activation(layer.activation))} for layer in layers]
 
 
 def _step(step: Any) -> str:
@@ -83,10 +127,25 @@ _STEPS = Table(
 )
 
 
+_FACTS = Table(
+    "flowrt.info._FACTS",
+    STEP_KINDS,
+    {
+        Kind.AUTOREGRESSIVE: _autoregressive_facts,
+        Kind.DIAGONAL: lambda step: {"log_det": float(step.log_det)},
+        Kind.LINEAR: lambda step: {"log_det": float(step.log_det)},
+        Kind.ELEMENTWISE: lambda step: {"functions": [_name(Function(f)) for f in step.function]},
+        Kind.PERMUTATION: lambda step: {"order": _numbers(step.index)},
+    },
+)
+
+
 def _shown(value: Any) -> str:
-    """An entry of the metadata; a list of names without brackets."""
-    names = isinstance(value, list) and all(isinstance(name, str) for name in value)
-    return ", ".join(value) if names else str(value)
+    """An entry of the metadata; a list of names without brackets. Control characters must not reach a terminal."""
+    if isinstance(value, list) and all(isinstance(name, str) for name in value):
+        return ", ".join(map(_shown, value))
+    plain = isinstance(value, str) and not any(ord(c) < 32 or ord(c) == 127 for c in value)
+    return value if plain else json.dumps(value, ensure_ascii=True)
 
 
 def _order(index: npt.NDArray[Any]) -> str:

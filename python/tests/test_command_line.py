@@ -75,7 +75,7 @@ def test_verify(flow, capsys):
     assert main(["verify", flow]) == 0
     found = verdict(capsys.readouterr().out)
     assert found["verdict:"].startswith("pass. On 64 random rows of the flow itself, libflowrt gives what the file in")
-    said = r"p +is off by at most [\d.e-]+ nats \([\d.e-]+ % of p\), in row \d+, where log p is -"
+    said = r"p +at most [\d.e-]+ nats \([\d.e-]+ % of p\) off, in row \d+, where log p is -"
     assert re.match(said, found["log"])
     assert "no framework is here" in found["rounding"] and "flowrt verify model.flw x.csv" in found["next"]
 
@@ -113,7 +113,7 @@ def test_verify_refuses_a_library_that_is_off(flow, capsys, monkeypatch):
     assert "worst difference" in captured.out
     found = verdict(captured.out)
     assert found["verdict:"].startswith("FAIL.") and "log_prob of libflowrt is off by 0.1" in found["verdict:"]
-    assert "by at most 0.1 nats (11 % of p)" in found["log"] and "do not use this file" in found["next"]
+    assert "at most 0.1 nats (11 % of p) off" in found["log"] and "do not use this file" in found["next"]
 
 
 def test_verify_on_rows_of_a_file(flow, context, tmp_path, capsys, monkeypatch):
@@ -185,15 +185,17 @@ def failing(arguments, capsys) -> str:
 
 def test_errors_are_one_line(flow, context, tmp_path, capsys):
     missing, text, short = str(tmp_path / "missing"), tmp_path / "text.csv", tmp_path / "short.csv"
-    text.write_text("one,two,three\n")
+    text.write_text("1,two,3\n")
     short.write_text("1,2\n")
     empty = tmp_path / "empty.csv"
     empty.write_text("")
     assert "missing" in failing(["info", missing], capsys)
     assert "not a .flw file" in failing(["info", __file__], capsys)
     assert "not a .flw" in failing(["sample", __file__], capsys)
-    assert "text.csv" in failing(["log-prob", flow, str(text), "--context", context], capsys)
-    assert "x must be (n, 3)" in failing(["log-prob", flow, str(short), "--context", context], capsys)
+    found = failing(["log-prob", flow, str(text), "--context", context], capsys)
+    assert 'text.csv, line 1, column 2: expected a number, found "two"' in found
+    found = failing(["log-prob", flow, str(short), "--context", context], capsys)
+    assert "short.csv, line 1: expected 3 columns, found 2" in found
     assert "no rows" in failing(["log-prob", flow, str(empty), "--context", context], capsys)
     assert "needs a context of 2" in failing(["sample", flow], capsys)
     assert "missing" in failing(["log-prob", flow, missing, "--context", context], capsys)
@@ -205,15 +207,15 @@ def standard_input(data: bytes, monkeypatch) -> None:
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data), encoding="utf-8"))
 
 
-@pytest.mark.parametrize("text, reason", [(b"", "there are no rows"), (b"one,two,three\n", "could not convert")])
+@pytest.mark.parametrize("text, reason", [(b"", ": there are no rows"), (b"1,two,3\n", ", line 1, column 2")])
 def test_errors_of_standard_input_name_it(flow, context, text, reason, capsys, monkeypatch):
     standard_input(text, monkeypatch)
     line = failing(["log-prob", flow, "-", "--context", context], capsys)
-    assert line.startswith(f"flowrt: standard input: {reason}")
+    assert line.startswith(f"flowrt: standard input{reason}")
 
 
 def test_standard_input_is_read_once(flow, capsys):
-    assert "both the rows and their context" in failing(["log-prob", flow, "-", "--context", "-"], capsys)
+    assert "standard input can be one thing only" in failing(["log-prob", flow, "-", "--context", "-"], capsys)
 
 
 def test_a_byte_order_mark_is_no_number(flow, tmp_path, capsys, monkeypatch):
@@ -273,14 +275,15 @@ def test_a_nonfinite_result_is_one_line_and_a_failure(tmp_path, capsys):
     rows.write_text("1\nnan\n4\n")
     context.write_text("0.5\n")
     spoilt.write_text("nan\n")
-    line = "flowrt: at least one output is NaN or infinite\n"
-    assert main(["log-prob", str(path), str(rows), "--context", str(context)]) == 1
+    assert main(["log-prob", str(path), str(rows), "--context", str(context)]) == 3
     captured = capsys.readouterr()
     np.testing.assert_array_equal(np.isnan(np.array(captured.out.split(), dtype=float)), [False, True, False])
-    assert captured.err == line
-    assert main(["sample", str(path), "--context", str(spoilt), "-n", "2", "--seed", "1"]) == 1
+    why = "line 2: the row has a NaN or an infinity (1 of 3 rows are NaN or infinite)"
+    assert captured.err == f"flowrt: {rows}, {why}\n"
+    assert main(["sample", str(path), "--context", str(spoilt), "-n", "2", "--seed", "1"]) == 3
     captured = capsys.readouterr()
-    assert captured.out == "nan\nnan\n" and captured.err == line
+    why = "draw 0: the context has a NaN or an infinity (2 of 2 rows are NaN or infinite)"
+    assert captured.out == "nan\nnan\n" and captured.err == f"flowrt: {why}\n"
 
 
 def test_an_infinite_log_prob_is_an_answer(tmp_path, capsys):

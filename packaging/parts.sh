@@ -58,5 +58,6 @@ drop_in() {
     mkdir -p "$root/include"
     cp include/*.h "$root/include"
     cp packaging/drop-in/* cmake/FlowrtModel.cmake cmake/FlowrtModelSource.cmake cmake/FlowrtPrebuiltCpu.cmake LICENSE NOTICE "$root"
+    sed -i "s/@VERSION@/$version/" "$root/meson.build"
     archive "flowrt-$version-drop-in"
 }

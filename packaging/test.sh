@@ -1,6 +1,6 @@
 #!/bin/bash
 # What `make packages` left in BUILD/packages, as its users meet it:
-#   test.sh BUILD [PART...]     parts: again lint tarballs archives wheels native foreign; all of them without
+#   test.sh BUILD [PART...]     parts: again lint tarballs archives meson_project wheels native foreign; all of them without
 # Needs root, for a Debian root of its own in BUILD/packages-root (made by debootstrap, once), the cross compilers and qemu-user.
 set -euo pipefail
 umask 022
@@ -9,7 +9,7 @@ source=$PWD
 build=$(realpath "$1")
 shift
 packages=$build/packages
-parts=${*:-again lint tarballs archives wheels native foreign}
+parts=${*:-again lint tarballs archives meson_project wheels native foreign}
 export PATH=$build/packages-venv/venv/bin:$PATH
 version=$(sed -n 's/^#define FLOWRT_VERSION_[A-Z]* \([0-9]*\)$/\1/p' include/flowrt.h | paste -sd.)
 work=$(mktemp -d)
@@ -178,6 +178,29 @@ CMAKE
     quietly cmake -S "$work/program" -B "$work/generic" "-DCMAKE_TOOLCHAIN_FILE=$work/generic.cmake" -DLIBRARY=flowrt::flowrt -DFOLDER="$folder"
     quietly cmake --build "$work/generic"
     answer qemu-arm-static "$work/generic/program"
+}
+
+meson_project() {
+    step "the drop-in folder with Meson, for this machine and another"
+    quietly pip install -q meson ninja
+    mkdir -p "$work/meson/subprojects"
+    tar -xf "$packages/flowrt-$version-drop-in.tar.gz" -C "$work/meson/subprojects"
+    mv "$work/meson/subprojects/flowrt-$version-drop-in" "$work/meson/subprojects/flowrt"
+    cp examples-c/density.c examples-c/example.h "$work/meson"
+    cat >"$work/meson/meson.build" <<'MESON'
+project('program', 'c')
+executable('density', 'density.c', dependencies: dependency('flowrt', version: '>=0.1', fallback: 'flowrt'))
+MESON
+    printf "[binaries]\nc = 'aarch64-linux-gnu-gcc'\n[host_machine]\nsystem = 'linux'\ncpu_family = 'aarch64'\ncpu = 'armv8'\nendian = 'little'\n" \
+        >"$work/meson/aarch64.ini"
+    for options in "" "--cross-file=$work/meson/aarch64.ini"; do
+        rm -rf "$work/meson/build"
+        quietly meson setup ${options:+"$options"} "$work/meson/build" "$work/meson"
+        quietly meson compile -C "$work/meson/build"
+        echo 5.1,3.5,1.4,0.2 | ${options:+qemu-aarch64-static -L /usr/aarch64-linux-gnu} "$work/meson/build/density" models/iris_maf.flw |
+            rounded >"$work/answer"
+        answer cat "$work/answer"
+    done
 }
 
 wheels() {

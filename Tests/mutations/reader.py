@@ -215,7 +215,7 @@ READER = [
         "Flowrt/Call/Arguments.swift",
         ("a context for a flow that takes none", "if contexts != 0 || context != nil {", "if contexts != 0 {"),
         ("rows of a context for a flow that takes none", "if contexts != 0 || context != nil {", "if context != nil {"),
-        ("any number of contexts", "if contexts != 1 && contexts != rows {", "if contexts == 0 {"),
+        ("any number of contexts", "UInt(bitPattern: count) % UInt(bitPattern: contextRows) != 0", "false"),
         ("no context at all", "if context == nil { return FLOWRT_ERR_CONTEXT_MISSING }", ""),
         ("more rows than the address space", "if !exists(rows, view.pointee.dim) || !exists", "if !exists"),
         ("more contexts than the address space", " || !exists(contexts, view.pointee.context_dim) {", " {"),
@@ -285,7 +285,7 @@ READER = [
         "FlowrtShim/include/flowrt_text.h",
         ("the version's text", '#define FLOWRT_VERSION_TEXT "0.1.0"', '#define FLOWRT_VERSION_TEXT "0.1"'),
         ("two statuses say the same", 'case -11: return "not a .flw model file";', 'case -11: return "the model file is malformed";'),
-        ("two wrong calls say the same", '"the model takes no context: pass NULL with context_rows 0"', '"context_rows is wrong: pass 1 for a context that all rows share, or count for one each"'),
+        ("two wrong calls say the same", '"the model takes no context: pass NULL with context_rows 0"', '"context_rows does not divide count: pass 1 for all rows, count for one each, or m for count / m rows each"'),
         ("a status without a text", 'case -16: return "checksum mismatch: the model file was damaged";', ""),
     ),
 ]

@@ -38,7 +38,9 @@ struct Arguments {
       if contexts != 0 || context != nil { return FLOWRT_ERR_CONTEXT_UNUSED }
     } else {
       if context == nil { return FLOWRT_ERR_CONTEXT_MISSING }
-      if contexts != 1 && contexts != rows { return FLOWRT_ERR_CONTEXT_ROWS }
+      if contextRows == 0 || UInt(bitPattern: count) % UInt(bitPattern: contextRows) != 0 {
+        return FLOWRT_ERR_CONTEXT_ROWS
+      }
     }
     // Arrays that do not fit the address space cannot exist.
     func exists(_ rows: UInt64, _ width: UInt32) -> Bool {
@@ -99,7 +101,8 @@ struct Arguments {
       view: view, run_step: stepRunner(view.pointee.level), verb: UInt32(truncatingIfNeeded: verb),
       tile_rows: UInt32(truncatingIfNeeded: rows),
       count: UInt64(UInt(bitPattern: count)), input: input,
-      context: context, context_rows: UInt64(UInt(bitPattern: contextRows)), output: output, log_output: logOutput,
+      context: context, rows_per_context: UInt64(UInt(bitPattern: count) / max(1, UInt(bitPattern: contextRows))),
+      output: output, log_output: logOutput,
       seed: rng?.pointee.seed ?? 0, stream: rng?.pointee.stream ?? 0, index: rng?.pointee.index ?? 0,
       steps: part(layout.steps), layers: part(layout.layers), tables: part(layout.tables), panels: part(layout.panels),
       prologue: part(layout.prologue), context_tile: part(layout.contextTile), encoder: part(layout.encoder),

@@ -22,7 +22,7 @@ function(flowrt_install component libdir)
   install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" ${rule}
           FILES_MATCHING PATTERN "*.h")
   install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" "${PROJECT_SOURCE_DIR}/NOTICE" DESTINATION "${CMAKE_INSTALL_DOCDIR}" ${rule})
-  install(TARGETS flowrt flowrt_static EXPORT flowrtTargets-${component}
+  install(TARGETS ${flowrt_shared} flowrt_static EXPORT flowrtTargets-${component}
           LIBRARY DESTINATION "${libdir}" ${rule} NAMELINK_COMPONENT ${component} ARCHIVE DESTINATION "${libdir}" ${rule})
 
   # Paths in flowrt.pc are relative to the file, so that the installed tree can be moved, but for those that are given absolute.

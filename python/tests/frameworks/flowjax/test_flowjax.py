@@ -19,6 +19,7 @@ from paramax import Parameterize, WeightNormalization, non_trainable, unwrap
 
 import flowrt
 from flowrt.file.codes import BaseKind, Kind, Reads, Scale, Transformer
+from flowrt.frameworks import choose
 
 KEY = jax.random.key(0)
 ACTIVATIONS = [jax.nn.relu, jnp.tanh, jax.nn.elu, jax.nn.gelu, partial(jax.nn.leaky_relu, negative_slope=0.3)]
@@ -179,7 +180,7 @@ def test_bases():
 
 
 def test_a_bare_bijection():
-    bare = flowrt.compile(flowrt.adapters.choose(maf().bijection).describe(maf().bijection))
+    bare = flowrt.compile(choose(maf().bijection).describe(maf().bijection))
     assert agree(maf().bijection).base.base == BaseKind.STANDARD_NORMAL
     np.testing.assert_array_equal(bare.steps[0].layers[0].weight, agree(maf()).steps[0].layers[0].weight)
 

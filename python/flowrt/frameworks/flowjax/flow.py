@@ -33,8 +33,10 @@ def describe(model, context_dim: int | None = None) -> ir.Flow:
         if _without_arrays(model):  # of which NumPy would make NaN
             raise ExportError(f"{type(model).__name__} has no parameters")
         return _describe(model, context_dim)
-    except (ArithmeticError, AttributeError, IndexError, ExportError, TypeError, ValueError):
-        _refuse_parts_and_ensembles(model, context_dim)
+    except (ArithmeticError, AttributeError, IndexError, ExportError, TypeError, ValueError) as error:
+        named = isinstance(error, ExportError) and "not supported" in str(error) and "NoneType" not in str(error)
+        if not named:  # a class or function that has no place in a file is reason enough
+            _refuse_parts_and_ensembles(model, context_dim)
         raise
 
 

@@ -1,8 +1,11 @@
 """Saves random models of every framework, untrained, with random weights and trained: none may be refused.
 
-    python tests/frameworks/random/run.py --count 70 nflows zuko pyro normflows glasflow sbi
-    python tests/frameworks/random/run.py --count 40 flowjax        (in an environment with flowjax)
-    python tests/frameworks/random/run.py --count 40 tfp            (in one with TensorFlow Probability)
+    python tests/frameworks/random/run.py --count 55 nflows zuko pyro normflows glasflow sbi freia
+    python tests/frameworks/random/run.py --count 25 flowjax        (in an environment with flowjax)
+    python tests/frameworks/random/run.py --count 25 tfp            (in one with TensorFlow Probability)
+    python tests/frameworks/random/run.py --count 25 bayesflow      (in one of each of these)
+    python tests/frameworks/random/run.py --count 20 pzflow
+    python tests/frameworks/random/run.py --count 20 margarine
 
 These are 500 models, an hour on one core; `.ci/run` takes a few of each. `--seed` names the first one, so that one of
 them can be made again alone. They have 1 to 50 features, contexts of 0 to 600 numbers (some of them constant), 1 to 32
@@ -36,7 +39,7 @@ from flowrt.verify.rows import own_rows
 
 FAR_TOO_LARGE = 4.0  # times the error of the framework
 
-MODULES = {"flowjax": "jax_models", "tfp": "tfp_models"}
+OF_TORCH = ("nflows", "zuko", "pyro", "normflows", "glasflow", "sbi")  # one module makes their models
 
 
 class Shape:
@@ -88,7 +91,7 @@ def errors(path, model, x, c) -> dict:
 def tried(framework: str, seed: int, folder: Path) -> dict:
     """What became of one model: its name, `refused`, `warned`, `lost`, `far` (texts or empty), seconds."""
     shape = Shape(framework, seed)
-    models = importlib.import_module(MODULES.get(framework, "torch_models"))
+    models = importlib.import_module("random_torch" if framework in OF_TORCH else f"random_{framework}")
     name, model, (x, c) = models.make(framework, shape)
     result = {"name": f"{framework} {seed} {name} {shape}", "refused": "", "warned": "", "lost": "", "far": ""}
     start = time.process_time()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 
 import numpy as np
@@ -219,22 +220,39 @@ def test_every_way_refuses_the_same_library_that_is_off(file, monkeypatch):
         assert comparison().problem.startswith("log_prob of libflowrt is off by 0.0")
 
 
-def test_lost_digits_are_told(monkeypatch):
-    class Float32(Evaluator):
-        """A framework that rounds its results once."""
+class Float32(Evaluator):
+    """A framework whose log_prob is off by 1e-7 of its size."""
 
-        def log_prob(self, x, context=None):
-            return super().log_prob(x, context) * (1 + 1e-7)
+    def log_prob(self, x, context=None):
+        return super().log_prob(x, context) * (1 + 1e-7)
+
+
+def told_of_lost_digits(monkeypatch, off) -> list:
+    """The warnings if libflowrt's log_prob is that of float64 and `off(log_prob)`."""
 
     class Off(flowrt.Model):
         def log_prob(self, x, context=None):
-            return super().log_prob(x, context) * np.float32(1 + 5e-6)
+            exact = Evaluator(affine()).log_prob(np.asarray(x, dtype=np.float64))
+            return exact + off(exact)
 
-    file = affine()
-    data, live = encode(file), Float32(file)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        warn_of_lost_digits(data, file, live, Evaluator(file), "Model")
     monkeypatch.setattr("flowrt.verify.precision.Model", Off)
-    with pytest.warns(UserWarning, match="the error of log_prob is .* times that of the framework in float32"):
-        warn_of_lost_digits(data, file, live, Evaluator(file), "Model")
+    file = affine()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        warn_of_lost_digits(encode(file), file, Float32(file), Evaluator(file), "Model")
+    return [str(warning.message) for warning in caught]
+
+
+def test_lost_digits_are_told(monkeypatch):
+    (text,) = told_of_lost_digits(monkeypatch, lambda exact: 5e-6 * exact)
+    assert re.search("the error of log_prob is 50 times that of the framework in float32", text)
+    half = told_of_lost_digits(monkeypatch, lambda exact: np.where(np.arange(len(exact)) % 2, 5e-6 * exact, 0))
+    assert half and not told_of_lost_digits(monkeypatch, lambda exact: 1e-7 * exact)
+
+
+def test_chance_is_no_loss_of_digits(monkeypatch):
+    """A single row with nearly all of the error, and few roundings where the framework happens to be exact."""
+    assert not told_of_lost_digits(monkeypatch, lambda exact: np.where(np.arange(len(exact)) == 3, 1e-2, 1e-7))
+    monkeypatch.setattr(Float32, "log_prob", lambda self, x, context=None: Evaluator.log_prob(self, x, context))
+    assert not told_of_lost_digits(monkeypatch, lambda exact: np.full(len(exact), 3e-7))
+    assert told_of_lost_digits(monkeypatch, lambda exact: np.full(len(exact), 3e-6))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Mapping
 from contextlib import contextmanager, nullcontext
@@ -24,7 +25,14 @@ def _on_cpu():
 
 
 def restored(model: Any) -> Any:
-    """What the file of a framework holds, as a model of it or as a flow; anything else as it is."""
+    """What the file of a framework holds, as a model of it or as a flow; anything else as it is.
+
+    Raises `ExportError` for a class or a function, which no model is.
+    """
+    if isinstance(model, type):
+        raise ExportError(f"{model.__name__} is a class: give an object of it, the trained model")
+    if inspect.isroutine(model):
+        raise ExportError(f"{model.__name__} is a function: give the trained model itself")
     for adapter in ADAPTERS.values():
         if hasattr(adapter, "of_stored") and adapter.is_stored(model):
             return adapter.of_stored(model)
@@ -70,9 +78,11 @@ def refuse_holder(values: Mapping) -> None:
 
 def _holding(model) -> str:
     """What to give instead of something that holds flows, as the end of a message; empty if it holds none."""
-    found = held_flows(model, lambda part: any(adapter.accepts(part) for adapter in ADAPTERS.values()))
+    parts = held_flows(model, lambda part: any(adapter.accepts(part) for adapter in ADAPTERS.values()))
+    refused = {path: _refusal(part) for path, part in parts.items()}
+    found = {path: part for path, part in parts.items() if not refused[path]}
     if not found:
-        return ""
+        return "".join(f"; its {path}: {why}" for path, why in refused.items())
     listed = ", ".join(f"{path} ({type(part).__name__})" for path, part in found.items())
     if len(found) > 1:
         return f", but it holds several flows, {listed}: give one of them, or save each to a file of its own"
@@ -82,6 +92,17 @@ def _holding(model) -> str:
         f", but its {listed} is one: give that, and do outside of the file what {type(model).__name__} does before and "
         "after it, such as scaling"
     )
+
+
+def _refusal(part) -> str:
+    """Why something that an adapter accepts is no flow for a file; empty if it is one, or if that is not known."""
+    try:
+        choose(part).describe(part)
+    except ExportError as error:
+        return str(error)
+    except Exception:
+        pass
+    return ""
 
 
 def dtypes(adapter) -> tuple:

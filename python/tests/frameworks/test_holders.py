@@ -84,6 +84,21 @@ def test_traced_parts_are_named():
     refused(model, "its part _transform._transforms.0.autoregressive_net is one that torch.jit has compiled")
 
 
+def test_programs_of_torch_export_are_named():
+    program = torch.export.export(flow(affine()).eval()._transform._transforms[0].autoregressive_net, (torch.ones(2, 3),))
+    refused(program, "is a model that torch.export has made, .* give the model as it was before")
+
+
+def test_classes_and_functions_are_no_models():
+    refused(zuko.flows.MAF, "MAF is a class: give an object of it")
+    refused(flow(affine()).log_prob, "log_prob is a function: give the trained model itself")
+
+
+def test_what_holds_a_model_that_no_file_has_is_told_why():
+    refused(Wrapper(zuko.flows.NAF(3)), r"; its .flows\[0\]: .* is not supported")
+    refused(Wrapper(zuko.flows.NAF(3), zuko.flows.MAF(3)), r"but its .flows\[1\] \(MAF\) is one: give that")
+
+
 @pytest.mark.parametrize("make", [lambda: flow(affine(), nt.LULinear(3)), lambda: zuko.flows.NSF(3, 2)])
 def test_another_default_device(make, tmp_path):
     """ "meta" stands for a GPU: whatever lands on it cannot be computed with."""

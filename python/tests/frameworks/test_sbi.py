@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from live import agree, agree_in_c
-from sbi.inference import NLE, NPE
+from sbi.inference import NLE, NPE, NRE
 from sbi.neural_nets.embedding_nets import CNNEmbedding, FCEmbedding
 from sbi.neural_nets.net_builders import (
     build_made,
@@ -22,7 +22,7 @@ from sbi.neural_nets.net_builders import (
     build_zuko_nsf,
 )
 from sbi.neural_nets.net_builders.flow import build_zuko_unconditional_flow
-from sbi.utils import BoxUniform
+from sbi.utils import BoxUniform, RestrictedPrior
 from torch import nn
 from torch.distributions import Exponential, Independent, MultivariateNormal
 from torch_weights import randomise
@@ -248,7 +248,7 @@ def refused(model, text):
 
 
 def test_other_estimators_are_refused_by_name():
-    refused(build_mdn(*batches()), "MixtureDensityEstimator is not supported; supported are DirectPosterior")
+    refused(build_mdn(*batches()), "MixtureDensityEstimator is not supported: it is a mixture of normals")
     refused(build_zuko_gf(*batches()), "GaussianizationTransform is not supported")
 
 
@@ -258,6 +258,23 @@ def test_other_posteriors_are_refused_by_name(trained):
     likelihood = inference.append_simulations(theta, x).train(max_num_epochs=1)
     assert agree(likelihood).context_dim == 2
     refused(inference.build_posterior(), "MCMCPosterior .*: it draws by Markov chains; save the density estimator")
+
+
+def test_what_a_posterior_draws_from_is_named_as_it_is(trained):
+    """By Markov chains one draws of a likelihood, of a flow of the posterior, or of a classifier."""
+    prior, theta, x = trained
+    inference = NPE(prior=prior, show_progress_bars=False)
+    inference.append_simulations(theta, x).train(max_num_epochs=1)
+    for kind, name in (("mcmc", "MCMC"), ("vi", "VI"), ("rejection", "Rejection")):
+        message = f"{name}Posterior .*; save the flow that it draws from .potential_fn.posterior_estimator.$"
+        refused(inference.build_posterior(sample_with=kind), message)
+    ratios = NRE(prior=prior, show_progress_bars=False)
+    ratios.append_simulations(theta, x).train(max_num_epochs=1)
+    refused(ratios.build_posterior(), "MCMCPosterior .*; what it draws from is a classifier .potential_fn.ratio_est")
+    refused(ratios, r"NRE\w* is not a flow .*; its ._neural_net: RatioEstimator is not supported: it is a classifier")
+    refused(inference, r"NPE\w* is not a flow .*, but its ._neural_net \(NFlowsFlow\) is one: give that")
+    accepted = RestrictedPrior(prior, lambda theta: theta[:, 0] > 0, sample_with="rejection")
+    refused(accepted, "RestrictedPrior is not supported: it is a prior with a classifier; save the posterior that")
 
 
 def test_other_embedding_nets_are_refused_by_name():

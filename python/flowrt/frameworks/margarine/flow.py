@@ -18,7 +18,6 @@ from ...building.arrays import float64
 from ...errors import ExportError
 from ...file.codes import Activation, Form, Function, Scale
 from ...flow import flow as ir
-from ...reference import functions
 from ..arrays.evaluation import ArrayModel, standard_normal_log_prob
 from ..tfp import flow as tfp
 from ..torch.overrides import require_own
@@ -45,24 +44,26 @@ def describe(model, context_dim: int | None = None) -> ir.Flow:
 
 
 def live(model, dtype) -> ArrayModel:
-    """The networks and bijectors of the model, in the precision that is asked for, behind its transformation."""
+    """Bijectors and transformation of the model, in the precision that is asked for; margarine itself has float32."""
+    import tensorflow as tf
+    from tensorflow_probability import distributions as tfd
+
     require_own(model, "log_prob", "sample", "__call__")
     flow = tfp.live(model.maf.bijector, dtype)
-    low, high = float64(model.theta_min), float64(model.theta_max)
+    low, high = (tf.constant(float64(bound), dtype=dtype) for bound in (model.theta_min, model.theta_max))
+    prior, normal = tfd.Uniform(low, high), tfd.Normal(*(tf.constant(value, dtype=dtype) for value in (0, 1)))
 
     def log_slope(score):
-        return -np.sum(np.log(high - low) + functions.log_normal_density(score), axis=1)
+        return tf.reduce_sum(-tf.math.log(high - low) - normal.log_prob(score), axis=-1)
 
     def forward(x, context):
-        with np.errstate(invalid="ignore"):
-            score = functions.probit((np.asarray(x, dtype) - low) / (high - low))
-        z, log_det = flow.forward(score.astype(dtype), None)
+        score = normal.quantile(prior.cdf(tf.constant(x, dtype=dtype)))
+        z, log_det = flow.forward(score, None)
         return z, log_det + log_slope(score)
 
     def inverse(z, context):
-        score, log_det = flow.inverse(np.asarray(z, dtype), None)
-        x = low + (high - low) * functions.normal_cdf(score)
-        return x.astype(dtype), log_det - log_slope(score)
+        score, log_det = flow.inverse(z, None)
+        return prior.quantile(normal.cdf(tf.constant(score, dtype=dtype))), log_det - log_slope(score)
 
     return ArrayModel(forward, inverse, standard_normal_log_prob)
 

@@ -39,22 +39,36 @@ _OTHERS = {  # what a user has beside these, and the way on
         "a file has no probabilities of discrete variables; save its continuous_net, whose context is the condition "
         "and the discrete variables, and evaluate its discrete_net elsewhere"
     ),
+    "MixtureDensityEstimator": "it is a mixture of normals of the context, which no file has; a flow (maf, nsf) is one",
     "RatioEstimator": "it is a classifier and has no density to evaluate or to draw from; only flows have one",
-    "MCMCPosterior": (
-        "it draws by Markov chains; save the density estimator of its likelihood (potential_fn.likelihood_estimator), "
-        "whose data are observations and whose context are parameters"
+    "ConditionalVectorFieldEstimator": "its flow is continuous: its density is an integral over time",
+    "RestrictedPrior": (
+        "it is a prior with a classifier; save the posterior that it was made of, draw of that (within=model.bounds, "
+        "where the prior is a box), and reject with the classifier"
     ),
-    "RejectionPosterior": "it draws by rejection from a potential; save the flow that the potential was made of",
-    "ImportanceSamplingPosterior": "it weights draws of a proposal; save the proposal",
+    "MCMCPosterior": "it draws by Markov chains",
+    "RejectionPosterior": "it draws by rejection from a potential",
+    "ImportanceSamplingPosterior": "it weights draws of a proposal",
+    "VIPosterior": "it fits a variational distribution to a potential",
     "VectorFieldPosterior": "its flow is continuous: its density is an integral over time",
+}
+
+_OF_POTENTIALS = {  # what a posterior that is no flow draws from
+    "likelihood_estimator": (
+        "save the density estimator of its likelihood (potential_fn.likelihood_estimator), whose data are observations "
+        "and whose context are parameters"
+    ),
+    "posterior_estimator": "save the flow that it draws from (potential_fn.posterior_estimator)",
+    "ratio_estimator": (
+        "what it draws from is a classifier (potential_fn.ratio_estimator), which has no density of its own"
+    ),
 }
 
 
 def accepts(model) -> bool:
     """Whether the object looks like a posterior or an estimator of sbi."""
-    return bool(
-        class_names(model) & {"NeuralPosterior", "ConditionalEstimator", "UnconditionalEstimator", *_ESTIMATORS}
-    )
+    kinds = {"NeuralPosterior", "ConditionalEstimator", "UnconditionalEstimator", "RatioEstimator", "RestrictedPrior"}
+    return bool(class_names(model) & {*kinds, *_ESTIMATORS})
 
 
 def describe(model, context_dim: int | None = None) -> ir.Flow:
@@ -134,12 +148,18 @@ def _estimator(model):
         return model
     for kind, reason in _OTHERS.items():
         if kind in class_names(model):
-            raise ExportError(f"{type(model).__name__} is not supported: {reason}")
+            raise ExportError(f"{type(model).__name__} is not supported: {reason}{_way_on(model)}")
     if not class_names(model) & _ESTIMATORS:
         refuse(model, _SUPPORTED)
     require_own_sampler(model)
     require_own_sampler(model.net)
     return with_plain_weights(model)
+
+
+def _way_on(posterior) -> str:
+    """What to save instead of a posterior that draws from a potential; empty where it has none that is known."""
+    potential = getattr(posterior, "potential_fn", None)
+    return next((f"; {way}" for name, way in _OF_POTENTIALS.items() if hasattr(potential, name)), "")
 
 
 def _is_old(estimator) -> bool:

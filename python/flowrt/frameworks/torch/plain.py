@@ -10,6 +10,12 @@ from ...building.modules import class_names
 from ...errors import ExportError
 from ..registry import WRAPPERS
 
+_COMPILED = {
+    "ScriptModule": "torch.jit has compiled",
+    "GraphModule": "torch.fx has traced",
+    "ExportedProgram": "torch.export has made",
+}
+
 
 def deep_copy(thing, instead=None):
     """A deep copy in which tensors that are results of a computation are constants.
@@ -67,10 +73,10 @@ def with_parts(module, **parts):
 
 
 def require_readable(model) -> None:
-    """Raises `ExportError` for a module that torch.jit or torch.fx has compiled, or that has one as a part."""
-    for path, module in model.named_modules() if hasattr(model, "named_modules") else ():
-        if class_names(module) & {"ScriptModule", "GraphModule"}:
-            what = "torch.jit has compiled" if "ScriptModule" in class_names(module) else "torch.fx has traced"
+    """Raises `ExportError` for what torch.jit, torch.fx or torch.export has made, or that has such a part."""
+    for path, module in model.named_modules() if hasattr(model, "named_modules") else [("", model)]:
+        for kind in class_names(module) & set(_COMPILED):
+            what = _COMPILED[kind]
             whole = f"{type(model).__name__} is a model" if not path else f"its part {path} is one"
             raise ExportError(
                 f"{type(model).__name__} cannot be read: {whole} that {what}, which does not tell its layers: give the "

@@ -47,4 +47,5 @@ def _may_hold(value) -> bool:
     """Whether a value is an object with attributes, or a collection: no number, text, array, class or function."""
     if isinstance(value, (Mapping, list, tuple)):
         return True
-    return hasattr(value, "__dict__") and not hasattr(value, "shape") and not isinstance(value, type)
+    is_array = hasattr(value, "shape") and hasattr(value, "dtype")  # a distribution has a shape as well
+    return hasattr(value, "__dict__") and not is_array and not isinstance(value, type)

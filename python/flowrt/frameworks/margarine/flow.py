@@ -37,7 +37,7 @@ def describe(model, context_dim: int | None = None) -> ir.Flow:
     """The model. Raises `ExportError` with the name of whatever a file cannot hold."""
     if context_dim:
         raise ExportError(f"{type(model).__name__} of margarine takes no context")
-    flow = tfp.describe(model.maf.bijector, 0)
+    flow = tfp.describe(_built(model).maf.bijector, 0)
     bounds = float64(model.theta_min), float64(model.theta_max)
     steps = [_to_real_line(*bounds), *flow.steps]
     return replace(flow, steps=steps, framework=framework, model=type(model).__name__)
@@ -49,7 +49,7 @@ def live(model, dtype) -> ArrayModel:
     from tensorflow_probability import distributions as tfd
 
     require_own(model, "log_prob", "sample", "__call__")
-    flow = tfp.live(model.maf.bijector, dtype)
+    flow = tfp.live(_built(model).maf.bijector, dtype)
     low, high = (tf.constant(float64(bound), dtype=dtype) for bound in (model.theta_min, model.theta_max))
     prior, normal = tfd.Uniform(low, high), tfd.Normal(*(tf.constant(value, dtype=dtype) for value in (0, 1)))
 
@@ -66,6 +66,14 @@ def live(model, dtype) -> ArrayModel:
         return prior.quantile(normal.cdf(tf.constant(score, dtype=dtype))), log_det - log_slope(score)
 
     return ArrayModel(forward, inverse, standard_normal_log_prob)
+
+
+def _built(model):
+    """The model, whose networks have weights: before training they are drawn by what uses them first."""
+    for network in model.mades:
+        if not network.built:
+            network(np.zeros((1, len(model.theta_min)), np.float32))
+    return model
 
 
 def _to_real_line(low: np.ndarray, high: np.ndarray) -> ir.Elementwise:

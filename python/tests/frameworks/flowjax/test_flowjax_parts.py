@@ -30,3 +30,17 @@ def test_ensembles_and_halves(maker, tmp_path):
         arrays, rest = eqx.partition(one, of)
         refused(arrays, "is a half of a partition, without everything but arrays: give what equinox.combine makes")
         refused(rest, "is a half of a partition, without arrays: give what equinox.combine makes of both")
+
+
+class Experiment(eqx.Module):
+    flow: eqx.Module
+    scale: float
+
+
+def test_what_holds_a_flow_is_told_its_name():
+    """A distribution has a shape, as arrays have."""
+    flow = masked_autoregressive_flow(jr.key(0), base_dist=StandardNormal((3,)), nn_width=16)
+    refused(Experiment(flow, 2.0), r"but its .flow \(Transformed\) is one: give that")
+    refused((flow, {"train": [1.0]}), r"but it holds one, \[0\] \(Transformed\): give that")  # of fit_to_data
+    refused({"flow": flow, "step": 3}, r"no description, but it holds one, \['flow'\] \(Transformed\): give that")
+    refused(eqx.partition(flow, eqx.is_array), r"; its \[0\]: Transformed is a half of a partition.*; its \[1\]: ")

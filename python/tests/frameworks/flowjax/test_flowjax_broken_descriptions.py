@@ -1,0 +1,13 @@
+"""Mistakes that the adapter of flowjax might make are refused by `save`, each of them."""
+
+from __future__ import annotations
+
+import pytest
+from flowjax_cases import CASES, random_model
+from mistakes import MISTAKES, require_refused
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_of_the_adapter_is_refused(mistake):
+    require_refused(CASES, random_model, mistake)

@@ -23,7 +23,8 @@ _WORST = 100  # one row in so many is left out, to see whether the others agree 
 class Errors(NamedTuple):
     """Root mean squares over rows and coordinates; of x and z in the spreads of their coordinates.
 
-    `others` is ours / theirs without the worst hundredth of the rows.
+    `size` is that of the result or, of x and z, of the flow's own draws, if these vary more: float32 computes with
+    values of this size. `others` is ours / theirs without the worst hundredth of the rows.
     """
 
     ours: float
@@ -58,7 +59,8 @@ def warn_of_lost_digits(data: bytes, exact: File, live32, live64, name: str, own
         if not len(rows.x):
             return
         try:
-            errors = measure(Model(data), live32, live64, rows)
+            typical = rows if own is None else random_rows(exact, count, seed=3, units=live64.units)
+            errors = measure(Model(data), live32, live64, rows, typical)
         except LibraryError as failure:
             if failure.status not in (None, Status.FEATURE):
                 raise
@@ -77,10 +79,11 @@ def warn_of_lost_digits(data: bytes, exact: File, live32, live64, name: str, own
     )
 
 
-def measure(ours, live32, live64, rows: Rows) -> dict:
+def measure(ours, live32, live64, rows: Rows, typical: Rows | None = None) -> dict:
     """The `Errors` of each quantity, over the rows for which all three have an answer.
 
-    Nothing is measured if the framework raises an error in float32 (some assert what rounding breaks).
+    `typical` are random rows of the flow itself, if `rows` are not. Nothing is measured if the framework raises an
+    error in float32 (some assert what rounding breaks).
     """
     found = {name: _results(flow, rows) for name, flow in (("ours", ours), ("truth", live64))}
     try:
@@ -88,6 +91,7 @@ def measure(ours, live32, live64, rows: Rows) -> dict:
     except Exception:
         return {}
     errors = {}
+    draws = {name: spread(values) for name, values in (("x", (typical or rows).x), ("z", (typical or rows).z))}
     for quantity, truth in found["truth"].items():
         values = {name: results[quantity] for name, results in found.items()}
         known = np.all([np.isfinite(part).all(axis=1) for part in values.values()], axis=0)
@@ -97,10 +101,9 @@ def measure(ours, live32, live64, rows: Rows) -> dict:
         if quantity in ("x", "z"):
             units = spread(truth[known])
             units = np.where(units > 0, units, 1.0)
-        ours, theirs = (_rms_of_rows((values[name][known] - truth[known]) / units) for name in ("ours", "theirs"))
-        others = np.argsort(np.maximum(ours, theirs))[: len(ours) - -(-len(ours) // _WORST)]
-        without_worst = _rms(ours[others]) / max(_rms(theirs[others]), 1e-300) if len(others) else np.inf
-        errors[quantity] = Errors(_rms(ours), _rms(theirs), _rms(truth[known] / units), without_worst)
+        off = [_rms_of_rows((values[name][known] - truth[known]) / units) for name in ("ours", "theirs")]
+        size = max(_rms(truth[known] / units), _rms(draws.get(quantity, 0.0) / units))
+        errors[quantity] = Errors(_rms(off[0]), _rms(off[1]), size, _times_of_others(*off))
     return errors
 
 
@@ -116,6 +119,12 @@ def _results(flow, rows: Rows) -> dict:
         x, _ = flow.inverse(rows.z, rows.context)
         found = {"z": z, "log_det": log_det, "x": x, "log_prob": flow.log_prob(rows.x, rows.context)}
     return {name: np.asarray(values, dtype=np.float64).reshape(len(rows.x), -1) for name, values in found.items()}
+
+
+def _times_of_others(ours, theirs) -> float:
+    """Ours / theirs without the worst hundredth of the rows, at least one; of one row, what would not overrule it."""
+    others = np.argsort(np.maximum(ours, theirs))[: len(ours) - -(-len(ours) // _WORST)]
+    return _rms(ours[others]) / max(_rms(theirs[others]), 1e-300) if len(others) else np.inf
 
 
 def _rms_of_rows(values) -> np.ndarray:

@@ -85,7 +85,8 @@ def test_traced_parts_are_named():
 
 
 def test_programs_of_torch_export_are_named():
-    program = torch.export.export(flow(affine()).eval()._transform._transforms[0].autoregressive_net, (torch.ones(2, 3),))
+    network = flow(affine()).eval()._transform._transforms[0].autoregressive_net
+    program = torch.export.export(network, (torch.ones(2, 3),))
     refused(program, "is a model that torch.export has made, .* give the model as it was before")
 
 

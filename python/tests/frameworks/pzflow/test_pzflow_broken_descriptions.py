@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from pzflow_cases import CASES, random_model
 from mistakes import MISTAKES, require_refused
+from pzflow_cases import CASES, random_model
 
 
 @pytest.mark.filterwarnings("ignore")

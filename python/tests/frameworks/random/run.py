@@ -34,7 +34,7 @@ import numpy as np
 import flowrt
 from flowrt.frameworks import choose, dtypes
 from flowrt.verify.precision import measure
-from flowrt.verify.rows import own_rows
+from flowrt.verify.rows import own_rows, random_rows
 
 OF_TORCH = ("nflows", "zuko", "pyro", "normflows", "glasflow", "sbi")  # one module makes their models
 
@@ -82,7 +82,8 @@ def errors(path, model, x, c) -> dict:
     adapter = choose(model)
     file = flowrt.compile(adapter.describe(model))
     live32, live64 = (adapter.live(model, dtype) for dtype in dtypes(adapter))
-    return measure(flowrt.Model(path), live32, live64, own_rows(file, x, c))
+    typical = random_rows(file, 64, units=live64.units)
+    return measure(flowrt.Model(path), live32, live64, own_rows(file, x, c), typical)
 
 
 def tried(framework: str, seed: int, folder: Path) -> dict:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from tfp_cases import CASES, random_model
 from mistakes import MISTAKES, require_refused
+from tfp_cases import CASES, random_model
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -10,16 +10,16 @@ class ArrayModel:
 
     `forward(x, context)` gives (z, log_det), `inverse(z, context)` gives (x, log_det), `base_log_prob(z)` the log
     density of z: functions from and to arrays that `numpy.asarray` understands. For a model that gives its user a log
-    density, `density(x, context)` is that.
+    density, `density(x, context)` is that. `units` are means and standard deviations (C,) of the contexts, where the
+    model standardises them.
     """
 
-    units = None  # of contexts: no model of these frameworks knows them
-
-    def __init__(self, forward, inverse, base_log_prob=None, density=None):
+    def __init__(self, forward, inverse, base_log_prob=None, density=None, units=None):
         self._forward = forward
         self._inverse = inverse
         self._base_log_prob = base_log_prob
         self._density = density
+        self.units = units
 
     def forward(self, x, context=None):
         """x (n, D) to z (n, D) and log|det dz/dx| (n,), as NumPy arrays."""

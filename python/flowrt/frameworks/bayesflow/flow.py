@@ -108,7 +108,8 @@ def live(model, dtype) -> ArrayModel:
         return standard_normal_log_prob((z - base_mean) / base_std) - np.sum(np.log(base_std))
 
     exact = np.dtype(dtype) == np.float64  # bayesflow rounds the constant of its density to float32
-    return ArrayModel(forward, inverse, base_log_prob, None if exact else density)
+    units = conditions if _context_dim(network) else None
+    return ArrayModel(forward, inverse, base_log_prob, None if exact else density, units)
 
 
 # ---- walking ----

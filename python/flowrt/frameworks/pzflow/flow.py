@@ -121,7 +121,8 @@ def live(model, dtype) -> ArrayModel:
         u, log_det = run(x, context, False)
         return latents.log_prob(state, u, dtype) + log_det
 
-    return ArrayModel(forward, inverse, standard_normal_log_prob, density)
+    moments = [float64(state[key]).reshape(-1) for key in ("condition_means", "condition_stds") if conditional]
+    return ArrayModel(forward, inverse, standard_normal_log_prob, density, moments or None)
 
 
 def _state(model) -> dict:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import bayesflow as bf
 import numpy as np
 import pytest
-from bayesflow_models import random_approximator, random_flow
+from bayesflow_models import random_approximator, random_flow, standardised
 from live import agree
 
 import flowrt
+from flowrt.frameworks import choose
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2, 3])
@@ -19,6 +20,17 @@ def test_random_flows(seed):
 @pytest.mark.parametrize("seed", [0, 1])
 def test_standardised_variables_and_conditions(seed):
     agree(random_approximator(seed), rows=5, tolerance=1e-9)
+
+
+def test_contexts_are_compared_in_the_units_that_the_model_standardises():
+    generator = np.random.default_rng(0)
+    approximator = standardised(random_flow(0, 2, 3), 2, 3, generator, "all")
+    layer = approximator.standardizer.standardize_layers["inference_conditions"]
+    layer.moving_mean[0].assign([1e6, 2.0, -3.0])
+    layer.moving_m2[0].assign([1e4, 1e-14, 1e20])
+    units = choose(approximator).live(approximator, np.float64).units
+    np.testing.assert_allclose(units, [[1e6, 2.0, -3.0], [10.0, 1e-8, 1e9]], rtol=1e-6)
+    assert choose(approximator).live(random_flow(0, 2, 3), np.float64).units is None
 
 
 def test_the_density_is_that_of_the_approximator(tmp_path):

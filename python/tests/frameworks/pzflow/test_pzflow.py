@@ -7,8 +7,10 @@ import pytest
 from live import agree
 from pzflow import bijectors, distributions
 from pzflow_cases import NETWORK, bounds, flow
+from pzflow_models import random_flow
 
 import flowrt
+from flowrt.frameworks import choose
 
 
 def test_the_default_latent_density_to_seven_digits(tmp_path):
@@ -18,6 +20,18 @@ def test_the_default_latent_density_to_seven_digits(tmp_path):
     x, log_prob = flowrt.Model(tmp_path / "f.flw").sample(100, seed=0, log_prob=True)
     theirs = np.asarray(model._log_prob(model._params, x, np.zeros((100, 1))))
     np.testing.assert_allclose(log_prob, theirs, rtol=1e-4, atol=1e-4)
+
+
+def test_contexts_are_compared_in_the_units_that_the_flow_standardises():
+    for seed in range(20):
+        model = random_flow(seed)
+        units = choose(model).live(model, np.float64).units
+        if model.conditional_columns is None:
+            assert units is None
+        else:
+            np.testing.assert_allclose(units, [model._condition_means, model._condition_stds])
+            return
+    pytest.fail("no flow had conditions")
 
 
 def test_a_pickled_dictionary_is_the_flow(tmp_path):

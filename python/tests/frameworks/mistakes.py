@@ -11,6 +11,7 @@ folders of the other frameworks.
 from __future__ import annotations
 
 import copy
+import functools
 import os
 from dataclasses import replace
 
@@ -26,7 +27,7 @@ from flowrt.verify.formulas import same_formulas
 from flowrt.verify.rows import defined, encoded, random_rows
 from flowrt.verify.sensitivity import Evaluator
 
-_MODELS = None if os.environ.get("FLOWRT_ALL_MISTAKES") else 2  # of each framework and kind of mistake
+_ALL = bool(os.environ.get("FLOWRT_ALL_MISTAKES"))
 _SHOWS = 1e-5  # of the size of results: smaller changes are no mistake
 
 
@@ -284,13 +285,21 @@ def results(file, rows):
     return [*flow.forward(rows.x, rows.context), flow.log_prob(rows.x, rows.context)]
 
 
-def broken_models(names, random_model, mistake):
-    """Names of cases, live models and broken files."""
+@functools.cache
+def built(random_model, name: str) -> tuple:
+    """The model of a case, and its own evaluation in float64."""
+    model = random_model(name, 0, 0.5)
+    adapter = choose(model)
+    return model, adapter.live(model, dtypes(adapter)[1])
+
+
+def broken_models(names, random_model, mistake, most: int):
+    """Names of cases, their own evaluation and broken files."""
     count = 0
     for name in names:
-        if count == _MODELS:
+        if count == most and not _ALL:
             return
-        model = random_model(name, 0, 0.5)
+        model, live = built(random_model, name)
         description = choose(model).describe(model)
         file = flowrt.compile(copy.deepcopy(description))
         try:
@@ -303,13 +312,12 @@ def broken_models(names, random_model, mistake):
             continue  # refused already: there is no order
         if largest_change(file, broken) > _SHOWS:
             count += 1
-            yield name, model, broken
+            yield name, live, broken
 
 
-def require_refused(names, random_model, mistake) -> None:
-    """`save` would refuse the models of these cases if the adapter made this mistake."""
-    for name, model, broken in broken_models(names, random_model, mistake):
-        live = choose(model).live(model, dtypes(choose(model))[1])
+def require_refused(names, random_model, mistake, most: int = 2) -> None:
+    """`save` would refuse the first `most` models of these cases, or all, if the adapter made this mistake."""
+    for name, live, broken in broken_models(names, random_model, mistake, most):
         with pytest.raises(ExportError, match="differs by"):
             same_formulas(broken, live, name)
             pytest.fail(f"{name}: {mistake.__name__} was not noticed")

@@ -37,6 +37,21 @@ class ArrayModel:
         return np.asarray(self._base_log_prob(z)) + log_det
 
 
+def of_few_shapes(function):
+    """`function(values, context)`, which gives arrays of rows, called with a power of 2 of rows, of which many are one.
+
+    JAX compiles a function anew for each number of rows, which takes seconds.
+    """
+
+    def called(values, context=None):
+        count = len(values)
+        rows = np.minimum(np.arange(1 << max(4, (count - 1).bit_length())), count - 1)
+        results = function(np.asarray(values)[rows], None if context is None else np.asarray(context)[rows])
+        return results[:count] if isinstance(results, np.ndarray) else [part[:count] for part in results]
+
+    return called
+
+
 def _rows(result) -> list:
     """A log-determinant that is the same for all rows may come as one number."""
     values, log_det = (np.asarray(part) for part in result)

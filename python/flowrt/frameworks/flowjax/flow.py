@@ -12,7 +12,7 @@ import numpy as np
 from ...building.modules import class_names, refuse
 from ...errors import ExportError
 from ...flow import flow as ir
-from ..arrays.evaluation import ArrayModel, standard_normal_log_prob
+from ..arrays.evaluation import ArrayModel, of_few_shapes, standard_normal_log_prob
 from ..torch.overrides import require_own_sampler
 from . import bases as flowjax_bases
 from .networks import is_array, parameter_count
@@ -82,7 +82,7 @@ def live(model, dtype) -> ArrayModel:
                 context = None if context is None else jnp.asarray(context, dtype=dtype)
                 return [np.asarray(part) for part in rows(values, context)]
 
-        return run
+        return of_few_shapes(run)
 
     forward = compiled(bijections, "inverse_and_log_det")
     inverse = compiled(bijections[::-1], "transform_and_log_det")
@@ -96,7 +96,7 @@ def live(model, dtype) -> ArrayModel:
         with _precision(dtype):
             return np.asarray(log_prob(*(None if part is None else jnp.asarray(part, dtype) for part in (x, context))))
 
-    return ArrayModel(forward, inverse, density=density)
+    return ArrayModel(forward, inverse, density=of_few_shapes(density))
 
 
 def _missing(model) -> str | None:

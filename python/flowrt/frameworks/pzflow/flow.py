@@ -19,7 +19,7 @@ from ...building.modules import class_names
 from ...building.standardisation import of_standardised_context
 from ...errors import ExportError
 from ...flow import flow as ir
-from ..arrays.evaluation import ArrayModel, standard_normal_log_prob
+from ..arrays.evaluation import ArrayModel, of_few_shapes, standard_normal_log_prob
 from ..torch.overrides import require_own
 from . import latents
 from .bijectors import leaves, steps_of
@@ -107,18 +107,21 @@ def live(model, dtype) -> ArrayModel:
                 given = (jnp.asarray(context, dtype) - mean) / std
             return [np.asarray(part) for part in chains[inverse](values, given)]
 
+    to_latent = of_few_shapes(lambda x, context: run(x, context, False))
+    to_data = of_few_shapes(lambda u, context: run(u, context, True))
+
     def forward(x, context):
-        u, log_det = run(x, context, False)
+        u, log_det = to_latent(x, context)
         z, more = latents.to_noise(state["latent_info"], u)
         return z, log_det + more
 
     def inverse(z, context):
         u, more = latents.from_noise(state["latent_info"], np.asarray(z, dtype))
-        x, log_det = run(u, context, True)
+        x, log_det = to_data(u, context)
         return x, log_det + more
 
     def density(x, context):
-        u, log_det = run(x, context, False)
+        u, log_det = to_latent(x, context)
         return latents.log_prob(state, u, dtype) + log_det
 
     moments = [float64(state[key]).reshape(-1) for key in ("condition_means", "condition_stds") if conditional]

@@ -79,6 +79,9 @@ class Model(Density):
         status = self._library.flowrt_model_open(self._model, self._data.ctypes.data, len(data), flags, detail)
         if status != Status.OK:
             raise LibraryError(f"{self._message(status)} ({_place(detail)})", status)
+        self.plan_size: int = self._library.flowrt_plan_size(self._model)
+        self._plan = aligned(self.plan_size)  # as long as the model, which uses it
+        self._check(self._library.flowrt_model_prepare(self._model, self._plan.ctypes.data, len(self._plan)))
         info = ModelInfo(struct_size=ctypes.sizeof(ModelInfo))
         self._check(self._library.flowrt_model_get_info(self._model, info))
         self._options = {"verify": verify, "level": level}

@@ -26,7 +26,7 @@ SECTIONS = ("peers", "levels", "context", "cold", "threads")
 FLOWS = [name for name in flows.SIZES if name != "SBI"]
 # Between the shapes of the kernels (docs/SWEEP.md) as well as on them.
 BATCHES = [1, 2, 3, 4, 6, 8, 12, 16, 17, 24, 32, 48, 64, 256, 1024]
-QUICK_BATCHES = [1, 4, 17, 1024]
+QUICK_BATCHES = [1, 2, 4, 8, 17, 64, 1024]
 
 
 class Bench:
@@ -127,7 +127,7 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", type=Path, required=True, help="CMake's build folder, with bench/ of run.sh")
     parser.add_argument("--environments", type=Path, required=True, help="folder of the Python environments")
-    parser.add_argument("--quick", action="store_true", help="S, L21 and XL, 1, 4, 17 and 1024 rows, three rounds")
+    parser.add_argument("--quick", action="store_true", help="S, L21 and XL at seven numbers of rows, three rounds")
     parser.add_argument("--sections", nargs="+", choices=SECTIONS, default=SECTIONS)
     parser.add_argument("--flows", nargs="+", choices=FLOWS)
     parser.add_argument("--batches", nargs="+", type=int, metavar="ROWS")

@@ -94,7 +94,7 @@ def measured(job: str, rows: int) -> dict:
         for line in csv.DictReader(file):
             flow, kind = line["flow"].split("-")
             # Lower levels are measured beside each other, not beside flowrt.
-            level = line["program"] in ("flowrt-avx2", "flowrt-sse2", "onnxruntime-sse")
+            level = line["program"] in ("flowrt-best", "flowrt-avx2", "flowrt-sse2", "onnxruntime-sse")
             if kind == "MAF" and not level and (line["job"], line["rows"]) == (job, str(rows)) and line["us_per_row"]:
                 times.setdefault(flow, {})[line["program"]] = float(line["us_per_row"])
     return times

@@ -39,7 +39,8 @@ class Bench:
         self.peers = [peer for peer in PEERS if options.programs is None or peer.name in options.programs]
         self.started = time.time()
         # That of the best instruction set which this core has.
-        self.best_peak = max((f"peak {level}" for level in tables.LEVELS), key=lambda ask: float(self.machine.ask(ask)) > 0)
+        peaks = [f"peak {level}" for level in tables.LEVELS]  # the highest first
+        self.best_peak = next(ask for ask in peaks if float(self.machine.ask(ask)) > 0)
 
     def say(self, text):
         print(f"{time.time() - self.started:6.0f} s  {text}", flush=True)

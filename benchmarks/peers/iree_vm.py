@@ -1,8 +1,9 @@
 """IREE on the CPU, one thread: the graphs of onnx_graph.py, compiled ahead of time. Noise of samples is NumPy's.
 
-Up to 16 rows, each number has a graph of its own; compiled for any number, a row of L21 takes five times as long. From 17
-rows on there is no difference. The compiler takes some seconds for each graph; what it made is kept beside the flows. Rows and results go through the
-runtime's own lists, without the conversions of its Python functions, which take longer than a row.
+Up to 16 rows, each number has a graph of its own; compiled for any number, a row of L21 takes five times as long. From
+17 rows on there is no difference. The compiler takes some seconds for each graph; what it made is kept beside the
+flows. Rows and results go through the runtime's own lists, without the conversions of its Python functions, which take
+longer than a row.
 """
 
 import importlib.metadata

@@ -1,4 +1,4 @@
-"""Draws rows.svg: the time of a row against the rows of a call, flowrt beside its peers, from the results of one machine.
+"""Draws rows.svg: the time of a row against the rows of a call, flowrt beside its peers, from one machine's results.
 
     python docs/pictures/rows.py [RESULTS]
 

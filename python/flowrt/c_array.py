@@ -51,7 +51,7 @@ _TEMPLATE = """\
 
 
 def c_array(data: bytes, name: str) -> str:
-    """The C source of an array `name` with the bytes of a valid file. Needs libflowrt for the sizes of workspace and plan.
+    """The C source of an array `name` with the bytes of a valid file. Needs libflowrt for the sizes of memory.
 
     Raises `LibraryError` if libflowrt refuses the file, `Error` if `name` cannot be that of an array in C and C++.
     """
@@ -74,6 +74,6 @@ def c_array(data: bytes, name: str) -> str:
         dim=model.dim,
         context_dim=model.context_dim,
         workspace=model.workspace_size(1),
-        plan=model.plan_size,
+        plan=model.plan_size(),
         rows="\n".join("    " + row for row in rows),
     )

@@ -79,9 +79,6 @@ class Model(Density):
         status = self._library.flowrt_model_open(self._model, self._data.ctypes.data, len(data), flags, detail)
         if status != Status.OK:
             raise LibraryError(f"{self._message(status)} ({_place(detail)})", status)
-        self.plan_size: int = self._library.flowrt_plan_size(self._model)
-        self._plan = aligned(self.plan_size)  # as long as the model, which uses it
-        self._check(self._library.flowrt_model_prepare(self._model, self._plan.ctypes.data, len(self._plan)))
         info = ModelInfo(struct_size=ctypes.sizeof(ModelInfo))
         self._check(self._library.flowrt_model_get_info(self._model, info))
         self._options = {"verify": verify, "level": level}
@@ -157,6 +154,11 @@ class Model(Density):
     def workspace_size(self, count: SupportsIndex) -> int:
         """Bytes of workspace with which calls of up to `count` rows run at full speed."""
         size: int = self._library.flowrt_workspace_size(self._model, whole(count, "count"))
+        return size
+
+    def plan_size(self) -> int:
+        """Bytes of memory for a plan that a program in C keeps. A call from Python takes longer than making one."""
+        size: int = self._library.flowrt_plan_size(self._model)
         return size
 
     # ---- calls ----

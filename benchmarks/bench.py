@@ -9,6 +9,8 @@ Sections:
 """
 
 import argparse
+import platform
+import re
 import subprocess
 import sys
 import time
@@ -124,6 +126,13 @@ class Bench:
         self.rates = {command: max(float(self.machine.ask(command)) for _ in range(3)) for command in commands}
 
 
+def machine_name():
+    """The CPU's model as the name of a folder: intel-xeon-processor, amd-epyc."""
+    model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+    words = re.findall(r"[a-z0-9]+", re.sub(r"\((r|tm)\)|@.*", " ", model[1].lower())) if model else []
+    return "-".join(words) or platform.machine()
+
+
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", type=Path, required=True, help="CMake's build folder, with bench/ of run.sh")
@@ -139,7 +148,7 @@ def arguments():
     options = parser.parse_args()
     said = sys.argv[5:]  # after --build and --environments, which run.sh gives
     options.command = f'make bench BENCH="{" ".join(said)}"' if said else "make bench"
-    checked_in = Path(__file__).parent / "results"
+    checked_in = Path(__file__).parent / "results" / machine_name()
     options.results = options.results or (options.build / "bench" / "results" if said else checked_in)
     options.flows = options.flows or (["S", "L21", "XL"] if options.quick else FLOWS)
     options.batches = options.batches or (QUICK_BATCHES if options.quick else BATCHES)

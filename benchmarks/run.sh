@@ -1,6 +1,6 @@
 #!/bin/sh
 # Measure: benchmarks/run.sh BUILD [options of bench.py]. Makes what is needed below BUILD/bench (environments of the peers,
-# OpenBLAS, programs in C), then runs bench.py, which writes benchmarks/results.
+# OpenBLAS, programs in C), then runs bench.py, which writes a folder below benchmarks/results.
 #
 # BENCH_ENVIRONMENTS names a folder that has the environments torch, runtimes, iree, tfp and jax already.
 set -eu

@@ -1,4 +1,4 @@
-"""Draws speed.svg: the time of a density and of a sample, flowrt beside its peers, from benchmarks/results/speed.csv.
+"""Draws speed.svg: the time of a density and of a sample, flowrt beside its peers, from benchmarks/results/xeon/speed.csv.
 
     python docs/pictures/speed.py
 
@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 from programs import FLOWRT, PEERS  # noqa: E402
 
-TIMES = ROOT / "benchmarks" / "results" / "speed.csv"
+TIMES = ROOT / "benchmarks" / "results" / "xeon" / "speed.csv"
 PAGE = Path(__file__).parent / "speed.svg"
 ROWS = 1024
 FLOWS = {"S": "S: D = 6", "L21": "L21: D = 21", "XL": "XL: D = 63"}

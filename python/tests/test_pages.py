@@ -90,7 +90,7 @@ def test_the_library_opens_the_example(example):
 def measured(job: str, rows: int) -> dict:
     """Microseconds a row: MAF to program to time."""
     times: dict = {}
-    with (ROOT / "benchmarks" / "results" / "speed.csv").open() as file:
+    with (ROOT / "benchmarks" / "results" / "xeon" / "speed.csv").open() as file:
         for line in csv.DictReader(file):
             flow, kind = line["flow"].split("-")
             # Lower levels are measured beside each other, not beside flowrt.

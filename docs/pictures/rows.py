@@ -27,11 +27,14 @@ def main(machine: str = "zen3") -> None:
     times = read_times(ROOT / "benchmarks" / "results" / machine / "speed.csv")
     measured = {program for _, program, _ in times}
     shown = [program for program in (FLOWRT, *PEERS) if program.name in measured][: 1 + len(THEIRS)]
+    numbers = []  # in words, for readers who cannot see the picture
     figure, panels = pyplot.subplots(2, len(FLOWS), figsize=(10.2, 5.6), sharex=True, facecolor=PAPER)
     for line, (job, what) in enumerate(JOBS.items()):
         for panel, (flow, title) in zip(panels[line], FLOWS.items(), strict=True):
             for program, colour in zip(shown, (OURS, *THEIRS)):
                 points = sorted(times.get((flow, program.name, job), {}).items())
+                words = ", ".join(f"{rows} {time:.3g}" for rows, time in points)
+                numbers.append(f"{flow} {job} {program.name}: {words}")
                 style = {"linewidth": 2.2 if program is FLOWRT else 1.2, "zorder": 3 if program is FLOWRT else 2}
                 panel.plot(*zip(*points), color=colour, marker="o", markersize=3, label=program.what, **style)
             _dress(panel, f"{title}, {what}")
@@ -40,7 +43,7 @@ def main(machine: str = "zen3") -> None:
     handles, labels = panels[0][0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="upper center", ncols=len(shown), frameon=False, labelcolor=INK)
     figure.tight_layout(rect=(0, 0, 1, 0.95))
-    figure.savefig(PAGE, facecolor=PAPER, metadata={"Date": None})
+    figure.savefig(PAGE, facecolor=PAPER, metadata={"Date": None, "Description": "; ".join(numbers)})
     PAGE.write_text(with_dark_colours(PAGE.read_text()))
 
 
@@ -61,6 +64,7 @@ def _dress(panel, title: str) -> None:
     panel.set_yscale("log")
     panel.xaxis.set_major_formatter("{x:g}")
     panel.yaxis.set_major_formatter("{x:g}")
+    panel.yaxis.set_minor_formatter("")
     panel.set_title(title, fontsize=10.5, color=INK)
     panel.set_facecolor(PAPER)
     panel.tick_params(colors=INK, which="both", length=0)

@@ -129,6 +129,22 @@ def test_the_table_of_the_performance_page_was_measured():
         )
 
 
+def test_the_plot_of_rows_shows_the_measured_times():
+    """Its description has them in words."""
+    plot = (PICTURES / "rows.svg").read_text()
+    lines: dict = {}
+    with (ROOT / "benchmarks" / "results" / "zen3" / "speed.csv").open() as file:
+        for cell in csv.DictReader(file):
+            flow, kind = cell["flow"].split("-")
+            if kind == "MAF" and cell["us_per_row"]:
+                times = lines.setdefault((flow, cell["job"], cell["program"]), {})
+                times[int(cell["rows"])] = float(cell["us_per_row"])
+    assert {"flowrt", "iree"} <= {program for _, _, program in lines}
+    for (flow, job, program), times in lines.items():
+        words = ", ".join(f"{rows} {time:.3g}" for rows, time in sorted(times.items()))
+        assert f"{flow} {job} {program}: {words}" in plot, "run make pictures"
+
+
 def test_the_plot_shows_the_measured_times():
     plot = (PICTURES / "speed.svg").read_text()
     for flow in ("S", "L21", "XL"):

@@ -25,6 +25,7 @@ C_TESTS = {
     "PaddingUnused": [],
     "ScaleFunctions": [],
     "WorkspaceExact": [],
+    "KeptPlan": [],
     "Sampling": [],
     "NothingIgnored": [],
     "NonFinite": [],

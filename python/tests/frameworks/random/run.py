@@ -7,7 +7,7 @@
     python tests/frameworks/random/run.py --count 20 pzflow
     python tests/frameworks/random/run.py --count 20 margarine
 
-These are 500 models, some hours on one core; `.ci/run` takes a few of each. `--seed` names the first one, so that one of
+These are 500 models, some hours of a core; `.ci/run` takes a few of each. `--seed` names the first one, so that one of
 them can be made again alone. They have 1 to 50 features, contexts of 0 to 600 numbers (some of them constant), 1 to 32
 layers and units of 1e-12 to 1e12. Each is saved as a user would, once by itself and once with his rows, and measured on
 these: the errors of libflowrt and of the framework in float32, against the framework in float64.

@@ -4,8 +4,8 @@ import FlowrtShim
 
 struct Evaluation {
   let call: UnsafePointer<flowrt_call>
-  private let dim: Int
-  private let contextDim: Int
+  let dim: Int
+  let contextDim: Int
   /// Of the whole call: forward and log_prob go to noise, inverse and sample to data.
   private let direction: Direction
   private let noiseKey: Noise.Key
@@ -22,7 +22,8 @@ struct Evaluation {
   /// Returns whether all that was written is finite.
   func run() -> Bool {
     Base(Sweep(call: call, batch: Batch(rows: 1, contexts: nil))).prepare()
-    let ownContexts = call.pointee.context_rows > 1
+    // A gradient by the context is that of each row, so every row gets a context of its own.
+    let ownContexts = call.pointee.context_rows > 1 || call.pointee.context_gradient != nil
     if !ownContexts { makePrologue(call.pointee, call.pointee.context) }
     let count = Int(truncatingIfNeeded: call.pointee.count)
     var finite = true
@@ -33,7 +34,7 @@ struct Evaluation {
       let used = min(rows, left)
       var contexts: UnsafePointer<Float>? = nil
       if ownContexts {
-        let own = call.pointee.context + first &* contextDim
+        let own = call.pointee.context + (call.pointee.context_rows == 1 ? 0 : first &* contextDim)
         if rows == 1 { makePrologue(call.pointee, own) } else { contexts = encode(own, rows, used) }
       }
       finite = evaluate(first, Batch(rows: rows, contexts: contexts), used) && finite
@@ -59,6 +60,7 @@ struct Evaluation {
   /// 16 comes last: 17 rows are 16 and 1, 65 are 64 and 1, 30 are 32.
   private func nextRows(_ left: Int) -> Int {
     let most = Int(call.pointee.tile_rows)
+    if call.pointee.isGradient { return min(most, left > Int(FLOWRT_TILE_ROWS) ? 48 : paddedTo16(left)) }
     let rest = left & (laneCount &- 1)
     let tile = rest <= mostFewRows ? left &- rest : left &- rest &+ laneCount
     if most == 1 || tile == 0 { return min(most, left) }
@@ -72,19 +74,19 @@ struct Evaluation {
     var contexts = own
     let isTile = rows >= laneCount
     if isTile {
-      loadTile(call.pointee.context_tile, own, contextDim, rows, used)
+      loadTile(call.pointee.context_tile, own, contextDim, rows, call.pointee.context_rows == 1 ? 1 : used)
       contexts = UnsafePointer(call.pointee.context_tile)
     }
     if view.encoder_layers == 0 { return contexts }
     let encoder = call.pointee.encoderPlan
-    runStep(encoder, Sweep(call: call, batch: Batch(rows: rows, contexts: contexts)), direction: .toNoise)
+    runStep(encoder, Sweep(call: call, batch: Batch(rows: rows, contexts: contexts)), FLOWRT_TO_NOISE)
     let last = encoder.pointee.layers + (Int(view.encoder_layers) &- 1)
     return UnsafePointer(call.pointee.encoder + Int(last.pointee.values_offset) &* (isTile ? rows : 1))
   }
 
   /// A step at the CPU's own level.
-  private func runStep(_ step: UnsafeMutablePointer<flowrt_step_plan>, _ sweep: Sweep, direction: Direction) {
-    call.pointee.run_step(call, step, sweep.batch.rows, sweep.batch.contexts, direction == .toNoise)
+  func runStep(_ step: UnsafeMutablePointer<flowrt_step_plan>, _ sweep: Sweep, _ way: Int) {
+    call.pointee.run_step(call, step, sweep.batch.rows, sweep.batch.contexts, UInt32(truncatingIfNeeded: way))
   }
 
   /// Takes the state through all steps in the given direction.
@@ -93,9 +95,10 @@ struct Evaluation {
     for i in 0..<count {
       let step = call.pointee.steps + (direction == .toNoise ? i : count &- 1 &- i)
       if step.pointee.record.pointee.kind == RecordKind.elementwise.rawValue {
+        if call.pointee.isGradient { sweep.keepSide(step.pointee, sweep.state) }
         sweep.elementwise(step.pointee, direction: direction)
       } else {
-        runStep(step, sweep, direction: direction)
+        runStep(step, sweep, direction == .toNoise ? FLOWRT_TO_NOISE : FLOWRT_TO_DATA)
       }
     }
   }
@@ -128,7 +131,8 @@ struct Evaluation {
       }
     }
     runSteps(sweep, direction: direction)
-    if call.pointee.verb == FLOWRT_VERB_LOG_PROB { base.addLogDensity(sign: 1) }
+    if isDensity { base.addLogDensity(sign: 1) }
+    if call.pointee.isGradient { return runGradient(sweep, base, logSum, first, used) }
 
     var nonfiniteBits: UInt32 = 0
     if let output = call.pointee.output {
@@ -147,7 +151,7 @@ struct Evaluation {
       for row in 0..<used {
         var value = logSum.total(row)
         if call.pointee.verb == FLOWRT_VERB_SAMPLE { value = -value }
-        if call.pointee.verb == FLOWRT_VERB_LOG_PROB && logSum.isExcluded(row) {
+        if isDensity && logSum.isExcluded(row) {
           value = .nan
           if !hasNaN(first &+ row) {
             logOutput[first &+ row] = -.infinity
@@ -161,15 +165,17 @@ struct Evaluation {
     return nonfiniteBits >> 31 == 0
   }
 
+  private var isDensity: Bool { call.pointee.verb == FLOWRT_VERB_LOG_PROB || call.pointee.isGradient }
+
   /// Whether a row of the input has a NaN.
-  @inline(never) private func hasNaN(_ row: Int) -> Bool {
+  @inline(never) func hasNaN(_ row: Int) -> Bool {
     let values = call.pointee.input + row &* dim
     for i in 0..<dim where values[i] != values[i] { return true }
     return false
   }
 
   /// Bit 31 is set for NaN and infinity: an exponent of all ones overflows into it.
-  @inline(__always) private func nonfiniteBit(_ value: Float) -> UInt32 {
+  @inline(__always) func nonfiniteBit(_ value: Float) -> UInt32 {
     (value.bitPattern & 0x7FFF_FFFF) &+ 0x0080_0000
   }
 

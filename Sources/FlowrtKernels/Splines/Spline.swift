@@ -31,9 +31,9 @@ struct Spline {
   let minimumHeight, minimumDerivative, minimumShare: Float
   /// `minimumWidth`: a fraction of the interval. `clip`: the p5 of the format, a bound on clipped raw parameters.
   /// `endDerivative`: that of both outer knots, if the ends are fixed.
-  private let minimumWidth, clip, endDerivative: Float
+  let minimumWidth, clip, endDerivative: Float
   /// Which of the format's variants this is.
-  private let form: SplineForm
+  let form: SplineForm
   /// Derivatives, or values, of a rank.
   let knotCount: Int
   /// Which knots have a derivative of their own, and what a bin is made of.
@@ -123,7 +123,7 @@ struct Spline {
   }
 
   /// A known value, limited to the interval, as the bins have it.
-  @inline(__always) private func inner(_ known: Register, _ readIsKnown: Bool) -> Register {
+  @inline(__always) func inner(_ known: Register, _ readIsKnown: Bool) -> Register {
     let bounded = atMost(upper, atLeast(lower, known))
     return form.isTurned && readIsKnown ? halfTurn(bounded) : bounded
   }
@@ -138,7 +138,7 @@ struct Spline {
   /// Turns the raw values u of one axis into e^(u - max u), in place: the softmax without its division. Returns the
   /// scaling that makes widths or heights of them, each at least `minimum` of the interval. `column`: two columns for
   /// the scaling, the first of which holds the maximum before.
-  @inline(never) private func exponentials(
+  @inline(never) func exponentials(
     _ p: UnsafeMutablePointer<Float>, _ stride: Int, _ count: Int, minimum: Float, _ column: UnsafeMutablePointer<Float>
   ) -> Scaling {
     if form.widths == .clipped { inPlace(p, bins, stride, .clip) }
@@ -201,7 +201,7 @@ struct Spline {
 
   /// The bin that holds a known value, with raw derivatives and share. The bins begin at sums of widths and heights;
   /// every register takes all of them, and keeps the last one whose knot is not beyond its value.
-  @inline(__always) private func findBin(
+  @inline(__always) func findBin(
     _ raw: RawColumns, _ widthScale: Scaling, _ heightScale: Scaling, _ known: Register, _ readIsKnown: Bool, _ at: Int
   ) -> Bin {
     // Only quadratic pieces have a value here; the others get their end derivatives in `complete`.
@@ -237,7 +237,7 @@ struct Spline {
 
   /// Sets the derivatives of a bin, after `inPlace` has made derivatives of its raw ones. Pieces without parameters for
   /// them have them from the bin's slope, from its values, or from the neighbouring bins.
-  @inline(__always) private func complete(
+  @inline(__always) func complete(
     _ bin: inout Bin, _ raw: RawColumns, _ widthScale: Scaling, _ heightScale: Scaling, _ known: Register,
     _ readIsKnown: Bool, _ at: Int
   ) {

@@ -8,8 +8,8 @@
 import FlowrtShim
 
 struct Mixture {
-  private let components: Int
-  private let affine: Affine
+  fileprivate let components: Int
+  fileprivate let affine: Affine
 
   init(_ record: flowrt_step_record) {
     components = Int(record.components)
@@ -47,10 +47,43 @@ struct Mixture {
     return fma(affine.scale(raw).s, noise, mean)
   }
 
-  @inline(__always) private func parameters(
+  @inline(__always) fileprivate func parameters(
     _ p: UnsafeMutablePointer<Float>, stride: Int, _ c: Int
   ) -> (logit: Lanes, mean: Lanes, scale: Lanes, logScale: Lanes) {
     let (s, logS) = affine.scale(p.lanes((2 &* components &+ c) &* stride))
     return (p.lanes(c &* stride), p.lanes((components &+ c) &* stride), s, logS)
+  }
+}
+
+extension Mixture {
+  /// The derivatives of log p(z) by z and by the raw parameters; see Derivatives in TransformGradient.swift.
+  ///
+  /// With u = (z - mean) / s, a component has the share e^(its term - joint) of the density and the weight
+  /// e^(logit - weights):  by z -share u / s, by its logit share - weight, by its mean share u / s, and by log s
+  /// share (u^2 - 1).
+  @inline(never) func gradient(_ p: UnsafePointer<Float>, stride: Int, _ z: Lanes, _ d: inout Derivatives) {
+    let raw = UnsafeMutablePointer(mutating: p)
+    var weights = LogSumExp()
+    var joint = LogSumExp()
+    for c in 0..<components {
+      let (logit, mean, scale, logScale) = parameters(raw, stride: stride, c)
+      let u = (z - mean) / scale
+      weights.add(logit)
+      joint.add(fma(u * u, -0.5, logit - logScale))
+    }
+    let (weightTotal, jointTotal) = (weights.total, joint.total)
+    var byValue = Lanes()
+    for c in 0..<components {
+      let (logit, mean, scale, logScale) = parameters(raw, stride: stride, c)
+      let u = (z - mean) / scale
+      let share = exp(fma(u * u, -0.5, logit - logScale) - jointTotal)
+      let byMean = share * (u / scale)
+      byValue = byValue - byMean
+      d.byParameters.store(share - exp(logit - weightTotal), c &* d.stride)
+      d.byParameters.store(byMean, (components &+ c) &* d.stride)
+      let slope = affine.logSlope(p.lanes((2 &* components &+ c) &* stride), scale)
+      d.byParameters.store(share * fma(u, u, -1) * slope, (2 &* components &+ c) &* d.stride)
+    }
+    d.by = byValue
   }
 }

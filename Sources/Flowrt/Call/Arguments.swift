@@ -119,7 +119,7 @@ struct Arguments {
       read: part(layout.read), other: part(layout.other), log_scale: part(layout.logScale),
       log_sum: part(layout.logSum), transformer_scratch: part(layout.transformerScratch),
       activations: part(layout.activations), x_gradient: nil, context_gradient: contextGradient,
-      gradient: flowrt_gradient_parts())
+      accumulate_transposed: transposedProduct(view.pointee.level), gradient: flowrt_gradient_parts())
     if isGradient {
       let keepsSums = view.pointee.keeps_sums != 0
       call.x_gradient = output
@@ -142,5 +142,12 @@ struct Arguments {
       if level == 2 { return flowrt_step_level2 }
     #endif
     return flowrt_step
+  }
+  private func transposedProduct(_ level: UInt32) -> flowrt_transposed_product {
+    #if FLOWRT_LEVELS_3
+      if level == 3 { return flowrt_transposed_level3 }
+      if level == 2 { return flowrt_transposed_level2 }
+    #endif
+    return flowrt_transposed
   }
 }

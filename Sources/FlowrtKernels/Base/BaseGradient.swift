@@ -3,38 +3,38 @@
 import FlowrtShim
 
 extension Base {
+  private var parts: flowrt_gradient_parts { sweep.call.pointee.gradient }
+
   /// Sets by_state to the gradient of log p(z) by z. The state is z.
   func gradient() {
     switch density {
-    case .standardNormal: eachValue { _, _, z in 0 - z }
-    case .diagonalNormal:
-      let (mean, std) = (plan.diagonal_normal.mean!, plan.diagonal_normal.std!)
-      eachValue { i, _, z in 0 - (z - mean[i]) / std[i] / std[i] }
-    // The density is flat; NaN for NaN.
-    case .boxUniform: eachValue { _, _, z in z - z }
+    case .standardNormal, .diagonalNormal, .boxUniform: independentGradient()
     case .normalMixture: mixtureGradient()
     case .conditionalNormal: conditionalGradient()
     case .autoregressiveMixture:
-      // The sweep starts from no gradient by the other side, which there is none of.
-      eachValue { _, _, _ in Lanes() }
       let index = plan.autoregressive_mixture.index!
       sweep.solveGradient(
         plan, .mixture(Mixture(plan.record.pointee)), readIndex: index, otherIndex: index, readIsKnown: true)
     }
   }
 
-  /// by_state[i] = f(i, row, z[i]).
-  @inline(__always) private func eachValue(_ f: (Int, Int, Lanes) -> Lanes) {
+  /// -(z - mean) / std^2; for a box, whose density is flat, 0.
+  private func independentGradient() {
+    let by = parts.by_state!
     for i in 0..<dim {
-      for row in stride(from: 0, to: rows, by: laneCount) {
-        by.store(f(i, row, state.lanes(i &* rows &+ row)), i &* rows &+ row)
+      let isDiagonal = density == .diagonalNormal
+      let mean = isDiagonal ? plan.diagonal_normal.mean[i] : 0
+      let std = isDiagonal ? plan.diagonal_normal.std[i] : 1
+      for at in stride(from: i &* rows, to: (i &+ 1) &* rows, by: registerCount) {
+        let z = state.register(at)
+        by.store(density == .boxUniform ? z - z : 0 - (z - mean) / std / std, at)
       }
     }
   }
-  private var by: UnsafeMutablePointer<Float> { sweep.call.pointee.gradient.by_state }
 
-  /// A component's share of the density, times -(z - mean) / std^2.
+  /// The sum over components of their shares of the density, times -(z - mean) / std^2.
   private func mixtureGradient() {
+    let (by, share) = (parts.by_state!, parts.columns!)
     for row in stride(from: 0, to: rows, by: laneCount) {
       var joint = LogSumExp()
       for c in 0..<components { joint.add(term(c, row)) }
@@ -42,10 +42,13 @@ extension Base {
       for i in 0..<dim { by.store(Lanes(), i &* rows &+ row) }
       for c in 0..<components {
         let (mean, std) = component(c)
-        let share = exp(term(c, row) - total)
+        share.store(exp(term(c, row) - total), 0)
         for i in 0..<dim {
-          let at = i &* rows &+ row
-          by.store(negatedFma(share, (state.lanes(at) - mean[i]) / std[i] / std[i], by.lanes(at)), at)
+          eachRegister(laneCount) { lane in
+            let at = i &* rows &+ row &+ lane
+            let slope = (state.register(at) - mean[i]) / std[i] / std[i]
+            by.store(negatedFma(share.register(lane), slope, by.register(at)), at)
+          }
         }
       }
     }
@@ -53,31 +56,30 @@ extension Base {
 
   /// The mean and log std of each coordinate come from the context.
   private func conditionalGradient() {
-    let parts = sweep.call.pointee.gradient
     let conditioner = sweep.conditioner(of: plan)
-    let outputs = conditioner.operand(Int32(plan.record.pointee.layer_count) &- 1)
-    let isWanted = sweep.call.pointee.context_gradient != nil
-    // By the outputs: in the place of the parameters of a transformer, by_outputs[2 i] and [2 i + 1].
-    eachValue { i, row, z in
-      let (mean, logStd) = (output(outputs, 2 &* i, row), output(outputs, 2 &* i &+ 1, row))
-      let scale = exp(-logStd)
-      return 0 - (z - mean) * scale * scale
-    }
-    if !isWanted { return }
-    let network = ConditionerGradient(
-      conditioner, count: Int(plan.record.pointee.layer_count), by: parts.by_units, byContext: parts.by_context)
-    network.clear()
     let last = Int(plan.record.pointee.layer_count) &- 1
+    let outputs = conditioner.operand(Int32(truncatingIfNeeded: last))
+    let values = outputs.values.unsafelyUnwrapped
+    @inline(__always) func output(_ unit: Int, _ row: Int) -> Register {
+      outputs.isShared ? Register(repeating: values[unit]) : values.register(unit &* rows &+ row)
+    }
+    let isWanted = sweep.call.pointee.context_gradient != nil
+    let network = ConditionerGradient(
+      conditioner, count: last &+ 1, sweep.call.pointee.accumulate_transposed, by: parts.by_units,
+      byContext: parts.by_context)
+    if isWanted { network.clear() }
     let byOutputs = network.gradient(last)
     for i in 0..<dim {
-      for row in stride(from: 0, to: rows, by: laneCount) {
-        let at = 2 &* i &* rows &+ row
-        let (mean, logStd) = (output(outputs, 2 &* i, row), output(outputs, 2 &* i &+ 1, row))
-        let u = (state.lanes(i &* rows &+ row) - mean) * exp(-logStd)
-        byOutputs.store(u * exp(-logStd), at)
-        byOutputs.store(fma(u, u, -1), at &+ rows)
+      for row in stride(from: 0, to: rows, by: registerCount) {
+        let inverse = exp(0 - output(2 &* i &+ 1, row))
+        let u = (state.register(i &* rows &+ row) - output(2 &* i, row)) * inverse
+        parts.by_state.store(0 - u * inverse, i &* rows &+ row)
+        if isWanted {
+          byOutputs.store(u * inverse, 2 &* i &* rows &+ row)
+          byOutputs.store(fma(u, u, -1), (2 &* i &+ 1) &* rows &+ row)
+        }
       }
     }
-    network.run(lines: Int(sweep.call.pointee.view.pointee.encoded_dim))
+    if isWanted { network.run(lines: Int(sweep.call.pointee.view.pointee.encoded_dim)) }
   }
 }

@@ -79,14 +79,14 @@ struct Evaluation {
     }
     if view.encoder_layers == 0 { return contexts }
     let encoder = call.pointee.encoderPlan
-    runStep(encoder, Sweep(call: call, batch: Batch(rows: rows, contexts: contexts)), FLOWRT_TO_NOISE)
+    runStep(encoder, Sweep(call: call, batch: Batch(rows: rows, contexts: contexts)), direction: .toNoise)
     let last = encoder.pointee.layers + (Int(view.encoder_layers) &- 1)
     return UnsafePointer(call.pointee.encoder + Int(last.pointee.values_offset) &* (isTile ? rows : 1))
   }
 
   /// A step at the CPU's own level.
-  func runStep(_ step: UnsafeMutablePointer<flowrt_step_plan>, _ sweep: Sweep, _ way: Int) {
-    call.pointee.run_step(call, step, sweep.batch.rows, sweep.batch.contexts, UInt32(truncatingIfNeeded: way))
+  private func runStep(_ step: UnsafeMutablePointer<flowrt_step_plan>, _ sweep: Sweep, direction: Direction) {
+    call.pointee.run_step(call, step, sweep.batch.rows, sweep.batch.contexts, direction == .toNoise)
   }
 
   /// Takes the state through all steps in the given direction.
@@ -98,7 +98,7 @@ struct Evaluation {
         if call.pointee.isGradient { sweep.keepSide(step.pointee, sweep.state) }
         sweep.elementwise(step.pointee, direction: direction)
       } else {
-        runStep(step, sweep, direction == .toNoise ? FLOWRT_TO_NOISE : FLOWRT_TO_DATA)
+        runStep(step, sweep, direction: direction)
       }
     }
   }

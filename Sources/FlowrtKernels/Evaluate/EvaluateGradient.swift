@@ -16,16 +16,11 @@ extension Evaluation {
     }
     base.gradient()
     for i in stride(from: Int(view.step_count) &- 1, through: 0, by: -1) {
-      let step = call.pointee.steps + i
-      if step.pointee.record.pointee.kind == RecordKind.elementwise.rawValue {
-        sweep.elementwiseGradient(step.pointee)
-      } else {
-        runStep(step, sweep, FLOWRT_GRADIENT)
-      }
+      sweep.runGradient(call.pointee.steps[i])
     }
     var byContext = parts.by_context
     if call.pointee.context_gradient != nil && view.encoder_layers != 0 {
-      runStep(call.pointee.encoderPlan, sweep, FLOWRT_GRADIENT)
+      sweep.runGradient(call.pointee.encoderPlan.pointee)
       byContext = parts.by_callers_context
     }
     var isFinite = true
@@ -56,12 +51,12 @@ extension Evaluation {
     return isFinite
   }
 
-  private func clear(_ values: UnsafeMutablePointer<Float>, _ count: Int) {
+  @inline(never) private func clear(_ values: UnsafeMutablePointer<Float>, _ count: Int) {
     for at in stride(from: 0, to: count, by: laneCount) { values.store(Lanes(), at) }
   }
 
   /// Writes one row of a tile. Returns whether it is finite.
-  private func write(
+  @inline(never) private func write(
     _ target: UnsafeMutablePointer<Float>, _ source: UnsafePointer<Float>, _ width: Int, _ rows: Int,
     _ replacement: Float?
   ) -> Bool {

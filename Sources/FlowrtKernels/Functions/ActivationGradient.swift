@@ -4,8 +4,8 @@
 import FlowrtShim
 
 /// f'(v). `value`: f(v), where the derivative follows from it (Activation.slopeIsOfValue); else `sum`, which is v.
-@inline(never) func activationSlope(_ activation: Activation, _ a: Float, value: Lanes, sum v: Lanes) -> Lanes {
-  let one = Lanes(repeating: 1)
+@inline(never) func activationSlope(_ activation: Activation, _ a: Float, value: Register, sum v: Register) -> Register {
+  let one = Register(repeating: 1)
   switch activation {
   case .identity, .layerNorm: return one  // layer norm: LayerNorm.swift
   case .relu: return ifMore(value, 0, one, 0 * value)
@@ -20,7 +20,7 @@ import FlowrtShim
     return s * fma(v, sigmoid(-v), 1)
   case .gelu:
     // Phi(v) + v phi(v)
-    return fma(v, exp(fma(v * v, -0.5, Float(logNormalizer))), 0.5 * (1 + erf(v * sqrtHalf)))
+    return fma(v, exp(fma(v * v, -0.5, Float(logNormalizer))), 0.5 * (1 + through(erf, v * sqrtHalf)))
   case .geluTanh:
     // v sigmoid(2 u), u = b (v + c v^3)
     let b: Float = 2 * 0.797_884_56
@@ -31,7 +31,7 @@ import FlowrtShim
   case .softsign:
     let d = 1 + magnitude(v)
     return 1 / (d * d)
-  case .sine: return sin(v + 1.570_796_4)
+  case .sine: return through(sin, v + 1.570_796_4)
   case .arctangent: return 1 / fma(v, v, 1)
   case .inverseHyperbolicSine: return 1 / flowrt_v_sqrt(fma(v, v, 1))
   }

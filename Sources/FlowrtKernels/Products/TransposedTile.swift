@@ -13,14 +13,9 @@
 
 import FlowrtShim
 
-/// The panels of a layer: lines of 16 weights.
-struct Panels {
-  let weights: UnsafePointer<Float>
-  /// For each panel its first line; nil if every panel has `lines` lines.
-  let starts: UnsafePointer<UInt32>?
-  let lines: Int
-
-  @inline(__always) func line(_ panel: Int, _ k: Int) -> UnsafePointer<Float> {
+extension flowrt_panels {
+  /// Line k of a panel.
+  @inline(__always) fileprivate func line(_ panel: Int, _ k: Int) -> UnsafePointer<Float> {
     let start = starts.map { Int($0[panel]) } ?? panel &* lines
     return weights + (start &+ k) &* lineFloats
   }
@@ -43,7 +38,7 @@ private enum TransposedTile<let U: Int, let B: Int> {
   /// `by`: rows floats for each of the U source units from k on; `from`: rows floats for each unit.
   @inline(never)
   static func run(
-    _ by: UnsafeMutablePointer<Float>, _ panels: UnsafePointer<Panels>, _ k: Int, _ from: UnsafePointer<Float>,
+    _ by: UnsafeMutablePointer<Float>, _ panels: UnsafePointer<flowrt_panels>, _ k: Int, _ from: UnsafePointer<Float>,
     rows: Int, units first: Int, _ end: Int
   ) {
     let stride = rows &* 4
@@ -83,21 +78,17 @@ private enum TransposedTile<let U: Int, let B: Int> {
 /// The tiles of up to maximumHeight source units by B vectors.
 private enum TransposedTiles<let B: Int> {
   @inline(__always) static func run(
-    height: Int, _ by: UnsafeMutablePointer<Float>, _ panels: UnsafePointer<Panels>, _ k: Int,
+    height: Int, _ by: UnsafeMutablePointer<Float>, _ panels: UnsafePointer<flowrt_panels>, _ k: Int,
     _ from: UnsafePointer<Float>, _ rows: Int, _ first: Int, _ end: Int
   ) {
     switch height {
     case 1: TransposedTile<1, B>.run(by, panels, k, from, rows: rows, units: first, end)
     case 2: TransposedTile<2, B>.run(by, panels, k, from, rows: rows, units: first, end)
-    case 3: TransposedTile<3, B>.run(by, panels, k, from, rows: rows, units: first, end)
     case 4: TransposedTile<4, B>.run(by, panels, k, from, rows: rows, units: first, end)
-    #if FLOWRT_LEVEL_3 || FLOWRT_LEVEL_2 || arch(arm64)
-      case 5: TransposedTile<5, B>.run(by, panels, k, from, rows: rows, units: first, end)
-      case 6: TransposedTile<6, B>.run(by, panels, k, from, rows: rows, units: first, end)
-    #endif
     #if FLOWRT_LEVEL_3
-      case 7: TransposedTile<7, B>.run(by, panels, k, from, rows: rows, units: first, end)
       default: TransposedTile<8, B>.run(by, panels, k, from, rows: rows, units: first, end)
+    #elseif FLOWRT_LEVEL_2 || arch(arm64)
+      default: TransposedTile<6, B>.run(by, panels, k, from, rows: rows, units: first, end)
     #else
       default: break
     #endif
@@ -105,34 +96,33 @@ private enum TransposedTiles<let B: Int> {
   }
 }
 
-/// Adds units first ..< end, each of which sees all of the source units k ..< kEnd, to what these have.
+/// Adds units first ..< end, each of which sees all of the source units k ..< kEnd, to what these have: the entry of this
+/// CPU level.
 ///
 /// - by: rows floats for each source unit, from unit 0 of the source on; from: rows floats for each unit.
-@inline(never) func accumulateTransposed(
-  _ by: UnsafeMutablePointer<Float>, _ panels: Panels, sources k: Int, _ kEnd: Int, _ from: UnsafePointer<Float>,
-  rows: Int, units first: Int, _ end: Int
+@implementation @_cdecl("flowrt_transposed")
+public func flowrt_transposed(
+  _ by: UnsafeMutablePointer<Float>!, _ panels: UnsafePointer<flowrt_panels>!, _ k: Int, _ kEnd: Int,
+  _ from: UnsafePointer<Float>!, _ rows: Int, _ first: Int, _ end: Int
 ) {
   if first >= end { return }
-  withUnsafePointer(to: panels) { panels in
-    var k = k
-    // Pieces of nearly equal height, as in Tile.swift.
-    var pieces = (kEnd &- k &+ maximumHeight &- 1) / maximumHeight
-    while pieces > 0 {
-      let height = (kEnd &- k &+ pieces &- 1) / pieces
-      let target = by + k &* rows
-      var row = 0
-      #if FLOWRT_LEVEL_3
-        if rows >= 48 {
-          TransposedTiles<3>.run(height: height, target, panels, k, from, rows, first, end)
-          row = 48
-        }
-      #endif
-      while row < rows {
-        TransposedTiles<1>.run(height: height, target + row, panels, k, from + row, rows, first, end)
-        row &+= RowVector.scalarCount
+  var k = k
+  while k < kEnd {
+    // As high as the registers hold; what is left, by halves.
+    var height = maximumHeight
+    while height > kEnd &- k { height = height > 4 ? 4 : height / 2 }
+    let target = by + k &* rows
+    var row = 0
+    #if FLOWRT_LEVEL_3
+      if rows >= 48 {
+        TransposedTiles<3>.run(height: height, target, panels, k, from, rows, first, end)
+        row = 48
       }
-      k &+= height
-      pieces &-= 1
+    #endif
+    while row < rows {
+      TransposedTiles<1>.run(height: height, target + row, panels, k, from + row, rows, first, end)
+      row &+= RowVector.scalarCount
     }
+    k &+= height
   }
 }

@@ -14,59 +14,48 @@ struct BinParts {
 }
 
 extension Bin {
-  /// t, and what is made of it.
-  private struct Place {
-    let t, rest, product, s, k, denominator, m: Register
-
-    @inline(__always) init(_ bin: Bin, _ r: Register) {
-      s = bin.h / bin.w
-      k = fma(s, -2, bin.d0 + bin.d1)
-      t = atMost(1, atLeast(0, (r - bin.x - bin.xLow) / bin.w))
-      rest = 1 - t
-      product = t * rest
-      denominator = fma(k, product, s)
-      m = fma(bin.d1 * t, t, fma(s + s, product, bin.d0 * rest * rest))
-    }
-  }
-
-  /// dq/dr at r, and the derivative of its logarithm by r.
-  @inline(__always) func slopes(_ r: Register) -> (slope: Register, ofLogSlope: Register) {
-    let at = Place(self, r)
-    let ratio = at.s / at.denominator
-    let change = at.rest - at.t
-    let mByT = 2 * fma(d1, at.t, fma(at.s, change, -(d0 * at.rest)))
-    let byT = mByT / at.m - 2 * (at.k * change) / at.denominator
-    return (ratio * ratio * at.m, byT / w)
-  }
-
-  /// From the gradients by q and by log dq/dr at r to those by the parts of the bin. `isLinear`: both derivatives are
-  /// the slope h / w.
+  /// From the gradient by one side to that by the other one, and by the parts of the bin. `isInside`: 1 where the spline
+  /// acts, 0 where it is the identity. `isLinear`: both derivatives are the slope h / w.
   @inline(__always) func gradient(
-    _ r: Register, byValue: Register, byLogSlope: Register, isLinear: Bool
-  ) -> BinParts {
-    let at = Place(self, r)
-    let (t, rest, s) = (at.t, at.rest, at.s)
+    _ r: Register, _ given: Register, _ isInside: Register, _ sides: Sides, isLinear: Bool
+  ) -> (by: Register, parts: BinParts) {
+    let s = h / w
+    let k = fma(s, -2, d0 + d1)
+    let t = atMost(1, atLeast(0, (r - x - xLow) / w))
+    let rest = 1 - t
+    let product = t * rest
+    let denominator = fma(k, product, s)
+    let m = fma(d1 * t, t, fma(s + s, product, d0 * rest * rest))
+    // dq/dr, and the derivative of its logarithm.
+    let ratio = s / denominator
+    let change = rest - t
+    let mByT = 2 * fma(d1, t, fma(s, change, -(d0 * rest)))
+    let ofLogSlope = (mByT / m - 2 * (k * change) / denominator) / w
+    let slope = ifEqual(isInside, 0, Register(repeating: 1), ratio * ratio * m)
+    let (passed, byOther) = sides.pass(given, slope: slope, ofLogSlope: ofLogSlope * isInside)
+    let byValue = byOther * isInside
+    let byLogSlope = isInside * sides.sign
     var by = BinParts()
     by.y = byValue
-    let n = fma(s * t, t, d0 * at.product)
-    let quotient = n / at.denominator
+    let n = fma(s * t, t, d0 * product)
+    let quotient = n / denominator
     by.h = byValue * quotient
-    let byN = byValue * h / at.denominator
-    let byD = negatedFma(byN, quotient, -2 * byLogSlope / at.denominator)
-    let byM = byLogSlope / at.m
+    let byN = byValue * h / denominator
+    let byD = negatedFma(byN, quotient, -2 * byLogSlope / denominator)
+    let byM = byLogSlope / m
     var byS = 2 * byLogSlope / s
     // N
     byS = fma(byN * t, t, byS)
     var byT = 2 * byN * s * t
-    by.d0 = byN * at.product
+    by.d0 = byN * product
     var byProduct = byN * d0
     // D
     byS = byS + byD
-    let byK = byD * at.product
-    byProduct = fma(byD, at.k, byProduct)
+    let byK = byD * product
+    byProduct = fma(byD, k, byProduct)
     // M
     by.d1 = byM * t * t
-    byS = fma(2 * byM, at.product, byS)
+    byS = fma(2 * byM, product, byS)
     byProduct = fma(2 * byM, s, byProduct)
     by.d0 = fma(byM * rest, rest, by.d0)
     byT = fma(2 * byM, fma(d1, t, -(d0 * rest)), byT)
@@ -80,6 +69,6 @@ extension Bin {
     by.h = by.h + byS / w
     by.x = -byT / w
     by.w = negatedFma(byS, s, -(byT * t)) / w
-    return by
+    return (passed, by)
   }
 }

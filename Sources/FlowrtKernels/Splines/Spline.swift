@@ -78,9 +78,7 @@ struct Spline {
       : densities(raw, count, widthScale, column.heightScale)
 
     // The bin goes to memory: its derivatives and its share wait there for the functions of all 16 values.
-    eachRegister(count) { at in
-      column.store(findBin(raw, widthScale, heightScale, inner(known.register(at), readIsKnown), readIsKnown, at), at)
-    }
+    findBins(raw, widthScale, heightScale, column, known, count, readIsKnown: readIsKnown)
     // The two columns of derivatives lie next to each other, so one call takes both.
     // Functions are applied to the chosen bin alone, not to all K bins.
     switch pieces {
@@ -199,9 +197,19 @@ struct Spline {
     return scaling
   }
 
+  /// The bins that hold `count` known values.
+  @inline(never) func findBins(
+    _ raw: RawColumns, _ widthScale: Scaling, _ heightScale: Scaling, _ column: SplineScratch,
+    _ known: UnsafePointer<Float>, _ count: Int, readIsKnown: Bool
+  ) {
+    eachRegister(count) { at in
+      column.store(findBin(raw, widthScale, heightScale, inner(known.register(at), readIsKnown), readIsKnown, at), at)
+    }
+  }
+
   /// The bin that holds a known value, with raw derivatives and share. The bins begin at sums of widths and heights;
   /// every register takes all of them, and keeps the last one whose knot is not beyond its value.
-  @inline(__always) func findBin(
+  @inline(__always) private func findBin(
     _ raw: RawColumns, _ widthScale: Scaling, _ heightScale: Scaling, _ known: Register, _ readIsKnown: Bool, _ at: Int
   ) -> Bin {
     // Only quadratic pieces have a value here; the others get their end derivatives in `complete`.
@@ -237,7 +245,7 @@ struct Spline {
 
   /// Sets the derivatives of a bin, after `inPlace` has made derivatives of its raw ones. Pieces without parameters for
   /// them have them from the bin's slope, from its values, or from the neighbouring bins.
-  @inline(__always) func complete(
+  @inline(__always) private func complete(
     _ bin: inout Bin, _ raw: RawColumns, _ widthScale: Scaling, _ heightScale: Scaling, _ known: Register,
     _ readIsKnown: Bool, _ at: Int
   ) {
@@ -253,7 +261,7 @@ struct Spline {
   }
 
   /// Puts the fixed derivative at the outer ends of the first and the last bin, for which findBin has found any other.
-  @inline(__always) private func setEnds(_ bin: inout Bin) {
+  @inline(__always) func setEnds(_ bin: inout Bin) {
     if ends != .fixed { return }
     let end = Register(repeating: endDerivative)
     bin.d0 = ifEqual(bin.number, 0, end, bin.d0)

@@ -12,106 +12,77 @@
 import FlowrtShim
 
 extension Spline {
-  /// The columns of 16 floats that `gradient` uses beyond the raw parameters and those of a spline.
-  private enum Column: Int { case slope, ofLogSlope, by, raw0, raw1, slope0, slope1 }
-
-  /// Takes the gradient of 16 values from one side to the other; see TransformGradient.swift.
-  ///
-  /// - p: parameter j of value i is at j stride + i; byParameters likewise.
-  /// - columns: as many as parameters, FLOWRT_SPLINE_COLUMNS, and 8 more.
-  /// - Returns the gradient by the side that `by` is not about.
-  @inline(never) func gradient(
-    _ p: UnsafePointer<Float>, byParameters: UnsafeMutablePointer<Float>, stride: Int, _ r: Lanes, by: Lanes,
-    columns: UnsafeMutablePointer<Float>, readIsKnown: Bool
-  ) -> Lanes {
+  /// Takes the gradient of 16 values from one side to the other. `columns` of the values: as many as parameters,
+  /// FLOWRT_SPLINE_COLUMNS, and 4 more.
+  @inline(never) func gradient(_ v: RankValues) {
+    let (p, stride, r) = (v.parameters, v.stride, v.read)
     let parameters = Int(form.parameterCount(bins: UInt32(truncatingIfNeeded: bins)))
-    for j in 0..<parameters { columns.store(p.lanes(j &* stride), j &* laneCount) }
-    let scratch = columns + parameters &* laneCount
+    for j in 0..<parameters { v.columns.store(p.lanes(j &* stride), j &* laneCount) }
+    let scratch = v.columns + parameters &* laneCount
     let column = SplineScratch(scratch)
-    let own = scratch + Int(FLOWRT_SPLINE_COLUMNS) &* laneCount
-    func place(_ c: Column) -> UnsafeMutablePointer<Float> { own + c.rawValue &* laneCount }
-    let raw = RawColumns(form, bins: bins, knots: knotCount, columns, laneCount, end: column.end)
+    let knotSlopes = scratch + Int(FLOWRT_SPLINE_COLUMNS) &* laneCount
+    let raw = RawColumns(form, bins: bins, knots: knotCount, v.columns, laneCount, end: column.end)
     let widthScale =
       pieces.hasWidths
       ? exponentials(raw.widths, laneCount, laneCount, minimum: minimumWidth, column.widthScale)
       : Scaling(constant: (upper - lower) / Float(bins), column.widthScale)
     let heightScale = exponentials(raw.heights, laneCount, laneCount, minimum: minimumHeight, column.heightScale)
-    place(.by).store(r, 0)
-    eachRegister(laneCount) { at in
-      let value = inner(place(.by).register(at), true)
-      column.store(findBin(raw, widthScale, heightScale, value, true, at), at)
-    }
+    findBins(raw, widthScale, heightScale, column, r, laneCount, readIsKnown: true)
     if pieces == .rationalQuadratic {
-      derivativeSlopes(column.derivatives, place(.slope0))
+      derivativeSlopes(column.derivatives, knotSlopes)
       inPlace(column.derivatives, 2, laneCount, .derivative)
     }
-    // dq/dr and the derivative of its logarithm: 1 and 0 outside.
+    let heights = v.byParameters + (pieces.hasWidths ? bins &* stride : 0)
     eachRegister(laneCount) { at in
-      let value = place(.by).register(at)
+      let value = r.register(at)
+      let inner = inner(value, true)
       var bin = column.bin(at)
-      complete(&bin, raw, widthScale, heightScale, inner(value, true), true, at)
-      column.store(bin, at)
-      let (slope, ofLogSlope) = bin.slopes(inner(value, true))
-      place(.slope).store(ifInside(value, slope, Register(repeating: 1)), at)
-      place(.ofLogSlope).store(ifInside(value, ofLogSlope, Register()), at)
-      place(.raw0).store(ifInside(value, Register(repeating: 1), Register()), at)
-      place(.raw1).store(inner(value, true), at)
-    }
-    let (slope, ofLogSlope) = (place(.slope).lanes(0), place(.ofLogSlope).lanes(0))
-    // byOther of TransformGradient.swift.
-    let result = readIsKnown ? fma(by, slope, ofLogSlope) : (by - ofLogSlope) / slope
-    place(.by).store(readIsKnown ? by : -result, 0)
-    eachRegister(laneCount) { at in
-      let isInside = place(.raw0).register(at)
-      let bin = column.bin(at)
-      let sign: Float = readIsKnown ? 1 : -1
-      let parts = bin.gradient(
-        place(.raw1).register(at), byValue: place(.by).register(at) * isInside, byLogSlope: isInside * sign,
-        isLinear: pieces == .linear)
-      var target = byParameters + at
-      if pieces.hasWidths {
-        softmaxGradient(
-          target, stride, raw.widths, p, widthScale, minimumWidth, bin.number, byKnot: parts.x, byBin: parts.w, at)
-        target += bins &* stride
-      }
-      let heights = target - (byParameters + at)
-      softmaxGradient(
-        target, stride, raw.heights, p + heights, heightScale, minimumHeight, bin.number, byKnot: parts.y,
-        byBin: parts.h, at)
-      target += bins &* stride
+      if pieces == .linear { (bin.d0, bin.d1) = (bin.h / bin.w, bin.h / bin.w) } else { setEnds(&bin) }
+      // Outside the spline is the identity.
+      let isInside = flowrt_v_if_equal(
+        atMost(upper, atLeast(lower, value)), value, Register(repeating: 1), Register())
+      let (by, parts) = bin.gradient(
+        inner, v.from.register(at), isInside, v.sides, isLinear: pieces == .linear)
+      v.to.store(by, at)
+      column.store(Bin(x: parts.x, y: parts.y, w: parts.w, h: parts.h, d0: parts.d0, d1: parts.d1, number: bin.number), at)
       if pieces == .rationalQuadratic {
         knotGradient(
-          target, stride, bin.number, parts.d0 * place(.slope0).register(at), parts.d1 * place(.slope1).register(at))
+          heights + (bins &* stride &+ at), stride, bin.number, parts.d0 * knotSlopes.register(at),
+          parts.d1 * knotSlopes.register(laneCount &+ at))
       }
     }
-    return result
+    if pieces.hasWidths { softmaxGradient(v.byParameters, stride, raw.widths, p, widthScale, minimumWidth, scratch, 0) }
+    softmaxGradient(
+      heights, stride, raw.heights, p + (heights - v.byParameters), heightScale, minimumHeight, scratch, 1)
   }
 
-  /// `yes` on the interval, bounds included, else `no`.
-  @inline(__always) private func ifInside(_ value: Register, _ yes: Register, _ no: Register) -> Register {
-    flowrt_v_if_equal(atMost(upper, atLeast(lower, value)), value, yes, no)
-  }
-
-  /// By the raw widths, or heights, of a register of values. `e`: the exponentials of all bins; `p`: the raw ones, of
-  /// which clipped ones need the derivative of the clip.
-  @inline(__always) private func softmaxGradient(
+  /// By the raw widths, or heights. `e`: the exponentials of all bins; `p`: the raw ones, of which clipped ones need the
+  /// derivative of the clip. `byBins`: the columns of SplineScratch, with gradients in the place of a bin's parts; `axis`:
+  /// 0 for x and w, 1 for y and h.
+  @inline(never) private func softmaxGradient(
     _ target: UnsafeMutablePointer<Float>, _ stride: Int, _ e: UnsafePointer<Float>, _ p: UnsafePointer<Float>,
-    _ scaling: Scaling, _ minimum: Float, _ number: Register, byKnot: Register, byBin: Register, _ at: Int
+    _ scaling: Scaling, _ minimum: Float, _ byBins: UnsafePointer<Float>, _ axis: Int
   ) {
-    @inline(__always) func by(_ bin: Int) -> Register {
-      ifMore(number, Float(bin), byKnot, ifEqual(number, Float(bin), byBin, Register()))
-    }
-    var sum = Register()
-    for bin in 0..<bins { sum = fma(scaling.share(e.register(bin &* laneCount &+ at), at), by(bin), sum) }
-    let mean = sum / Register(repeating: (upper - lower) * (1 - minimum * Float(bins)))
-    for bin in 0..<bins {
-      var u = scaling.share(e.register(bin &* laneCount &+ at), at) * (by(bin) - mean)
-      if form.widths == .clipped {
-        let raw = p.register(bin &* stride &+ at)
-        let d = 1 + magnitude(raw + raw) / clip
-        u = u / (d * d)
+    let range = (upper - lower) * (1 - minimum * Float(bins))
+    eachRegister(laneCount) { at in
+      let byKnot = byBins.register(axis &* laneCount &+ at)
+      let byBin = byBins.register((4 &+ axis) &* laneCount &+ at)
+      let number = byBins.register(8 &* laneCount &+ at)
+      @inline(__always) func by(_ bin: Int) -> Register {
+        ifMore(number, Float(bin), byKnot, ifEqual(number, Float(bin), byBin, Register()))
       }
-      target.store(u, bin &* stride)
+      var sum = Register()
+      for bin in 0..<bins { sum = fma(scaling.share(e.register(bin &* laneCount &+ at), at), by(bin), sum) }
+      let mean = sum / Register(repeating: range)
+      for bin in 0..<bins {
+        var u = scaling.share(e.register(bin &* laneCount &+ at), at) * (by(bin) - mean)
+        if form.widths == .clipped {
+          let raw = p.register(bin &* stride &+ at)
+          let d = 1 + magnitude(raw + raw) / clip
+          u = u / (d * d)
+        }
+        target.store(u, bin &* stride &+ at)
+      }
     }
   }
 

@@ -6,14 +6,14 @@
 //     form 1   q = s (r - t)        dq/dt = -s       dq/da = s (r - t) c'(a)
 //     form 2   q = s r + (1 - s) t  dq/dt = 1 - s    dq/da = s (r - t) c'(a)
 //
-// and dc/da = c'(a). What the derivatives of a step need besides is in TransformGradient.swift.
+// and dc/da = c'(a). What the derivatives of a step need besides is in Sides.swift.
 
 import FlowrtShim
 
 extension Affine {
   /// c'(a), the derivative of log s by the raw scale, where s = s(a). At the bounds of a clamp it is that of the inside.
-  @inline(never) func logSlope(_ a: Lanes, _ s: Lanes) -> Lanes {
-    let one = Lanes(repeating: 1)
+  @inline(never) func logSlope(_ a: Register, _ s: Register) -> Register {
+    let one = Register(repeating: 1)
     switch scaleFunction {
     case .exp: return one
     case .expClamped: return ifInside(a, p0, p1, one)
@@ -36,24 +36,37 @@ extension Affine {
   }
 
   /// `inside` where low <= v <= high, else 0; NaN where v is.
-  @inline(__always) private func ifInside(_ v: Lanes, _ low: Float, _ high: Float, _ inside: Lanes) -> Lanes {
+  @inline(__always) private func ifInside(_ v: Register, _ low: Float, _ high: Float, _ inside: Register) -> Register {
     flowrt_v_if_equal(atMost(high, atLeast(low, v)), v, inside, 0 * v)
   }
 
-  /// See Derivatives in TransformGradient.swift.
-  @inline(never) func gradient(_ p: UnsafePointer<Float>, stride: Int, _ r: Lanes, _ d: inout Derivatives) {
-    let (t, a) = (p.lanes(0), p.lanes(stride))
-    let s = scale(a).s
-    let c = logSlope(a, s)
-    let byOther = d.byOther(slope: s, logSlopeByRead: Lanes())
-    let byShift: Lanes
-    let distance: Lanes
-    switch form {
-    case .scaleThenShift: (byShift, distance) = (byOther, r)
-    case .shiftThenScale: (byShift, distance) = (-(byOther * s), r - t)
-    case .gated: (byShift, distance) = (byOther * (1 - s), r - t)
+  /// Multiplies 16 values by c' of 16 raw scales, whose s are at `scales`.
+  @inline(never) func multiplyByLogSlope(
+    _ values: UnsafeMutablePointer<Float>, _ raw: UnsafePointer<Float>, _ scales: UnsafePointer<Float>
+  ) {
+    eachRegister(laneCount) { at in
+      values.store(values.register(at) * logSlope(raw.register(at), scales.register(at)), at)
     }
-    d.byParameters.store(byShift, 0)
-    d.byParameters.store(c * fma(byOther * s, distance, Lanes(repeating: d.sign)), d.stride)
+  }
+
+  @inline(never) func gradient(_ v: RankValues) {
+    let (stride, scales) = (v.stride, v.columns)
+    scales.store(scale(v.parameters.lanes(stride)).s, 0)
+    let byScale = v.byParameters + stride
+    eachRegister(laneCount) { at in
+      let (s, r, t) = (scales.register(at), v.read.register(at), v.parameters.register(at))
+      let (by, byOther) = v.sides.pass(v.from.register(at), slope: s, ofLogSlope: Register())
+      v.to.store(by, at)
+      let byShift: Register
+      switch form {
+      case .scaleThenShift: byShift = byOther
+      case .shiftThenScale: byShift = -(byOther * s)
+      case .gated: byShift = byOther * (1 - s)
+      }
+      v.byParameters.store(byShift, at)
+      let distance = form == .scaleThenShift ? r : r - t
+      byScale.store(fma(byOther * s, distance, Register(repeating: v.sides.sign)), at)
+    }
+    if scaleFunction != .exp { multiplyByLogSlope(byScale, v.parameters + stride, scales) }
   }
 }

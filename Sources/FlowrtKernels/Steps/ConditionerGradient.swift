@@ -26,6 +26,8 @@ struct ConditionerGradient {
   let conditioner: Conditioner
   /// The layers of the network.
   let count: Int
+  /// The products, at the CPU's own level.
+  private let accumulate: flowrt_transposed_product
   /// Where the units of the layers have their gradients: as the activations lie.
   private let by: UnsafeMutablePointer<Float>
   /// The gradient by the context of the network, to which this one adds its part; nil if nobody asks for it. Layers that
@@ -34,9 +36,11 @@ struct ConditionerGradient {
   private var rows: Int { conditioner.rows }
 
   init(
-    _ conditioner: Conditioner, count: Int, by: UnsafeMutablePointer<Float>, byContext: UnsafeMutablePointer<Float>?
+    _ conditioner: Conditioner, count: Int, _ accumulate: @escaping flowrt_transposed_product,
+    by: UnsafeMutablePointer<Float>, byContext: UnsafeMutablePointer<Float>?
   ) {
-    (self.conditioner, self.count, self.by, self.byContext) = (conditioner, count, by, byContext)
+    (self.conditioner, self.count, self.accumulate) = (conditioner, count, accumulate)
+    (self.by, self.byContext) = (by, byContext)
   }
 
   private func layer(_ number: Int) -> Layer { conditioner.layers + number }
@@ -54,7 +58,7 @@ struct ConditionerGradient {
   func clear() {
     for number in 0..<count {
       let (target, floats) = (gradient(number), Int(layer(number).pointee.width) &* rows)
-      for at in stride(from: 0, to: floats, by: laneCount) { target.store(Lanes(), at) }
+      for at in stride(from: 0, to: floats, by: registerCount) { target.store(Register(), at) }
     }
   }
 
@@ -114,23 +118,22 @@ struct ConditionerGradient {
   }
 
   /// target[k] += sum over u of w[k][u] * by[u], where w are the context's weights of a layer, which all its units see.
-  private func addContextProducts(of number: Int, _ target: UnsafeMutablePointer<Float>, _ lines: Int) {
+  @inline(never) private func addContextProducts(of number: Int, _ target: UnsafeMutablePointer<Float>, _ lines: Int) {
     guard let weights = layer(number).pointee.context_weights, isWanted(number) else { return }
-    let panels = Panels(weights: weights, starts: nil, lines: lines)
+    var panels = flowrt_panels(weights: weights, starts: nil, lines: lines)
     let width = Int(layer(number).pointee.width)
     for block in stride(from: 0, to: width, by: blockUnits) {
-      accumulateTransposed(
-        target, panels, sources: 0, lines, gradient(number), rows: rows, units: block, min(block &+ blockUnits, width))
+      accumulate(target, &panels, 0, lines, gradient(number), rows, block, min(block &+ blockUnits, width))
     }
   }
 
   /// target[k] += sum over the units u that see k of w[k][u] * by[u], for source units first ..< end.
-  private func addProducts(of number: Int, _ target: UnsafeMutablePointer<Float>, _ first: Int, _ end: Int) {
+  @inline(never) private func addProducts(of number: Int, _ target: UnsafeMutablePointer<Float>, _ first: Int, _ end: Int) {
     if !isWanted(number) { return }
     let layer = layer(number)
     let (degreeEnd, visibleEnd) = (layer.pointee.degree_end!, layer.pointee.visible_end!)
     let width = Int(layer.pointee.width)
-    let panels = Panels(weights: layer.pointee.weights, starts: layer.pointee.panel_start, lines: 0)
+    var panels = flowrt_panels(weights: layer.pointee.weights, starts: layer.pointee.panel_start, lines: 0)
     let from = UnsafePointer(gradient(number))
     for block in stride(from: 0, to: width, by: blockUnits) {
       let blockEnd = min(block &+ blockUnits, width)
@@ -147,7 +150,7 @@ struct ConditionerGradient {
           let seen = min(Int(visibleEnd[degree]), groupEnd)
           // From where all of the group is seen, the rest of the block goes at once.
           let stop = seen == groupEnd ? blockEnd : min(blockEnd, Int(degreeEnd[degree]))
-          accumulateTransposed(target, panels, sources: k, seen, from, rows: rows, units: unit, stop)
+          accumulate(target, &panels, k, seen, from, rows, unit, stop)
           unit = stop
           degree &+= 1
         }
@@ -204,30 +207,30 @@ struct ConditionerGradient {
     let isGated = layer.pointee.gate != noLayer
     // The two most frequent ones in loops of their own.
     if !isGated && activation == .relu {
-      for at in stride(from: first &* rows, to: end &* rows, by: laneCount) {
-        by.store(ifMore(values.lanes(at), 0, by.lanes(at), 0 * values.lanes(at)), at)
+      for at in stride(from: first &* rows, to: end &* rows, by: registerCount) {
+        by.store(ifMore(values.register(at), 0, by.register(at), 0 * values.register(at)), at)
       }
     } else if !isGated && activation == .tanh {
-      for at in stride(from: first &* rows, to: end &* rows, by: laneCount) {
-        let (value, g) = (values.lanes(at), by.lanes(at))
-        by.store(g * negatedFma(value, value, Lanes(repeating: 1)), at)
+      for at in stride(from: first &* rows, to: end &* rows, by: registerCount) {
+        let (value, g) = (values.register(at), by.register(at))
+        by.store(g * negatedFma(value, value, Register(repeating: 1)), at)
       }
     } else {
-      for at in stride(from: first &* rows, to: end &* rows, by: laneCount) {
-        let sum = kept.lanes(at)
+      for at in stride(from: first &* rows, to: end &* rows, by: registerCount) {
+        let sum = kept.register(at)
         // The value of a gated layer is multiplied by its gate.
-        let value = isGated ? activated(sum, activation, a) : values.lanes(at)
-        by.store(by.lanes(at) * activationSlope(activation, a, value: value, sum: sum), at)
+        let value = isGated ? activated(sum, activation, a) : values.register(at)
+        by.store(by.register(at) * activationSlope(activation, a, value: value, sum: sum), at)
       }
     }
   }
 
   /// The activation, of any kind.
-  @inline(never) private func activated(_ sum: Lanes, _ activation: Activation, _ a: Float) -> Lanes {
+  @inline(never) private func activated(_ sum: Register, _ activation: Activation, _ a: Float) -> Register {
     switch activation {
     case .relu: return atLeast(0, sum)
     case .tanh: return tanh(sum)
-    default: return activate(sum, activation, a)
+    default: return through({ activate($0, activation, a) }, sum)
     }
   }
 
@@ -240,13 +243,13 @@ struct ConditionerGradient {
     let kept = sums(layer).unsafelyUnwrapped
     let byGate = isWanted(layer.pointee.gate) ? gradient(Int(layer.pointee.gate)) : nil
     for unit in first..<end {
-      for at in stride(from: unit &* rows, to: (unit &+ 1) &* rows, by: laneCount) {
-        let g = by.lanes(at)
+      for at in stride(from: unit &* rows, to: (unit &+ 1) &* rows, by: registerCount) {
+        let g = by.register(at)
         if let byGate {
-          byGate.store(fma(g, activated(kept.lanes(at), activation, layer.pointee.a), byGate.lanes(at)), at)
+          byGate.store(fma(g, activated(kept.register(at), activation, layer.pointee.a), byGate.register(at)), at)
         }
         let factor = gate.values.unsafelyUnwrapped
-        by.store(g * (gate.isShared ? Lanes(repeating: factor[unit]) : factor.lanes(at)), at)
+        by.store(g * (gate.isShared ? Register(repeating: factor[unit]) : factor.register(at)), at)
       }
     }
   }
@@ -259,8 +262,8 @@ struct ConditionerGradient {
     let target = gradient(Int(number))
     for unit in first..<end {
       let factor = scale?[unit] ?? 1
-      for at in stride(from: unit &* rows, to: (unit &+ 1) &* rows, by: laneCount) {
-        target.store(fma(by.lanes(at), factor, target.lanes(at)), at)
+      for at in stride(from: unit &* rows, to: (unit &+ 1) &* rows, by: registerCount) {
+        target.store(fma(by.register(at), factor, target.register(at)), at)
       }
     }
   }

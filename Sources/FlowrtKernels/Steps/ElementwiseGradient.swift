@@ -4,10 +4,11 @@ import FlowrtShim
 
 extension ElementwiseFunction {
   /// dw/dv, and the derivative of log|dw/dv|, at v. At the kink of a leaky function, those of v >= 0.
-  @inline(never) func derivatives(_ v: Lanes, _ a: Lanes, _ b: Lanes) -> (slope: Lanes, ofLogSlope: Lanes) {
-    let one = Lanes(repeating: 1)
+  @inline(never) func derivatives(_ v: Register, _ low: Float, _ high: Float) -> (slope: Register, ofLogSlope: Register) {
+    let one = Register(repeating: 1)
+    let (a, b) = (Register(repeating: low), Register(repeating: high))
     switch self {
-    case .identity: return (one, Lanes())
+    case .identity: return (one, Register())
     case .logit:
       let (low, high) = (1 / (v - a), 1 / (b - v))
       return (low + high, high - low)
@@ -28,7 +29,7 @@ extension ElementwiseFunction {
     case .tanh:
       let (s, rest) = (FlowrtKernels.sigmoid(2 * v), FlowrtKernels.sigmoid(-2 * v))
       return (4 * s * rest, -2 * FlowrtKernels.tanh(v))
-    case .leaky, .leakyInverse: return (ifLess(v, 0, self == .leaky ? a : 1 / a, one), Lanes())
+    case .leaky, .leakyInverse: return (ifLess(v, 0, self == .leaky ? a : 1 / a, one), Register())
     case .softsign:
       let d = 1 + magnitude(v) / a
       return (1 / (d * d), copySign(2 / (a * d), -v))
@@ -36,9 +37,8 @@ extension ElementwiseFunction {
       let d = 1 - magnitude(v) / a
       return (1 / (d * d), copySign(2 / (a * d), v))
     case .probit, .normalCdf:
-      let (w, logSlope) = apply(v, a, b)
-      let slope = exp(logSlope)
-      return (slope, self == .probit ? w * slope : -v)
+      let slope = exp(through({ apply($0, Lanes(repeating: low), Lanes(repeating: high)).logSlope }, v))
+      return (slope, self == .probit ? through({ apply($0, Lanes(repeating: low), Lanes(repeating: high)).w }, v) * slope : -v)
     }
   }
 }
@@ -50,10 +50,9 @@ extension Sweep {
     let (given, by) = (side(step), call.pointee.gradient.by_state!)
     for i in 0..<dim {
       let f = ElementwiseFunction(rawValue: codes[i]).unsafelyUnwrapped
-      for at in stride(from: i &* rows, to: (i &+ 1) &* rows, by: laneCount) {
-        let (slope, ofLogSlope) = f.derivatives(
-          given.lanes(at), Lanes(repeating: lower[i]), Lanes(repeating: upper[i]))
-        by.store(fma(by.lanes(at), slope, ofLogSlope), at)
+      for at in stride(from: i &* rows, to: (i &+ 1) &* rows, by: registerCount) {
+        let (slope, ofLogSlope) = f.derivatives(given.register(at), lower[i], upper[i])
+        by.store(fma(by.register(at), slope, ofLogSlope), at)
       }
     }
   }

@@ -45,23 +45,23 @@ func normalizeGradient(
 ) {
   let width = Int(layer.pointee.width)
   let count = Float(width)
-  for row in stride(from: 0, to: rows, by: laneCount) {
-    var (sum, total, weighted) = (Lanes(), Lanes(), Lanes())
-    for unit in 0..<width { sum = sum + sums.lanes(unit &* rows &+ row) }
+  for row in stride(from: 0, to: rows, by: registerCount) {
+    var (sum, total, weighted) = (Register(), Register(), Register())
+    for unit in 0..<width { sum = sum + sums.register(unit &* rows &+ row) }
     let mean = sum / count
-    var squares = Lanes()
+    var squares = Register()
     for unit in 0..<width {
       let at = unit &* rows &+ row
-      let deviation = sums.lanes(at) - mean
+      let deviation = sums.register(at) - mean
       squares = fma(deviation, deviation, squares)
-      total = total + by.lanes(at)
-      weighted = fma(by.lanes(at), values.lanes(at), weighted)
+      total = total + by.register(at)
+      weighted = fma(by.register(at), values.register(at), weighted)
     }
     let scale = flowrt_v_sqrt(squares / count + layer.pointee.a)
     let (meanGradient, meanProduct) = (total / count, weighted / count)
     for unit in 0..<width {
       let at = unit &* rows &+ row
-      by.store(negatedFma(values.lanes(at), meanProduct, by.lanes(at) - meanGradient) / scale, at)
+      by.store(negatedFma(values.register(at), meanProduct, by.register(at) - meanGradient) / scale, at)
     }
   }
 }

@@ -56,34 +56,36 @@ struct Mixture {
 }
 
 extension Mixture {
-  /// The derivatives of log p(z) by z and by the raw parameters; see Derivatives in TransformGradient.swift.
+  /// The gradient of log p(z) by z, which is returned, and by the raw parameters p.
   ///
-  /// With u = (z - mean) / s, a component has the share e^(its term - joint) of the density and the weight
-  /// e^(logit - weights):  by z -share u / s, by its logit share - weight, by its mean share u / s, and by log s
-  /// share (u^2 - 1).
-  @inline(never) func gradient(_ p: UnsafePointer<Float>, stride: Int, _ z: Lanes, _ d: inout Derivatives) {
+  /// With u = (z - mean) / s, a component has a weight pi and the share pi N(z) / p(z) of the density: by z the sum of
+  /// -share u / s, by its logit share - pi, by its mean share u / s, and by log s share (u^2 - 1).
+  @inline(never) func gradient(
+    _ p: UnsafePointer<Float>, byParameters: UnsafeMutablePointer<Float>, stride: Int, _ z: Lanes
+  ) -> Lanes {
     let raw = UnsafeMutablePointer(mutating: p)
     var weights = LogSumExp()
-    var joint = LogSumExp()
-    for c in 0..<components {
-      let (logit, mean, scale, logScale) = parameters(raw, stride: stride, c)
-      let u = (z - mean) / scale
-      weights.add(logit)
-      joint.add(fma(u * u, -0.5, logit - logScale))
-    }
-    let (weightTotal, jointTotal) = (weights.total, joint.total)
+    for c in 0..<components { weights.add(p.lanes(c &* stride)) }
+    let total = weights.total
+    let logDensity = logDensity(raw, stride: stride, z)
     var byValue = Lanes()
     for c in 0..<components {
       let (logit, mean, scale, logScale) = parameters(raw, stride: stride, c)
       let u = (z - mean) / scale
-      let share = exp(fma(u * u, -0.5, logit - logScale) - jointTotal)
+      let logWeight = logit - total
+      let square = fma(u * u, -0.5, Float(logNormalizer))
+      let share = exp(square + (logWeight - logScale) - logDensity)
       let byMean = share * (u / scale)
       byValue = byValue - byMean
-      d.byParameters.store(share - exp(logit - weightTotal), c &* d.stride)
-      d.byParameters.store(byMean, (components &+ c) &* d.stride)
-      let slope = affine.logSlope(p.lanes((2 &* components &+ c) &* stride), scale)
-      d.byParameters.store(share * fma(u, u, -1) * slope, (2 &* components &+ c) &* d.stride)
+      byParameters.store(share - exp(logWeight), c &* stride)
+      let place = (2 &* components &+ c) &* stride
+      byParameters.store(share * fma(u, u, -1), place)
+      // Where the mean has its gradient at last, the scale is kept for a moment.
+      let meanPlace = byParameters + (components &+ c) &* stride
+      meanPlace.store(scale, 0)
+      affine.multiplyByLogSlope(byParameters + place, p + place, meanPlace)
+      meanPlace.store(byMean, 0)
     }
-    d.by = byValue
+    return byValue
   }
 }

@@ -277,12 +277,8 @@ struct Sweep {
 @implementation @_cdecl("flowrt_step")
 public func flowrt_step(
   _ call: UnsafePointer<flowrt_call>!, _ step: UnsafePointer<flowrt_step_plan>!, _ rows: Int,
-  _ contexts: UnsafePointer<Float>!, _ way: UInt32
+  _ contexts: UnsafePointer<Float>!, _ toNoise: Bool
 ) {
-  let sweep = Sweep(call: call, batch: Batch(rows: rows, contexts: contexts))
-  if Int(way) == FLOWRT_GRADIENT {
-    sweep.runGradient(step.pointee)
-  } else {
-    sweep.run(step.pointee, direction: Int(way) == FLOWRT_TO_NOISE ? .toNoise : .toData)
-  }
+  Sweep(call: call, batch: Batch(rows: rows, contexts: contexts)).run(
+    step.pointee, direction: toNoise ? .toNoise : .toData)
 }

@@ -11,8 +11,8 @@ extension Sweep {
     call.pointee.context_gradient == nil ? nil : parts.by_context
   }
 
-  /// Takes the gradient through one step, which `run` has taken to the noise before. (Elementwise steps are not among
-  /// them, and the encoder gets its own gradient.)
+  /// Takes the gradient through one step, which went to the noise before. The encoder takes that by its outputs
+  /// to that by the caller's context.
   func runGradient(_ step: flowrt_step_plan) {
     switch RecordKind(rawValue: step.record.pointee.kind).unsafelyUnwrapped {
     case .autoregressive:
@@ -26,7 +26,8 @@ extension Sweep {
     case .linear: linearGradient(step)
     case .permutation: permutationGradient(step)
     case .encoder: encoderGradient(step)
-    case .elementwise, .base, .layer: break
+    case .elementwise: elementwiseGradient(step)
+    case .base, .layer: break  // Base/BaseGradient.swift
     }
   }
 
@@ -42,7 +43,8 @@ extension Sweep {
     let output = Int(record.layer_count) &- 1
     let passthrough = Int(record.passthrough)
     let network = ConditionerGradient(
-      conditioner(of: step), count: output &+ 1, by: parts.by_units, byContext: byContext)
+      conditioner(of: step), count: output &+ 1, call.pointee.accumulate_transposed, by: parts.by_units,
+      byContext: byContext)
     network.clear()
     let parameterCount = Int(step.layers[output].width) / (dim &- passthrough)
     let transform = TransformGradient(
@@ -83,27 +85,26 @@ extension Sweep {
   @inline(__always) private func copyGradient(
     _ target: UnsafeMutablePointer<Float>, _ source: UnsafeMutablePointer<Float>
   ) {
-    for row in stride(from: 0, to: rows, by: laneCount) { target.store(source.lanes(row), row) }
+    for row in stride(from: 0, to: rows, by: registerCount) { target.store(source.register(row), row) }
   }
 
   /// w = scale v + shift: by_v = scale by_w.
   private func diagonalGradient(_ step: flowrt_step_plan) {
     for i in 0..<dim {
-      for at in stride(from: i &* rows, to: (i &+ 1) &* rows, by: laneCount) {
-        parts.by_state.store(step.diagonal.scale[i] * parts.by_state.lanes(at), at)
+      for at in stride(from: i &* rows, to: (i &+ 1) &* rows, by: registerCount) {
+        parts.by_state.store(step.diagonal.scale[i] * parts.by_state.register(at), at)
       }
     }
   }
 
   /// w = M v + shift: by_v = the transposed M by_w.
   private func linearGradient(_ step: flowrt_step_plan) {
-    for at in stride(from: 0, to: dim &* rows, by: laneCount) {
-      parts.by_read.store(parts.by_state.lanes(at), at)
-      parts.by_state.store(Lanes(), at)
+    for at in stride(from: 0, to: dim &* rows, by: registerCount) {
+      parts.by_read.store(parts.by_state.register(at), at)
+      parts.by_state.store(Register(), at)
     }
-    accumulateTransposed(
-      parts.by_state, Panels(weights: step.linear.matrix, starts: nil, lines: dim), sources: 0, dim, parts.by_read,
-      rows: rows, units: 0, dim)
+    var panels = flowrt_panels(weights: step.linear.matrix, starts: nil, lines: dim)
+    call.pointee.accumulate_transposed(parts.by_state, &panels, 0, dim, parts.by_read, rows, 0, dim)
   }
 
   /// w[i] = v[index[i]]: by_v[index[i]] = by_w[i].
@@ -116,11 +117,12 @@ extension Sweep {
   private func encoderGradient(_ step: flowrt_step_plan) {
     let count = Int(step.record.pointee.layer_count)
     let network = ConditionerGradient(
-      conditioner(of: step, isEncoder: true), count: count, by: parts.by_units, byContext: parts.by_callers_context)
+      conditioner(of: step, isEncoder: true), count: count, call.pointee.accumulate_transposed, by: parts.by_units,
+      byContext: parts.by_callers_context)
     network.clear()
     let target = network.gradient(count &- 1)
     let floats = Int(step.layers[count &- 1].width) &* rows
-    for at in stride(from: 0, to: floats, by: laneCount) { target.store(parts.by_context.lanes(at), at) }
+    for at in stride(from: 0, to: floats, by: registerCount) { target.store(parts.by_context.register(at), at) }
     network.run(lines: Int(call.pointee.view.pointee.context_dim))
   }
 }

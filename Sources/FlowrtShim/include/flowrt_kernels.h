@@ -126,18 +126,29 @@ _Static_assert(sizeof(flowrt_step_plan) <= FLOWRT_STEP_PLAN_BYTES, "step plan");
 
 enum { FLOWRT_VERB_FORWARD, FLOWRT_VERB_INVERSE, FLOWRT_VERB_LOG_PROB, FLOWRT_VERB_SAMPLE, FLOWRT_VERB_GRADIENT };
 
-/* What is done with a step: from noise to data, from data to noise, or, after the latter, the gradient of log p from the
- * noise side to the data side. */
-enum { FLOWRT_TO_DATA, FLOWRT_TO_NOISE, FLOWRT_GRADIENT };
-
 struct flowrt_call;
 
 /* Takes the state through one step (or, for the encoder's record, the contexts through the encoder): the part of the
  * library that every CPU level has its own of. rows: up to FLOWRT_FEW_ROWS, or those of a tile; contexts: the steps' context
- * of the rows, NULL if what depends on it is in the prologue; way: FLOWRT_TO_DATA, FLOWRT_TO_NOISE or FLOWRT_GRADIENT. */
+ * of the rows, NULL if what depends on it is in the prologue; to_noise: from data to noise, else
+ * back. */
 typedef void flowrt_step_function(const struct flowrt_call *call, const flowrt_step_plan *step, ptrdiff_t rows,
-                                  const float *contexts, uint32_t way);
+                                  const float *contexts, bool to_noise);
 typedef flowrt_step_function *flowrt_step_runner;
+
+/* The weight panels of a layer, each with a line of 16 weights for each source unit. */
+typedef struct flowrt_panels {
+    const float *weights;
+    const uint32_t *starts; /* of each panel, its first line; NULL: every panel has `lines` */
+    ptrdiff_t lines;
+} flowrt_panels;
+
+/* by[k] += the sum over units u = first .. end - 1, in this order, of w[k][u] from[u], for source units k = source .. source_end
+ * - 1, which all of these units see. by and from: `rows` floats for each unit, those of a tile. Of every CPU level, as the steps
+ * are; the rest of a gradient is level 2's at level 3. */
+typedef void flowrt_transposed_function(float *by, const flowrt_panels *panels, ptrdiff_t source, ptrdiff_t source_end,
+                                        const float *from, ptrdiff_t rows, ptrdiff_t first, ptrdiff_t end);
+typedef flowrt_transposed_function *flowrt_transposed_product;
 
 /* What a gradient needs besides. Each part has a tile's rows side by side, as docs/GRADIENTS.md draws them; NULL for the other
  * verbs. Derivatives are those of log p. */
@@ -184,6 +195,7 @@ typedef struct flowrt_call {
                            what a spline needs */
     float *activations; /* activations_size; for a gradient network_count times as many, since those of all networks are kept */
     float *x_gradient, *context_gradient; /* or NULL */
+    flowrt_transposed_product accumulate_transposed;
     flowrt_gradient_parts gradient;
 } flowrt_call;
 
@@ -199,5 +211,6 @@ void flowrt_make_plan(const flowrt_call *call);
 bool flowrt_evaluate(const flowrt_call *call), flowrt_evaluate_level2(const flowrt_call *call);
 
 flowrt_step_function flowrt_step, flowrt_step_level2, flowrt_step_level3;
+flowrt_transposed_function flowrt_transposed, flowrt_transposed_level2, flowrt_transposed_level3;
 
 #endif

@@ -180,15 +180,18 @@ struct Base {
   }
 
   private func addMixture(_ sign: Float) {
-    for row in rowGroups {
-      var joint = LogSumExp()
-      for c in 0..<components { joint.add(term(c, row)) }
-      sums.add(sign * joint.total, first: row)
-    }
+    for row in rowGroups { sums.add(sign * logMixture(row), first: row) }
+  }
+
+  /// log p(z) of a mixture.
+  @inline(never) func logMixture(_ row: Int) -> Lanes {
+    var joint = LogSumExp()
+    for c in 0..<components { joint.add(term(c, row)) }
+    return joint.total
   }
 
   /// log of the weight of a component times its density.
-  @inline(__always) func term(_ c: Int, _ row: Int) -> Lanes {
+  @inline(never) func term(_ c: Int, _ row: Int) -> Lanes {
     let (mean, std) = component(c)
     var squares = Lanes()
     for i in 0..<dim {

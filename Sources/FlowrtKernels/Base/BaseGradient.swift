@@ -6,7 +6,7 @@ extension Base {
   private var parts: flowrt_gradient_parts { sweep.call.pointee.gradient }
 
   /// Sets by_state to the gradient of log p(z) by z. The state is z.
-  func gradient() {
+  @inline(never) func gradient() {
     switch density {
     case .standardNormal, .diagonalNormal, .boxUniform: independentGradient()
     case .normalMixture: mixtureGradient()
@@ -19,7 +19,7 @@ extension Base {
   }
 
   /// -(z - mean) / std^2; for a box, whose density is flat, 0.
-  private func independentGradient() {
+  @inline(never) private func independentGradient() {
     let by = parts.by_state!
     for i in 0..<dim {
       let isDiagonal = density == .diagonalNormal
@@ -33,12 +33,10 @@ extension Base {
   }
 
   /// The sum over components of their shares of the density, times -(z - mean) / std^2.
-  private func mixtureGradient() {
+  @inline(never) private func mixtureGradient() {
     let (by, share) = (parts.by_state!, parts.columns!)
     for row in stride(from: 0, to: rows, by: laneCount) {
-      var joint = LogSumExp()
-      for c in 0..<components { joint.add(term(c, row)) }
-      let total = joint.total
+      let total = logMixture(row)
       for i in 0..<dim { by.store(Lanes(), i &* rows &+ row) }
       for c in 0..<components {
         let (mean, std) = component(c)
@@ -55,7 +53,7 @@ extension Base {
   }
 
   /// The mean and log std of each coordinate come from the context.
-  private func conditionalGradient() {
+  @inline(never) private func conditionalGradient() {
     let conditioner = sweep.conditioner(of: plan)
     let last = Int(plan.record.pointee.layer_count) &- 1
     let outputs = conditioner.operand(Int32(truncatingIfNeeded: last))

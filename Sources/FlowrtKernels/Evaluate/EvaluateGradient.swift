@@ -7,21 +7,21 @@ extension Evaluation {
   /// Rows first ..< first + used, whose way to the noise is done: `logSum` has log p. Returns whether all that was
   /// written is finite, or the answer for a point outside of the support.
   func runGradient(_ sweep: Sweep, _ base: Base, _ logSum: LogSum, _ first: Int, _ used: Int) -> Bool {
-    let view = call.pointee.view.pointee
-    let parts = call.pointee.gradient
-    let rows = sweep.rows
-    if call.pointee.context_gradient != nil {
-      clear(parts.by_context, Int(view.encoded_dim) &* rows)
-      if view.encoder_layers != 0 { clear(parts.by_callers_context, contextDim &* rows) }
+    let hasEncoder = call.pointee.view.pointee.encoder_layers != 0
+    let wantsContext = call.pointee.context_gradient != nil
+    let (rows, byState) = (sweep.rows, call.pointee.gradient.by_state!)
+    var byContext = call.pointee.gradient.by_context!
+    if wantsContext {
+      clear(byContext, Int(call.pointee.view.pointee.encoded_dim) &* rows)
+      if hasEncoder { clear(call.pointee.gradient.by_callers_context, contextDim &* rows) }
     }
     base.gradient()
-    for i in stride(from: Int(view.step_count) &- 1, through: 0, by: -1) {
-      sweep.runGradient(call.pointee.steps[i])
+    for i in stride(from: Int(call.pointee.view.pointee.step_count) &- 1, through: 0, by: -1) {
+      sweep.runGradient(call.pointee.steps + i)
     }
-    var byContext = parts.by_context
-    if call.pointee.context_gradient != nil && view.encoder_layers != 0 {
-      sweep.runGradient(call.pointee.encoderPlan.pointee)
-      byContext = parts.by_callers_context
+    if wantsContext && hasEncoder {
+      sweep.runGradient(call.pointee.encoderPlan)
+      byContext = call.pointee.gradient.by_callers_context
     }
     var isFinite = true
     for row in 0..<used {
@@ -42,10 +42,10 @@ extension Evaluation {
       }
       if let output = call.pointee.log_output { output[number] = logDensity }
       if let output = call.pointee.x_gradient {
-        isFinite = write(output + number &* dim, parts.by_state + row, dim, rows, replacement) && isFinite
+        isFinite = write(output + number &* dim, byState + row, dim, rows, replacement) && isFinite
       }
       if let output = call.pointee.context_gradient {
-        isFinite = write(output + number &* contextDim, byContext! + row, contextDim, rows, replacement) && isFinite
+        isFinite = write(output + number &* contextDim, byContext + row, contextDim, rows, replacement) && isFinite
       }
     }
     return isFinite

@@ -87,7 +87,7 @@ extension Spline {
   }
 
   /// By the raw derivatives at the knots.
-  @inline(__always) private func knotGradient(
+  @inline(never) private func knotGradient(
     _ target: UnsafeMutablePointer<Float>, _ stride: Int, _ number: Register, _ by0: Register, _ by1: Register
   ) {
     for place in 0..<knotCount {

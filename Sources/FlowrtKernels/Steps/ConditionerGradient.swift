@@ -64,10 +64,8 @@ struct ConditionerGradient {
 
   /// All layers but the last, whose units are finished.
   func runAll() {
-    for number in stride(from: count &- 2, through: 0, by: -1) where isWanted(number) {
-      let width = Int(layer(number).pointee.width)
-      collect(number, 0, width)
-      finish(number, 0, width)
+    for number in stride(from: count &- 2, through: 0, by: -1) {
+      run(number, 0, Int(layer(number).pointee.width))
     }
   }
 
@@ -81,15 +79,19 @@ struct ConditionerGradient {
   /// The units of degree g of all layers but the last, when those of higher degrees, and the outputs of degree g, are
   /// finished.
   func run(degree g: Int) {
-    for number in stride(from: count &- 2, through: 0, by: -1) where isWanted(number) {
+    for number in stride(from: count &- 2, through: 0, by: -1) {
       let ends = layer(number).pointee.degree_end!
       // A layer of the context alone has one degree.
       let first = g == 0 ? 0 : Int(ends[g &- 1])
-      let end = Int(ends[g])
-      if first >= end { continue }
-      collect(number, first, end)
-      finish(number, first, end)
+      run(number, first, Int(ends[g]))
     }
+  }
+
+  /// Units first ..< end of a layer.
+  @inline(never) private func run(_ number: Int, _ first: Int, _ end: Int) {
+    if first >= end || !isWanted(number) { return }
+    collect(number, first, end)
+    finish(number, first, end)
   }
 
   /// Adds to ranks first ..< end what all layers say that read them.
@@ -108,7 +110,7 @@ struct ConditionerGradient {
   }
 
   /// Adds to units first ..< end of a layer the products of all later layers that see them.
-  private func collect(_ number: Int, _ first: Int, _ end: Int) {
+  @inline(never) private func collect(_ number: Int, _ first: Int, _ end: Int) {
     let own = Int32(truncatingIfNeeded: number)
     let target = gradient(number)
     for later in number &+ 1..<count {
@@ -179,7 +181,7 @@ struct ConditionerGradient {
 
   /// From the gradient by the values of units first ..< end to that by their sums; adds what they say about their gates
   /// and added layers.
-  func finish(_ number: Int, _ first: Int, _ end: Int) {
+  @inline(never) func finish(_ number: Int, _ first: Int, _ end: Int) {
     let layer = layer(number)
     let by = gradient(number)
     if layer.pointee.gate != noLayer { finishGate(layer, by, first, end) }
@@ -198,7 +200,7 @@ struct ConditionerGradient {
     conditioner.sums.map { $0 + Int(layer.pointee.values_offset) &* rows }
   }
 
-  private func finishActivation(_ layer: Layer, _ by: UnsafeMutablePointer<Float>, _ first: Int, _ end: Int) {
+  @inline(never) private func finishActivation(_ layer: Layer, _ by: UnsafeMutablePointer<Float>, _ first: Int, _ end: Int) {
     let activation = Activation(rawValue: layer.pointee.activation).unsafelyUnwrapped
     let a = layer.pointee.a
     let values = conditioner.values(layer)

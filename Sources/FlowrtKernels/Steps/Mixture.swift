@@ -18,15 +18,20 @@ struct Mixture {
 
   /// log p(z). `p`: the raw parameters, each 16 values, `stride` floats apart.
   @inline(never) func logDensity(_ p: UnsafeMutablePointer<Float>, stride: Int, _ z: Lanes) -> Lanes {
-    var weights = LogSumExp()
     var joint = LogSumExp()
     for c in 0..<components {
       let (logit, mean, scale, logScale) = parameters(p, stride: stride, c)
       let standardized = (z - mean) / scale
-      weights.add(logit)
       joint.add(fma(standardized * standardized, -0.5, logit - logScale))
     }
-    return joint.total - weights.total + Float(logNormalizer)
+    return joint.total - logSumOfWeights(p, stride: stride) + Float(logNormalizer)
+  }
+
+  /// log of the sum of e^logit, which normalises the weights.
+  @inline(never) fileprivate func logSumOfWeights(_ p: UnsafePointer<Float>, stride: Int) -> Lanes {
+    var weights = LogSumExp()
+    for c in 0..<components { weights.add(p.lanes(c &* stride)) }
+    return weights.total
   }
 
   /// A draw: `choice`, uniform in (0, 1), picks the component, `noise` is standard normal.
@@ -64,9 +69,7 @@ extension Mixture {
     _ p: UnsafePointer<Float>, byParameters: UnsafeMutablePointer<Float>, stride: Int, _ z: Lanes
   ) -> Lanes {
     let raw = UnsafeMutablePointer(mutating: p)
-    var weights = LogSumExp()
-    for c in 0..<components { weights.add(p.lanes(c &* stride)) }
-    let total = weights.total
+    let total = logSumOfWeights(p, stride: stride)
     let logDensity = logDensity(raw, stride: stride, z)
     var byValue = Lanes()
     for c in 0..<components {

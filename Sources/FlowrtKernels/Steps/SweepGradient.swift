@@ -13,7 +13,8 @@ extension Sweep {
 
   /// Takes the gradient through one step, which went to the noise before. The encoder takes that by its outputs
   /// to that by the caller's context.
-  func runGradient(_ step: flowrt_step_plan) {
+  @inline(never) func runGradient(_ plan: Step) {
+    let step = plan.pointee
     switch RecordKind(rawValue: step.record.pointee.kind).unsafelyUnwrapped {
     case .autoregressive:
       let record = step.record.pointee

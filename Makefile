@@ -5,6 +5,7 @@
 #   make test       C tests, Swift tests, Python tests
 #   make cross      build for aarch64, armv7hf and riscv64, and run the C tests there under qemu-user
 #   make install    into PREFIX (/usr/local), below DESTDIR if that is set
+#   make uninstall  what make install put there
 #   make pictures   the pictures of docs/pictures anew, from their scripts, the measured times and the demo
 #   make bench      measure beside other runtimes, which it installs in build/bench; BENCH=--quick for a short run
 #   make clean
@@ -17,11 +18,11 @@ CROSS := aarch64-linux armv7hf-linux riscv64-linux
 export PATH := $(abspath $(BUILD))/venv/bin:$(PATH)
 export CMAKE_BUILD_PARALLEL_LEVEL ?= $(shell nproc)
 export CTEST_PARALLEL_LEVEL ?= $(CMAKE_BUILD_PARALLEL_LEVEL)
-TEST_PACKAGES := numpy pytest hypothesis import-linter
+TEST_PACKAGES := numpy pytest hypothesis import-linter mypy
 # The swift that belongs to the swiftc that CMake found.
 SWIFT = $$(sed -n 's/^FLOWRT_SWIFTC:[A-Z]*=\(.*\)swiftc$$/\1swift/p' $(BUILD)/CMakeCache.txt)
 
-.PHONY: all demo test cross install pictures bench clean
+.PHONY: all demo test cross install uninstall pictures bench clean
 all:
 	@cmake/setup.sh tools $(BUILD)
 	cmake -S . -B $(BUILD) -DCMAKE_BUILD_TYPE=Release $(CMAKE_OPTIONS)
@@ -36,7 +37,8 @@ test: all
 	cd $(BUILD) && ctest --output-on-failure
 	$(SWIFT) test -c release --scratch-path $(BUILD)/swiftpm
 	python -m pytest -q Tests/mutations
-	cd python && FLOWRT_LIBRARY=$(abspath $(BUILD))/libflowrt.so python -m pytest -q tests --ignore=tests/frameworks
+	cd python && FLOWRT_LIBRARY=$(abspath $(BUILD))/libflowrt.so python -m pytest -q tests --ignore=tests/frameworks \
+	  --ignore=tests/extras
 
 cross:
 	@cmake/setup.sh tools $(BUILD)
@@ -46,6 +48,9 @@ cross:
 
 install: all
 	cmake --install $(BUILD) --prefix $(PREFIX)
+
+uninstall:
+	cmake -DMANIFEST=$(BUILD)/install_manifest.txt -P cmake/uninstall.cmake
 
 pictures: demo
 	@cmake/setup.sh python $(BUILD)/pictures matplotlib

@@ -6,7 +6,10 @@
 
 HOLDS(status_size, sizeof(flowrt_status) == 4);
 HOLDS(status_values, FLOWRT_OK == 0 && FLOWRT_ERR_ARGUMENT == -1 && FLOWRT_ERR_MODEL == -2 &&
-                         FLOWRT_ERR_WORKSPACE == -3 && FLOWRT_ERR_ALIGNMENT == -4 && FLOWRT_ERR_TRUNCATED == -10 &&
+                         FLOWRT_ERR_WORKSPACE == -3 && FLOWRT_ERR_ALIGNMENT == -4 && FLOWRT_ERR_NULL == -5 &&
+                         FLOWRT_ERR_OVERLAP == -6 && FLOWRT_ERR_CONTEXT_MISSING == -7 &&
+                         FLOWRT_ERR_CONTEXT_UNUSED == -8 && FLOWRT_ERR_CONTEXT_ROWS == -9 &&
+                         FLOWRT_ERR_COUNT == -40 && FLOWRT_ERR_FLAGS == -41 && FLOWRT_ERR_TRUNCATED == -10 &&
                          FLOWRT_ERR_MAGIC == -11 && FLOWRT_ERR_VERSION == -12 && FLOWRT_ERR_FEATURE == -13 &&
                          FLOWRT_ERR_MALFORMED == -14 && FLOWRT_ERR_LIMIT == -15 && FLOWRT_ERR_CHECKSUM == -16 &&
                          FLOWRT_ERR_VALUE == -17 && FLOWRT_ERR_NONFINITE == -20);

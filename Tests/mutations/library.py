@@ -20,6 +20,7 @@ C_TESTS = {
     "ElementwiseFunctions": [],
     "Integral": [],
     "StatusCodes": [],
+    "WrongCalls": [],
     "Noise": [],
     "PaddingUnused": [],
     "ScaleFunctions": [],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import ctypes.util
 import os
-from ctypes import POINTER, c_char_p, c_float, c_int, c_int32, c_size_t, c_uint32, c_uint64, c_void_p
+from ctypes import POINTER, c_char_p, c_int, c_int32, c_size_t, c_uint32, c_uint64, c_void_p
 from functools import lru_cache
 from pathlib import Path
 
@@ -50,7 +50,7 @@ class Rng(ctypes.Structure):
     _fields_ = [("seed", c_uint64), ("stream", c_uint64), ("index", c_uint64)]
 
 
-_FLOATS = POINTER(c_float)
+_FLOATS = c_void_p
 _WORKSPACE = [c_void_p, c_size_t]
 _ROWS = [POINTER(ModelStruct), c_size_t, _FLOATS, _FLOATS, c_size_t]
 _PROTOTYPES = {

@@ -23,11 +23,15 @@ struct Arguments {
 
   /// Checks everything and runs the call on a kernel level.
   func run(_ model: UnsafePointer<flowrt_model>?, hasRequiredPointers: Bool) -> flowrt_status {
-    if model == nil { return FLOWRT_ERR_ARGUMENT }
+    if model == nil { return FLOWRT_ERR_NULL }
     guard let view = openView(model) else { return FLOWRT_ERR_MODEL }
     if count == 0 { return FLOWRT_OK }
+<<<<<<< HEAD
     guard hasRequiredPointers, let workspace else { return FLOWRT_ERR_ARGUMENT }
     if isGradient && view.pointee.no_gradient != 0 { return FLOWRT_ERR_GRADIENT }
+=======
+    guard hasRequiredPointers, let workspace else { return FLOWRT_ERR_NULL }
+>>>>>>> main
     let status = check(view, workspace)
     if status != FLOWRT_OK { return status }
     return evaluate(view, workspace) ? FLOWRT_OK : FLOWRT_ERR_NONFINITE
@@ -39,9 +43,10 @@ struct Arguments {
     let rows = UInt64(UInt(bitPattern: count))
     let contexts = UInt64(UInt(bitPattern: contextRows))
     if view.pointee.context_dim == 0 {
-      if contexts != 0 || context != nil { return FLOWRT_ERR_ARGUMENT }
-    } else if context == nil || (contexts != 1 && contexts != rows) {
-      return FLOWRT_ERR_ARGUMENT
+      if contexts != 0 || context != nil { return FLOWRT_ERR_CONTEXT_UNUSED }
+    } else {
+      if context == nil { return FLOWRT_ERR_CONTEXT_MISSING }
+      if contexts != 1 && contexts != rows { return FLOWRT_ERR_CONTEXT_ROWS }
     }
     if contextGradient != nil && view.pointee.context_dim == 0 { return FLOWRT_ERR_ARGUMENT }
     // Arrays that do not fit the address space cannot exist.
@@ -49,10 +54,15 @@ struct Arguments {
       let (floats, overflow) = rows.multipliedReportingOverflow(by: UInt64(width))
       return !overflow && floats <= UInt64(Int.max) / 4
     }
+<<<<<<< HEAD
     let contextRows = contextGradient == nil ? contexts : rows
     if !exists(rows, view.pointee.dim) || !exists(contextRows, view.pointee.context_dim) || workspaceSize < 0 {
       return FLOWRT_ERR_ARGUMENT
     }
+=======
+    if !exists(rows, view.pointee.dim) || !exists(contexts, view.pointee.context_dim) { return FLOWRT_ERR_COUNT }
+    if workspaceSize < 0 { return FLOWRT_ERR_ARGUMENT }
+>>>>>>> main
 
     let pointers: InlineArray<5, UInt> = [
       UInt(bitPattern: input), UInt(bitPattern: context), UInt(bitPattern: output), UInt(bitPattern: logOutput),
@@ -63,7 +73,7 @@ struct Arguments {
     if UInt64(UInt(bitPattern: workspaceSize)) < Flowrt.workspaceSize(view.pointee, 1, isGradient: isGradient) {
       return FLOWRT_ERR_WORKSPACE
     }
-    return hasOverlap(view, workspace, rows, contexts) ? FLOWRT_ERR_ARGUMENT : FLOWRT_OK
+    return hasOverlap(view, workspace, rows, contexts) ? FLOWRT_ERR_OVERLAP : FLOWRT_OK
   }
 
   /// What is written must be apart from everything, but an output may be the input itself.

@@ -12,36 +12,17 @@ from nflows.distributions import DiagonalNormal, StandardNormal
 from nflows.flows import Flow, SimpleRealNVP
 from nflows.nn.nets import ResidualNet
 from sbi.neural_nets import net_builders as builders
+from stored import same
 from torch import nn
 from torch.nn import functional as F
-from torch_weights import randomise
 
 import flowrt
-from flowrt import descriptions, reference
+from flowrt import descriptions
 from flowrt.file.codes import Pieces, pieces_of
-from flowrt.frameworks import choose
 
 SBI_SPLINE = {"tail_bound": 3.0, "min_bin_width": 1e-3, "min_bin_height": 1e-3, "min_derivative": 1e-3}
 NFLOWS = {"layout": "nflows", "activation": "relu", "scale": "softplus", "epsilon": 1e-3}
 ZUKO = {"layout": "zuko", "activation": "relu", "slope": 1e-3}
-
-
-def same(model, options, prefix=""):
-    """The file of the state dict computes what that of the live model does. Returns the former."""
-    randomise(model, 0.5)
-    state = {prefix + name: value for name, value in model.state_dict().items()}
-    found = flowrt.compile(descriptions.read({**options, "state_dict": state})[0])
-    expected = flowrt.compile(choose(model).describe(model))
-    generator = np.random.default_rng(0)
-    context = generator.normal(size=(9, expected.context_dim)) if expected.context_dim else None
-    x = generator.normal(size=(9, expected.dim))
-    for function in (reference.forward, reference.inverse):
-        for ours, theirs in zip(function(found, x, context), function(expected, x, context)):
-            np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-12)
-    np.testing.assert_allclose(
-        reference.log_prob(found, x, context), reference.log_prob(expected, x, context), rtol=1e-12, atol=1e-12
-    )
-    return found
 
 
 @pytest.mark.parametrize("prefix", ["", "net.", "posterior._neural_net."])

@@ -85,7 +85,7 @@ typedef enum flowrt_status {
     /* the numbers */
     FLOWRT_ERR_NONFINITE = -20,      /* all outputs were written; at least one of them is NaN or infinite */
     /* the gradient */
-    FLOWRT_ERR_GRADIENT = -30        /* the model has a part that this library does not differentiate */
+    FLOWRT_ERR_GRADIENT = -30        /* no gradient for a part of the model, or on this CPU (section 7) */
 } flowrt_status;
 
 /* One English sentence for a status, without a newline. Static storage, never NULL, also for unknown values. */
@@ -220,15 +220,16 @@ size_t flowrt_gradient_workspace_size(const flowrt_model *model, size_t count);
  *   x_gradient[count][dim]                d log p / d x
  *   context_gradient[count][context_dim]  d log p / d context; of each row, also where all rows share one context. The
  *                                         gradient of a sum over rows is the sum of these
- * Each may be NULL, but not all three. context_gradient must be NULL if the model takes no context. x_gradient may be the
- * array x. Any other overlap is FLOWRT_ERR_ARGUMENT, as for the other verbs.
+ * Each may be NULL, but not all three. FLOWRT_ERR_CONTEXT_UNUSED: context_gradient, and the model takes no context.
+ * x_gradient may be the array x. Any other overlap is FLOWRT_ERR_OVERLAP, as for the other verbs.
  *
  * Where a function has a kink (relu at 0, a bound of a clamp), the derivative is that of one side, the one that automatic
  * differentiation takes (docs/GRADIENTS.md). A point outside of a bounded support has log p = -infinity and gradient 0. A
  * row whose log p is NaN has a gradient of NaNs.
  *
  * workspace_size is at least flowrt_gradient_workspace_size(model, 1); more is faster, and never changes the results.
- * FLOWRT_ERR_GRADIENT: the model cannot be differentiated; nothing was written. */
+ * FLOWRT_ERR_GRADIENT: nothing was written. The model has a spline of quadratic, cubic or linear-rational pieces, or a
+ * gated layer norm; or the kernel level is the baseline of x86-64, which has no fused multiply-add. */
 flowrt_status flowrt_log_prob_gradient(const flowrt_model *model, size_t count, const float *x,
                                        const float *context, size_t context_rows,
                                        float *log_prob, float *x_gradient, float *context_gradient,

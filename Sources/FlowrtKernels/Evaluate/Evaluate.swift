@@ -132,7 +132,9 @@ struct Evaluation {
     }
     runSteps(sweep, direction: direction)
     if isDensity { base.addLogDensity(sign: 1) }
-    if call.pointee.isGradient { return runGradient(sweep, base, logSum, first, used) }
+    #if !(FLOWRT_LEVEL_1 && arch(x86_64))  // which has no gradient: Arguments.hasGradient
+      if call.pointee.isGradient { return runGradient(sweep, base, logSum, first, used) }
+    #endif
 
     var nonfiniteBits: UInt32 = 0
     if let output = call.pointee.output {

@@ -27,8 +27,8 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|amd64|AMD64)$" AND CMAKE_SIZEOF_VOID
   set(FLOWRT_CPU x86_64)
   set(FLOWRT_LEVELS 1 2 3)
   set(FLOWRT_SWIFT_FLAGS -target x86_64-unknown-linux-gnu -no-allocations)
-  set(FLOWRT_LEVEL_1_FLAGS -Xcc -march=x86-64)
-  set(FLOWRT_LEVEL_1_ENTRIES flowrt_evaluate flowrt_step) # without gradients, for the size
+  set(FLOWRT_LEVEL_1_FLAGS -Xcc -march=x86-64 -D FLOWRT_BASELINE_HAS_NO_GRADIENT) # for the size: levels 2 and 3 have one copy
+  set(FLOWRT_LEVEL_1_ENTRIES flowrt_evaluate flowrt_step)
   set(FLOWRT_LEVEL_2_FLAGS -Xcc -march=x86-64-v3)
   set(FLOWRT_LEVEL_3_FLAGS -Xcc -march=x86-64-v4)
   set(FLOWRT_LEVEL_2_ENTRIES flowrt_evaluate flowrt_step flowrt_transposed)

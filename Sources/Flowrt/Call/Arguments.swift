@@ -36,7 +36,7 @@ struct Arguments {
   /// Not for some parts of a model; nor, for the size of the library, on x86-64 without fused multiply-add, whose level
   /// would be one more copy of the derivatives.
   private func hasGradient(_ view: flowrt_view) -> Bool {
-    #if FLOWRT_LEVELS_3
+    #if FLOWRT_BASELINE_HAS_NO_GRADIENT
       if view.level == 1 { return false }
     #endif
     return view.no_gradient == 0

@@ -132,7 +132,7 @@ struct Evaluation {
     }
     runSteps(sweep, direction: direction)
     if isDensity { base.addLogDensity(sign: 1) }
-    #if !(FLOWRT_LEVEL_1 && arch(x86_64))  // which has no gradient: Arguments.hasGradient
+    #if !FLOWRT_BASELINE_HAS_NO_GRADIENT  // else Arguments.hasGradient refused it
       if call.pointee.isGradient { return runGradient(sweep, base, logSum, first, used) }
     #endif
 

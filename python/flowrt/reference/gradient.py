@@ -41,6 +41,7 @@ def log_prob_gradient(source, x, context=None):
     z, log_det, inside = _forward(file, x, inner)
     with np.errstate(all="ignore"):
         density = Dual.of(np.where(inside, base.log_prob(file.base, z, inner) + log_det, -np.inf), directions)
+    density.tangent[np.isneginf(density.value)] = 0.0  # a box adds -inf to a log-determinant that has derivatives
     by_x, by_context = density.tangent[:, : file.dim], density.tangent[:, file.dim :]
     return density.value, by_x, by_context if file.context_dim else None
 

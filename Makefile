@@ -1,6 +1,6 @@
 # Thin names for what CMake, Swift and pytest do. Everything is made in build/; what a fresh machine lacks is fetched.
 #
-#   make            libflowrt.so and libflowrt.a in build/
+#   make            libflowrt.so, libflowrt.a and the tool bin/flowrt in build/
 #   make demo       build, then evaluate the example models from C
 #   make test       C tests, Swift tests, Python tests
 #   make cross      build for aarch64, armv7hf and riscv64, and run the C tests there under qemu-user

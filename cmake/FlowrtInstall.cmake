@@ -19,7 +19,8 @@ function(flowrt_install component libdir)
   set(rule COMPONENT ${component} ${ARGN})
   set(folder "${PROJECT_BINARY_DIR}/${component}") # of the files that name <libdir>
   set(package "${libdir}/cmake/flowrt")
-  install(FILES "${PROJECT_SOURCE_DIR}/include/flowrt.h" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" ${rule})
+  install(FILES "${PROJECT_SOURCE_DIR}/include/flowrt.h" "${PROJECT_SOURCE_DIR}/include/flowrt_check.h"
+                "${PROJECT_SOURCE_DIR}/include/flowrt_file.h" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" ${rule})
   install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" "${PROJECT_SOURCE_DIR}/NOTICE" DESTINATION "${CMAKE_INSTALL_DOCDIR}" ${rule})
   install(TARGETS flowrt flowrt_static EXPORT flowrtTargets-${component}
           LIBRARY DESTINATION "${libdir}" ${rule} NAMELINK_COMPONENT ${component} ARCHIVE DESTINATION "${libdir}" ${rule})

@@ -70,7 +70,7 @@ typedef enum flowrt_status {
     FLOWRT_ERR_OVERLAP = -6,         /* what is written overlaps something else (section 5, aliasing) */
     FLOWRT_ERR_CONTEXT_MISSING = -7, /* the model takes a context, and context is NULL */
     FLOWRT_ERR_CONTEXT_UNUSED = -8,  /* the model takes none, and context is not NULL or context_rows not 0 */
-    FLOWRT_ERR_CONTEXT_ROWS = -9,    /* context_rows is neither 1 nor count */
+    FLOWRT_ERR_CONTEXT_ROWS = -9,    /* context_rows is 0, or does not divide count */
     FLOWRT_ERR_COUNT = -40,          /* the arrays of count rows would not fit the address space */
     FLOWRT_ERR_FLAGS = -41,          /* a flag of flowrt_model_open that this library does not know */
     /* the file */
@@ -83,7 +83,8 @@ typedef enum flowrt_status {
     FLOWRT_ERR_CHECKSUM = -16,       /* FLOWRT_OPEN_VERIFY: the bytes changed since they were written */
     FLOWRT_ERR_VALUE = -17,          /* FLOWRT_OPEN_VERIFY: a parameter is not finite or in range, or padding not zero */
     /* the numbers */
-    FLOWRT_ERR_NONFINITE = -20,      /* all outputs were written; at least one of them is NaN or infinite */
+    FLOWRT_ERR_NONFINITE = -20,      /* all outputs were written; at least one of them is NaN or infinite: an input or a
+                                        context is, or a row is too far from the data for float32 (flowrt_check.h) */
     /* the gradient */
     FLOWRT_ERR_GRADIENT = -30        /* no gradient for a part of the model, or on this CPU (section 7) */
 } flowrt_status;
@@ -163,8 +164,10 @@ size_t flowrt_workspace_size(const flowrt_model *model, size_t count);
  *
  * Common to all four verbs:
  *   count         rows; with an open model, 0 does nothing and succeeds
- *   context       NULL with context_rows 0 if the model takes none; else context_rows x context_dim floats with
- *                 context_rows 1 (one context for all rows: its part of the network is computed once) or count
+ *   context       NULL with context_rows 0 if the model takes none; else context_rows x context_dim floats, where
+ *                 context_rows divides count: 1 (one context for all rows), count (one for each), or any m in between,
+ *                 with count / m rows for each: row i has context i / (count / m). From 16 rows for each on, a
+ *                 context's part of the network is computed once
  *   workspace     FLOWRT_ALIGNMENT-aligned, workspace_size bytes, used by this call alone
  *   aliasing      z may be the array x, and x the array z. With dim 1, so may log_det or log_prob as the only output.
  *                 FLOWRT_ERR_OVERLAP: any other overlap of outputs, workspace or *rng with arrays, the flowrt_model or

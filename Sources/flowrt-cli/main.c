@@ -87,6 +87,8 @@ int main(int count, char **texts) {
     }
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) name = "help";
     const command *of = command_find(name);
+    const char *meant = of ? NULL : command_similar(name);
+    if (meant) fail_usage(NULL, "unknown command \"%s\": did you mean %s?", name, meant);
     if (!of) fail_usage(NULL, "unknown command \"%s\"", name);
     arguments given = read_arguments(of, count - 2, texts + 2);
     int code = of->run(&given);

@@ -25,6 +25,23 @@ const option option_table[OPTIONS] = {
     [OPTION_HELP] = {"help", 'h', NULL, "show this help"},
 };
 
+/* Whether one letter more, less or other, or two that changed places, make the one of the other; or it begins it. */
+static bool is_similar(const char *text, size_t length, const char *name) {
+    size_t size = strlen(name), start = 0, end = 0;
+    while (start < length && start < size && text[start] == name[start]) start++;
+    if (start == length) return length > 1;
+    while (end < length - start && end < size - start && text[length - 1 - end] == name[size - 1 - end]) end++;
+    size_t left = length - start - end, right = size - start - end;
+    bool swapped = left == 2 && right == 2 && text[start] == name[start + 1] && text[start + 1] == name[start];
+    return (left <= 1 && right <= 1) || swapped;
+}
+
+const char *command_similar(const char *name) {
+    for (size_t i = 0; i < command_count; i++)
+        if (is_similar(name, strlen(name), command_table[i].name)) return command_table[i].name;
+    return NULL;
+}
+
 const command *command_find(const char *name) {
     for (size_t i = 0; i < command_count; i++)
         if (strcmp(command_table[i].name, name) == 0) return &command_table[i];
@@ -42,8 +59,8 @@ static option_name find_option(const command *of, const char *text, size_t lengt
             text[1] == '-' && strlen(entry->name) == length - 2 && strncmp(entry->name, text + 2, length - 2) == 0;
         if (takes(of, i) && (brief || named)) return i;
     }
-    for (option_name i = 0; i < OPTIONS; i++) /* a beginning, as far as one might have meant it */
-        if (takes(of, i) && length >= 5 && strncmp(option_table[i].name, text + 2, 3) == 0)
+    for (option_name i = 0; i < OPTIONS; i++)
+        if (takes(of, i) && text[1] == '-' && is_similar(text + 2, length - 2, option_table[i].name))
             fail_usage(of->name, "%s: unknown option %.*s: did you mean --%s?", of->name, (int)length, text,
                        option_table[i].name);
     fail_usage(of->name, "%s: unknown option %.*s", of->name, (int)length, text);

@@ -50,6 +50,7 @@ extern const command command_table[];
 extern const size_t command_count;
 
 const command *command_find(const char *name); /* NULL if there is none */
+const char *command_similar(const char *name); /* a name that may have been meant, or NULL */
 
 /* Reads what follows the command's name; ends the program with EXIT_USAGE for anything that it does not take. */
 arguments read_arguments(const command *of, int count, char **texts);

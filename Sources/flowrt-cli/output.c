@@ -68,22 +68,25 @@ static void open_temporary(const char *path) {
     }
     const char *slash = strrchr(out.target, '/');
     size_t folder = slash ? (size_t)(slash - out.target) + 1 : 0;
-    out.temporary = allocate(folder + 40, 1);
+    out.temporary = allocate(folder + 48, 1);
     memcpy(out.temporary, out.target, folder);
-    snprintf(out.temporary + folder, 40, ".flowrt-%ld", (long)getpid());
-    out.fd = open(out.temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+    for (int attempt = 0; attempt < 100; attempt++) { /* an earlier process of this number may have left one */
+        snprintf(out.temporary + folder, 48, ".flowrt-%ld-%d", (long)getpid(), attempt);
+        out.fd = open(out.temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+        if (out.fd >= 0 || errno != EEXIST) break;
+    }
     if (out.fd < 0) fail_writing();
     doomed = out.temporary;
     atexit(forget_temporary);
-    const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGXFSZ};
+    const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
     for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
         if (signal(signals[i], on_signal) == SIG_IGN) signal(signals[i], SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN); /* a limit on sizes of files is an error of write */
     if (exists && fchmod(out.fd, mode) != 0) fail_writing();
 }
 
 void output_open(const char *path) {
-    signal(SIGPIPE, SIG_IGN);
+    signal(SIGPIPE, SIG_IGN); /* errors of write instead: a closed pipe, a limit of the size of files */
+    signal(SIGXFSZ, SIG_IGN);
     if (!path || strcmp(path, "-") == 0) return;
     out.name = path;
     struct stat status;

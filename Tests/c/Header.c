@@ -1,5 +1,6 @@
 /* flowrt.h is C99, C11, C17 and C++11, and its structs have the layout that bindings in other languages rely on. */
 #include <flowrt.h>
+#include <flowrt_file.h> /* and flowrt_check.h */
 
 #define HOLDS(name, condition) typedef char holds_##name[(condition) ? 1 : -1]
 #define AT(type, field, offset) HOLDS(type##_##field, offsetof(type, field) == (offset))

@@ -12,7 +12,7 @@ step "DESTDIR install"
 DESTDIR="$work/root" "$cmake" --install "$build" --prefix /usr >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
 header=$(find "$work/root" -name flowrt.h)
 libdir=$(dirname "$(find "$work/root" -name libflowrt.a)")
-for file in "$header" "$libdir/libflowrt.so.0" "$libdir/libflowrt.so" "$libdir/libflowrt.a"; do
+for file in "$header" "$(dirname "$header")/flowrt_check.h" "$(dirname "$header")/flowrt_file.h" "$libdir/libflowrt.so.0" "$libdir/libflowrt.so" "$libdir/libflowrt.a"; do
     test -s "$file" || { echo "not installed: $file"; exit 1; }
 done
 test "$(readlink "$libdir/libflowrt.so")" = libflowrt.so.0 || { ls -l "$libdir"; exit 1; }

@@ -352,7 +352,7 @@ static void check_verb_arguments(const flowrt_model *model, enum verb verb, size
     if (context_dim) {
         EXPECT(FLOWRT_ERR_CONTEXT_MISSING, "no context", c.context = NULL);
         EXPECT(FLOWRT_ERR_CONTEXT_MISSING, "no context, no rows of it", c.context = NULL, c.context_rows = 0);
-        EXPECT(FLOWRT_ERR_CONTEXT_ROWS, "two contexts", c.context_rows = 2);
+        EXPECT(FLOWRT_ERR_CONTEXT_ROWS, "three contexts", c.context_rows = 3);
         EXPECT(FLOWRT_ERR_CONTEXT_ROWS, "no rows of context", c.context_rows = 0);
         EXPECT(FLOWRT_ERR_ALIGNMENT, "context on 2 bytes", c.context = (float *)(void *)((char *)c.context + 2));
         EXPECT(FLOWRT_ERR_OVERLAP, "log output over the context", c.log_output = c.context);

@@ -26,7 +26,7 @@ static void call_wrongly(call good, call unconditional) {
     WITH(good, "no context", "needs a context", c.context = NULL);
     WITH(unconditional, "a context that the model does not take", "takes no context", c.context = c.input,
          c.context_rows = 1);
-    WITH(good, "three contexts for four rows", "context_rows is wrong", c.context_rows = 3);
+    WITH(good, "three contexts for four rows", "context_rows does not divide", c.context_rows = 3);
     WITH(good, "a negative count", "count is too large", c.count = (size_t)-1, c.context_rows = 1);
     WITH(good, "a small workspace", "smaller than flowrt_workspace_size", c.workspace_size = 64);
     WITH(good, "a negative workspace", "a size that cannot be", c.workspace_size = (size_t)-64);

@@ -50,8 +50,7 @@ static const char *const seeds[] = {
     "# note\n\n1;2;3\r\n4;5;6",
     "a\tb\tc\n1\t2\t3\n",
     "c,b,a,d\n1e5,-2.5e-7,nan,x\n",
-    "\xef\xbb\xbf"
-    "1,2,3\n",
+    "\357\273\2771,2,3\n",
     "1,,3\n",
     "1.0000000000000000000000000001,2,3e400\n",
     "{\"names\": [\"a\", \"b\\u00e9\\ud83d\\ude00\", \"c\"], \"x\": {\"y\": [1, -2.5e3, true, null]}}",

@@ -77,7 +77,9 @@ fails 2 'expected a command'
 fails 2 'unknown command "fly"' fly
 fails 2 'log-prob: expected MODEL [ROWS]' log-prob
 fails 2 'log-prob: unexpected "c"' log-prob a b c
-fails 2 'sample: unknown option --cuont' sample "$iris" --cuont 3
+fails 2 'unknown command "smaple": did you mean sample?' smaple
+fails 2 'sample: unknown option --cuont: did you mean --count?' sample "$iris" --cuont 3
+fails 2 'sample: unknown option --thread: did you mean --threads?' sample "$iris" --thread 3
 fails 2 'sample: unknown option --counts: did you mean --count?' sample "$iris" --counts 3
 fails 2 'sample: --count needs N' sample "$iris" --count
 fails 2 'info: --json takes no value' info --json=1 "$iris"

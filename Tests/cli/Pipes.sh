@@ -41,13 +41,20 @@ flowrt log-prob "$iris" wrong.csv -o out.csv 2>err && broken "a wrong row is no 
 [ "$(cat out.csv)" = previous ] || broken "a failure changed the output"
 (ulimit -f 1 && exec $tool sample "$iris" -n 100000 --seed 1 -o out.csv) 2>err && broken "a limit of the file size is no failure"
 [ "$(cat out.csv)" = previous ] && grep -q 'out.csv: File too large' err || broken "a file that grows too large: $(cat err)"
+(ulimit -f 1 && exec $tool sample "$iris" -n 100000 --seed 1 >limited.csv) 2>err && broken "a limit is no failure"
+grep -q 'standard output: File too large' err || broken "standard output that grows too large: $(cat err)"
 mkfifo slow
-flowrt log-prob "$iris" slow -o out.csv &
+$tool log-prob "$iris" slow -o out.csv & # not the function: the signal is for the program
 tool_id=$!
 exec 8>slow
-sleep 0.3
+echo 1,2,3,4 >&8
+for _ in $(seq 200); do
+    [ -z "$(find . -name '.flowrt-*')" ] || break
+    sleep 0.1
+done
 kill $tool_id
-wait $tool_id && broken "SIGTERM is no failure"
+code=0 && wait $tool_id || code=$?
+[ "$code" = 143 ] || broken "SIGTERM ended the program with $code"
 exec 8>&-
 [ -z "$(find . -name '.flowrt-*')" ] || broken "a temporary file is left: $(find . -name '.flowrt-*')"
 ln -s out.csv link.csv

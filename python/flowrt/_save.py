@@ -18,6 +18,7 @@ from dataclasses import replace
 from typing import Any, Optional, Sequence, Union
 
 from . import descriptions
+from .arguments import in_order
 from .atomic import replacing
 from .compiler.compile import compile
 from .errors import Error, ExportError, FormatError
@@ -79,7 +80,7 @@ def save(
     """
     if rows is None and contexts is not None:
         raise Error("contexts go with rows")
-    own = None if rows is None else (rows, contexts)
+    own = None if rows is None else (in_order(rows, names), in_order(contexts, context_names))
     labels = {"notes": notes, "names": names, "context_names": context_names}
     flow = restored(flow)
     if isinstance(flow, (ir.Flow, Mapping)):

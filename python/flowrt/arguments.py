@@ -122,7 +122,8 @@ def _numbers(values: npt.ArrayLike, name: str) -> Floats:
 def _of_objects(array: npt.NDArray[Any], name: str) -> npt.NDArray[np.float64]:
     """Numbers in an array of objects: fractions, decimals, columns of a table. NumPy alone would read strings, too."""
     for value in array.flat:
-        if value is None or isinstance(value, (str, bytes)) or not hasattr(value, "__float__"):
+        real = value.dtype.kind in "biuf" if isinstance(value, np.generic) else hasattr(value, "__float__")
+        if not real:
             raise _refused(name, f"{value!r} of {type(value).__name__}", "give real numbers")
     try:
         return array.astype(np.float64)
@@ -144,6 +145,14 @@ def _columns(values: Any) -> Optional[list[str]]:
         if names is not None and not callable(names) and hasattr(values, "__getitem__"):
             return [str(column) for column in names]
     return None
+
+
+def in_order(values: Any, names: Optional[Sequence[str]]) -> Any:
+    """A table with these columns, if it has them all; anything else as it is."""
+    columns = _columns(values)
+    if columns is None or names is None or not set(names) <= set(columns):
+        return values
+    return values.select(list(names)) if hasattr(values, "select") else values[list(names)]
 
 
 def _of_table(

@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 from .arguments import Batch, Floats, batch, rows_of, seed_of, whole
 from .bounds import box, inside, sample_within
-from .bridges import sklearn as bridges_sklearn
 from .bridges.arrow import ArrowDensity
 from .bridges.jax import JaxDensity
+from .bridges.sklearn import estimator
 from .bridges.torch import TorchDensity
 from .errors import Error, LibraryError, Status
 from .parts import Progress
@@ -164,7 +164,7 @@ class Density(ABC):
 
         It is a `BaseEstimator` where scikit-learn is installed.
         """
-        return bridges_sklearn.estimator(self, context)
+        return estimator(self, context)
 
     def torch(self) -> TorchDensity:
         """For PyTorch tensors: values, without gradients."""

@@ -15,6 +15,7 @@ from .density import Density, Draws
 from .errors import LibraryError, Status
 from .file.metadata import metadata_of, names_of
 from .library import OPEN_VERIFY, ErrorDetail, ModelInfo, ModelStruct, Rng, aligned, load
+from .nonfinite import explanation
 from .parts import Part, Progress, parts_of, rows_in_part, run, thread_count
 
 _FUNCTION = 64  # operations that a step needs for a coordinate, beside those with weights
@@ -222,7 +223,8 @@ class Model(Density):
 
         run(parts_of(rows.count, most, rows.each), worker, threads, progress, verb.replace("_", " "))
         if Status.NONFINITE in statuses:
-            warnings.warn(self._message(Status.NONFINITE), NonfiniteWarning, stacklevel=4)
+            text = f"{self._message(Status.NONFINITE)}: {explanation(verb, rows, outputs)}"
+            warnings.warn(text, NonfiniteWarning, stacklevel=4)
 
     def _check(self, status: int) -> None:
         if status != Status.OK:
@@ -274,13 +276,13 @@ class _Call:
         return status
 
     def _contexts(self, start: int, stop: int) -> tuple[Optional[Floats], int]:
-        """Those of rows start .. stop - 1, and how many: none, one for all or one for each."""
+        """Those of rows start .. stop - 1, and how many: none, or a divisor of the rows."""
         contexts, each = self.rows.contexts, self.rows.each
         if contexts is None:
             return None, 0
-        if each == 1:
-            return contexts[start:stop], stop - start
         first, last = start // each, (stop - 1) // each
+        if start % each == 0 and stop % each == 0:
+            return contexts[first : last + 1], last + 1 - first
         if first == last:
             return contexts[first : first + 1], 1
         return contexts[np.arange(start, stop) // each], stop - start

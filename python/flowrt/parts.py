@@ -23,6 +23,7 @@ Progress = Union[bool, Callable[[int, int], object]]
 
 _TILE = 64  # rows that the library evaluates together, at most
 _WORK = 4e8  # floating point operations in a part: a tenth of a second on a slow CPU, a millisecond on a fast one
+_LEAST = 4e6  # of these; less than that is done before a thread is there
 _MOST = 1 << 16
 
 
@@ -35,9 +36,10 @@ class Part(NamedTuple):
 
 def rows_in_part(count: int, work: float, threads: int) -> int:
     """How many rows a part has, if a row takes `work` operations: a multiple of a tile."""
-    most = min(_WORK / max(work, 1.0), _MOST)
+    work = max(work, 1.0)
+    most = min(_WORK / work, _MOST)
     if threads > 1:
-        most = min(most, count / threads)
+        most = min(most, max(count / threads, _LEAST / work))
     return max(1, -(-int(most) // _TILE)) * _TILE
 
 

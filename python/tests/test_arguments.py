@@ -14,6 +14,7 @@ from flowrt import LibraryError, Model
 from flowrt.errors import Status
 from flowrt.file import encode
 from flowrt.file.metadata import names_of
+from flowrt.info import describe
 
 NAMES = ("mass", "age", "metal [Fe/H]")
 
@@ -108,6 +109,9 @@ def test_no_rows_and_no_contexts(model):
         (np.array([[b"1", b"2", b"3"]]), "bytes"),
         (np.array([[1.0, "2", 3.0]], object), "'2' of str"),
         (np.array([[1.0, None, 3.0]], object), "None of NoneType"),
+        (np.array([[1.0, np.str_("2"), 3.0]], object), "of str_"),
+        (np.array([[1.0, np.complex64(2), 3.0]], object), "of complex64"),
+        (np.array([[1.0, np.datetime64("2020"), 3.0]], object), "of datetime64"),
         (np.array([[1.0, datetime.date(2020, 1, 1), 3.0]], object), "datetime.date.* of date"),
         (np.array([[1.0, 2j, 3.0]], object), "2j of complex"),
         ([[1, 2, 3], [1, 2]], "no array of numbers"),
@@ -206,6 +210,8 @@ def test_names_are_kept_in_the_file(named, model, tmp_path):
     path = tmp_path / "m.flw"
     flowrt.save(path, {"dim": 1, "steps": []}, names=["größe"])
     assert Model(path).names == ("größe",)
+    shown = describe(flowrt.format.read(named.to_bytes())).splitlines()
+    assert "names: mass, age, metal [Fe/H]" in shown and "context_names: u, v" in shown
 
 
 @pytest.mark.parametrize(

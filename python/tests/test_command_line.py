@@ -75,7 +75,7 @@ def test_verify(flow, capsys):
     assert main(["verify", flow]) == 0
     found = verdict(capsys.readouterr().out)
     assert found["verdict:"].startswith("pass. On 64 random rows of the flow itself, libflowrt gives what the file in")
-    said = r"p +is off by at most [\d.e-]+ nats \([\d.e-]+ % of p\), in row \d+, where log p is -"
+    said = r"p +at most [\d.e-]+ nats \([\d.e-]+ % of p\) off, in row \d+, where log p is -"
     assert re.match(said, found["log"])
     assert "no framework is here" in found["rounding"] and "flowrt verify model.flw x.csv" in found["next"]
 
@@ -113,7 +113,7 @@ def test_verify_refuses_a_library_that_is_off(flow, capsys, monkeypatch):
     assert "worst difference" in captured.out
     found = verdict(captured.out)
     assert found["verdict:"].startswith("FAIL.") and "log_prob of libflowrt is off by 0.1" in found["verdict:"]
-    assert "by at most 0.1 nats (11 % of p)" in found["log"] and "do not use this file" in found["next"]
+    assert "at most 0.1 nats (11 % of p) off" in found["log"] and "do not use this file" in found["next"]
 
 
 def test_verify_on_rows_of_a_file(flow, context, tmp_path, capsys, monkeypatch):

@@ -126,7 +126,8 @@ def test_parts_are_all_rows_once():
 def test_a_part_takes_a_moment():
     assert parts.rows_in_part(10**9, 1e3, 1) == 65536
     assert parts.rows_in_part(10**9, 1e7, 1) == 64
-    assert parts.rows_in_part(1000, 1e3, 2) == 512
+    assert parts.rows_in_part(10**6, 1e4, 2) == 40000 and parts.rows_in_part(10000, 1e4, 2) == 5056
+    assert parts.rows_in_part(1000, 1e3, 2) == 4032  # too little work for two threads
 
 
 @pytest.fixture

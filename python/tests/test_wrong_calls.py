@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from random_flows import flow as random_flow
 
 import flowrt
-from flowrt import LibraryError, Model
+from flowrt import LibraryError, Model, ir
 from flowrt.errors import Status
 from flowrt.file import encode
 from flowrt.library import load
@@ -56,6 +57,36 @@ def test_each_wrong_call_has_a_text_of_its_own():
         for word in words:
             assert re.search(rf"(?<!\w){re.escape(word)}(?!\w)", texts[-1]), f"{word!r} is not in {texts[-1]!r}"
     assert len(set(texts)) == len(MISTAKES) > 10
+
+
+def warned(call) -> str:
+    with pytest.warns(flowrt.NonfiniteWarning) as caught:
+        call()
+    return str(caught[0].message)
+
+
+def test_a_broken_sensor_is_not_a_far_point():
+    base = ir.ConditionalNormal([ir.Layer(np.zeros(6), context_weight=np.ones((6, 2)))])
+    flow = ir.Flow(3, 2, [ir.Diagonal(np.full(3, 2.0), np.zeros(3))], base)  # z = 2 x
+    model, rng = Model(encode(flowrt.compile(flow))), np.random.default_rng(1)
+    x, context = rng.normal(size=(4, 3)), rng.normal(size=(4, 2))
+    broken, far, spoilt = x.copy(), x.copy(), context.copy()
+    broken[2, 1], far[3, 0], spoilt[1, 1] = np.nan, 3e38, np.inf
+    for verb, name in ((model.log_prob, "x"), (model.forward, "x"), (model.inverse, "z")):
+        assert f"1 of 4 rows, the first is 2: {name} is nan in column 1" in warned(partial(verb, broken, context))
+    for verb in (model.log_prob, model.forward):
+        text = warned(partial(verb, far, context))
+        assert "1 of 4 rows, the first is 3: its numbers are finite, but x is too far from the data" in text
+    text = warned(partial(model.log_prob, x, spoilt))
+    assert "1 of 4 rows, the first is 1: its context is inf in column 1" in text
+    # Ten draws for each context.
+    text = warned(lambda: model.sample(10, spoilt[:, None], seed=1))
+    assert "10 of 40 rows, the first is (1, 0): its context is inf in column 1" in text
+
+
+def test_a_log_prob_outside_of_the_support_is_not_what_is_wrong():
+    plain = Model(encode(flowrt.compile(ir.Flow(1, 0, [], ir.BoxUniform(np.zeros(1), np.ones(1))))))
+    assert "1 of 3 rows, the first is 2: x is nan" in warned(lambda: plain.log_prob([[2.0], [0.5], [np.nan]]))
 
 
 def test_statuses_are_those_of_the_header():

@@ -51,7 +51,9 @@ struct Arguments {
       if contexts != 0 || context != nil { return FLOWRT_ERR_CONTEXT_UNUSED }
     } else {
       if context == nil { return FLOWRT_ERR_CONTEXT_MISSING }
-      if contexts != 1 && contexts != rows { return FLOWRT_ERR_CONTEXT_ROWS }
+      if contextRows == 0 || UInt(bitPattern: count) % UInt(bitPattern: contextRows) != 0 {
+        return FLOWRT_ERR_CONTEXT_ROWS
+      }
     }
     if contextGradient != nil && view.pointee.context_dim == 0 { return FLOWRT_ERR_CONTEXT_UNUSED }
     // Arrays that do not fit the address space cannot exist.
@@ -59,8 +61,8 @@ struct Arguments {
       let (floats, overflow) = rows.multipliedReportingOverflow(by: UInt64(width))
       return !overflow && floats <= UInt64(Int.max) / 4
     }
-    let contextRows = contextGradient == nil ? contexts : rows
-    if !exists(rows, view.pointee.dim) || !exists(contextRows, view.pointee.context_dim) { return FLOWRT_ERR_COUNT }
+    let contextArrayRows = contextGradient == nil ? contexts : rows
+    if !exists(rows, view.pointee.dim) || !exists(contextArrayRows, view.pointee.context_dim) { return FLOWRT_ERR_COUNT }
     if workspaceSize < 0 { return FLOWRT_ERR_ARGUMENT }
 
     let pointers: InlineArray<5, UInt> = [
@@ -119,8 +121,8 @@ struct Arguments {
       view: view, run_step: stepRunner(view.pointee.level), verb: UInt32(truncatingIfNeeded: verb),
       tile_rows: UInt32(truncatingIfNeeded: rows),
       count: UInt64(UInt(bitPattern: count)), input: input,
-      context: context, context_rows: UInt64(UInt(bitPattern: contextRows)), output: isGradient ? nil : output,
-      log_output: logOutput,
+      context: context, rows_per_context: UInt64(UInt(bitPattern: count) / max(1, UInt(bitPattern: contextRows))),
+      output: isGradient ? nil : output, log_output: logOutput,
       seed: rng?.pointee.seed ?? 0, stream: rng?.pointee.stream ?? 0, index: rng?.pointee.index ?? 0,
       steps: part(layout.steps), layers: part(layout.layers), tables: part(layout.tables), panels: part(layout.panels),
       prologue: part(layout.prologue), context_tile: part(layout.contextTile), encoder: part(layout.encoder),

@@ -30,11 +30,11 @@ def verdict(
         worst = known[np.argmax(error[known])]
         number = worst if rows.numbers is None else rows.numbers[worst]
         lines.append(
-            f"  log p    is off by at most {_nats(error[worst])}, in row {number}, where log p is "
-            f"{truth['log_prob'][worst]:.4g}; by {_nats(np.mean(error[known]))} in the mean"
+            f"  log p     at most {_nats(error[worst])} off, in row {number}, where log p is "
+            f"{truth['log_prob'][worst]:.4g}; {np.mean(error[known]):.2g} nats in the mean"
         )
-        lines.append(f"  rounding {_rounding(error[known], own, known)}")
-    lines.append(f"  next     {_next(rows, error[known], problem, bool(own))}")
+    lines.append(f"  rounding  {_rounding(error[known], own, known)}")
+    lines.append(f"  next      {_next(rows, error[known], problem, bool(own))}")
     return "\n".join(lines)
 
 
@@ -49,24 +49,16 @@ def _rounding(error: np.ndarray, own: dict | None, known: np.ndarray) -> str:
     theirs = theirs[np.isfinite(theirs)]
     if not len(theirs):
         return "the framework itself has no finite log p in float32 on these rows"
-    return (
-        f"the framework itself, in float32 instead of float64, is off by at most {_nats(np.max(theirs))}; "
-        f"by {_nats(np.mean(theirs))} in the mean"
-    )
+    largest, mean = np.max(theirs), np.mean(theirs)
+    return f"of the framework itself, in float32: at most {_nats(largest)}, {mean:.2g} nats in the mean"
 
 
 def _next(rows: Rows, error: np.ndarray, problem: str | None, with_framework: bool) -> str:
     if problem is not None:
-        return (
-            "do not use this file. Save the model again and verify that; if it fails, too, report it with the file and "
-            "the output of `flowrt --version`"
-        )
+        return "do not use this file; save the model again, or report this with the file and `flowrt --version`"
     if len(error) and np.max(error) > _LARGE:
-        return (
-            "rounding to float32 explains this difference, though it is large. If it matters, train on columns that "
-            "are scaled to a mean of 0 and a deviation of 1, which lose less"
-        )
+        return "rounding explains this, though it is large; columns of mean 0 and deviation 1 in training lose less"
     if rows.numbers is None:
         how = "flowrt.save(..., rows=x_test)" if with_framework else "flowrt verify model.flw x.csv"
-        return f"use the file; {how} says the same of your own data, which may lie elsewhere"
+        return f"use the file; {how} looks at your own data, which may lie elsewhere"
     return "use the file"

@@ -57,7 +57,7 @@ def test_ranks_are_in_the_band_for_draws_and_out_of_it_for_others():
 
 
 def test_ranks_are_those_among_draws_of_the_same_context():
-    """Contexts that lie far apart: ranks among draws of all of them would be extreme."""
+    """Contexts lie far apart, so a shift by a deviation shows among draws of the same context alone."""
     contexts = np.random.default_rng(0).normal(scale=100, size=(300, 2))
     x = AROUND_CONTEXT.sample(300, contexts, seed=5)
     seen = {}
@@ -69,6 +69,8 @@ def test_ranks_are_those_among_draws_of_the_same_context():
 
     axes = axes_of(plot(Spy(AROUND_CONTEXT.to_bytes()), x, contexts, draws=450))
     assert float(axes["ranks"].get_title().split(": ")[1].split(" %")[0]) < 15
+    shifted = axes_of(plot(AROUND_CONTEXT, x + 1.0, contexts, draws=450))
+    assert float(shifted["ranks"].get_title().split(": ")[1].split(" %")[0]) > 50
     np.testing.assert_array_equal(seen[450][310], np.float32(contexts[10]))  # contexts in turn
     assert len(seen[300 * 99]) == 300 * 99
 

@@ -10,8 +10,9 @@ import pytest
 from random_flows import flow as random_flow
 
 import flowrt
-from flowrt import LibraryError, Model
+from flowrt import LibraryError, Model, ir
 from flowrt.file import encode
+from flowrt.file.codes import Function
 
 NAMES = ("mass", "age", "metal [Fe/H]")
 X = np.random.default_rng(0).normal(size=(6, 3)).astype(np.float32)
@@ -83,3 +84,14 @@ def test_draws_as_an_arrow_table(model):
     np.testing.assert_array_equal(table["log_prob"], log_prob)
     plain = Model(encode(flowrt.compile(random_flow(5, 3, 0)))).arrow().sample(2)
     assert plain.schema.names == ["x0", "x1", "x2"] and plain.num_rows == 2
+
+
+@pytest.mark.parametrize("make", [pandas.DataFrame, polars.DataFrame, pyarrow.table])
+def test_rows_that_a_file_is_compared_on_are_found_by_their_names(make, tmp_path, capsys):
+    """Log of the first coordinate: the others are below zero, where it has no answer."""
+    flow = ir.Flow(2, 0, [ir.Elementwise([Function.LOG_ABOVE, 0], [0, 0], [0, 0])])
+    table = make({"other": [-1.0, -2.0], "positive": [1.0, 2.0]})
+    flowrt.save(tmp_path / "m.flw", flow, names=["positive", "other"], rows=table)
+    assert "2 of 2 rows were compared" in capsys.readouterr().out
+    with pytest.raises(flowrt.Error, match="no answer for any of the rows"):
+        flowrt.save(tmp_path / "m.flw", flow, rows=table)

@@ -31,7 +31,7 @@ def test_save_and_verify(name, tmp_path, capsys):
     flowrt.save(path, model, verify=True, notes="trained by nobody")
     table = capsys.readouterr().out
     assert "libflowrt" in table and "framework float32" in table
-    assert "verdict: pass. On 64 random rows" in table and "the framework itself, in float32 instead" in table
+    assert "verdict: pass. On 64 random rows" in table and "of the framework itself, in float32: at most" in table
     found = flowrt.Model(path)
     assert found.metadata["notes"] == "trained by nobody"
     assert found.metadata["framework"].split()[0] == name.split("_")[0]

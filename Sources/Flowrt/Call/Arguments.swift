@@ -62,7 +62,9 @@ struct Arguments {
       return !overflow && floats <= UInt64(Int.max) / 4
     }
     let contextArrayRows = contextGradient == nil ? contexts : rows
-    if !exists(rows, view.pointee.dim) || !exists(contextArrayRows, view.pointee.context_dim) { return FLOWRT_ERR_COUNT }
+    if !exists(rows, view.pointee.dim) || !exists(contextArrayRows, view.pointee.context_dim) {
+      return FLOWRT_ERR_COUNT
+    }
     if workspaceSize < 0 { return FLOWRT_ERR_ARGUMENT }
 
     let pointers: InlineArray<5, UInt> = [

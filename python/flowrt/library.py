@@ -86,7 +86,10 @@ def load() -> ctypes.CDLL:
             function = getattr(library, name)
             function.restype, function.argtypes = result, arguments
     except (OSError, AttributeError) as error:
-        raise LibraryError(f"libflowrt is not usable: {error} (set FLOWRT_LIBRARY to its path)") from None
+        raise LibraryError(
+            f"libflowrt is not usable: {error}. A wheel of flowrt carries it; a source distribution does not: install "
+            "libflowrt0, or build libflowrt.so and set FLOWRT_LIBRARY to its path"
+        ) from None
     return library
 
 

@@ -24,6 +24,7 @@ PICTURES = ROOT / "docs" / "pictures"
 FOLDERS = (
     ".",
     "docs",
+    "docs/frameworks",
     "python",
     "python/examples",
     "models",

@@ -16,8 +16,9 @@ import numpy as np
 
 from ..building import splines
 from ..building.arrays import float64
-from ..building.conditioners import coupling_net, made
+from ..building.conditioners import coupling_net, linear_made, made
 from ..building.coordinates import acting, reading
+from ..building.mixtures import made_mixture
 from ..building.modules import context_size, diagonal, inverted_if
 from ..building.networks import linear_output
 from ..building.output_rows import reordered, scale_rows
@@ -25,7 +26,7 @@ from ..file.codes import Reads, Scale
 from ..flow import flow as ir
 from ..reference.functions import softplus
 from .fields import Fields
-from .state_dicts import Node, activation_of, behind, condition_of, grouped, perceptron_of, state_dict_of
+from .state_dicts import Node, activation_of, behind, condition_of, grouped, perceptron_of, state_dict_of, tree_of
 from .stored_networks import Stored, lu_matrix, stored_network
 
 _LAYERS = "autoregressive_net|_permutation|_shift|_scale|unconstrained_weight|running_mean|running_var|bias|log_scale"
@@ -61,9 +62,9 @@ def read_nflows(fields: Fields) -> ir.Flow:
     for name in ("embedding", "context_encoder"):  # entries that no layer needs are allowed
         fields.optional(name)
     steps = [step for path, node in modules for step in _steps(path, node, options, fields)]
-    options.close()
     dim = _dim(modules, fields)
-    density = _base(base, dim, fields)
+    density = _base(base, dim, options, fields)
+    options.close()
     return behind(standardisation, encoder, ir.Flow(dim, context_size(steps, None, density), steps, density))
 
 
@@ -104,7 +105,7 @@ class _Options:
 
     def close(self) -> None:
         """Entries that no layer needs are allowed."""
-        for name in ("activation", "scale", "epsilon", "spline"):
+        for name in ("activation", "scale", "epsilon", "mixture_epsilon", "spline", "dim"):
             self._fields.optional(name)
         if "spline" in self._found:
             for name in ("pieces", *_SPLINE):
@@ -128,8 +129,8 @@ def _dim(modules: list, fields: Fields) -> int:
             return node.autoregressive_net.initial_layer.weight.shape[1]
         if "transform_net" in node.children:
             return len(node.identity_features) + len(node.transform_features)
-        for name in ("_permutation", "running_mean", "log_scale", "bias"):
-            if name in node.children:
+        for name in ("_permutation", "running_mean", "log_scale", "bias", "_shift"):
+            if name in node.children and node.children[name].dim() and len(node.children[name]) > 1:
                 return len(node.children[name])
     return fields.whole("dim", "how many coordinates a row has")
 
@@ -240,10 +241,11 @@ def _spline(kind: str, each: int, options: _Options, **network) -> Stored:
     return type(kind.format(pieces), (Stored,), {})(num_bins=(each - more) // per_bin, **found, **network)
 
 
-def _base(arrays: dict, dim: int, fields: Fields) -> ir.Base:
-    """Standard normal, whose state dict is empty or the logarithm of a constant; diagonal normal, also of the context.
+def _base(arrays: dict, dim: int, options: _Options, fields: Fields) -> ir.Base:
+    """Standard normal, whose state dict is empty or the logarithm of a constant; diagonal normal, also of the context;
+    a MADE of mixtures.
 
-    The means of the last stand before the logarithms of its standard deviations.
+    Of the context, the means stand before the logarithms of the standard deviations.
     """
     held = {name.rsplit("_distribution.", 1)[-1]: value for name, value in arrays.items()}
     held.pop("_log_z", None)
@@ -256,6 +258,15 @@ def _base(arrays: dict, dim: int, fields: Fields) -> ir.Base:
             fields.refuse(f"the context encoder of the base has {layers[-1].width} outputs, not {2 * dim}")
         reordered(layers[-1], np.arange(2 * dim).reshape(2, dim).T.reshape(-1))
         return ir.ConditionalNormal(layers)
+    if held and all(name.startswith("_made.") for name in held):
+        return _mixture(tree_of(held)._made, dim, options, fields)
     if held:
         fields.refuse(f"the base distribution with {', '.join(sorted(held))} is not supported in a state dict")
     return ir.StandardNormal()
+
+
+def _mixture(node: Node, dim: int, options: _Options, fields: Fields) -> ir.AutoregressiveMixture:
+    network = stored_network(node, options.activation())
+    network.num_mixture_components = len(node.final_layer.bias) // (3 * node.initial_layer.weight.shape[1])
+    network.epsilon = fields.number("mixture_epsilon", "what a MADE of mixtures adds to its stds: 1e-2 in nflows, sbi")
+    return made_mixture(network, linear_made(network, "added"), dim)

@@ -8,7 +8,7 @@ import torch
 import zuko
 from cases import masked_affine, mlp_coupling, nflows_flow, nflows_maf, residual_coupling, zuko_maf
 from nflows import transforms as nt
-from nflows.distributions import DiagonalNormal, StandardNormal
+from nflows.distributions import DiagonalNormal, MADEMoG, StandardNormal
 from nflows.flows import Flow, SimpleRealNVP
 from nflows.nn.nets import ResidualNet
 from sbi.neural_nets import net_builders as builders
@@ -245,3 +245,23 @@ def test_other_layers_of_nflows_are_refused():
     with pytest.raises(flowrt.ExportError, match="'min_derivative' is missing: the least derivative at a knot, 1e-3"):
         few = {name: value for name, value in SPLINE.items() if name != "min_derivative"}
         descriptions.read({**NFLOWS, "spline": few, "state_dict": state_dict})
+
+
+@pytest.mark.parametrize("standardised", ["independent", "none"])
+@pytest.mark.parametrize("hidden", [8, 20])
+def test_a_made_of_mixtures(standardised, hidden):
+    """sbi's `made`, whose network has a feature more that is always 0."""
+    x, context = 2 + 3 * torch.randn(50, 3), torch.randn(50, 2)
+    estimator = builders.build_made(x, context, z_score_x=standardised, hidden_features=hidden)
+    asked = {"layout": "nflows", "activation": "relu", "mixture_epsilon": 1e-2, "dim": 3}
+    assert same(estimator, asked, std=0.3).context_dim == 2
+
+
+@pytest.mark.parametrize("residual", [False, True])
+def test_a_made_of_mixtures_of_the_coordinates_alone(residual):
+    """As nflows has it, and sbi before 0.23."""
+    made = MADEMoG(4, 12, None, num_mixture_components=3, use_residual_blocks=residual, custom_initialization=False)
+    model = Flow(nt.ReversePermutation(4), made)
+    same(model, {"layout": "nflows", "activation": "relu", "mixture_epsilon": 1e-2}, std=0.3)
+    with pytest.raises(flowrt.ExportError, match="'mixture_epsilon' is missing: "):
+        descriptions.read({"layout": "nflows", "activation": "relu", "state_dict": model.state_dict()})

@@ -6,6 +6,7 @@
 #   make cross      build for aarch64, armv7hf and riscv64, and run the C tests there under qemu-user
 #   make install    into PREFIX (/usr/local), below DESTDIR if that is set
 #   make uninstall  what make install put there
+#   make packages   what a release hands out, for all CPUs, in build/packages: tarballs, Debian packages, wheels
 #   make pictures   the pictures of docs/pictures anew, from their scripts, the measured times and the demo
 #   make site       the pages and both references as a web site in build/site; fails at a link that leads nowhere
 #   make bench      measure beside other runtimes, which it installs in build/bench; BENCH=--quick for a short run
@@ -19,17 +20,21 @@ CROSS := aarch64-linux armv7hf-linux riscv64-linux
 export PATH := $(abspath $(BUILD))/venv/bin:$(PATH)
 export CMAKE_BUILD_PARALLEL_LEVEL ?= $(shell nproc)
 export CTEST_PARALLEL_LEVEL ?= $(CMAKE_BUILD_PARALLEL_LEVEL)
+PACKAGED := flowrt flowrt_static flowrt_cli
 TEST_PACKAGES := numpy pytest hypothesis import-linter markdown-it-py mypy
 # The swift that belongs to the swiftc that CMake found.
 SWIFT = $$(sed -n 's/^FLOWRT_SWIFTC:[A-Z]*=\(.*\)swiftc$$/\1swift/p' $(BUILD)/CMakeCache.txt)
 
-.PHONY: all demo test cross install uninstall pictures site bench clean
-all:
-	@cmake/setup.sh tools $(BUILD)
-	cmake -S . -B $(BUILD) -DCMAKE_BUILD_TYPE=Release $(CMAKE_OPTIONS)
+.PHONY: all configure demo test cross install uninstall packages pictures site bench clean
+all: configure
 	cmake --build $(BUILD)
 
-demo: all
+configure:
+	@cmake/setup.sh tools $(BUILD)
+	cmake -S . -B $(BUILD) -DCMAKE_BUILD_TYPE=Release $(CMAKE_OPTIONS)
+
+demo: configure
+	cmake --build $(BUILD) --target flowrt-examples
 	examples-c/demo.sh $(BUILD)
 
 test: all
@@ -43,6 +48,7 @@ test: all
 
 cross:
 	@cmake/setup.sh tools $(BUILD)
+	@cmake/setup.sh cross-tools $(BUILD)
 	for target in $(CROSS); do \
 	  cmake --preset $$target $(CMAKE_OPTIONS) && cmake --build --preset $$target && ctest --preset $$target || exit 1; \
 	done
@@ -52,6 +58,16 @@ install: all
 
 uninstall:
 	cmake -DMANIFEST=$(BUILD)/install_manifest.txt -P cmake/uninstall.cmake
+
+# The libraries of `make cross`, without its tests.
+packages: configure
+	@cmake/setup.sh cross-tools $(BUILD)
+	@cmake/setup.sh python $(BUILD)/packages-venv build wheel setuptools
+	cmake --build $(BUILD) --target $(PACKAGED)
+	for target in $(CROSS); do \
+	  cmake --preset $$target $(CMAKE_OPTIONS) && cmake --build --preset $$target --target $(PACKAGED) || exit 1; \
+	done
+	packaging/build.sh $(BUILD)
 
 pictures: demo
 	@cmake/setup.sh python $(BUILD)/pictures matplotlib

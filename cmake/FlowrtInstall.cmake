@@ -17,12 +17,12 @@ write_basic_package_version_file("${PROJECT_BINARY_DIR}/flowrtConfigVersion.cmak
 # flowrt_install(<component> <libdir> <option>...): everything, as this component, with the libraries in <libdir>.
 function(flowrt_install component libdir)
   set(rule COMPONENT ${component} ${ARGN})
-  set(folder "${PROJECT_BINARY_DIR}/${component}") # of the files that name <libdir>
+  set(folder "${PROJECT_BINARY_DIR}/install/${component}") # of the files that name <libdir>
   set(package "${libdir}/cmake/flowrt")
-  install(FILES "${PROJECT_SOURCE_DIR}/include/flowrt.h" "${PROJECT_SOURCE_DIR}/include/flowrt_check.h"
-                "${PROJECT_SOURCE_DIR}/include/flowrt_file.h" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" ${rule})
+  install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" ${rule}
+          FILES_MATCHING PATTERN "*.h")
   install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" "${PROJECT_SOURCE_DIR}/NOTICE" DESTINATION "${CMAKE_INSTALL_DOCDIR}" ${rule})
-  install(TARGETS flowrt flowrt_static EXPORT flowrtTargets-${component}
+  install(TARGETS ${flowrt_shared} flowrt_static EXPORT flowrtTargets-${component}
           LIBRARY DESTINATION "${libdir}" ${rule} NAMELINK_COMPONENT ${component} ARCHIVE DESTINATION "${libdir}" ${rule})
 
   # Paths in flowrt.pc are relative to the file, so that the installed tree can be moved, but for those that are given absolute.

@@ -1,5 +1,6 @@
 # FLOWRT_PREBUILT: the targets flowrt::flowrt and flowrt::flowrt_static from an unpacked release instead of from the sources, so that
 # no Swift toolchain is needed. The folder is an unpacked flowrt-<version>-linux-<cpu>.tar.gz, or the drop-in folder with all CPUs.
+include(FlowrtPrebuiltCpu)
 get_filename_component(flowrt_prebuilt "${FLOWRT_PREBUILT}" ABSOLUTE BASE_DIR "${CMAKE_SOURCE_DIR}")
 if(EXISTS "${flowrt_prebuilt}/lib/cmake/flowrt/flowrtConfig.cmake")
   find_package(flowrt ${PROJECT_VERSION} EXACT CONFIG QUIET PATHS "${flowrt_prebuilt}" NO_DEFAULT_PATH NO_CMAKE_FIND_ROOT_PATH)

@@ -16,9 +16,11 @@ if(NOT FLOWRT_SWIFTC)
   message(FATAL_ERROR "swiftc was not found. Install Swift 6.3 or newer (swift.org/install), put its usr/bin on PATH, "
                       "or configure with -DFLOWRT_SWIFTC=/path/to/swiftc.")
 endif()
-execute_process(COMMAND "${FLOWRT_SWIFTC}" --version OUTPUT_VARIABLE flowrt_swift_banner ERROR_QUIET)
+execute_process(COMMAND "${FLOWRT_SWIFTC}" --version OUTPUT_VARIABLE flowrt_swift_banner
+                ERROR_VARIABLE flowrt_swift_complaint)
 if(NOT flowrt_swift_banner MATCHES "Swift version ([0-9]+\\.[0-9]+(\\.[0-9]+)?)")
-  message(FATAL_ERROR "${FLOWRT_SWIFTC} does not run: '${FLOWRT_SWIFTC} --version' names no Swift version.")
+  message(FATAL_ERROR "${FLOWRT_SWIFTC} does not run: '${FLOWRT_SWIFTC} --version' names no Swift version. It says:\n"
+                      "${flowrt_swift_banner}${flowrt_swift_complaint}")
 endif()
 set(flowrt_swift_version "${CMAKE_MATCH_1}")
 if(flowrt_swift_version VERSION_LESS 6.3)

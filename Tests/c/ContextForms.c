@@ -1,6 +1,7 @@
 /* One context for each row, one for all, or each of some for as many rows: the same bits. Row i of `count` rows with m
  * contexts has context i / (count / m), as if each context had a call of its own. */
 #include "support/call.h"
+#include <math.h>
 
 enum { ROWS = 70 };
 
@@ -44,6 +45,17 @@ static void check_effect(const flow_spec *spec, const flowrt_model *model) {
     call_free(c);
 }
 
+/* A context that is NaN is reported, although the rows of the next one are finite. */
+static void check_status(const flow_spec *spec, const flowrt_model *model) {
+    call c = call_new(model, LOG_PROB, 40, 31);
+    c.context_rows = 2;
+    c.context[0] = NAN;
+    CHECK_STATUS(FLOWRT_ERR_NONFINITE, call_run(&c));
+    CHECK(isnan(c.log_output[19]) && isfinite(c.log_output[20]), "%s: %g, %g", spec->name, (double)c.log_output[19],
+          (double)c.log_output[20]);
+    call_free(c);
+}
+
 static void test(const flow_spec *spec, const flowrt_model *model, uint32_t level) {
     (void)level;
     if (spec->context_dim == 0) return;
@@ -54,6 +66,7 @@ static void test(const flow_spec *spec, const flowrt_model *model, uint32_t leve
                 check_contexts(spec, model, verb, contexts * each, contexts);
     }
     check_effect(spec, model);
+    check_status(spec, model);
 }
 
 int main(void) { for_each_flow(test); }

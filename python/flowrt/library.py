@@ -59,9 +59,11 @@ _PROTOTYPES = {
     "flowrt_model_open": (c_int, [POINTER(ModelStruct), c_void_p, c_size_t, c_uint32, POINTER(ErrorDetail)]),
     "flowrt_model_get_info": (c_int, [POINTER(ModelStruct), POINTER(ModelInfo)]),
     "flowrt_workspace_size": (c_size_t, [POINTER(ModelStruct), c_size_t]),
+    "flowrt_gradient_workspace_size": (c_size_t, [POINTER(ModelStruct), c_size_t]),
     "flowrt_forward": (c_int, [*_ROWS, _FLOATS, _FLOATS, *_WORKSPACE]),
     "flowrt_inverse": (c_int, [*_ROWS, _FLOATS, _FLOATS, *_WORKSPACE]),
     "flowrt_log_prob": (c_int, [*_ROWS, _FLOATS, *_WORKSPACE]),
+    "flowrt_log_prob_gradient": (c_int, [*_ROWS, _FLOATS, _FLOATS, _FLOATS, *_WORKSPACE]),
     "flowrt_sample": (
         c_int,
         [POINTER(ModelStruct), c_size_t, POINTER(Rng), _FLOATS, c_size_t, _FLOATS, _FLOATS, *_WORKSPACE],
@@ -84,7 +86,10 @@ def load() -> ctypes.CDLL:
             function = getattr(library, name)
             function.restype, function.argtypes = result, arguments
     except (OSError, AttributeError) as error:
-        raise LibraryError(f"libflowrt is not usable: {error} (set FLOWRT_LIBRARY to its path)") from None
+        raise LibraryError(
+            f"libflowrt is not usable: {error}. A wheel of flowrt carries it; a source distribution does not: install "
+            "libflowrt0, or build libflowrt.so and set FLOWRT_LIBRARY to its path"
+        ) from None
     return library
 
 

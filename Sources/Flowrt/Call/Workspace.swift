@@ -6,10 +6,12 @@ import FlowrtShim
 /// Offsets, in bytes, of the parts of a workspace for tiles of `rows` rows. The same on every CPU.
 struct WorkspaceLayout {
   private(set) var size: UInt64 = 0
+  /// What a gradient has besides (docs/GRADIENTS.md); empty for the other verbs.
+  let sums, encoderSums, sides, byState, byRead, byUnits, byContext, byCallersContext, columns: UInt64
   let steps, layers, tables, panels, prologue, contextTile, encoder, state, read, other, logScale, transformerScratch,
     logSum, activations: UInt64
 
-  init(_ view: flowrt_view, rows: UInt64) {
+  init(_ view: flowrt_view, rows: UInt64, isGradient: Bool = false) {
     var end: UInt64 = 0
     func part(_ bytes: UInt64) -> UInt64 {
       let start = end
@@ -22,7 +24,8 @@ struct WorkspaceLayout {
     let tile = max(UInt64(view.dim) &* rows, fewRows)
     // Vectors may reach past the last unit.
     let fewUnits = (few &- 1) &* flowrt_unit_stride(view.activations_size) &+ view.activations_size
-    let units = max(view.activations_size &* rows, fewUnits) &+ 32
+    let networks = isGradient ? UInt64(view.network_count) : 1
+    let units = max(networks &* view.activations_size &* rows, fewUnits) &+ 32
     steps = part((UInt64(view.step_count) &+ 2) &* UInt64(FLOWRT_STEP_PLAN_BYTES))
     layers = part(UInt64(view.layer_count) &* UInt64(FLOWRT_LAYER_PLAN_BYTES))
     tables = part(2 &* view.stage_count &* 4)
@@ -37,17 +40,34 @@ struct WorkspaceLayout {
     transformerScratch = part(16 &* (UInt64(view.scratch_columns) &+ 3) &* 4)
     logSum = part(3 &* rows &* 4)
     activations = part(units &* 4)
+    // Floats for each row of a tile.
+    func gradientPart(_ floats: UInt64, if isNeeded: Bool = true) -> UInt64 {
+      part(isGradient && isNeeded ? floats &* rows &* 4 : 0)
+    }
+    let keepsSums = view.keeps_sums != 0
+    sums = gradientPart(UInt64(view.network_count) &* view.activations_size, if: keepsSums)
+    encoderSums = gradientPart(view.encoder_size, if: keepsSums)
+    sides = gradientPart((UInt64(view.step_count) &+ 1) &* UInt64(view.dim))
+    byState = gradientPart(UInt64(view.dim))
+    byRead = gradientPart(UInt64(view.dim))
+    byUnits = gradientPart(max(view.activations_size, view.encoder_size))
+    byContext = gradientPart(UInt64(view.encoded_dim))
+    byCallersContext = gradientPart(UInt64(view.context_dim), if: view.encoder_layers != 0)
+    columns = part(isGradient ? 16 &* gradientColumns(view) &* 4 : 0)
     size = end
   }
 }
 
-/// The largest tile that a call of `count` rows can use.
-func tileRows(_ count: UInt64) -> UInt64 {
-  if count <= 1 { return 1 }
+/// Columns of 16 floats that the derivatives of a transformer need: what it needs itself, and a few more.
+private func gradientColumns(_ view: flowrt_view) -> UInt64 { UInt64(view.scratch_columns) &+ 8 }
+
+/// The largest tile that a call of `count` rows can use. A gradient always takes tiles.
+func tileRows(_ count: UInt64, isGradient: Bool = false) -> UInt64 {
+  if count <= 1 { return isGradient ? 16 : 1 }
   return count >= UInt64(FLOWRT_TILE_ROWS) ? UInt64(FLOWRT_TILE_ROWS) : (count &+ 15) & ~15
 }
 
 /// Bytes for calls of up to `count` rows.
-func workspaceSize(_ view: flowrt_view, _ count: UInt64) -> UInt64 {
-  WorkspaceLayout(view, rows: tileRows(count)).size
+func workspaceSize(_ view: flowrt_view, _ count: UInt64, isGradient: Bool = false) -> UInt64 {
+  WorkspaceLayout(view, rows: tileRows(count, isGradient: isGradient), isGradient: isGradient).size
 }

@@ -18,6 +18,7 @@ enum Direction {
 extension flowrt_call {
   /// The base, planned behind the steps.
   var basePlan: Step { steps + Int(view.pointee.step_count) }
+  var isGradient: Bool { Int(verb) == FLOWRT_VERB_GRADIENT }
   /// The context encoder, planned behind the base.
   var encoderPlan: Step { basePlan + 1 }
 }

@@ -36,3 +36,32 @@ func normalizeLayer(_ layer: Layer, _ place: Values, rows: Int) {
     }
   }
 }
+
+/// The gradient by the sums of a normalised layer from that by its values y, in place, of a tile: with g the gradient,
+///
+///     (g - mean(g) - y mean(g y)) / sqrt(variance + epsilon)
+func normalizeGradient(
+  _ layer: Layer, _ by: UnsafeMutablePointer<Float>, values: UnsafePointer<Float>, sums: UnsafePointer<Float>, rows: Int
+) {
+  let width = Int(layer.pointee.width)
+  let count = Float(width)
+  for row in stride(from: 0, to: rows, by: registerCount) {
+    var (sum, total, weighted) = (Register(), Register(), Register())
+    for unit in 0..<width { sum = sum + sums.register(unit &* rows &+ row) }
+    let mean = sum / count
+    var squares = Register()
+    for unit in 0..<width {
+      let at = unit &* rows &+ row
+      let deviation = sums.register(at) - mean
+      squares = fma(deviation, deviation, squares)
+      total = total + by.register(at)
+      weighted = fma(by.register(at), values.register(at), weighted)
+    }
+    let scale = flowrt_v_sqrt(squares / count + layer.pointee.a)
+    let (meanGradient, meanProduct) = (total / count, weighted / count)
+    for unit in 0..<width {
+      let at = unit &* rows &+ row
+      by.store(negatedFma(values.register(at), meanProduct, by.register(at) - meanGradient) / scale, at)
+    }
+  }
+}

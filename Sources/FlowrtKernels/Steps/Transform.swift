@@ -34,6 +34,9 @@ struct Transform {
   let readIsKnown: Bool
   /// What picks the components of a mixture, where one is drawn from; never `readIsKnown`.
   let choices: Choices?
+  /// Whether the parameters must stay as they are, for a gradient: log s and a spline's exponentials do not take their
+  /// place.
+  let keepsParameters: Bool
   /// Output layer, by rank from `passthrough` on.
   let parameters: Values
   /// Parameters of a rank.
@@ -63,8 +66,8 @@ struct Transform {
       // Affine steps take all rows in one call, in which several vectors are abreast.
       if case .affine(let affine) = transformer {
         // log s takes the place of the raw scale.
-        let logS = p + rows
-        affine.apply(p, logS, known, unknown, logS, count: rows, readIsKnown: readIsKnown)
+        let logS = keepsParameters ? columns : p + rows
+        affine.apply(p, p + rows, known, unknown, logS, count: rows, readIsKnown: readIsKnown)
         add(logS, to: sums, 0, rows)
         continue
       }
@@ -75,8 +78,14 @@ struct Transform {
           continue
         }
         let logS = columns
+        var (raw, stride, scratch) = (p + row, rows, column(1))
+        if keepsParameters {
+          // A copy, which is overwritten.
+          (raw, stride, scratch) = (column(1), laneCount, column(1 &+ parameterCount))
+          for j in 0..<parameterCount { raw.store(p.lanes(j &* rows &+ row), j &* laneCount) }
+        }
         applyColumns(
-          p + row, stride: rows, known + row, unknown + row, logS, count: laneCount, scratch: column(1),
+          raw, stride: stride, known + row, unknown + row, logS, count: laneCount, scratch: scratch,
           choice: choices.map { $0.ofRows(row, otherIndex[rank]) })
         add(logS, to: sums, row, row &+ laneCount)
       }

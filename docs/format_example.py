@@ -72,7 +72,7 @@ def section() -> str:
     (log_p,) = flowrt.reference.log_prob(data(), X)
     x = ", ".join(f"{value:g}" for value in X[0])
     return (
-        f"```\n{dump(data())}```\n\n"
+        f"```text\n{dump(data())}```\n\n"
         f"With x = ({x}), z = ({z[0]:.6f}, {z[1]:.6f}) and log p = {log_p:.6f}.\n"
     )  # fmt: skip
 

@@ -16,7 +16,7 @@ static int ascending(const void *a, const void *b)
 }
 
 /* Log density of one row. A row so far out that its density is not a number in float32 is as unlikely as can be. */
-static float log_density(struct flow *flow, const float *row)
+static float log_density(flowrt_file *flow, const float *row)
 {
     float log_p;
     check(flowrt_log_prob(&flow->model, 1, row, NULL, 0, &log_p, flow->workspace, flow->workspace_size));
@@ -24,7 +24,7 @@ static float log_density(struct flow *flow, const float *row)
 }
 
 /* The log p below which a fraction of the rows of `path` lies. */
-static float threshold(struct flow *flow, const char *path, double fraction)
+static float threshold(flowrt_file *flow, const char *path, double fraction)
 {
     struct csv csv = csv_open(path);
     float *row = new_floats(flow->info.dim), *log_p = NULL;
@@ -56,7 +56,7 @@ int main(int argc, char **argv)
     const double fraction = strtod(argv[3], &end);
     if (end == argv[3] || *end != '\0' || !(fraction >= 0 && fraction < 1))
         fail("FRACTION: '%s' is not a number of 0 .. 1", argv[3]);
-    struct flow flow = flow_open(argv[1]);
+    flowrt_file flow = model_open(argv[1]);
     if (flow.info.context_dim != 0)
         fail("%s: the model is conditional; this program has no context to give", argv[1]);
 
@@ -73,6 +73,6 @@ int main(int argc, char **argv)
 
     free(row);
     csv_close(&stream);
-    flow_close(&flow);
+    flowrt_file_close(&flow);
     return EXIT_SUCCESS;
 }

@@ -98,6 +98,19 @@ done | awk '{ inside += $1 } END { if (NR == 88 * 5) printf "%.3f", inside / NR 
 echo "of all values of 88 patients that the training never saw, a fraction of $coverage lies within 5 % .. 95 %"
 at_least "$coverage" 0.82 "the fraction of measurements inside their 90 % interval"
 
+grep -v '^#' $patients | cut -d, -f6-9 > "$out/observations.csv"
+grep -v '^#' $patients | cut -d, -f1-5 > "$out/measured.csv"
+"$bin/posteriors" models/diabetes_maf.flw "$out/observations.csv" 2000 > "$out/posteriors.csv"
+head -n 1 "$out/observations.csv" > "$out/observation.csv"
+"$bin/posteriors" models/diabetes_maf.flw "$out/observation.csv" 2000 > "$out/posterior.csv"
+head -n 1 "$out/posteriors.csv" | cmp - "$out/posterior.csv"
+squares=$(paste -d, "$out/posteriors.csv" "$out/measured.csv" | awk -F, '
+    { for (j = 0; j < 5; j++) { z = ($(11 + j) - $(2 * j + 1)) / $(2 * j + 2); total += z * z } }
+    END { if (NR == 88) printf "%.3f", total / (5 * NR) }')
+echo "2000 draws for each of 88 patients in two calls: (measured - mean)^2 is $squares times the variance"
+at_least "$squares" 0.7 "the squared error in units of the variance"
+at_least "$(awk -v squares="$squares" 'BEGIN { print -squares }')" -1.4 "minus the squared error in units of the variance"
+
 title "Wines, and where an encoder and its inverse autoregressive flow put them"
 "$bin/latent" models/canon/gated_iaf.flw models/canon/wines.csv > "$out/latent.txt"
 head -n 5 "$out/latent.txt"
@@ -116,6 +129,8 @@ if ! grep -q "(5.1, 3.5, 1.4, 0.2) = $(cat "$out/density.txt")\$" "$out/embedded
     echo "demo failed: from models/iris_maf.flw, log p of the first flower is $(cat "$out/density.txt")" >&2
     exit 1
 fi
+
+"$bin/doubles" models/iris_maf.flw 5.1 3.5 1.4 0.2 | head -n 1 | cmp - "$out/density.txt"
 
 title "Draws are a function of seed and number"
 "$bin/sample" models/iris_maf.flw 1000 7 > "$out/at_once.csv"

@@ -14,7 +14,7 @@ int main(int argc, char **argv)
 {
     if (argc < 2 || argc > 3)
         fail("usage: density MODEL.flw [ROWS.csv]");
-    struct flow flow = flow_open(argv[1]);
+    flowrt_file flow = model_open(argv[1]);
     struct csv csv = csv_open(argc > 2 ? argv[2] : NULL);
     const size_t dim = flow.info.dim, context_dim = flow.info.context_dim;
     float *x = new_floats(BATCH * dim);
@@ -40,7 +40,7 @@ int main(int argc, char **argv)
     free(context);
     free(x);
     csv_close(&csv);
-    flow_close(&flow);
+    flowrt_file_close(&flow);
     if (nonfinite)
         fail("at least one row has no finite density");
     return written();

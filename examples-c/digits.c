@@ -39,7 +39,7 @@ static int decode(float x)
     return level < 0 ? 0 : level > LEVELS - 1 ? LEVELS - 1 : (int)level;
 }
 
-static void score(struct flow *flow, const char *path)
+static void score(flowrt_file *flow, const char *path)
 {
     struct csv csv = csv_open(path);
     float pixels[PIXELS], x[BATCH * PIXELS], log_p[BATCH];
@@ -58,7 +58,7 @@ static void score(struct flow *flow, const char *path)
     csv_close(&csv);
 }
 
-static void draw(struct flow *flow, size_t count, unsigned long long seed)
+static void draw(flowrt_file *flow, size_t count, unsigned long long seed)
 {
     flowrt_rng rng = {seed, 0, 0};
     float x[PIXELS];
@@ -75,7 +75,7 @@ int main(int argc, char **argv)
     const int drawing = argc >= 4 && argc <= 5 && strcmp(argv[1], "draw") == 0;
     if (!scoring && !drawing)
         fail("usage: digits score MODEL.flw [IMAGES.csv]  or  digits draw MODEL.flw COUNT [SEED]");
-    struct flow flow = flow_open(argv[2]);
+    flowrt_file flow = model_open(argv[2]);
     if (flow.info.dim != PIXELS || flow.info.context_dim != 0)
         fail("%s: a model of %u dimensions and %u context numbers; images have 64 and 0", argv[2],
              (unsigned)flow.info.dim, (unsigned)flow.info.context_dim);
@@ -83,6 +83,6 @@ int main(int argc, char **argv)
         score(&flow, argc > 3 ? argv[3] : NULL);
     else
         draw(&flow, count_of(argv[3], "COUNT"), argc > 4 ? whole_number(argv[4], "SEED") : 0);
-    flow_close(&flow);
+    flowrt_file_close(&flow);
     return written();
 }

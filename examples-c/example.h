@@ -1,9 +1,9 @@
-/* What the examples share: memory, files, CSV rows and the opening of a model. It holds no state, and any of it may be
- * replaced by what your program already has: flowrt needs bytes that are aligned, and nothing else. */
+/* What the examples share: how they end, numbers of the command line, CSV rows. It holds no state, and any of it may be
+ * replaced by what your program already has. */
 #ifndef EXAMPLE_H
 #define EXAMPLE_H
 
-#include <flowrt.h>
+#include <flowrt_file.h>
 
 #include <errno.h>
 #include <math.h>
@@ -63,27 +63,7 @@ static inline size_t count_of(const char *text, const char *what)
     return (size_t)value;
 }
 
-/* ---- Memory. Model bytes and workspaces stand on FLOWRT_ALIGNMENT bytes; malloc promises less, so round up and keep
- * malloc's own pointer just below. (C11 has aligned_alloc, POSIX has posix_memalign.) */
-
-static inline void *aligned_new(size_t size)
-{
-    char *base = size <= SIZE_MAX - FLOWRT_ALIGNMENT - sizeof(void *)
-                     ? malloc(size + FLOWRT_ALIGNMENT + sizeof(void *)) : NULL;
-    if (base == NULL)
-        fail("no memory for %lu bytes", (unsigned long)size);
-    char *start = base + sizeof(void *);
-    start += (FLOWRT_ALIGNMENT - (uintptr_t)start % FLOWRT_ALIGNMENT) % FLOWRT_ALIGNMENT;
-    memcpy(start - sizeof(void *), &base, sizeof(void *));
-    return start;
-}
-
-static inline void aligned_free(void *start)
-{
-    char *base;
-    memcpy(&base, (char *)start - sizeof(void *), sizeof(void *));
-    free(base);
-}
+/* ---- Memory and models: flowrt_file.h does the work. */
 
 static inline float *new_floats(size_t count)
 {
@@ -93,68 +73,20 @@ static inline float *new_floats(size_t count)
     return floats;
 }
 
-/* ---- The model: read the file, open a view of it, and make a workspace that runs every call at full speed. */
-
-struct flow {
-    flowrt_model model;
-    flowrt_model_info info;
-    void *bytes; /* the file's content, which `model` views: it lives as long as the model is used */
-    void *workspace;
-    size_t workspace_size;
-};
-
-static inline void *read_file(const char *path, size_t *size)
+static inline void *workspace_new(size_t size)
 {
-    FILE *file = fopen(path, "rb");
-    long end = -1;
-    if (file == NULL || (getc(file) == EOF && ferror(file)) /* a directory */ || fseek(file, 0, SEEK_END) != 0 ||
-        (end = ftell(file)) < 0 || fseek(file, 0, SEEK_SET) != 0)
-        fail("%s: %s", path, strerror(errno));
-    void *bytes = aligned_new((size_t)end);
-    if (fread(bytes, 1, (size_t)end, file) != (size_t)end)
-        fail("%s: cannot read %ld bytes", path, end);
-    fclose(file);
-    *size = (size_t)end;
-    return bytes;
+    void *workspace = flowrt_aligned_new(size);
+    if (workspace == NULL)
+        fail("no memory for a workspace of %lu bytes", (unsigned long)size);
+    return workspace;
 }
 
-/* Says where and why a file was refused. `expected` is 0 where no number tells it, and so is `found` if that says
- * nothing either. */
-#if defined(__GNUC__)
-__attribute__((noreturn))
-#endif
-static inline void refuse(const char *path, flowrt_status status, const flowrt_error_detail *detail)
+static inline flowrt_file model_open(const char *path)
 {
-    char record[32] = "", found[32] = "", expected[32] = "";
-    if (detail->record >= 0)
-        snprintf(record, sizeof record, "record %ld, ", (long)detail->record);
-    if (detail->found != detail->expected)
-        snprintf(found, sizeof found, ", found %llu", (unsigned long long)detail->found);
-    if (detail->found != detail->expected && detail->expected != 0)
-        snprintf(expected, sizeof expected, ", expected %llu", (unsigned long long)detail->expected);
-    fail("%s: %s (%sbyte %llu%s%s)", path, flowrt_status_message(status), record, (unsigned long long)detail->offset,
-         found, expected);
-}
-
-static inline struct flow flow_open(const char *path)
-{
-    struct flow flow = {.info = FLOWRT_MODEL_INFO_INIT};
-    flowrt_error_detail detail;
-    size_t size;
-    flow.bytes = read_file(path, &size);
-    flowrt_status status = flowrt_model_open(&flow.model, flow.bytes, size, FLOWRT_OPEN_VERIFY, &detail);
-    if (status != FLOWRT_OK)
-        refuse(path, status, &detail);
-    check(flowrt_model_get_info(&flow.model, &flow.info));
-    flow.workspace_size = flowrt_workspace_size(&flow.model, SIZE_MAX);
-    flow.workspace = aligned_new(flow.workspace_size);
-    return flow;
-}
-
-static inline void flow_close(struct flow *flow)
-{
-    aligned_free(flow->workspace);
-    aligned_free(flow->bytes);
+    flowrt_file file;
+    if (!flowrt_file_open(&file, path))
+        fail("%s", file.error);
+    return file;
 }
 
 /* ---- CSV: numbers separated by commas, a row a line. Empty lines and lines that start with # are skipped. */

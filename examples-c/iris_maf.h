@@ -1,5 +1,5 @@
 /* A flow of 4 dimensions, 6471 bytes.
- * Include this file in one source file. Made by `python -m flowrt c-array`. */
+ * Include this file in one source file. Made by `flowrt c-array`. */
 #ifndef IRIS_MAF_FLW_H
 #define IRIS_MAF_FLW_H
 

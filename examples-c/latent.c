@@ -54,7 +54,7 @@ int main(int argc, char **argv)
 {
     if (argc < 3 || argc > 5)
         fail("usage: latent MODEL.flw OBSERVATIONS.csv [DRAWS [SEED]]");
-    struct flow flow = flow_open(argv[1]);
+    flowrt_file flow = model_open(argv[1]);
     const size_t context_dim = flow.info.context_dim;
     if (context_dim == 0)
         fail("%s: the model takes no observation; sample.c draws from such a model", argv[1]);
@@ -89,6 +89,6 @@ int main(int argc, char **argv)
     free(draws.log_q);
     free(draws.z);
     free(observation);
-    flow_close(&flow);
+    flowrt_file_close(&flow);
     return written();
 }

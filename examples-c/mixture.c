@@ -13,7 +13,10 @@ int main(int argc, char **argv)
         fail("usage: mixture MIXTURE.flm COUNT [SEED [CONTEXT]]");
     static flow_mixture mixture;
     size_t size;
-    void *bytes = read_file(argv[1], &size);
+    char error[256];
+    void *bytes = flowrt_read(argv[1], &size, error, sizeof error);
+    if (bytes == NULL)
+        fail("%s", error);
     const flowrt_status status = flow_mixture_open(&mixture, bytes, size);
     if (status != FLOWRT_OK)
         fail("%s: %s", argv[1], flowrt_status_message(status));
@@ -34,7 +37,7 @@ int main(int argc, char **argv)
         }
     }
     const size_t workspace_size = flow_mixture_workspace_size(&mixture, 1);
-    void *workspace = aligned_new(workspace_size);
+    void *workspace = workspace_new(workspace_size);
 
     for (; remaining > 0 && !ferror(stdout); remaining--) {
         float log_prob;
@@ -45,8 +48,8 @@ int main(int argc, char **argv)
         printf("%.9g\n", log_prob);
     }
 
-    aligned_free(workspace);
-    aligned_free(bytes);
+    flowrt_aligned_free(workspace);
+    flowrt_aligned_free(bytes);
     free(context);
     free(x);
     return written();

@@ -16,7 +16,7 @@
 enum { SEED = 1, MOST_THREADS = 256, REPEATS = 3 };
 
 struct piece {
-    const struct flow *flow;
+    const flowrt_file *flow;
     size_t first, count; /* rows of the batch */
     float *x, *log_p;    /* of the whole batch */
     void *workspace;     /* this thread's own */
@@ -33,7 +33,7 @@ static void *draw_piece(void *argument)
 }
 
 /* Fills x and log_p on this thread and threads - 1 new ones. */
-static void draw(const struct flow *flow, size_t rows, size_t threads, void **workspaces, float *x, float *log_p)
+static void draw(const flowrt_file *flow, size_t rows, size_t threads, void **workspaces, float *x, float *log_p)
 {
     struct piece pieces[MOST_THREADS];
     pthread_t ids[MOST_THREADS];
@@ -60,7 +60,7 @@ int main(int argc, char **argv)
 {
     if (argc < 2 || argc > 4)
         fail("usage: parallel MODEL.flw [ROWS [THREADS]]");
-    struct flow flow = flow_open(argv[1]);
+    flowrt_file flow = model_open(argv[1]);
     const size_t rows = argc > 2 ? count_of(argv[2], "ROWS") : 100000;
     const size_t threads = argc > 3 ? count_of(argv[3], "THREADS") : 2;
     const size_t dim = flow.info.dim;
@@ -75,7 +75,7 @@ int main(int argc, char **argv)
     float *x[2] = {new_floats(rows * dim), new_floats(rows * dim)}, *log_p[2] = {new_floats(rows), new_floats(rows)};
     void *workspaces[MOST_THREADS];
     for (size_t t = 0; t < threads; t++)
-        workspaces[t] = aligned_new(flow.workspace_size);
+        workspaces[t] = workspace_new(flow.workspace_size);
 
     double best[2] = {HUGE_VAL, HUGE_VAL};
     for (int repeat = 0; repeat < REPEATS; repeat++)
@@ -91,11 +91,11 @@ int main(int argc, char **argv)
            best[0], (unsigned long)threads, best[1], best[0] / best[1]);
 
     for (size_t t = 0; t < threads; t++)
-        aligned_free(workspaces[t]);
+        flowrt_aligned_free(workspaces[t]);
     for (int all = 0; all < 2; all++) {
         free(x[all]);
         free(log_p[all]);
     }
-    flow_close(&flow);
+    flowrt_file_close(&flow);
     return written();
 }

@@ -53,7 +53,7 @@ int main(int argc, char **argv)
 {
     if (argc < 3 || argc > 5)
         fail("usage: posterior MODEL.flw OBSERVATION [COUNT [SEED]]");
-    struct flow flow = flow_open(argv[1]);
+    flowrt_file flow = model_open(argv[1]);
     const size_t dim = flow.info.dim, context_dim = flow.info.context_dim;
     if (context_dim == 0)
         fail("%s: the model takes no context; sample.c draws from such a model", argv[1]);
@@ -77,6 +77,6 @@ int main(int argc, char **argv)
     free(column);
     free(x);
     free(context);
-    flow_close(&flow);
+    flowrt_file_close(&flow);
     return written();
 }

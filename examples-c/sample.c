@@ -15,7 +15,7 @@ int main(int argc, char **argv)
 {
     if (argc < 3 || argc > 5)
         fail("usage: sample MODEL.flw COUNT [SEED [FIRST]]");
-    struct flow flow = flow_open(argv[1]);
+    flowrt_file flow = model_open(argv[1]);
     if (flow.info.context_dim != 0)
         fail("%s: the model is conditional; posterior.c draws from such a model", argv[1]);
     unsigned long long remaining = whole_number(argv[2], "COUNT");
@@ -37,7 +37,7 @@ int main(int argc, char **argv)
     }
 
     free(x);
-    flow_close(&flow);
+    flowrt_file_close(&flow);
     if (nonfinite)
         fail("at least one sample is not finite");
     return written();

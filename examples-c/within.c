@@ -28,7 +28,7 @@ int main(int argc, char **argv)
 {
     if (argc != 6)
         fail("usage: within MODEL.flw COUNT SEED LOW,... HIGH,...");
-    struct flow flow = flow_open(argv[1]);
+    flowrt_file flow = model_open(argv[1]);
     if (flow.info.context_dim != 0)
         fail("%s: the model is conditional; posterior.c draws from such a model", argv[1]);
     const size_t dim = flow.info.dim;
@@ -61,6 +61,6 @@ int main(int argc, char **argv)
     free(x);
     free(high);
     free(low);
-    flow_close(&flow);
+    flowrt_file_close(&flow);
     return written();
 }

@@ -57,27 +57,36 @@ const char *flowrt_build_info(void);
 
 /* ---- 2. Status --------------------------------------------------------------------------------------------------- */
 
-/* Every call that can fail returns one of these. The values are permanent. */
+/* Every call that can fail returns one of these. The values are permanent, and later versions add some: test for
+ * FLOWRT_OK, and let flowrt_status_message tell the rest. Of several wrong things, a call names one. */
 typedef enum flowrt_status {
     FLOWRT_OK = 0,
     /* the call */
-    FLOWRT_ERR_ARGUMENT = -1,   /* a NULL, an impossible count, context_rows or size, an unknown flag, or overlap */
-    FLOWRT_ERR_MODEL = -2,      /* the flowrt_model was not opened, or was overwritten */
-    FLOWRT_ERR_WORKSPACE = -3,  /* workspace_size is below flowrt_workspace_size(model, 1) */
-    FLOWRT_ERR_ALIGNMENT = -4,  /* model data or workspace not on FLOWRT_ALIGNMENT bytes, or floats not on 4 */
+    FLOWRT_ERR_ARGUMENT = -1,        /* struct_size below 8, or workspace_size beyond the address space */
+    FLOWRT_ERR_MODEL = -2,           /* the flowrt_model was not opened, or was overwritten */
+    FLOWRT_ERR_WORKSPACE = -3,       /* workspace_size is below flowrt_workspace_size(model, 1) */
+    FLOWRT_ERR_ALIGNMENT = -4,       /* model data or workspace not on FLOWRT_ALIGNMENT bytes, or floats not on 4 */
+    FLOWRT_ERR_NULL = -5,            /* a pointer that the call needs is NULL */
+    FLOWRT_ERR_OVERLAP = -6,         /* what is written overlaps something else (section 5, aliasing) */
+    FLOWRT_ERR_CONTEXT_MISSING = -7, /* the model takes a context, and context is NULL */
+    FLOWRT_ERR_CONTEXT_UNUSED = -8,  /* the model takes none, and context is not NULL or context_rows not 0 */
+    FLOWRT_ERR_CONTEXT_ROWS = -9,    /* context_rows is 0, or does not divide count */
+    FLOWRT_ERR_COUNT = -40,          /* the arrays of count rows would not fit the address space */
+    FLOWRT_ERR_FLAGS = -41,          /* a flag of flowrt_model_open that this library does not know */
     /* the file */
-    FLOWRT_ERR_TRUNCATED = -10, /* fewer or more bytes than the file says it has, or than its layers need */
-    FLOWRT_ERR_MAGIC = -11,     /* not a .flw file (or a text-mode transfer damaged it) */
-    FLOWRT_ERR_VERSION = -12,   /* written for another major version of the format */
-    FLOWRT_ERR_FEATURE = -13,   /* well-formed, but needs something that this library does not execute */
-    FLOWRT_ERR_MALFORMED = -14, /* contradicts docs/FORMAT.md */
-    FLOWRT_ERR_LIMIT = -15,     /* a size beyond what this library or this machine's size_t can hold */
-    FLOWRT_ERR_CHECKSUM = -16,  /* FLOWRT_OPEN_VERIFY: the bytes changed since they were written */
-    FLOWRT_ERR_VALUE = -17,     /* FLOWRT_OPEN_VERIFY: a parameter is not finite or out of range, or padding not zero */
+    FLOWRT_ERR_TRUNCATED = -10,      /* fewer or more bytes than the file says it has, or than its layers need */
+    FLOWRT_ERR_MAGIC = -11,          /* not a .flw file (or a text-mode transfer damaged it) */
+    FLOWRT_ERR_VERSION = -12,        /* written for another major version of the format */
+    FLOWRT_ERR_FEATURE = -13,        /* well-formed, but needs something that this library does not execute */
+    FLOWRT_ERR_MALFORMED = -14,      /* contradicts docs/FORMAT.md */
+    FLOWRT_ERR_LIMIT = -15,          /* a size beyond what this library or this machine's size_t can hold */
+    FLOWRT_ERR_CHECKSUM = -16,       /* FLOWRT_OPEN_VERIFY: the bytes changed since they were written */
+    FLOWRT_ERR_VALUE = -17,          /* FLOWRT_OPEN_VERIFY: a parameter is not finite or in range, or padding not zero */
     /* the numbers */
-    FLOWRT_ERR_NONFINITE = -20, /* all outputs were written; at least one of them is NaN or infinite */
+    FLOWRT_ERR_NONFINITE = -20,      /* all outputs were written; at least one of them is NaN or infinite: an input or a
+                                        context is, or a row is too far from the data for float32 (flowrt_check.h) */
     /* the gradient */
-    FLOWRT_ERR_GRADIENT = -30   /* the model has a part that this library does not differentiate (docs/GRADIENTS.md) */
+    FLOWRT_ERR_GRADIENT = -30        /* no gradient for a part of the model, or on this CPU (section 7) */
 } flowrt_status;
 
 /* One English sentence for a status, without a newline. Static storage, never NULL, also for unknown values. */
@@ -117,7 +126,8 @@ typedef struct flowrt_model {
  * Always validates the whole structure, in time proportional to the number of layers, units and stages. After FLOWRT_OK
  * no evaluation reads outside the bytes, whatever the parameters are. After a failure *model is unusable: later calls
  * with it return FLOWRT_ERR_MODEL. *detail, unless NULL, receives FLOWRT_OK, or the place where the file is wrong.
- * FLOWRT_ERR_ARGUMENT: a NULL, an unknown flag, or *model, *detail and the bytes overlap. Then nothing is written. */
+ * FLOWRT_ERR_NULL: no model or no data. FLOWRT_ERR_FLAGS: an unknown flag. FLOWRT_ERR_OVERLAP: *model, *detail and the
+ * bytes overlap; then nothing is written. */
 flowrt_status flowrt_model_open(flowrt_model *model, const void *data, size_t size, uint32_t flags,
                                 flowrt_error_detail *detail);
 
@@ -138,7 +148,7 @@ typedef struct flowrt_model_info {
 } flowrt_model_info;
 #define FLOWRT_MODEL_INFO_INIT { (uint32_t)sizeof(flowrt_model_info), 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
-/* FLOWRT_ERR_ARGUMENT: a NULL, or a struct_size below 8. */
+/* FLOWRT_ERR_NULL: no model or no info. FLOWRT_ERR_ARGUMENT: a struct_size below 8. */
 flowrt_status flowrt_model_get_info(const flowrt_model *model, flowrt_model_info *info);
 
 /* ---- 4. Workspace ------------------------------------------------------------------------------------------------ */
@@ -154,11 +164,13 @@ size_t flowrt_workspace_size(const flowrt_model *model, size_t count);
  *
  * Common to all four verbs:
  *   count         rows; with an open model, 0 does nothing and succeeds
- *   context       NULL with context_rows 0 if the model takes none; else context_rows x context_dim floats with
- *                 context_rows 1 (one context for all rows: its part of the network is computed once) or count
+ *   context       NULL with context_rows 0 if the model takes none; else context_rows x context_dim floats, where
+ *                 context_rows divides count: 1 (one context for all rows), count (one for each), or any m in between,
+ *                 with count / m rows for each: row i has context i / (count / m). From 16 rows for each on, a
+ *                 context's part of the network is computed once
  *   workspace     FLOWRT_ALIGNMENT-aligned, workspace_size bytes, used by this call alone
  *   aliasing      z may be the array x, and x the array z. With dim 1, so may log_det or log_prob as the only output.
- *                 FLOWRT_ERR_ARGUMENT: any other overlap of outputs, workspace or *rng with arrays, the flowrt_model or
+ *                 FLOWRT_ERR_OVERLAP: any other overlap of outputs, workspace or *rng with arrays, the flowrt_model or
  *                 its bytes
  *   on failure    the outputs keep their old contents. FLOWRT_ERR_NONFINITE is the exception: all outputs were written.
  *                 A row with a NaN or an infinity never changes another row
@@ -211,15 +223,16 @@ size_t flowrt_gradient_workspace_size(const flowrt_model *model, size_t count);
  *   x_gradient[count][dim]                d log p / d x
  *   context_gradient[count][context_dim]  d log p / d context; of each row, also where all rows share one context. The
  *                                         gradient of a sum over rows is the sum of these
- * Each may be NULL, but not all three. context_gradient must be NULL if the model takes no context. x_gradient may be the
- * array x. Any other overlap is FLOWRT_ERR_ARGUMENT, as for the other verbs.
+ * Each may be NULL, but not all three. FLOWRT_ERR_CONTEXT_UNUSED: context_gradient, and the model takes no context.
+ * x_gradient may be the array x. Any other overlap is FLOWRT_ERR_OVERLAP, as for the other verbs.
  *
  * Where a function has a kink (relu at 0, a bound of a clamp), the derivative is that of one side, the one that automatic
  * differentiation takes (docs/GRADIENTS.md). A point outside of a bounded support has log p = -infinity and gradient 0. A
  * row whose log p is NaN has a gradient of NaNs.
  *
  * workspace_size is at least flowrt_gradient_workspace_size(model, 1); more is faster, and never changes the results.
- * FLOWRT_ERR_GRADIENT: the model cannot be differentiated; nothing was written. */
+ * FLOWRT_ERR_GRADIENT: nothing was written. The model has a spline of quadratic, cubic or linear-rational pieces, or a
+ * gated layer norm; or the kernel level is the baseline of x86-64, which has no fused multiply-add. */
 flowrt_status flowrt_log_prob_gradient(const flowrt_model *model, size_t count, const float *x,
                                        const float *context, size_t context_rows,
                                        float *log_prob, float *x_gradient, float *context_gradient,

@@ -70,6 +70,8 @@ static void test(const flow_spec *spec, const flowrt_model *opened, uint32_t lev
         for (size_t count = 1; count <= MOST_ROWS; count += count < 18 ? 1 : long_test ? stride : 7 * stride) {
             check_count(spec, &model, area, count, spec->context_dim ? count : 0, count, at_end);
             if (spec->context_dim) check_count(spec, &model, area, count, 1, count, at_end);
+            for (size_t each = 2; spec->context_dim && each <= 18; each += each < 4 ? 1 : 7) /* rows of each context */
+                if (count % each == 0) check_count(spec, &model, area, count, count / each, count, at_end);
             /* Smaller tiles, where a call ends with a whole one, one row more or one row less. */
             for (size_t tile = 1; tile <= 32 && tile < count; tile += tile == 1 ? 15 : 16)
                 if ((count + 1) % 16 <= 2) check_count(spec, &model, area, count, spec->context_dim ? count : 0, tile, at_end);

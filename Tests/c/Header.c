@@ -1,15 +1,19 @@
 /* flowrt.h is C99, C11, C17 and C++11, and its structs have the layout that bindings in other languages rely on. */
 #include <flowrt.h>
+#include <flowrt_file.h> /* and flowrt_check.h */
 
 #define HOLDS(name, condition) typedef char holds_##name[(condition) ? 1 : -1]
 #define AT(type, field, offset) HOLDS(type##_##field, offsetof(type, field) == (offset))
 
 HOLDS(status_size, sizeof(flowrt_status) == 4);
 HOLDS(status_values, FLOWRT_OK == 0 && FLOWRT_ERR_ARGUMENT == -1 && FLOWRT_ERR_MODEL == -2 &&
-                         FLOWRT_ERR_WORKSPACE == -3 && FLOWRT_ERR_ALIGNMENT == -4 && FLOWRT_ERR_TRUNCATED == -10 &&
+                         FLOWRT_ERR_WORKSPACE == -3 && FLOWRT_ERR_ALIGNMENT == -4 && FLOWRT_ERR_NULL == -5 &&
+                         FLOWRT_ERR_OVERLAP == -6 && FLOWRT_ERR_CONTEXT_MISSING == -7 &&
+                         FLOWRT_ERR_CONTEXT_UNUSED == -8 && FLOWRT_ERR_CONTEXT_ROWS == -9 &&
+                         FLOWRT_ERR_COUNT == -40 && FLOWRT_ERR_FLAGS == -41 && FLOWRT_ERR_TRUNCATED == -10 &&
                          FLOWRT_ERR_MAGIC == -11 && FLOWRT_ERR_VERSION == -12 && FLOWRT_ERR_FEATURE == -13 &&
                          FLOWRT_ERR_MALFORMED == -14 && FLOWRT_ERR_LIMIT == -15 && FLOWRT_ERR_CHECKSUM == -16 &&
-                         FLOWRT_ERR_VALUE == -17 && FLOWRT_ERR_NONFINITE == -20);
+                         FLOWRT_ERR_VALUE == -17 && FLOWRT_ERR_NONFINITE == -20 && FLOWRT_ERR_GRADIENT == -30);
 
 HOLDS(detail_size, sizeof(flowrt_error_detail) == 32);
 AT(flowrt_error_detail, status, 0);

@@ -1,5 +1,6 @@
 #!/bin/sh
-# The installed tree serves pkg-config, find_package and plain cc, shared and static; the source tree serves FetchContent.
+# The installed tree serves pkg-config, find_package and plain cc, shared and static; the source tree serves FetchContent, with
+# and without a compiler for Swift. Models go into programs. What was installed can be taken away again.
 #   Installs.sh CMAKE BUILD SOURCE C_COMPILER SWIFTC
 set -eu
 cmake=$1 build=$2 source=$3 cc=$4 swiftc=$5
@@ -11,7 +12,7 @@ step "DESTDIR install"
 DESTDIR="$work/root" "$cmake" --install "$build" --prefix /usr >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
 header=$(find "$work/root" -name flowrt.h)
 libdir=$(dirname "$(find "$work/root" -name libflowrt.a)")
-for file in "$header" "$libdir/libflowrt.so.0" "$libdir/libflowrt.so" "$libdir/libflowrt.a"; do
+for file in "$header" "$(dirname "$header")/flowrt_check.h" "$(dirname "$header")/flowrt_file.h" "$libdir/libflowrt.so.0" "$libdir/libflowrt.so" "$libdir/libflowrt.a"; do
     test -s "$file" || { echo "not installed: $file"; exit 1; }
 done
 test "$(readlink "$libdir/libflowrt.so")" = libflowrt.so.0 || { ls -l "$libdir"; exit 1; }
@@ -83,9 +84,92 @@ for example in "$source"/examples-c/*.c; do
     "$cc" -std=c99 "$example" $(pkg-config --cflags --libs flowrt) -lm -pthread -o "$work/$(basename "$example" .c)"
 done
 
-step "Debian package"
-(cd "$build" && cpack -G DEB -B "$work/deb") >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
-dpkg-deb --contents "$work"/deb/*.deb >"$work/contents"
-for file in include/flowrt.h libflowrt.so.0 libflowrt.a flowrt.pc flowrtConfig.cmake; do
-    grep -q "$file" "$work/contents" || { echo "the Debian package lacks $file"; cat "$work/contents"; exit 1; }
-done
+
+step "flowrt_add_model"
+mkdir "$work/embedding"
+cp "$source/models/iris_maf.flw" "$work/embedding/iris.flw"
+cat >"$work/embedding/main.c" <<'C'
+#include <flowrt.h>
+#include <stdio.h>
+#include "iris.h"
+IRIS_ALIGNED static unsigned char workspace[IRIS_WORKSPACE_BYTES];
+int main(void) {
+    flowrt_model model;
+    float flower[] = {5.1f, 3.5f, 1.4f, 0.2f}, log_p;
+    if ((size_t)iris % FLOWRT_ALIGNMENT != 0 || IRIS_DIM != 4 || IRIS_CONTEXT_DIM != 0) return 1;
+    if (flowrt_model_open(&model, iris, IRIS_SIZE, FLOWRT_OPEN_VERIFY, NULL) != FLOWRT_OK) return 2;
+    if (flowrt_workspace_size(&model, 1) != IRIS_WORKSPACE_BYTES) return 3;
+    if (flowrt_workspace_size(&model, SIZE_MAX) != IRIS_FULL_WORKSPACE_BYTES) return 4;
+    if (flowrt_log_prob(&model, 1, flower, NULL, 0, &log_p, workspace, sizeof workspace) != FLOWRT_OK) return 5;
+    printf("%g\n", log_p);
+    return 0;
+}
+C
+cp "$work/embedding/main.c" "$work/embedding/main.cpp"
+cat >"$work/embedding/CMakeLists.txt" <<'CMAKE'
+cmake_minimum_required(VERSION 3.22)
+project(embedding LANGUAGES ${LANGUAGE})
+find_package(flowrt 0.1 REQUIRED COMPONENTS static)
+# A folder whose name needs quoting; a file that another command makes; optimisation at link time.
+add_custom_command(OUTPUT "${CMAKE_BINARY_DIR}/it's \"made\"/made.flw" DEPENDS iris.flw
+  COMMAND "${CMAKE_COMMAND}" -E copy "${CMAKE_SOURCE_DIR}/iris.flw" "${CMAKE_BINARY_DIR}/it's \"made\"/made.flw" VERBATIM)
+set(ending c)
+if(LANGUAGE STREQUAL CXX)
+  set(ending cpp)
+endif()
+foreach(program plain optimised)
+  add_executable(${program} main.${ending})
+  target_link_libraries(${program} PRIVATE flowrt::flowrt_static)
+endforeach()
+set_target_properties(optimised PROPERTIES INTERPROCEDURAL_OPTIMIZATION ON)
+flowrt_add_model(plain iris.flw)
+flowrt_add_model(optimised "${CMAKE_BINARY_DIR}/it's \"made\"/made.flw" NAME iris)
+CMAKE
+embed() { # language
+    { "$cmake" -S "$work/embedding" -B "$work/embed-$1" "-DLANGUAGE=$1" -DCMAKE_PREFIX_PATH="$work/root/usr" \
+        -DCMAKE_BUILD_TYPE=Release && "$cmake" --build "$work/embed-$1"; } >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
+    for program in plain optimised; do
+        found=$("$work/embed-$1/$program")
+        test "$found" = 0.0061486 || { echo "$1 $program printed '$found' (status $?)"; exit 1; }
+    done
+}
+embed C
+embed CXX
+# A changed model is put in again; a damaged one is refused by name.
+cp "$source/models/breast_cancer_iaf.flw" "$work/embedding/iris.flw"
+"$cmake" --build "$work/embed-C" >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
+"$work/embed-C/plain" && { echo "the program still has the old model"; exit 1; }
+head -c 5000 "$source/models/iris_maf.flw" >"$work/embedding/iris.flw"
+"$cmake" --build "$work/embed-C" >"$work/log" 2>&1 && { echo "a truncated model was put in"; exit 1; }
+grep -q "iris.flw: has 5000 bytes" "$work/log" || { cat "$work/log"; exit 1; }
+
+step "what find_package refuses"
+refuses() { # version-and-components, text
+    printf 'cmake_minimum_required(VERSION 3.22)\nproject(p C)\nfind_package(flowrt %s)\n' "$1" >"$work/wrong/CMakeLists.txt"
+    "$cmake" -S "$work/wrong" -B "$work/wrong/build" -DCMAKE_PREFIX_PATH="$work/root/usr" >"$work/log" 2>&1 &&
+        { echo "find_package(flowrt $1) succeeded"; exit 1; }
+    grep -q -e "$2" "$work/log" || { echo "find_package(flowrt $1) does not say '$2':"; cat "$work/log"; exit 1; }
+}
+mkdir "$work/wrong"
+refuses "0.0.9 REQUIRED" "version: $version"
+refuses "0.2 REQUIRED" "version: $version"
+refuses "1.0 REQUIRED" "version: $version"
+refuses "REQUIRED COMPONENTS static cuda" "not 'cuda'"
+
+step "FetchContent with a prebuilt library"
+"$cmake" --install "$build" --prefix "$work/prebuilt" >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
+consume prebuilt -DFLOWRT_SOURCE="$source" -DFLOWRT_PREBUILT="$work/prebuilt" -DFLOWRT_SWIFTC=/nonexistent
+"$cmake" -S "$work/consumer" -B "$work/none" -DFLOWRT_SOURCE="$source" -DFLOWRT_PREBUILT="$work/wrong" >"$work/log" 2>&1 &&
+    { echo "FLOWRT_PREBUILT accepts any folder"; exit 1; }
+grep -q "is no unpacked release" "$work/log" || { cat "$work/log"; exit 1; }
+
+step "uninstall"
+mkdir "$work/tree"
+cp -R "$work/root/usr" "$work/tree/before"
+touch "$work/tree/before/include/other.h"
+sed "s|^|$work/tree/before|" >"$work/manifest" <<LIST
+$(cd "$work/root/usr" && find . -type f -o -type l | sed 's|^\.||')
+LIST
+"$cmake" "-DMANIFEST=$work/manifest" -P "$source/cmake/uninstall.cmake" >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
+left=$(cd "$work/tree/before" && find . -type f -o -type l -o -name 'flowrt*')
+test "$left" = ./include/other.h || { echo "make uninstall leaves: $left"; exit 1; }

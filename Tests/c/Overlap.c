@@ -56,7 +56,7 @@ static size_t check_pair(const char *name, flow_file file, const flowrt_model *m
         const int allowed = is_allowed(&l, a, b, info.dim);
         if (!allowed || b != WORKSPACE || a != BYTES) { /* an allowed call may write there: the bytes must stay as they are */
             const flowrt_status status = run(verb, &l, context_rows);
-            const int expected = allowed ? FLOWRT_OK : FLOWRT_ERR_ARGUMENT;
+            const int expected = allowed ? FLOWRT_OK : FLOWRT_ERR_OVERLAP;
             CHECK(status == expected || (allowed && status == FLOWRT_ERR_NONFINITE),
                   "%s, %s: %s %td bytes from the %s: expected %s, found %s", name, verb_names[verb], names[b],
                   at - l.at[a], names[a], status_name(expected), status_name(status));

@@ -5,14 +5,14 @@
 
 /* ---- the sentences ---- */
 
-static const int all_statuses[] = {0, -1, -2, -3, -4, -10, -11, -12, -13, -14, -15, -16, -17, -20};
+static const int all_statuses[] = {0, -1, -2, -3, -4, -5, -6, -7, -8, -9, -40, -41, -10, -11, -12, -13, -14, -15, -16, -17, -20, -30};
 enum { STATUSES = sizeof all_statuses / sizeof *all_statuses };
 static int produced[STATUSES];
 
 static void check_messages(void) {
-    const char *unknown = flowrt_status_message((flowrt_status)-5);
+    const char *unknown = flowrt_status_message((flowrt_status)-18);
     CHECK(unknown && *unknown, "no message for an unknown status");
-    const int strange[] = {1, 2, -9, -18, -21, 100, INT32_MAX, INT32_MIN};
+    const int strange[] = {1, 2, -19, -21, -39, -42, 100, INT32_MAX, INT32_MIN};
     for (size_t k = 0; k < sizeof strange / sizeof *strange; k++)
         CHECK(strcmp(flowrt_status_message((flowrt_status)strange[k]), unknown) == 0, "status %d", strange[k]);
     for (int i = 0; i < STATUSES; i++) {
@@ -212,10 +212,10 @@ static void check_sizes_and_values(flow_file file) {
 static void check_open_arguments(flow_file file) {
     flowrt_model model;
     flowrt_model_info info = FLOWRT_MODEL_INFO_INIT;
-    expect(FLOWRT_ERR_ARGUMENT, flowrt_model_open(NULL, file.bytes, file.size, 0, NULL), "open: no model");
-    expect(FLOWRT_ERR_ARGUMENT, flowrt_model_open(&model, NULL, file.size, 0, NULL), "open: no data");
-    expect(FLOWRT_ERR_ARGUMENT, flowrt_model_open(&model, file.bytes, file.size, 2, NULL), "open: an unknown flag");
-    expect(FLOWRT_ERR_ARGUMENT, flowrt_model_open(&model, file.bytes, file.size, 1u << 31, NULL),
+    expect(FLOWRT_ERR_NULL, flowrt_model_open(NULL, file.bytes, file.size, 0, NULL), "open: no model");
+    expect(FLOWRT_ERR_NULL, flowrt_model_open(&model, NULL, file.size, 0, NULL), "open: no data");
+    expect(FLOWRT_ERR_FLAGS, flowrt_model_open(&model, file.bytes, file.size, 2, NULL), "open: an unknown flag");
+    expect(FLOWRT_ERR_FLAGS, flowrt_model_open(&model, file.bytes, file.size, 1u << 31, NULL),
            "open: an unknown flag");
     for (size_t offset = 1; offset < FLOWRT_ALIGNMENT; offset++) {
         flow_file shifted = copy_of(file);
@@ -227,9 +227,9 @@ static void check_open_arguments(flow_file file) {
 
     memset(&model, 0, sizeof model);
     expect(FLOWRT_ERR_MODEL, flowrt_model_get_info(&model, &info), "info: zeroed model");
-    expect(FLOWRT_ERR_ARGUMENT, flowrt_model_get_info(NULL, &info), "info: no model");
+    expect(FLOWRT_ERR_NULL, flowrt_model_get_info(NULL, &info), "info: no model");
     expect(FLOWRT_OK, flowrt_model_open(&model, file.bytes, file.size, 0, NULL), "open");
-    expect(FLOWRT_ERR_ARGUMENT, flowrt_model_get_info(&model, NULL), "info: no info");
+    expect(FLOWRT_ERR_NULL, flowrt_model_get_info(&model, NULL), "info: no info");
     info.struct_size = 0;
     expect(FLOWRT_ERR_ARGUMENT, flowrt_model_get_info(&model, &info), "info: no size");
     CHECK(flowrt_workspace_size(NULL, 1) == 0, "a workspace size without a model");
@@ -316,50 +316,51 @@ static void check_verb_arguments(const flowrt_model *model, enum verb verb, size
     flowrt_model zeroed = {{0}};
     call c;
 #define EXPECT(expected, what, ...) (c = good, __VA_ARGS__, expect_call(expected, c, what))
-    EXPECT(FLOWRT_ERR_ARGUMENT, "no model", c.model = NULL);
+    EXPECT(FLOWRT_ERR_NULL, "no model", c.model = NULL);
     EXPECT(FLOWRT_ERR_MODEL, "zeroed model", c.model = &zeroed);
-    EXPECT(FLOWRT_ERR_ARGUMENT, "no workspace", c.workspace = NULL);
+    EXPECT(FLOWRT_ERR_NULL, "no workspace", c.workspace = NULL);
     const size_t smallest = flowrt_workspace_size(model, 1);
     for (size_t size = 0; size < smallest; size += size + 64 < smallest ? 64 : 1)
         EXPECT(FLOWRT_ERR_WORKSPACE, "small workspace", c.workspace_size = size);
     for (size_t offset = 1; offset < FLOWRT_ALIGNMENT; offset++)
         EXPECT(FLOWRT_ERR_ALIGNMENT, "misaligned workspace", c.workspace = (char *)c.workspace + offset);
-    EXPECT(FLOWRT_ERR_ARGUMENT, "more rows than memory", c.count = SIZE_MAX);
-    EXPECT(FLOWRT_ERR_ARGUMENT, "rows whose bytes overflow", c.count = SIZE_MAX / 4 / row + 1);
+    EXPECT(FLOWRT_ERR_COUNT, "more rows than memory", c.count = SIZE_MAX, c.context_rows = context_dim ? SIZE_MAX : 0);
+    EXPECT(FLOWRT_ERR_COUNT, "rows whose bytes overflow", c.count = SIZE_MAX / 4 / row + 1,
+           c.context_rows = context_dim != 0);
     EXPECT(FLOWRT_ERR_ARGUMENT, "workspace that wraps around", c.workspace_size = SIZE_MAX - 63);
     if (verb != SAMPLE) {
-        EXPECT(FLOWRT_ERR_ARGUMENT, "no input", c.input = NULL);
+        EXPECT(FLOWRT_ERR_NULL, "no input", c.input = NULL);
         EXPECT(FLOWRT_ERR_ALIGNMENT, "input on 2 bytes", c.input = (float *)(void *)((char *)c.input + 2));
-        EXPECT(FLOWRT_ERR_ARGUMENT, "input in the workspace", c.input = c.workspace);
+        EXPECT(FLOWRT_ERR_OVERLAP, "input in the workspace", c.input = c.workspace);
     }
     if (verb != LOG_PROB) {
         EXPECT(FLOWRT_ERR_ALIGNMENT, "output on 1 byte", c.output = (float *)(void *)((char *)c.output + 1));
-        EXPECT(FLOWRT_ERR_ARGUMENT, "output in the workspace", c.output = (float *)c.workspace + 16);
-        EXPECT(FLOWRT_ERR_ARGUMENT, "output over the log output", c.output = c.log_output);
+        EXPECT(FLOWRT_ERR_OVERLAP, "output in the workspace", c.output = (float *)c.workspace + 16);
+        EXPECT(FLOWRT_ERR_OVERLAP, "output over the log output", c.output = c.log_output);
         if (verb == FORWARD)
-            EXPECT(FLOWRT_ERR_ARGUMENT, "no output at all", c.output = NULL, c.log_output = NULL);
+            EXPECT(FLOWRT_ERR_NULL, "no output at all", c.output = NULL, c.log_output = NULL);
         else
-            EXPECT(FLOWRT_ERR_ARGUMENT, "no output", c.output = NULL);
+            EXPECT(FLOWRT_ERR_NULL, "no output", c.output = NULL);
     } else {
-        EXPECT(FLOWRT_ERR_ARGUMENT, "no log output", c.log_output = NULL);
+        EXPECT(FLOWRT_ERR_NULL, "no log output", c.log_output = NULL);
     }
     if (verb == FORWARD || verb == INVERSE) {
-        EXPECT(FLOWRT_ERR_ARGUMENT, "output partly over the input", c.output = c.input + 1);
-        EXPECT(FLOWRT_ERR_ARGUMENT, "log output over the input", c.log_output = c.input);
+        EXPECT(FLOWRT_ERR_OVERLAP, "output partly over the input", c.output = c.input + 1);
+        EXPECT(FLOWRT_ERR_OVERLAP, "log output over the input", c.log_output = c.input);
     }
     EXPECT(FLOWRT_ERR_ALIGNMENT, "log output on 2 bytes", c.log_output = (float *)(void *)((char *)c.log_output + 2));
     if (context_dim) {
-        EXPECT(FLOWRT_ERR_ARGUMENT, "no context", c.context = NULL);
-        EXPECT(FLOWRT_ERR_ARGUMENT, "no context, no rows of it", c.context = NULL, c.context_rows = 0);
-        EXPECT(FLOWRT_ERR_ARGUMENT, "two contexts", c.context_rows = 2);
-        EXPECT(FLOWRT_ERR_ARGUMENT, "no rows of context", c.context_rows = 0);
+        EXPECT(FLOWRT_ERR_CONTEXT_MISSING, "no context", c.context = NULL);
+        EXPECT(FLOWRT_ERR_CONTEXT_MISSING, "no context, no rows of it", c.context = NULL, c.context_rows = 0);
+        EXPECT(FLOWRT_ERR_CONTEXT_ROWS, "three contexts", c.context_rows = 3);
+        EXPECT(FLOWRT_ERR_CONTEXT_ROWS, "no rows of context", c.context_rows = 0);
         EXPECT(FLOWRT_ERR_ALIGNMENT, "context on 2 bytes", c.context = (float *)(void *)((char *)c.context + 2));
-        EXPECT(FLOWRT_ERR_ARGUMENT, "log output over the context", c.log_output = c.context);
-        if (verb != LOG_PROB) EXPECT(FLOWRT_ERR_ARGUMENT, "output over the context", c.output = c.context);
+        EXPECT(FLOWRT_ERR_OVERLAP, "log output over the context", c.log_output = c.context);
+        if (verb != LOG_PROB) EXPECT(FLOWRT_ERR_OVERLAP, "output over the context", c.output = c.context);
     } else {
-        EXPECT(FLOWRT_ERR_ARGUMENT, "context for a flow that takes none", c.context = good.input, c.context_rows = 1);
-        EXPECT(FLOWRT_ERR_ARGUMENT, "rows of no context", c.context_rows = 1);
-        EXPECT(FLOWRT_ERR_ARGUMENT, "no rows of a context that the flow does not take", c.context = good.input);
+        EXPECT(FLOWRT_ERR_CONTEXT_UNUSED, "context for a flow that takes none", c.context = good.input, c.context_rows = 1);
+        EXPECT(FLOWRT_ERR_CONTEXT_UNUSED, "rows of no context", c.context_rows = 1);
+        EXPECT(FLOWRT_ERR_CONTEXT_UNUSED, "no rows of a context that the flow does not take", c.context = good.input);
     }
     for (size_t i = 0; i < ROWS * row * sizeof(float); i++)
         CHECK(((unsigned char *)good.output)[i] == PATTERN, "%s: a refused call wrote", verb_names[verb]);
@@ -380,7 +381,7 @@ static void check_verb_arguments(const flowrt_model *model, enum verb verb, size
 
 static void check_sample_generator(const flowrt_model *model) {
     call c = call_new(model, SAMPLE, ROWS, 1);
-    expect(FLOWRT_ERR_ARGUMENT,
+    expect(FLOWRT_ERR_NULL,
            flowrt_sample(model, ROWS, NULL, c.context, c.context_rows, c.output, c.log_output, c.workspace,
                          c.workspace_size),
            "sample: no generator");
@@ -394,12 +395,12 @@ static void check_model_overlap(flow_file file) {
     call c = call_new(&model, FORWARD, ROWS, 1);
     call wrong = c;
     wrong.output = (float *)(void *)(file.bytes + file.size / 4 * 4 - 64);
-    expect(FLOWRT_ERR_ARGUMENT, call_run(&wrong), "forward: output over the model");
+    expect(FLOWRT_ERR_OVERLAP, call_run(&wrong), "forward: output over the model");
     wrong = c;
     wrong.workspace = file.bytes;
     wrong.workspace_size = file.size;
     if (file.size >= flowrt_workspace_size(&model, 1))
-        expect(FLOWRT_ERR_ARGUMENT, call_run(&wrong), "forward: workspace over the model");
+        expect(FLOWRT_ERR_OVERLAP, call_run(&wrong), "forward: workspace over the model");
     call_free(c);
 }
 
@@ -412,10 +413,10 @@ static void check_open_overlap(flow_file file) {
     untouched = model;
     void *const inside[] = {file.bytes, file.bytes + file.size / 8 * 8 - 8};
     for (int i = 0; i < 2; i++) {
-        expect(FLOWRT_ERR_ARGUMENT, flowrt_model_open(inside[i], file.bytes, file.size, 0, NULL), "open: a model in its bytes");
-        expect(FLOWRT_ERR_ARGUMENT, flowrt_model_open(&model, file.bytes, file.size, 0, inside[i]), "open: a detail in the bytes");
+        expect(FLOWRT_ERR_OVERLAP, flowrt_model_open(inside[i], file.bytes, file.size, 0, NULL), "open: a model in its bytes");
+        expect(FLOWRT_ERR_OVERLAP, flowrt_model_open(&model, file.bytes, file.size, 0, inside[i]), "open: a detail in the bytes");
     }
-    expect(FLOWRT_ERR_ARGUMENT, flowrt_model_open(&model, file.bytes, file.size, 0, (void *)((char *)&model + 248)),
+    expect(FLOWRT_ERR_OVERLAP, flowrt_model_open(&model, file.bytes, file.size, 0, (void *)((char *)&model + 248)),
            "open: a detail in the model");
     CHECK(memcmp(before, file.bytes, file.size) == 0, "a refused open wrote into the bytes");
     CHECK(memcmp(&untouched, &model, sizeof model) == 0, "a refused open wrote into the model");
@@ -434,11 +435,11 @@ static void check_most_rows(void) {
         c.count = (size_t)PTRDIFF_MAX / sizeof(float);
         expect(FLOWRT_ERR_WORKSPACE, call_run(&c), "as many rows as there can be");
         c.count++;
-        expect(FLOWRT_ERR_ARGUMENT, call_run(&c), "one row more");
+        expect(FLOWRT_ERR_COUNT, call_run(&c), "one row more");
         c.count = c.context_rows = (size_t)PTRDIFF_MAX / sizeof(float) / 2;
         expect(FLOWRT_ERR_WORKSPACE, call_run(&c), "as many contexts as there can be");
         c.count = ++c.context_rows;
-        expect(FLOWRT_ERR_ARGUMENT, call_run(&c), "one context more");
+        expect(FLOWRT_ERR_COUNT, call_run(&c), "one context more");
         call_free(c);
     }
     flow_free(file);
@@ -462,8 +463,25 @@ static void check_address_space(void) {
     flow_free(file);
 }
 
+/* A cubic spline, which has no gradient, whatever the level. */
+static void check_gradient(void) {
+    const flow_file file = flow_build(flow_case("spline-cubic"), 1);
+    flowrt_model model;
+    CHECK_STATUS(FLOWRT_OK, flowrt_model_open(&model, file.bytes, file.size, 0, NULL));
+    call c = call_new(&model, LOG_PROB, 1, 1);
+    const size_t size = flowrt_gradient_workspace_size(&model, 1);
+    void *workspace = must_allocate(size);
+    expect(FLOWRT_ERR_GRADIENT,
+           flowrt_log_prob_gradient(&model, 1, c.input, c.context, c.context_rows, c.log_output, c.output, NULL, workspace, size),
+           "gradient of a cubic spline");
+    free(workspace);
+    call_free(c);
+    flow_free(file);
+}
+
 int main(void) {
     check_messages();
+    check_gradient();
     check_address_space();
     check_most_rows();
     check_version();

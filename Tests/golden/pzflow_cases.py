@@ -7,7 +7,7 @@ import numpy as np
 from pzflow import Flow, bijectors, distributions
 
 NETWORK = {"K": 5, "B": 4.0, "hidden_layers": 2, "hidden_dim": 12}
-LOW, HIGH = np.array([-2.0, 0.0, 1.0, -9.0]), np.array([3.0, 1.0, 21.0, -4.0])
+LOW, HIGH = np.array([-2.0, -3.0, -4.0, -1.5]), np.array([3.0, 2.0, 2.5, 4.0])
 
 
 def flow(*parts, latent=None, conditions=0):

@@ -15,9 +15,10 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Optional, Union
+from typing import Any, Optional, Sequence, Union
 
 from . import descriptions
+from .arguments import in_order
 from .atomic import replacing
 from .compiler.compile import compile
 from .errors import Error, ExportError, FormatError
@@ -30,15 +31,17 @@ from .verify.rows import own_rows
 
 
 def save(
-    path: Union[str, os.PathLike],
-    flow,
+    path: Union[str, os.PathLike[str]],
+    flow: Any,
     *,
     framework: Optional[str] = None,
     context_dim: Optional[int] = None,
     embedded: bool = False,
     verify: bool = False,
-    rows=None,
-    contexts=None,
+    rows: Any = None,
+    contexts: Any = None,
+    names: Optional[Sequence[str]] = None,
+    context_names: Optional[Sequence[str]] = None,
     notes: str = "",
 ) -> None:
     """Writes a trained flow, as it is in evaluation mode, to a `.flw` file.
@@ -49,7 +52,8 @@ def save(
     needed only where no layer of a framework's model tells how long the context is; neither goes with a description.
     With `embedded`, the file has the flow behind its embedding net alone: its context is the output of the embedding
     net, which you run where it can run. This is for embedding nets that a file cannot hold (python/README.md).
-    `notes` goes into the file's metadata.
+    `names` of the D coordinates of x and `context_names` of the context go into the file's metadata, and so do `notes`.
+    By its names a model finds the columns of a table.
 
     A version of a framework that `flowrt.frameworks.registry` does not list as tested is warned about, and verified.
 
@@ -76,7 +80,8 @@ def save(
     """
     if rows is None and contexts is not None:
         raise Error("contexts go with rows")
-    own = None if rows is None else (rows, contexts)
+    own = None if rows is None else (in_order(rows, names), in_order(contexts, context_names))
+    labels = {"notes": notes, "names": names, "context_names": context_names}
     flow = restored(flow)
     if isinstance(flow, (ir.Flow, Mapping)):
         for name, value in (("framework", framework), ("context_dim", context_dim), ("embedded", embedded or None)):
@@ -84,21 +89,21 @@ def save(
                 raise ExportError(f"{name!r} is for the model of a framework, not for a description")
         if isinstance(flow, Mapping) and not {"dim", "layout"} & set(flow):
             refuse_holder(flow)
-        data, comparison = _described(flow, verify, own, notes)
+        data, comparison = _described(flow, verify, own, labels)
     else:
         flow = unwrapped(flow)
         if embedded:
-            notes = "; ".join(filter(None, [notes, "the context is what the embedding net gives"]))
+            labels["notes"] = "; ".join(filter(None, [notes, "the context is what the embedding net gives"]))
         with refusing(flow):
             flow, context_dim = _behind_embedding(flow, framework, context_dim) if embedded else (flow, context_dim)
-            data, comparison = _export(flow, framework, context_dim, verify, own, notes)
+            data, comparison = _export(flow, framework, context_dim, verify, own, labels)
     if comparison is not None:
         comparison.report()
     with replacing(path) as stream:
         stream.write(data)
 
 
-def _behind_embedding(model, framework, context_dim) -> tuple:
+def _behind_embedding(model: Any, framework: Optional[str], context_dim: Optional[int]) -> tuple[Any, Optional[int]]:
     """A model as a function of the output of its embedding net, and the length of that, if it is told."""
     adapter = choose(model, framework)
     inner = adapter.behind_embedding(model) if hasattr(adapter, "behind_embedding") else None
@@ -109,12 +114,14 @@ def _behind_embedding(model, framework, context_dim) -> tuple:
     return inner, context_dim
 
 
-def _export(model, framework, context_dim, verify, own, notes) -> tuple:
+def _export(
+    model: Any, framework: Optional[str], context_dim: Optional[int], verify: bool, own: Any, labels: dict[str, Any]
+) -> tuple[bytes, Any]:
     """The bytes of a live model's file, and the comparison that `verify` or a user's `own` rows ask for, or None."""
     adapter = choose(model, framework)
     flow = adapter.describe(model, context_dim)
     verify = _note_origin(flow, adapter, model) or verify
-    exact = compile(replace(flow, notes=notes))
+    exact = compile(_labelled(flow, labels))
     data = encode(exact)
     single, double = dtypes(adapter)
     live64 = adapter.live(model, double)
@@ -127,7 +134,12 @@ def _export(model, framework, context_dim, verify, own, notes) -> tuple:
     return data, verification.compare(data, exact, live32, live64, own, formulas_agree=True)
 
 
-def _note_origin(flow: ir.Flow, adapter, model) -> bool:
+def _labelled(flow: ir.Flow, labels: dict[str, Any]) -> ir.Flow:
+    """With a user's notes and names, where they are given."""
+    return replace(flow, **{key: value for key, value in labels.items() if value is not None})
+
+
+def _note_origin(flow: ir.Flow, adapter: Any, model: Any) -> bool:
     """Notes framework and version in the flow. Whether the version was never tested, which a warning says."""
     origin = registry.origin_of(model, adapter.framework)
     version = registry.installed_version(origin)
@@ -135,13 +147,14 @@ def _note_origin(flow: ir.Flow, adapter, model) -> bool:
     return registry.warn_of_untested(origin, version)
 
 
-def _described(description, verify, own, notes) -> tuple:
+def _described(description: Any, verify: bool, own: Any, labels: dict[str, Any]) -> tuple[bytes, Any]:
     """The bytes of a description's file, or of a user's `ir.Flow`, and the comparison that is asked for, or None.
 
     A description that says what its model gives must give that.
     """
     flow, expected = (description, None) if isinstance(description, ir.Flow) else descriptions.read(description)
-    exact = compile(replace(flow, notes="; ".join(filter(None, [notes, flow.notes]))))
+    labels = {**labels, "notes": "; ".join(filter(None, [labels["notes"], flow.notes]))}
+    exact = compile(_labelled(flow, labels))
     try:
         data = encode(exact)
     except FormatError as error:

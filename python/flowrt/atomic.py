@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import BinaryIO, Union
 from uuid import uuid4
 
 
 @contextmanager
-def replacing(path):
+def replacing(path: Union[str, os.PathLike[str]]) -> Iterator[BinaryIO]:
     """A binary stream for the bytes of a file, which takes the place of an older one when all of them are written.
 
     Until then, and if anything fails, the older file stays as it is; a program that has it mapped keeps it. The new one

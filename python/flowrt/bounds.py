@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any, Callable, Optional
 
+import numpy as np
+import numpy.typing as npt
+
+from .arguments import Batch, Floats
 from .errors import Error
+
+Box = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
+Draw = Callable[[Optional[Floats], int, int], tuple[Floats, Floats]]
 
 _BLOCK = 4096  # draws at a time, where there are as many to make
 
 
-def box(within, dim: int) -> tuple:
+def box(within: Any, dim: int) -> Box:
     """Two arrays (dim,) of the lowest and the highest value that each coordinate may take, both included.
 
     Raises `Error` for anything that is no box with some room.
     """
     try:
-        low, high = (np.broadcast_to(np.asarray(bound, dtype=np.float64), (dim,)) for bound in within)
+        first, second = within
+        low, high = (np.broadcast_to(np.asarray(bound, dtype=np.float64), (dim,)) for bound in (first, second))
     except (TypeError, ValueError):
         raise Error(f"within must be (low, high), numbers or vectors of {dim}") from None
     empty = np.flatnonzero(~(low < high))
@@ -25,18 +33,21 @@ def box(within, dim: int) -> tuple:
     return low, high
 
 
-def inside(x: np.ndarray, limits: tuple) -> np.ndarray:
+def inside(x: npt.NDArray[Any], limits: Box) -> npt.NDArray[np.bool_]:
     """(n,) whether rows lie in the box."""
-    return np.all((x >= limits[0]) & (x <= limits[1]), axis=1)
+    found: npt.NDArray[np.bool_] = np.all((x >= limits[0]) & (x <= limits[1]), axis=1)
+    return found
 
 
-def sample_within(model, n: int, context, seed: int, stream: int, index: int, limits: tuple, most: int) -> tuple:
-    """n rows within the box, and their log p, by drawing again what lies outside; at most `most` draws a row.
+def sample_within(draw: Draw, rows: Batch, dim: int, limits: Box, most: int) -> tuple[Floats, Floats]:
+    """Rows within the box, and their log p, by drawing again what lies outside; at most `most` draws a row.
 
+    `draw` gives x and log p of some contexts and a number of draws; its third argument is how many were made before.
     Rows with contexts of their own are drawn again with these. Draws are taken in the order of their index.
     """
-    x, log_prob = np.empty((n, model.dim), dtype=np.float32), np.empty(n, dtype=np.float32)
-    shared = context is None or len(context) == 1
+    n, contexts, each = rows.count, rows.contexts, rows.each
+    x, log_prob = np.empty((n, dim), dtype=np.float32), np.empty(n, dtype=np.float32)
+    shared = contexts is None or each == n
     todo, drawn, accepted = np.arange(n), 0, 0
     while len(todo):
         if drawn >= most * n:
@@ -45,16 +56,16 @@ def sample_within(model, n: int, context, seed: int, stream: int, index: int, li
                 f"rows were not found in {most} draws a row; widen the box, or give a larger most_draws"
             )
         repeats = max(1, _BLOCK // len(todo))
-        rows = np.tile(todo, repeats)
-        given = context if shared else context[rows]
-        found, density = model.sample(len(rows), given, seed, stream, index + drawn)
-        drawn += len(rows)
+        tried = np.tile(todo, repeats)
+        given = contexts if contexts is None or shared else contexts[tried // each]
+        found, density = draw(given, len(tried), drawn)
+        drawn += len(tried)
         good = np.flatnonzero(inside(found, limits))
         if shared:  # any draw will do for any row
             good = good[: len(todo)]
             chosen = todo[: len(good)]
         else:  # the first good one of each row
-            chosen, first = np.unique(rows[good], return_index=True)
+            chosen, first = np.unique(tried[good], return_index=True)
             good = good[first]
         accepted += len(good)
         x[chosen], log_prob[chosen] = found[good], density[good]

@@ -21,7 +21,7 @@ _KEYWORDS = frozenset(  # of C up to C23 and C++ up to C++20, as far as they are
 
 _TEMPLATE = """\
 /* {description}
- * Include this file in one source file. Made by `python -m flowrt c-array`. */
+ * Include this file in one source file. Made by `flowrt c-array`. */
 #ifndef {upper}_FLW_H
 #define {upper}_FLW_H
 

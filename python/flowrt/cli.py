@@ -1,47 +1,56 @@
-"""Command line: `python -m flowrt {info,verify,log-prob,sample,c-array}`."""
+"""Command line: `python -m flowrt {info,verify,log-prob,sample,plot,c-array}`."""
 
 from __future__ import annotations
 
 import argparse
+import ctypes
+import json
+import os
 import sys
 import warnings
-from contextlib import nullcontext
-
-import numpy as np
+from collections.abc import Callable, Sequence
+from typing import Any, Optional
 
 from . import info
 from ._version import __version__
 from .atomic import replacing
 from .c_array import c_array
+from .density import Density
 from .errors import Error, LibraryError
+from .evaluate import evaluate, model_bytes, open_model
 from .file import read
 from .library import load
+from .mixture import MAGIC as MIXTURE
+from .mixture import Mixture
 from .model import Model, NonfiniteWarning
+from .plot import plot
+from .rows import numbers, output, read_rows
 from .verify import verify
 
-_ENCODING = "utf-8-sig"  # spreadsheets begin a file with a byte order mark
 
+def main(arguments: Optional[Sequence[str]] = None) -> int:
+    """Runs one command: 0 on success, 2 for a wrong command line, as the command line tool does (docs/CLI.md).
 
-def main(arguments=None) -> int:
-    """Runs one command: 0 on success, 2 for a wrong command line.
-
-    1 with a line on stderr for bad data, and for results that are NaN or infinite, after all of them were written.
+    1 with a line on stderr for bad data; 3 with a line for results that are NaN or infinite, after all were written.
     """
     options = _parser().parse_args(arguments)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", NonfiniteWarning)
-        try:
-            options.run(options)
-            sys.stdout.flush()
-        except BrokenPipeError:  # the reader of a pipe has seen enough
-            sys.stderr.close()
-            return 0
-        except (Error, OSError, ValueError, MemoryError) as error:
-            print(f"flowrt: {str(error) or 'out of memory'}", file=sys.stderr)
-            return 1
-    for message in dict.fromkeys(str(warning.message) for warning in caught):
-        print(f"flowrt: {message}", file=sys.stderr)
-    return int(any(issubclass(warning.category, NonfiniteWarning) for warning in caught))
+    try:
+        code: Optional[int] = options.run(options)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader of a pipe has seen enough
+        sys.stderr.close()
+        return 0
+    except (Error, OSError, ValueError, MemoryError) as error:
+        print(f"flowrt: {_reason(error)}", file=sys.stderr)
+        return 1
+    return code or 0
+
+
+def _reason(error: Exception) -> str:
+    """One line; of what the system refuses, the file first, as in all other lines."""
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return f"{error.filename}: {error.strerror}"
+    return str(error) or "out of memory"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -49,104 +58,151 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action=_Version, nargs=0, help="versions of the package and of libflowrt")
     commands = parser.add_subparsers(required=True, metavar="command")
 
-    def command(name, run, text, context=False):
+    def command(name: str, run: Callable[[argparse.Namespace], Optional[int]], text: str) -> Any:
         sub = commands.add_parser(name, help=text, description=text)
-        sub.set_defaults(run=run)
-        sub.add_argument("file", help="a .flw file")
-        if context:
-            sub.add_argument("--context", metavar="CSV", help="context, one row for all or one for each row")
-            sub.add_argument("-o", "--output", default="-", metavar="CSV", help="where to write (standard output)")
+        sub.set_defaults(run=run, command=name)
+        sub.add_argument("file", metavar="MODEL", help="a .flw file, - for standard input")
         return sub
 
-    command("info", _info, "steps, sizes and metadata of a file")
+    sub = command("info", _info, "steps, sizes and metadata of a file")
+    sub.add_argument("--json", action="store_true", help="as JSON")
+    sub = command("check", _check, "read every byte; say where and why a file is wrong")
+    sub.add_argument("more", metavar="MODEL", nargs="*", help="further files")
     sub = command("verify", _verify, "check a file and compare libflowrt with the float64 evaluator")
-    sub.add_argument("data", metavar="CSV", nargs="?", help="rows of x, - for standard input; random ones if left out")
-    sub.add_argument("--context", metavar="CSV", help="context of the rows, one for all or one for each")
-    sub = command("log-prob", _log_prob, "log p(x) for each row of a CSV file", context=True)
-    sub.add_argument("data", metavar="CSV", help="rows of x, - for standard input")
-    sub = command("sample", _sample, "draw rows from the flow", context=True)
-    sub.add_argument("-n", type=_count, default=1, help="rows (1)")
+    sub.add_argument("data", metavar="ROWS", nargs="?", help="rows of x, - for standard input; random ones if left out")
+    sub.add_argument("--context", metavar="FILE|NUMBERS", help="context of the rows, one for all or one for each")
+    sub = command("log-prob", evaluate, "log p(x) of each row of CSV or .npy")
+    _add_rows(sub, "x")
+    _add_results(sub)
+    sub = command("sample", evaluate, "draw rows from the flow")
+    sub.add_argument("-n", "--count", type=_count, default=1, help="draws, for each row of the context (1)")
     for name in ("seed", "stream", "index"):
-        sub.add_argument(f"--{name}", type=_count, default=0, help="a draw is a function of seed, stream and index (0)")
+        default, shown = (None, "at random, and printed") if name == "seed" else (0, "0")
+        text = f"a draw is a function of seed, stream and index ({shown})"
+        sub.add_argument(f"--{name}", type=_count, default=default, help=text)
+    sub.add_argument("--log-prob", dest="extra", action="store_true", help="a last column with log p of the draw")
+    _add_results(sub)
+    for name, given, text in (("forward", "x", "data x to noise z"), ("inverse", "z", "noise z to data x")):
+        sub = command(name, evaluate, text)
+        _add_rows(sub, given)
+        sub.add_argument("--log-det", dest="extra", action="store_true", help="a last column with log|det| of the map")
+        _add_results(sub)
+    sub = command("plot", _plot, "draws, data, log p, ranks and a density as a picture (needs matplotlib)")
+    sub.add_argument("data", metavar="CSV", nargs="?", help="rows of x to show beside the draws, - for standard input")
+    sub.add_argument("--context", metavar="CSV", help="context, one for all or one for each row of x")
+    sub.add_argument("-n", type=_count, default=2000, help="draws (2000)")
+    sub.add_argument("--seed", type=_count, default=0, help="of the draws (0)")
+    sub.add_argument("--columns", type=_columns, help="coordinates to show, such as 0,2,5 (the first five)")
+    sub.add_argument("-o", "--output", metavar="PNG", help="picture of any kind that matplotlib writes (FILE.png)")
     sub = command("c-array", _c_array, "the file as an aligned C array, with its sizes (needs libflowrt) as #defines")
     sub.add_argument("--name", default="model", help="C identifier of the array (model)")
     sub.add_argument("-o", "--output", default="-", metavar="H", help="where to write (standard output)")
     return parser
 
 
+def _add_rows(sub: argparse.ArgumentParser, name: str) -> None:
+    text = f"rows of {name}, CSV or .npy (standard input)"
+    sub.add_argument("data", metavar="ROWS", nargs="?", default="-", help=text)
+
+
+def _add_results(sub: argparse.ArgumentParser) -> None:
+    text = 'context: a file of one row or of one for each, or "0.5,-1"'
+    sub.add_argument("--context", metavar="FILE|NUMBERS", help=text)
+    sub.add_argument("-o", "--output", default="-", metavar="FILE", help="where to write (standard output)")
+    sub.add_argument("--format", choices=["csv", "tsv", "npy"], help="of the output (by its name, else csv)")
+    sub.add_argument("--header", action="store_true", help="begin CSV with the names of the columns")
+    text = "threads, which do not change results (0: one for each CPU)"
+    sub.add_argument("--threads", type=_count, default=0, metavar="N", help=text)
+
+
 class _Version(argparse.Action):
-    def __call__(self, parser, *_):
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
         try:
             library = load().flowrt_build_info().decode()
         except LibraryError as error:
-            library = error
+            library = str(error)
         print(f"flowrt {__version__} for Python\n{library}")
         parser.exit()
 
 
-def _info(options) -> None:
-    print(info.describe(read(options.file)))
+def _info(options: argparse.Namespace) -> None:
+    data, name = model_bytes(options.file)
+    try:
+        file = read(data)
+    except Error as error:
+        raise Error(f"{name}: {error}") from None
+    if options.json:
+        model = Model(data)
+        most = (1 << 8 * ctypes.sizeof(ctypes.c_size_t)) - 1
+        workspace = {"least": model.workspace_size(1), "most": model.workspace_size(most)}
+        sizes = {"parameters": model.parameter_count, "workspace_bytes": workspace}
+        print(json.dumps(info.facts(file, sizes), ensure_ascii=False))
+    else:
+        print(info.describe(file))
 
 
-def _verify(options) -> None:
-    with open(options.file, "rb") as stream:
-        data = stream.read()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NonfiniteWarning)  # random rows without an answer are compared, too
-        verify.check(data, *_rows(options)).report()
+def _check(options: argparse.Namespace) -> int:
+    code = 0
+    for path in [options.file, *options.more]:
+        try:
+            data, name = model_bytes(path)
+            open_model(data, name)
+        except (LibraryError, OSError) as error:
+            sys.stdout.flush()
+            print(f"flowrt: {_reason(error)}", file=sys.stderr)
+            code = 1
+        else:
+            major, minor = int.from_bytes(data[8:10], "little"), int.from_bytes(data[10:12], "little")
+            print(f"{name}: valid, format {major}.{minor}, {len(data)} bytes")
+    return code
 
 
-def _rows(options) -> tuple:
-    """Data and contexts of a command line, None for those that it does not name."""
+def _verify(options: argparse.Namespace) -> None:
+    data, name = model_bytes(options.file)
     if options.data == options.context == "-":
-        raise Error("standard input cannot be both the rows and their context")
+        raise Error("standard input can be one thing only")
     if options.data is None and options.context is not None:
         raise Error("a context goes with rows of x")
-    return _load(options.data), _load(options.context)
+    model = open_model(data, name)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NonfiniteWarning)  # random rows without an answer are compared, too
+        verify.check(data, *_load(options, model)).report()
 
 
-def _log_prob(options) -> None:
-    log_prob = Model(options.file).log_prob(*_rows(options))
-    _store(options.output, log_prob[:, None])
-
-
-def _sample(options) -> None:
-    model = Model(options.file)
-    x, _ = model.sample(options.n, _load(options.context), options.seed, options.stream, options.index)
-    _store(options.output, x)
-
-
-def _c_array(options) -> None:
+def _plot(options: argparse.Namespace) -> None:
     with open(options.file, "rb") as stream:
-        text = c_array(stream.read(), options.name)
-    with _output(options.output) as stream:
+        data = stream.read()
+    density = Mixture(data) if data.startswith(MIXTURE) else Model(data)
+    x, context = _load(options, density)
+    figure = plot(density, x, context, draws=options.n, seed=options.seed, columns=options.columns)
+    output = options.output or f"{os.path.splitext(options.file)[0]}.png"
+    kind = os.path.splitext(output)[1][1:] or "png"
+    if kind not in figure.canvas.get_supported_filetypes():
+        raise Error(f"matplotlib writes no .{kind}: choose one of {', '.join(figure.canvas.get_supported_filetypes())}")
+    with replacing(output) as stream:
+        figure.savefig(stream, format=kind, dpi=120)
+    print(f"flowrt: wrote {output}", file=sys.stderr)
+
+
+def _c_array(options: argparse.Namespace) -> None:
+    text = c_array(model_bytes(options.file)[0], options.name)
+    with output(options.output) as stream:
         stream.write(text.encode())
 
 
-def _load(path) -> np.ndarray | None:
-    """The rows of a CSV file without a header, - for standard input."""
-    if path is None:
-        return None
-    source, name = (sys.stdin, "standard input") if path == "-" else (path, path)
-    try:
-        if path == "-":
-            source.reconfigure(encoding=_ENCODING)
-        rows = np.loadtxt(source, delimiter=",", ndmin=2, dtype=np.float32, encoding=_ENCODING)
-    except ValueError as error:
-        raise Error(f"{name}: {error}") from None
-    if rows.size == 0:
-        raise Error(f"{name}: there are no rows")
-    return rows
+def _load(options: argparse.Namespace, model: Density) -> tuple[Any, Any]:
+    """Rows of x and contexts of a command line, None for those that it does not name."""
+    x = context = None
+    if options.data is not None:
+        x = read_rows(options.data, model.dim, model.names).values
+    if options.context is not None:
+        given = numbers(options.context, model.context_dim, "--context")
+        context = (given or read_rows(options.context, model.context_dim, model.context_names)).values
+    return x, context
 
 
-def _store(path: str, rows: np.ndarray) -> None:
-    with _output(path) as stream:
-        np.savetxt(stream, rows, delimiter=",", fmt="%.9g")
-
-
-def _output(path: str):
-    """A binary stream into a file, - for standard output."""
-    return nullcontext(sys.stdout.buffer) if path == "-" else replacing(path)
+def _columns(text: str) -> list[int]:
+    return [_count(part) for part in text.split(",")]
 
 
 def _count(text: str) -> int:

@@ -13,6 +13,13 @@ class Status(IntEnum):
     MODEL = -2
     WORKSPACE = -3
     ALIGNMENT = -4
+    NULL = -5
+    OVERLAP = -6
+    CONTEXT_MISSING = -7
+    CONTEXT_UNUSED = -8
+    CONTEXT_ROWS = -9
+    COUNT = -40
+    FLAGS = -41
     TRUNCATED = -10
     MAGIC = -11
     VERSION = -12
@@ -22,6 +29,7 @@ class Status(IntEnum):
     CHECKSUM = -16
     VALUE = -17
     NONFINITE = -20
+    GRADIENT = -30
 
 
 class Error(Exception):

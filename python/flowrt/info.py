@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
+from enum import Enum
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 
 from .file import File, encode
 from .file.codes import (
@@ -29,15 +35,59 @@ def describe(file: File) -> str:
         lines.append(f"context encoder: {_widths(file.encoder.layers)}")
     lines += [f"step {i}: {_step(step)}" for i, step in enumerate(file.steps)]
     lines.append(f"base: {_name(BaseKind(file.base.base))}")
-    lines += [f"{key}: {value}" for key, value in metadata_of(file.metadata).items()]
+    lines += [f"{key}: {_shown(value)}" for key, value in metadata_of(file.metadata).items()]
     return "\n".join(lines)
 
 
-def _step(step) -> str:
-    return _STEPS[step.kind](step)
+def facts(file: File, sizes: dict[str, Any]) -> dict[str, Any]:
+    """The same and more, for programs: what `flowrt info --json` prints, with the `sizes` that libflowrt tells."""
+    data = encode(file)
+    major, minor = int.from_bytes(data[8:10], "little"), int.from_bytes(data[10:12], "little")
+    encoder = {} if file.encoder is None else {"encoder": _layers(file.encoder.layers)}
+    return {
+        "dim": file.dim,
+        "context_dim": file.context_dim,
+        "bytes": len(data),
+        "format": f"{major}.{minor}",
+        **sizes,
+        **encoder,
+        "steps": [{"kind": _name(Kind(step.kind)), **_FACTS[step.kind](step)} for step in file.steps],
+        "base": _name(BaseKind(file.base.base)),
+        "metadata": metadata_of(file.metadata),
+    }
 
 
-def _autoregressive(step) -> str:
+def _autoregressive_facts(step: Any) -> dict[str, Any]:
+    transformer: dict[str, Any] = {"transformer": _name(Transformer(step.transformer))}
+    if step.transformer == Transformer.AFFINE:
+        transformer |= {"form": _name(Form(step.form)), "scale": _name(Scale(step.scale))}
+    if step.transformer == Transformer.SPLINE:
+        transformer |= {"bins": step.bins, "pieces": _name(Pieces(pieces_of(step.form)))}
+    return {
+        "reads": _name(Reads(step.reads)),
+        **transformer,
+        "stages": len(step.stage_end),
+        "pass_through": step.passthrough,
+        "data_order": _numbers(step.data_index),
+        "noise_order": _numbers(step.noise_index),
+        "layers": _layers(step.layers),
+    }
+
+
+def _numbers(index: npt.NDArray[Any]) -> list[int]:
+    return [int(i) for i in index]
+
+
+def _layers(layers: Iterable[Any]) -> list[dict[str, Any]]:
+    return [{"width": int(layer.width), "activation": _name(Activation(layer.activation))} for layer in layers]
+
+
+def _step(step: Any) -> str:
+    text: str = _STEPS[step.kind](step)
+    return text
+
+
+def _autoregressive(step: Any) -> str:
     transformer = _name(Transformer(step.transformer)) + _TRANSFORMERS[step.transformer](step)
     coupling = f", {step.passthrough} of {len(step.data_index)} pass through" if step.passthrough else ""
     return (
@@ -47,11 +97,11 @@ def _autoregressive(step) -> str:
     )
 
 
-def _constant(step) -> str:
+def _constant(step: Any) -> str:
     return f"{_name(Kind(step.kind))}, log|det| {step.log_det:.6g}"
 
 
-def _elementwise(step) -> str:
+def _elementwise(step: Any) -> str:
     return "elementwise, " + ", ".join(_name(Function(f)) for f in np.unique(step.function))
 
 
@@ -77,7 +127,28 @@ _STEPS = Table(
 )
 
 
-def _order(index) -> str:
+_FACTS = Table(
+    "flowrt.info._FACTS",
+    STEP_KINDS,
+    {
+        Kind.AUTOREGRESSIVE: _autoregressive_facts,
+        Kind.DIAGONAL: lambda step: {"log_det": float(step.log_det)},
+        Kind.LINEAR: lambda step: {"log_det": float(step.log_det)},
+        Kind.ELEMENTWISE: lambda step: {"functions": [_name(Function(f)) for f in step.function]},
+        Kind.PERMUTATION: lambda step: {"order": _numbers(step.index)},
+    },
+)
+
+
+def _shown(value: Any) -> str:
+    """An entry of the metadata; a list of names without brackets. Control characters must not reach a terminal."""
+    if isinstance(value, list) and all(isinstance(name, str) for name in value):
+        return ", ".join(map(_shown, value))
+    plain = isinstance(value, str) and not any(ord(c) < 32 or ord(c) == 127 for c in value)
+    return value if plain else json.dumps(value, ensure_ascii=True)
+
+
+def _order(index: npt.NDArray[Any]) -> str:
     if np.array_equal(index, np.arange(len(index))):
         return "ascending"
     if np.array_equal(index, np.arange(len(index))[::-1]):
@@ -85,9 +156,9 @@ def _order(index) -> str:
     return " ".join(map(str, index[:8])) + (" ..." if len(index) > 8 else "")
 
 
-def _widths(layers) -> str:
+def _widths(layers: Iterable[Any]) -> str:
     return ", ".join(f"{layer.width} {_name(Activation(layer.activation))}" for layer in layers)
 
 
-def _name(code) -> str:
+def _name(code: Enum) -> str:
     return code.name.lower().replace("_", " ")

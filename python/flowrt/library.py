@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import ctypes.util
 import os
-from ctypes import POINTER, c_char_p, c_float, c_int, c_int32, c_size_t, c_uint32, c_uint64, c_void_p
+from ctypes import POINTER, c_char_p, c_int, c_int32, c_size_t, c_uint32, c_uint64, c_void_p
 from functools import lru_cache
 from pathlib import Path
 
@@ -50,7 +50,7 @@ class Rng(ctypes.Structure):
     _fields_ = [("seed", c_uint64), ("stream", c_uint64), ("index", c_uint64)]
 
 
-_FLOATS = POINTER(c_float)
+_FLOATS = c_void_p
 _WORKSPACE = [c_void_p, c_size_t]
 _ROWS = [POINTER(ModelStruct), c_size_t, _FLOATS, _FLOATS, c_size_t]
 _PROTOTYPES = {
@@ -59,9 +59,11 @@ _PROTOTYPES = {
     "flowrt_model_open": (c_int, [POINTER(ModelStruct), c_void_p, c_size_t, c_uint32, POINTER(ErrorDetail)]),
     "flowrt_model_get_info": (c_int, [POINTER(ModelStruct), POINTER(ModelInfo)]),
     "flowrt_workspace_size": (c_size_t, [POINTER(ModelStruct), c_size_t]),
+    "flowrt_gradient_workspace_size": (c_size_t, [POINTER(ModelStruct), c_size_t]),
     "flowrt_forward": (c_int, [*_ROWS, _FLOATS, _FLOATS, *_WORKSPACE]),
     "flowrt_inverse": (c_int, [*_ROWS, _FLOATS, _FLOATS, *_WORKSPACE]),
     "flowrt_log_prob": (c_int, [*_ROWS, _FLOATS, *_WORKSPACE]),
+    "flowrt_log_prob_gradient": (c_int, [*_ROWS, _FLOATS, _FLOATS, _FLOATS, *_WORKSPACE]),
     "flowrt_sample": (
         c_int,
         [POINTER(ModelStruct), c_size_t, POINTER(Rng), _FLOATS, c_size_t, _FLOATS, _FLOATS, *_WORKSPACE],
@@ -84,7 +86,10 @@ def load() -> ctypes.CDLL:
             function = getattr(library, name)
             function.restype, function.argtypes = result, arguments
     except (OSError, AttributeError) as error:
-        raise LibraryError(f"libflowrt is not usable: {error} (set FLOWRT_LIBRARY to its path)") from None
+        raise LibraryError(
+            f"libflowrt is not usable: {error}. A wheel of flowrt carries it; a source distribution does not: install "
+            "libflowrt0, or build libflowrt.so and set FLOWRT_LIBRARY to its path"
+        ) from None
     return library
 
 

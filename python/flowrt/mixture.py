@@ -9,18 +9,22 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Mapping
+from dataclasses import replace
 from tempfile import TemporaryDirectory
-from typing import Optional, Sequence, Union
+from typing import Any, Optional, Sequence, Union
 
 import numpy as np
+import numpy.typing as npt
 
 from ._save import save
+from .arguments import Batch, Floats
 from .atomic import replacing
-from .bounds import box, sample_within
 from .building.arrays import float64
 from .building.modules import class_names
+from .density import Density, Draws
 from .errors import Error, ExportError
 from .model import Model
+from .parts import Progress
 
 MAGIC = b"\x89FLM\r\n\x1a\n"
 _HEADER = struct.Struct("<8sII48x")  # magic, version, count
@@ -30,7 +34,9 @@ _VERSION = 1
 _MOST_MEMBERS = 65536
 
 
-def save_mixture(path: Union[str, os.PathLike], flows, weights: Optional[Sequence[float]] = None, **options) -> None:
+def save_mixture(
+    path: Union[str, os.PathLike[str]], flows: Any, weights: Optional[Sequence[float]] = None, **options: Any
+) -> None:
     """Writes a mixture of flows to a file.
 
     `flows` is an `EnsemblePosterior` of sbi, a `clusterMAF` of margarine, a `FlowEnsemble` of pzflow, or a list of
@@ -38,21 +44,21 @@ def save_mixture(path: Union[str, os.PathLike], flows, weights: Optional[Sequenc
     are divided by their sum. `options` go to `flowrt.save` for each member.
     """
     members, own = _members(flows)
-    weights = own if weights is None else weights
-    weights = np.ones(len(members)) if weights is None else float64(weights).reshape(-1)
-    if not members or weights.shape != (len(members),):
-        raise ExportError(f"there are {len(members)} flows and {weights.size} weights")
-    if not (np.all(np.isfinite(weights)) and np.all(weights >= 0) and weights.sum() > 0):
-        raise ExportError(f"weights must be positive numbers, not {weights.tolist()}")
+    given = own if weights is None else float64(weights)
+    shares = np.ones(len(members)) if given is None else given.reshape(-1)
+    if not members or shares.shape != (len(members),):
+        raise ExportError(f"there are {len(members)} flows and {shares.size} weights")
+    if not (np.all(np.isfinite(shares)) and np.all(shares >= 0) and shares.sum() > 0):
+        raise ExportError(f"weights must be positive numbers, not {shares.tolist()}")
     with TemporaryDirectory() as folder:
         data = [_bytes(flow, os.path.join(folder, "member.flw"), options) for flow in members]
-    content = encode_mixture(data, weights / weights.sum())
+    content = encode_mixture(data, shares / shares.sum())
     Mixture(content)  # refuses members that do not fit together
     with replacing(path) as stream:
         stream.write(content)
 
 
-def encode_mixture(members: Sequence[bytes], weights) -> bytes:
+def encode_mixture(members: Sequence[bytes], weights: npt.NDArray[np.float64]) -> bytes:
     """The bytes of a mixture of `.flw` files."""
     parts = [_HEADER.pack(MAGIC, _VERSION, len(members))]
     parts += [_MEMBER.pack(float(weight), len(data)) for weight, data in zip(weights, members)]
@@ -61,63 +67,80 @@ def encode_mixture(members: Sequence[bytes], weights) -> bytes:
     return b"".join(parts)
 
 
-class Mixture:
+class Mixture(Density):
     """A mixture of flows, with the methods of `Model` that a mixture has.
 
-    `source` is the path of a file that `save_mixture` wrote, or its bytes. Members of weight zero are never drawn.
+    `source` is the path of a file that `save_mixture` wrote, or its bytes; the options are those of `Model`. Members of
+    weight zero are never drawn.
     """
 
-    def __init__(self, source: Union[str, os.PathLike, bytes], *, verify: bool = True, level: int = 0):
+    def __init__(
+        self,
+        source: Union[str, os.PathLike[str], bytes, bytearray, memoryview],
+        *,
+        verify: bool = True,
+        level: int = 0,
+        threads: int = 1,
+    ):
         if isinstance(source, (bytes, bytearray, memoryview)):
             data = bytes(source)
         else:
             with open(os.fspath(source), "rb") as stream:
                 data = stream.read()
+        self._data, self._options = data, {"verify": verify, "level": level, "threads": threads}
         self.weights, parts = _split(data)
-        self.members = [Model(part, verify=verify, level=level) for part in parts]
+        self.members = [Model(part, verify=verify, level=level, threads=threads) for part in parts]
         shapes = {(member.dim, member.context_dim) for member in self.members}
         if len(shapes) > 1:
             raise Error(f"the members of a mixture have different (dim, context_dim): {sorted(shapes)}")
         ((self.dim, self.context_dim),) = shapes
+        first = self.members[0]
+        self.names, self.context_names, self.threads = first.names, first.context_names, first.threads
 
-    def log_prob(self, x, context=None) -> np.ndarray:
-        """(n,) log of the weighted sum of the members' p(x | context)."""
-        with np.errstate(divide="ignore"):
-            terms = np.log(self.weights)[:, None] + [np.asarray(m.log_prob(x, context), float) for m in self.members]
+    def __repr__(self) -> str:
+        return f"<flowrt.Mixture: {len(self.members)} flows, the first of them {self.members[0]!r}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _opened, (type(self), self._data, self._options)
+
+    def log_prob(
+        self,
+        x: npt.ArrayLike,
+        context: Optional[npt.ArrayLike] = None,
+        *,
+        threads: Optional[int] = None,
+        progress: Progress = False,
+    ) -> Floats:
+        """(n,) log of the weighted sum of the members' p(x | context). `progress` is shown for each member."""
+        rows = self._batch(x, context)
+        return self._log_prob(rows, threads, progress).reshape(rows.shape)
+
+    def _log_prob(self, rows: Batch, threads: Optional[int], progress: Progress) -> Floats:
+        terms = np.empty((len(self.members), rows.count))
+        for number, member in enumerate(self.members):
+            with np.errstate(divide="ignore"):
+                terms[number] = np.log(self.weights[number])
+            terms[number] += member._density(rows, threads, progress)
         return _log_sum(terms)
 
-    def sample(
-        self,
-        n: int,
-        context=None,
-        seed: int = 0,
-        stream: int = 0,
-        index: int = 0,
-        *,
-        within=None,
-        most_draws: int = 1000,
-    ):
-        """Draws of members that are chosen with their weights: x (n, D) and log p(x | context) (n,).
-
-        Draw k of (seed, stream) is that of one member, which depends on the three numbers alone. `within` and
-        `most_draws` are as for `Model.sample`: what lies outside is drawn again of a member that is chosen again.
-        """
-        if within is not None:
-            context, _ = self.members[0]._context(context, n)
-            return sample_within(self, n, context, seed, stream, index, box(within, self.dim), most_draws)
-        choice = choices(self.weights, n, seed, stream, index)
-        x = np.empty((n, self.dim), dtype=np.float32)
+    def _draw(
+        self, rows: Batch, draws: Draws, threads: Optional[int], progress: Progress, *, log_prob: bool
+    ) -> tuple[Floats, Optional[Floats]]:
+        """Draw k of (seed, stream) is that of one member, which depends on the three numbers alone."""
+        choice = choices(self.weights, rows.count, draws.seed, draws.stream, draws.index)
+        x = np.empty((rows.count, self.dim), dtype=np.float32)
         for number in np.unique(choice):
-            drawn, _ = self.members[number].sample(n, context, seed, stream, index)
+            drawn, _ = self.members[number]._draw(rows, draws, threads, progress, log_prob=False)
             x[choice == number] = drawn[choice == number]
-        return x, self.log_prob(x, context)
-
-    def acceptance(self, within, context=None, draws: int = 10_000, seed: int = 0, stream: int = 0) -> np.ndarray:
-        """(m,) the share of the mixture within a box: the weighted mean of the members' `acceptance`."""
-        return self.weights @ [member.acceptance(within, context, draws, seed, stream) for member in self.members]
+        return x, self._log_prob(replace(rows, rows=x), threads, progress) if log_prob else None
 
 
-def choices(weights: np.ndarray, n: int, seed: int, stream: int, index: int) -> np.ndarray:
+def _opened(data_type: type[Mixture], data: bytes, options: dict[str, Any]) -> Mixture:
+    """A pickled mixture, opened again."""
+    return data_type(data, **options)
+
+
+def choices(weights: npt.NDArray[np.float64], n: int, seed: int, stream: int, index: int) -> npt.NDArray[np.int64]:
     """(n,) the members of draws index .. index + n - 1: the first one whose cumulated weight is above a uniform number.
 
     The number is the top 53 bits of two rounds of SplitMix64's finaliser of (seed, stream, index).
@@ -130,23 +153,25 @@ def choices(weights: np.ndarray, n: int, seed: int, stream: int, index: int) -> 
     uniform = (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53
     cumulated = np.cumsum(weights)
     last = np.flatnonzero(weights)[-1]
-    return np.minimum(np.searchsorted(cumulated, uniform, side="right"), last)
+    found: npt.NDArray[np.int64] = np.minimum(np.searchsorted(cumulated, uniform, side="right"), last)
+    return found
 
 
-def _mixed(bits):
+def _mixed(bits: Any) -> Any:
     bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return bits ^ (bits >> np.uint64(31))
 
 
-def _log_sum(terms: np.ndarray) -> np.ndarray:
+def _log_sum(terms: npt.NDArray[np.float64]) -> Floats:
     largest = np.max(terms, axis=0)
     safe = np.where(np.isfinite(largest), largest, 0)
     with np.errstate(divide="ignore"):
-        return (safe + np.log(np.sum(np.exp(terms - safe), axis=0))).astype(np.float32)
+        total: npt.NDArray[np.float64] = safe + np.log(np.sum(np.exp(terms - safe), axis=0))
+    return total.astype(np.float32)
 
 
-def _split(data: bytes) -> tuple:
+def _split(data: bytes) -> tuple[npt.NDArray[np.float64], list[bytes]]:
     """Weights and the bytes of the members. Raises `Error` for what is no mixture."""
     if len(data) < _HEADER.size or data[:8] != MAGIC:
         raise Error("this is no mixture of flows: it does not begin as a file of flowrt.save_mixture")
@@ -170,7 +195,7 @@ def _split(data: bytes) -> tuple:
     return weights, parts
 
 
-def _members(flows) -> tuple:
+def _members(flows: Any) -> tuple[list[Any], Optional[npt.NDArray[np.float64]]]:
     """The models of an object, and its weights or None."""
     kinds = class_names(flows)
     if "EnsemblePosterior" in kinds:
@@ -187,7 +212,7 @@ def _members(flows) -> tuple:
     return list(flows), None
 
 
-def _bytes(flow, path: str, options: dict) -> bytes:
+def _bytes(flow: Any, path: str, options: dict[str, Any]) -> bytes:
     if isinstance(flow, (str, os.PathLike)):
         path = os.fspath(flow)
     else:

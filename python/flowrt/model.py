@@ -3,47 +3,68 @@
 from __future__ import annotations
 
 import ctypes
-import operator
 import os
 import warnings
-from typing import Union
+from typing import Any, Callable, Optional, SupportsIndex, Union
 
 import numpy as np
+import numpy.typing as npt
 
-from .bounds import box, inside, sample_within
-from .errors import Error, LibraryError, Status
-from .file.metadata import metadata_of
+from .arguments import Batch, Floats, whole
+from .density import Density, Draws
+from .errors import LibraryError, Status
+from .file.metadata import metadata_of, names_of
 from .library import OPEN_VERIFY, ErrorDetail, ModelInfo, ModelStruct, Rng, aligned, load
+from .nonfinite import explanation
+from .parts import Part, Progress, parts_of, rows_in_part, run, thread_count
+
+_FUNCTION = 64  # operations that a step needs for a coordinate, beside those with weights
 
 
 class NonfiniteWarning(RuntimeWarning):
     """At least one result is NaN or infinite; the other rows are not affected."""
 
 
-class Model:
+class Model(Density):
     """A flow in memory, evaluated in float32 by libflowrt.
 
     `source` is the path of a `.flw` file or its bytes. With `verify` every byte is checked when the model is opened.
-    `level` caps the CPU level, see FLOWRT_OPEN_LEVEL in flowrt.h. Raises `LibraryError` with the library's status if
-    the file is refused, `OSError` if it cannot be read.
+    `level` caps the CPU level, see FLOWRT_OPEN_LEVEL in flowrt.h. `threads` is how many a call with many rows uses if
+    the call does not say; 0 means all CPUs. Raises `LibraryError` with the library's status if the file is refused,
+    `OSError` if it cannot be read.
 
-    Rows of x and z are (n, D); anything array-like is converted to float32. `context` is None for a flow without one,
-    else (C,) or (1, C), shared by all rows, or (n, C). A model may be used by several threads at once. Rows of another
-    shape and a context that is missing or superfluous raise `LibraryError`; results that are not finite are returned
-    with a `NonfiniteWarning`.
+    Rows of x and z are (n, D), and contexts, for a flow that takes one, (C,), (1, C) or (n, C). More generally the
+    shapes before the last axis broadcast as in NumPy: one row with m contexts gives m results, rows (1, n, D) with
+    contexts (m, 1, C) give (m, n). Whatever is array-like is rounded to float32, and results are float32. The columns
+    of a table (pandas, Polars, Arrow) are found by their `names`, if the file has them. Masked values, nulls, dates,
+    complex numbers, strings, rows of another shape and a context that is missing or superfluous raise `LibraryError`;
+    results that are not finite are returned with a `NonfiniteWarning`.
+
+    A call is made of parts, between which Ctrl-C ends it, with `threads` at a time: the same bits, whatever their
+    number. `progress` shows a line on standard error, or is a function of the rows that are done and all rows. A model
+    may be used by several threads at once, copied and pickled: a copy has the bytes of the file.
 
     >>> import flowrt
     >>> flow = flowrt.ir.Flow(2, 0, [flowrt.ir.Diagonal(np.array([2.0, 2.0]), np.zeros(2))])  # z = 2 x
     >>> model = flowrt.Model(flowrt.format.encode(flowrt.compile(flow)))
+    >>> model
+    <flowrt.Model: 2 dimensions, 1 step>
     >>> z, log_det = model.forward([[1.0, -1.0], [0.0, 3.0]])
     >>> print(z.tolist(), log_det)
     [[2.0, -2.0], [0.0, 6.0]] [1.3862944 1.3862944]
-    >>> x, log_prob = model.sample(1000, seed=1)  # the same draws on every machine
+    >>> x, log_prob = model.sample(1000, seed=1, log_prob=True)  # the same draws on every machine
     >>> x.shape, bool(np.allclose(model.log_prob(x), log_prob, atol=1e-5))
     ((1000, 2), True)
     """
 
-    def __init__(self, source: Union[str, os.PathLike, bytes], *, verify: bool = True, level: int = 0):
+    def __init__(
+        self,
+        source: Union[str, os.PathLike[str], bytes, bytearray, memoryview],
+        *,
+        verify: bool = True,
+        level: int = 0,
+        threads: int = 1,
+    ):
         self._library = load()
         if isinstance(source, (bytes, bytearray, memoryview)):
             data = bytes(source)
@@ -57,145 +78,229 @@ class Model:
         flags = (OPEN_VERIFY if verify else 0) | (level & 0xFF) << 8
         status = self._library.flowrt_model_open(self._model, self._data.ctypes.data, len(data), flags, detail)
         if status != Status.OK:
-            place = "the header" if detail.record < 0 else f"record {detail.record}"
-            where = f"in {place}, byte {detail.offset}"
-            if detail.found != detail.expected:  # else no number tells it
-                where += f": found {detail.found}" + (f", expected {detail.expected}" if detail.expected else "")
-            raise LibraryError(f"{self._message(status)} ({where})", status)
+            raise LibraryError(f"{self._message(status)} ({_place(detail)})", status)
         info = ModelInfo(struct_size=ctypes.sizeof(ModelInfo))
         self._check(self._library.flowrt_model_get_info(self._model, info))
+        self._options = {"verify": verify, "level": level}
+        self.threads: int = thread_count(threads)
         self.dim: int = info.dim
         self.context_dim: int = info.context_dim
         self.step_count: int = info.step_count
         self.parameter_count: int = info.parameter_count
         self.cpu_level: int = info.cpu_level
-        self.metadata: dict = metadata_of(data[info.metadata_offset : info.metadata_offset + info.metadata_size])
+        self.metadata: dict[str, Any] = metadata_of(
+            data[info.metadata_offset : info.metadata_offset + info.metadata_size]
+        )
+        self.names: Optional[tuple[str, ...]] = names_of(self.metadata, "names", self.dim)
+        self.context_names: Optional[tuple[str, ...]] = names_of(self.metadata, "context_names", self.context_dim)
+
+    def __repr__(self) -> str:
+        def counted(count: int, what: str) -> str:
+            return f"{count} {what}" + ("" if count == 1 else "s")
+
+        parts = [counted(self.dim, "dimension"), counted(self.step_count, "step")]
+        if self.context_dim:
+            parts.insert(1, f"context of {self.context_dim}")
+        origin = self.metadata.get("framework")
+        return f"<flowrt.Model: {', '.join(parts)}{f', from {origin}' if origin else ''}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _opened, (type(self), self.to_bytes(), {**self._options, "threads": self.threads})
+
+    def to_bytes(self) -> bytes:
+        """The bytes of the file."""
+        return self._data.tobytes()
 
     @property
-    def bounds(self):
+    def bounds(self) -> Any:
         """(low, high) of the prior that the flow was trained with, as the file notes it; None if it does not."""
         found = self.metadata.get("bounds")
         return (found["low"], found["high"]) if isinstance(found, dict) and {"low", "high"} <= set(found) else None
 
-    def forward(self, x, context=None):
-        """x (n, D) to z (n, D) and log|det dz/dx| (n,)."""
-        return self._map(self._library.flowrt_forward, x, "x", context)
-
-    def inverse(self, z, context=None):
-        """z (n, D) to x (n, D) and log|det dx/dz| (n,)."""
-        return self._map(self._library.flowrt_inverse, z, "z", context)
-
-    def log_prob(self, x, context=None) -> np.ndarray:
-        """(n,) log p(x | context) in nats."""
-        x = self._rows(x, "x", self.dim)
-        context, context_rows = self._context(context, len(x))
-        result = np.empty(len(x), dtype=np.float32)
-        self._call(
-            self._library.flowrt_log_prob, len(x), _pointer(x), _pointer(context), context_rows, _pointer(result)
-        )
-        return result
-
-    def sample(
+    def forward(
         self,
-        n: int,
-        context=None,
-        seed: int = 0,
-        stream: int = 0,
-        index: int = 0,
+        x: npt.ArrayLike,
+        context: Optional[npt.ArrayLike] = None,
         *,
-        within=None,
-        most_draws: int = 1000,
-    ):
-        """Draws index .. index + n - 1 of (seed, stream): x (n, D) and log p(x | context) (n,).
+        threads: Optional[int] = None,
+        progress: Progress = False,
+    ) -> tuple[Floats, Floats]:
+        """x (n, D) to z (n, D) and log|det dz/dx| (n,)."""
+        return self._map("forward", self._batch(x, context), threads, progress)
 
-        A draw is a pure function of the three numbers, each 0 .. 2^64 - 1, and its context, however the draws are split
-        into calls.
+    def inverse(
+        self,
+        z: npt.ArrayLike,
+        context: Optional[npt.ArrayLike] = None,
+        *,
+        threads: Optional[int] = None,
+        progress: Progress = False,
+    ) -> tuple[Floats, Floats]:
+        """z (n, D) to x (n, D) and log|det dx/dz| (n,)."""
+        return self._map("inverse", self._batch(z, context, name="z"), threads, progress)
 
-        With `within`, (low, high) of numbers or vectors (D,), rows outside of that box are drawn again, with the draws
-        that follow. log p remains that of the flow: the density of what is returned is larger by -log `acceptance`.
-        After `most_draws` draws a row `Error` says how many were in the box.
+    def log_prob(
+        self,
+        x: npt.ArrayLike,
+        context: Optional[npt.ArrayLike] = None,
+        *,
+        threads: Optional[int] = None,
+        progress: Progress = False,
+    ) -> Floats:
+        """(n,) log p(x | context) in nats."""
+        rows = self._batch(x, context)
+        return self._density(rows, threads, progress).reshape(rows.shape)
+
+    def log_prob_gradient(
+        self,
+        x: npt.ArrayLike,
+        context: Optional[npt.ArrayLike] = None,
+        *,
+        threads: Optional[int] = None,
+        progress: Progress = False,
+    ) -> tuple[Floats, Floats, Optional[Floats]]:
+        """log p (n,), its gradient by x (n, D), and by each row's context (n, C): None for a flow without one.
+
+        A context that several rows share has a gradient for each of them; their sum is that of the sum of log p.
         """
-        if within is not None:
-            limits = box(within, self.dim)
-            n, most = _whole(n, "n"), _whole(most_draws, "most_draws")
-            context, _ = self._context(context, n)
-            return sample_within(self, n, context, seed, stream, index, limits, most)
-        n, seed, stream, index = map(_whole, (n, seed, stream, index), ("n", "seed", "stream", "index"))
-        context, context_rows = self._context(context, n)
-        x, log_prob = np.empty((n, self.dim), dtype=np.float32), np.empty(n, dtype=np.float32)
-        rng = Rng(seed, stream, index)
-        self._call(
-            self._library.flowrt_sample, n, rng, _pointer(context), context_rows, _pointer(x), _pointer(log_prob)
-        )
-        return x, log_prob
+        return self._scores(self._batch(x, context), threads, progress)
 
-    def acceptance(self, within, context=None, draws: int = 10_000, seed: int = 0, stream: int = 0) -> np.ndarray:
-        """(m,) the share of the flow's draws within the box (low, high), for each of m contexts; (1,) without.
-
-        This is the leakage correction: log p - log acceptance is the log density within the box. Its error is that of
-        counting: sqrt(a (1 - a) / draws).
-        """
-        limits, draws = box(within, self.dim), _whole(draws, "draws")
-        if draws == 0:
-            raise Error("draws must be at least 1")
-        contexts = [None] if context is None else self._rows(context, "context", self.context_dim)
-        return np.array([inside(self.sample(draws, given, seed, stream)[0], limits).mean() for given in contexts])
-
-    def workspace_size(self, count: int) -> int:
+    def workspace_size(self, count: SupportsIndex) -> int:
         """Bytes of workspace with which calls of up to `count` rows run at full speed."""
-        return self._library.flowrt_workspace_size(self._model, _whole(count, "count"))
+        size: int = self._library.flowrt_workspace_size(self._model, whole(count, "count"))
+        return size
 
-    def _map(self, function, values, name, context):
-        values = self._rows(values, name, self.dim)
-        context, context_rows = self._context(context, len(values))
-        result, log_det = np.empty_like(values), np.empty(len(values), dtype=np.float32)
-        arguments = _pointer(values), _pointer(context), context_rows, _pointer(result), _pointer(log_det)
-        self._call(function, len(values), *arguments, stacklevel=4)
-        return result, log_det
+    # ---- calls ----
 
-    def _call(self, function, count, *arguments, stacklevel: int = 3) -> None:
-        """`stacklevel` leads from here to the caller of the public method, whom a warning is for."""
-        workspace = aligned(self.workspace_size(count))
-        status = function(self._model, count, *arguments, workspace.ctypes.data, len(workspace))
-        if status == Status.NONFINITE:
-            warnings.warn(self._message(status), NonfiniteWarning, stacklevel=stacklevel)
-        else:
-            self._check(status)
+    def _map(self, verb: str, rows: Batch, threads: Optional[int], progress: Progress) -> tuple[Floats, Floats]:
+        result = np.empty((rows.count, self.dim), dtype=np.float32)
+        log_det = np.empty(rows.count, dtype=np.float32)
+        self._evaluate(verb, rows, [result, log_det], threads, progress)
+        return result.reshape(*rows.shape, self.dim), log_det.reshape(rows.shape)
+
+    def _scores(
+        self, rows: Batch, threads: Optional[int], progress: Progress
+    ) -> tuple[Floats, Floats, Optional[Floats]]:
+        values = np.empty(rows.count, dtype=np.float32)
+        by_x = np.empty((rows.count, self.dim), dtype=np.float32)
+        by_context = np.empty((rows.count, self.context_dim), dtype=np.float32) if self.context_dim else None
+        self._evaluate("log_prob_gradient", rows, [values, by_x, by_context], threads, progress)
+        if by_context is not None:
+            by_context = by_context.reshape(*rows.shape, self.context_dim)
+        return values.reshape(rows.shape), by_x.reshape(*rows.shape, self.dim), by_context
+
+    def _density(self, rows: Batch, threads: Optional[int], progress: Progress) -> Floats:
+        values = np.empty(rows.count, dtype=np.float32)
+        self._evaluate("log_prob", rows, [values], threads, progress)
+        return values
+
+    def _draw(
+        self, rows: Batch, draws: Draws, threads: Optional[int], progress: Progress, *, log_prob: bool
+    ) -> tuple[Floats, Optional[Floats]]:
+        x = np.empty((rows.count, self.dim), dtype=np.float32)
+        density = np.empty(rows.count, dtype=np.float32) if log_prob else None
+        self._evaluate("sample", rows, [x, density], threads, progress, draws)
+        return x, density
+
+    def _evaluate(
+        self,
+        verb: str,
+        rows: Batch,
+        outputs: list[Optional[Floats]],
+        threads: Optional[int],
+        progress: Progress,
+        draws: Optional[Draws] = None,
+    ) -> None:
+        """Writes `outputs`, for a private method that a public one calls: a warning is for who called that."""
+        threads = self.threads if threads is None else thread_count(threads)
+        work = 2.0 * self.parameter_count + _FUNCTION * self.dim * self.step_count
+        most = rows_in_part(rows.count, work, threads)
+        statuses: set[int] = set()
+
+        def worker() -> Callable[[Part], None]:
+            call = _Call(self, verb, rows, outputs, draws, min(most, rows.count))
+            return lambda part: statuses.add(call(part))
+
+        run(parts_of(rows.count, most, rows.each), worker, threads, progress, verb.replace("_", " "))
+        if Status.NONFINITE in statuses:
+            text = f"{self._message(Status.NONFINITE)}: {explanation(verb, rows, outputs)}"
+            warnings.warn(text, NonfiniteWarning, stacklevel=4)
 
     def _check(self, status: int) -> None:
         if status != Status.OK:
             raise LibraryError(self._message(status), status)
 
     def _message(self, status: int) -> str:
-        return self._library.flowrt_status_message(status).decode()
+        text: bytes = self._library.flowrt_status_message(status)
+        return text.decode()
 
-    @staticmethod
-    def _rows(values, name, width) -> np.ndarray:
-        rows = np.ascontiguousarray(np.atleast_2d(values), dtype=np.float32)
-        if rows.ndim != 2 or rows.shape[1] != width:
-            raise LibraryError(f"{name} must be (n, {width}), not {np.shape(values)}", Status.ARGUMENT)
-        return rows
 
-    def _context(self, context, count: int):
-        if context is None:
-            if self.context_dim:
-                raise LibraryError(f"this flow needs a context of {self.context_dim} floats a row", Status.ARGUMENT)
+class _Call:
+    """A verb of the library for parts of some rows, with a workspace of its own: for one thread."""
+
+    def __init__(
+        self,
+        model: Model,
+        verb: str,
+        rows: Batch,
+        outputs: list[Optional[Floats]],
+        draws: Optional[Draws],
+        most: int,
+    ):
+        self.model, self.rows, self.outputs, self.draws = model, rows, outputs, draws
+        self.function: Callable[..., int] = getattr(model._library, f"flowrt_{verb}")
+        name = "flowrt_gradient_workspace_size" if verb == "log_prob_gradient" else "flowrt_workspace_size"
+        self.workspace = aligned(getattr(model._library, name)(model._model, most))
+
+    def __call__(self, part: Part) -> int:
+        """The status, OK or NONFINITE; raises `LibraryError` for another."""
+        start, stop = part
+        contexts, own = self._contexts(start, stop)
+        if self.draws is None:
+            source: Any = _address(self.rows.rows, start)
+        else:
+            draws = self.draws.after(start)
+            source = Rng(draws.seed, draws.stream, draws.index)
+        status = self.function(
+            self.model._model,
+            stop - start,
+            source,
+            _address(contexts, 0),
+            own,
+            *(_address(output, start) for output in self.outputs),
+            self.workspace.ctypes.data,
+            len(self.workspace),
+        )
+        if status != Status.NONFINITE:
+            self.model._check(status)
+        return status
+
+    def _contexts(self, start: int, stop: int) -> tuple[Optional[Floats], int]:
+        """Those of rows start .. stop - 1, and how many: none, or a divisor of the rows."""
+        contexts, each = self.rows.contexts, self.rows.each
+        if contexts is None:
             return None, 0
-        if not self.context_dim:
-            raise LibraryError("this flow takes no context", Status.ARGUMENT)
-        rows = self._rows(context, "context", self.context_dim)
-        if len(rows) not in (1, count):
-            raise LibraryError(f"context has {len(rows)} rows, not 1 or {count}", Status.ARGUMENT)
-        return rows, len(rows)
+        first, last = start // each, (stop - 1) // each
+        if start % each == 0 and stop % each == 0:
+            return contexts[first : last + 1], last + 1 - first
+        if first == last:
+            return contexts[first : first + 1], 1
+        return contexts[np.arange(start, stop) // each], stop - start
 
 
-def _whole(value, name: str) -> int:
-    """`value` as a C uint64_t: ctypes alone would reduce it modulo 2^64."""
-    value = operator.index(value)
-    if not 0 <= value < 1 << 64:
-        raise LibraryError(f"{name} must be 0 .. 2^64 - 1, not {value}", Status.ARGUMENT)
-    return value
+def _opened(kind: type[Model], data: bytes, options: dict[str, Any]) -> Model:
+    """A pickled model, opened again."""
+    return kind(data, **options)
 
 
-def _pointer(values):
-    return None if values is None else values.ctypes.data_as(ctypes.POINTER(ctypes.c_float))
+def _place(detail: ErrorDetail) -> str:
+    place = "the header" if detail.record < 0 else f"record {detail.record}"
+    where = f"in {place}, byte {detail.offset}"
+    if detail.found != detail.expected:  # else no number tells it
+        where += f": found {detail.found}" + (f", expected {detail.expected}" if detail.expected else "")
+    return where
+
+
+def _address(values: Optional[Floats], row: int) -> Optional[int]:
+    """That of a row of an array; NULL for None."""
+    return None if values is None else values.ctypes.data + row * values.strides[0]

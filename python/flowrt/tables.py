@@ -7,16 +7,17 @@ the table and the member.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any, NoReturn
 
 
-class Table(dict):
+class Table(dict[Any, Any]):
     """`entries` for all of `members`; `place` is the name of the table in messages, such as "module.NAME".
 
     Raises `NotImplementedError` for a member without an entry, `LookupError` for an entry of something else. Looking up
     what is no member raises `NotImplementedError`, too.
     """
 
-    def __init__(self, place: str, members: Iterable, entries: Mapping):
+    def __init__(self, place: str, members: Iterable[Any], entries: Mapping[Any, Any]):
         super().__init__(entries)
         self.place = place
         members = list(members)
@@ -27,11 +28,11 @@ class Table(dict):
         if surplus:
             raise LookupError(f"{place} has an entry for {', '.join(surplus)}, which is not among its members")
 
-    def __missing__(self, key):
+    def __missing__(self, key: Any) -> NoReturn:
         raise NotImplementedError(f"{self.place} has no entry for {_name(key)}")
 
 
-def _name(member) -> str:
+def _name(member: Any) -> str:
     if isinstance(member, type):
         return member.__name__
     return f"{type(member).__name__}.{member.name}" if hasattr(member, "name") else repr(member)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from flowrt.descriptions import flow as descriptions
+from flowrt.descriptions import bases
 from flowrt.file import codes
 from flowrt.file.autoregressive import AUTOREGRESSIVE
 from flowrt.file.base import BASE
@@ -216,4 +216,4 @@ def test_words_of_the_dictionary(enum):
 
 
 def test_base_densities_have_the_names_of_their_codes():
-    assert {kind.name.lower() for kind in codes.BaseKind} <= set(descriptions._BASES)
+    assert {kind.name.lower() for kind in codes.BaseKind} <= set(bases._BASES)

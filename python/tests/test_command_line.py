@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -64,13 +65,40 @@ def test_info_of_everything(seed, tmp_path, capsys):
     assert capsys.readouterr().out.count("step ") == len(file.steps)
 
 
+def verdict(printed: str) -> dict:
+    """The lines of a verdict by their first word."""
+    lines = printed[printed.index("verdict:") :].splitlines()
+    return {line.split()[0]: line.split(maxsplit=1)[1] for line in lines}
+
+
 def test_verify(flow, capsys):
     assert main(["verify", flow]) == 0
-    assert "log_prob" in capsys.readouterr().out
+    found = verdict(capsys.readouterr().out)
+    assert found["verdict:"].startswith("pass. On 64 random rows of the flow itself, libflowrt gives what the file in")
+    said = r"p +at most [\d.e-]+ nats \([\d.e-]+ % of p\) off, in row \d+, where log p is -"
+    assert re.match(said, found["log"])
+    assert "no framework is here" in found["rounding"] and "flowrt verify model.flw x.csv" in found["next"]
 
 
-def test_verify_does_not_blame_a_flow_that_magnifies_rounding():
+def test_the_verdict_names_the_worst_row(flow, context, tmp_path, capsys, monkeypatch):
+    class Off(flowrt.Model):
+        def log_prob(self, x, context=None):
+            return super().log_prob(x, context) + np.where(np.arange(len(x)) == 2, 1e-5, 0)
+
+    monkeypatch.setattr("flowrt.verify.verify.Model", Off)
+    data = tmp_path / "x.csv"
+    np.savetxt(data, np.zeros((4, 3)), delimiter=",")
+    assert main(["verify", flow, str(data), "--context", context]) == 0
+    found = verdict(capsys.readouterr().out)
+    truth = flowrt.reference.log_prob(flow, [0, 0, 0], [0.5, -1])[0]
+    assert found["verdict:"].startswith("pass. On 4 of your rows")
+    assert f"in row 2, where log p is {truth:.4g}" in found["log"] and found["next"] == "use the file"
+
+
+def test_verify_does_not_blame_a_flow_that_magnifies_rounding(capsys):
     assert main(["verify", str(FOLDER / "pyro_conditional_skip.flw")]) == 0
+    found = verdict(capsys.readouterr().out)
+    assert found["verdict:"].startswith("pass.") and "though it is large" in found["next"]
 
 
 def test_verify_refuses_a_library_that_is_off(flow, capsys, monkeypatch):
@@ -83,6 +111,9 @@ def test_verify_refuses_a_library_that_is_off(flow, capsys, monkeypatch):
     captured = capsys.readouterr()
     assert "log_prob of libflowrt is off by 0.1" in captured.err and captured.err.count("\n") == 1
     assert "worst difference" in captured.out
+    found = verdict(captured.out)
+    assert found["verdict:"].startswith("FAIL.") and "log_prob of libflowrt is off by 0.1" in found["verdict:"]
+    assert "at most 0.1 nats (11 % of p) off" in found["log"] and "do not use this file" in found["next"]
 
 
 def test_verify_on_rows_of_a_file(flow, context, tmp_path, capsys, monkeypatch):
@@ -128,10 +159,20 @@ def test_sample(flow, context, tmp_path, capsys):
     output = tmp_path / "samples.csv"
     arguments = ["sample", flow, "--context", context, "-n", "3", "--seed", "7", "--stream", "1", "--index", "2"]
     assert main([*arguments, "-o", str(output)]) == 0
-    expected, _ = flowrt.Model(flow).sample(3, [0.5, -1], seed=7, stream=1, index=2)
+    expected = flowrt.Model(flow).sample(3, [0.5, -1], seed=7, stream=1, index=2)
     np.testing.assert_array_equal(np.loadtxt(output, delimiter=",", dtype=np.float32), expected)
     assert main(arguments) == 0
     assert capsys.readouterr().out == output.read_text()
+
+
+def test_a_seed_at_random_is_printed_and_draws_the_same_again(flow, context, capsys):
+    assert main(["sample", flow, "--context", context, "-n", "3"]) == 0
+    first = capsys.readouterr()
+    assert first.err.startswith("flowrt: --seed ")
+    assert main(["sample", flow, "--context", context, "-n", "3", *first.err.split()[1:]]) == 0
+    assert capsys.readouterr() == (first.out, "")
+    assert main(["sample", flow, "--context", context, "-n", "3"]) == 0
+    assert capsys.readouterr().out != first.out
 
 
 def failing(arguments, capsys) -> str:
@@ -144,15 +185,17 @@ def failing(arguments, capsys) -> str:
 
 def test_errors_are_one_line(flow, context, tmp_path, capsys):
     missing, text, short = str(tmp_path / "missing"), tmp_path / "text.csv", tmp_path / "short.csv"
-    text.write_text("one,two,three\n")
+    text.write_text("1,two,3\n")
     short.write_text("1,2\n")
     empty = tmp_path / "empty.csv"
     empty.write_text("")
     assert "missing" in failing(["info", missing], capsys)
     assert "not a .flw file" in failing(["info", __file__], capsys)
     assert "not a .flw" in failing(["sample", __file__], capsys)
-    assert "text.csv" in failing(["log-prob", flow, str(text), "--context", context], capsys)
-    assert "x must be (n, 3)" in failing(["log-prob", flow, str(short), "--context", context], capsys)
+    found = failing(["log-prob", flow, str(text), "--context", context], capsys)
+    assert 'text.csv, line 1, column 2: expected a number, found "two"' in found
+    found = failing(["log-prob", flow, str(short), "--context", context], capsys)
+    assert "short.csv, line 1: expected 3 columns, found 2" in found
     assert "no rows" in failing(["log-prob", flow, str(empty), "--context", context], capsys)
     assert "needs a context of 2" in failing(["sample", flow], capsys)
     assert "missing" in failing(["log-prob", flow, missing, "--context", context], capsys)
@@ -164,15 +207,15 @@ def standard_input(data: bytes, monkeypatch) -> None:
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data), encoding="utf-8"))
 
 
-@pytest.mark.parametrize("text, reason", [(b"", "there are no rows"), (b"one,two,three\n", "could not convert")])
+@pytest.mark.parametrize("text, reason", [(b"", ": there are no rows"), (b"1,two,3\n", ", line 1, column 2")])
 def test_errors_of_standard_input_name_it(flow, context, text, reason, capsys, monkeypatch):
     standard_input(text, monkeypatch)
     line = failing(["log-prob", flow, "-", "--context", context], capsys)
-    assert line.startswith(f"flowrt: standard input: {reason}")
+    assert line.startswith(f"flowrt: standard input{reason}")
 
 
 def test_standard_input_is_read_once(flow, capsys):
-    assert "both the rows and their context" in failing(["log-prob", flow, "-", "--context", "-"], capsys)
+    assert "standard input can be one thing only" in failing(["log-prob", flow, "-", "--context", "-"], capsys)
 
 
 def test_a_byte_order_mark_is_no_number(flow, tmp_path, capsys, monkeypatch):
@@ -218,7 +261,8 @@ def test_an_output_that_cannot_be_written_leaves_the_previous_one(
     output, rows = tmp_path / "output", tmp_path / "x.csv"
     output.write_text("previous")
     rows.write_text("1,2,3\n")
-    arguments = {"sample": ["--context", context], "log-prob": [str(rows), "--context", context], "c-array": []}
+    given = ["--context", context]
+    arguments = {"sample": [*given, "--seed", "1"], "log-prob": [str(rows), *given], "c-array": []}
     monkeypatch.setattr("os.replace", full)
     assert "output" in failing([command, flow, *arguments[command], "-o", str(output)], capsys)
     assert output.read_text() == "previous" and len(list(tmp_path.glob(".*"))) == 0
@@ -231,14 +275,15 @@ def test_a_nonfinite_result_is_one_line_and_a_failure(tmp_path, capsys):
     rows.write_text("1\nnan\n4\n")
     context.write_text("0.5\n")
     spoilt.write_text("nan\n")
-    line = "flowrt: at least one output is NaN or infinite\n"
-    assert main(["log-prob", str(path), str(rows), "--context", str(context)]) == 1
+    assert main(["log-prob", str(path), str(rows), "--context", str(context)]) == 3
     captured = capsys.readouterr()
     np.testing.assert_array_equal(np.isnan(np.array(captured.out.split(), dtype=float)), [False, True, False])
-    assert captured.err == line
-    assert main(["sample", str(path), "--context", str(spoilt), "-n", "2"]) == 1
+    why = "line 2: the row has a NaN or an infinity (1 of 3 rows are NaN or infinite)"
+    assert captured.err == f"flowrt: {rows}, {why}\n"
+    assert main(["sample", str(path), "--context", str(spoilt), "-n", "2", "--seed", "1"]) == 3
     captured = capsys.readouterr()
-    assert captured.out == "nan\nnan\n" and captured.err == line
+    why = "draw 0: the context has a NaN or an infinity (2 of 2 rows are NaN or infinite)"
+    assert captured.out == "nan\nnan\n" and captured.err == f"flowrt: {why}\n"
 
 
 def test_an_infinite_log_prob_is_an_answer(tmp_path, capsys):

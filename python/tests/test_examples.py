@@ -12,6 +12,8 @@ import pytest
     "module, name",
     [
         ("flowrt._save", "save"),
+        ("flowrt.arguments", "batch"),
+        ("flowrt.arguments", "seed_of"),
         ("flowrt.flow.flow", "Autoregressive"),
         ("flowrt.flow.flow", "Layer"),
         ("flowrt.model", "Model"),

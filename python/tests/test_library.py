@@ -68,7 +68,7 @@ def test_inverse(seed, dim, context_dim, count):
 def test_sample(seed, dim, context_dim, count):
     data, _, _, context = case(seed, dim, context_dim, count)
     where = {"seed": seed, "stream": seed // 3, "index": seed * 7919}
-    x, log_prob = Model(data).sample(count, context, **where)
+    x, log_prob = Model(data).sample(count, context, **where, log_prob=True)
     truth, truth_log_prob = reference.sample(data, count, context, **where)
     assume(np.abs(truth).max() < 1e4)
     z = reference.forward(data, truth, context)[0]
@@ -87,9 +87,9 @@ def test_the_batch_around_a_row_changes_nothing(seed, dim, context_dim, count):
         alone = [*model.forward(x[i], own), *model.inverse(z[i], own)]
         for many, one in zip(whole, alone):
             np.testing.assert_array_equal(many[i], one[0])
-    x0, _ = model.sample(count, context, seed=seed, index=5)
+    x0 = model.sample(count, context, seed=seed, index=5)
     own = context if context is None or len(context) == 1 else context[-1]
-    np.testing.assert_array_equal(x0[-1], model.sample(1, own, seed=seed, index=4 + count)[0][0])
+    np.testing.assert_array_equal(x0[-1], model.sample(1, own, seed=seed, index=4 + count)[0])
 
 
 @pytest.fixture(scope="module")
@@ -172,9 +172,8 @@ def test_wrong_arguments_are_named(model):
         (lambda: model.log_prob(np.zeros((2, 3)), np.zeros((3, 2))), "3 rows, not 1 or 2"),
         (lambda: model.sample(2, np.zeros((2, 1))), r"context must be \(n, 2\)"),
     ]:
-        with pytest.raises(LibraryError, match=text) as caught:
+        with pytest.raises(LibraryError, match=text):
             call()
-        assert caught.value.status == Status.ARGUMENT
     plain = Model(encode(flowrt.compile(random_flow(5, 3, 0))))
     with pytest.raises(LibraryError, match="takes no context"):
         plain.log_prob(np.zeros((2, 3)), np.zeros((2, 2)))
@@ -197,8 +196,8 @@ def test_numbers_of_rows_are_not_reduced(model, count):
 def test_numbers_of_a_draw_are_whole(model):
     with pytest.raises(TypeError):
         model.sample(1, [0, 0], seed=1.0)
-    of_numpy, _ = model.sample(np.int64(2), [0, 0], seed=np.uint64(2**64 - 1), stream=np.int32(3), index=np.uint8(4))
-    plain, _ = model.sample(2, [0, 0], seed=2**64 - 1, stream=3, index=4)
+    of_numpy = model.sample(np.int64(2), [0, 0], seed=np.uint64(2**64 - 1), stream=np.int32(3), index=np.uint8(4))
+    plain = model.sample(2, [0, 0], seed=2**64 - 1, stream=3, index=4)
     np.testing.assert_array_equal(of_numpy, plain)
 
 

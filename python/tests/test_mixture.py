@@ -38,12 +38,12 @@ def test_draws_are_those_of_members_chosen_by_their_weights(tmp_path):
     mixture, n = flowrt.Mixture(tmp_path / "m.flm"), 20_000
     choice = choices(weights, n, 5, 1, 7)
     assert abs(np.mean(choice == 0) - 0.8) < 5 * np.sqrt(0.16 / n)
-    x, log_prob = mixture.sample(200, seed=5, stream=1, index=7)
+    x, log_prob = mixture.sample(200, seed=5, stream=1, index=7, log_prob=True)
     for number, path in enumerate(members):
-        own = flowrt.Model(path).sample(200, seed=5, stream=1, index=7)[0]
+        own = flowrt.Model(path).sample(200, seed=5, stream=1, index=7)
         np.testing.assert_array_equal(x[choice[:200] == number], own[choice[:200] == number])
     np.testing.assert_array_equal(log_prob, mixture.log_prob(x))
-    split = [mixture.sample(100, seed=5, stream=1, index=index)[0] for index in (7, 107)]
+    split = [mixture.sample(100, seed=5, stream=1, index=index) for index in (7, 107)]
     np.testing.assert_array_equal(x, np.concatenate(split))
 
 
@@ -89,6 +89,6 @@ def test_the_header_for_c_gives_the_same(tmp_path):
     subprocess.run([*build, "-o", tmp_path / "mixture"], check=True)
     printed = subprocess.run([tmp_path / "mixture", "m.flm", "50", "9"], cwd=tmp_path, check=True, capture_output=True)
     rows = np.array([line.split(b",") for line in printed.stdout.split()], dtype=np.float32)
-    x, log_prob = flowrt.Mixture(tmp_path / "m.flm").sample(50, seed=9)
+    x, log_prob = flowrt.Mixture(tmp_path / "m.flm").sample(50, seed=9, log_prob=True)
     np.testing.assert_array_equal(rows[:, :-1], x)
     np.testing.assert_allclose(rows[:, -1], log_prob, rtol=1e-6, atol=1e-6)

@@ -24,7 +24,9 @@ PICTURES = ROOT / "docs" / "pictures"
 FOLDERS = (
     ".",
     "docs",
+    "docs/frameworks",
     "python",
+    "python/examples",
     "models",
     "models/canon",
     "examples-c",
@@ -199,5 +201,8 @@ def test_links_lead_somewhere(page):
 def test_prose_is_wrapped(page):
     if page.name in MADE_BY_SCRIPTS:
         return
-    long = [i for i, line in enumerate(page.read_text().splitlines(), 1) if len(line) > 120 and line[:1] != "|"]
+    text = page.read_text()
+    if page.parent.name == "examples":  # of python: what a program printed is quoted as it is
+        text = re.sub(r"```text.*?```", lambda found: "\n" * found[0].count("\n"), text, flags=re.S)
+    long = [i for i, line in enumerate(text.splitlines(), 1) if len(line) > 120 and line[:1] != "|"]
     assert not long, f"{page.name}: lines {long} have more than 120 columns"

@@ -312,3 +312,23 @@ def test_wrong_arguments_are_named():
     ]:
         with pytest.raises(flowrt.Error, match=text):
             call()
+
+
+@pytest.mark.parametrize("narrow", ["flat", "steep"])
+def test_bins_far_narrower_than_the_interval_keep_their_slope(narrow):
+    """Frameworks without least sizes have bins of 1e-17 of the interval: less than the distance of doubles there."""
+    raw, even, derivative, t = np.array([0.3, -39.0, 0.0]), np.zeros(3), 1.3, 0.25
+    widths, heights = (even, raw) if narrow == "flat" else (raw, even)
+    parameters = np.concatenate([widths, heights, np.full(2, np.log(np.expm1(derivative)))])
+    p = (-4.0, 4.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0)
+    (before, width, _), (below, height, _) = (8 * np.exp(u) / np.exp(u).sum() for u in (widths, heights))
+    slope, u = height / width, t * (1 - t)
+    denominator = slope + (2 * derivative - 2 * slope) * u
+    expected = slope**2 * (derivative * (t * t + (1 - t) ** 2) + 2 * slope * u) / denominator**2
+    if narrow == "flat":
+        _, found = splines.forward(np.array(-4 + before + t * width), parameters, 0, 3, p)
+    else:
+        add = height * (slope * t * t + derivative * u) / denominator
+        _, found = splines.inverse(np.array(-4 + below + add), parameters, 0, 3, p)
+        expected = 1 / expected
+    np.testing.assert_allclose(found, np.log(expected), rtol=1e-12)

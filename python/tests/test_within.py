@@ -23,7 +23,7 @@ def model(dim=2, shift_of_context=False):
 
 def test_draws_lie_in_the_box_and_follow_the_density():
     flow = model()
-    x, log_prob = flow.sample(4000, seed=3, within=((-0.5, 0.0), (1.0, math.inf)))
+    x, log_prob = flow.sample(4000, seed=3, within=((-0.5, 0.0), (1.0, math.inf)), log_prob=True)
     assert np.all((x[:, 0] >= -0.5) & (x[:, 0] <= 1.0) & (x[:, 1] >= 0))
     np.testing.assert_array_equal(log_prob, flow.log_prob(x))
     density = (math.exp(-0.125) - math.exp(-0.5)) / math.sqrt(2 * math.pi)
@@ -31,10 +31,24 @@ def test_draws_lie_in_the_box_and_follow_the_density():
     assert abs(x[:, 0].mean() - expected) < 5 * 0.42 / math.sqrt(4000)
 
 
+def test_rows_are_the_first_draws_in_the_box():
+    """Of several rounds of draws, for few lie in it."""
+    flow, n = model(), 5
+    x = flow.sample(n, seed=3, stream=1, index=10, within=((2.5, -math.inf), (math.inf, math.inf)))
+    draws = flow.sample(20_000, seed=3, stream=1, index=10)
+    first = np.flatnonzero(draws[:, 0] >= 2.5)[:n]
+    np.testing.assert_array_equal(x, draws[first])
+    narrow = flow.sample(n, seed=3, within=((3.2, -math.inf), (math.inf, math.inf)), most_draws=10**6)
+    draws = flow.sample(200_000, seed=3)
+    first = np.flatnonzero(draws[:, 0] >= np.float32(3.2))[:n]
+    assert first[-1] > 4096
+    np.testing.assert_array_equal(narrow, draws[first])
+
+
 def test_rows_with_contexts_of_their_own_stay_with_these():
     flow = model(shift_of_context=True)
     contexts = np.repeat([[0.0, 0.0], [3.0, 0.0]], 500, axis=0)
-    x, _ = flow.sample(1000, contexts, within=(-1.0, 2.5))
+    x = flow.sample(1000, contexts, seed=0, within=(-1.0, 2.5))
     assert np.all((x >= -1) & (x <= 2.5))
     assert x[:500, 0].mean() < 0.8 < 1.5 < x[500:, 0].mean()
 

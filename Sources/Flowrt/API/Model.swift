@@ -11,10 +11,12 @@ public func flowrt_model_open(
   let bytes = Region(data, UInt64(UInt(bitPattern: size)))
   let target = Region(model, UInt64(MemoryLayout<flowrt_model>.size))
   let report = Region(detail, UInt64(MemoryLayout<flowrt_error_detail>.size))
-  if target.overlaps(bytes) || report.overlaps(bytes) || report.overlaps(target) { return FLOWRT_ERR_ARGUMENT }
+  if target.overlaps(bytes) || report.overlaps(bytes) || report.overlaps(target) { return FLOWRT_ERR_OVERLAP }
   var refusal = Refusal(status: FLOWRT_OK)
   let knownFlags: UInt32 = FLOWRT_OPEN_VERIFY | 0xFF00
-  if let model, let data, flags & ~knownFlags == 0 {
+  if flags & ~knownFlags != 0 {
+    refusal = Refusal(status: FLOWRT_ERR_FLAGS)
+  } else if let model, let data {
     do throws(Refusal) {
       var view = try readModel(data, UInt64(UInt(bitPattern: size)), verify: flags & FLOWRT_OPEN_VERIFY != 0)
       // Below 2^39, since records, ranks, layers and widths are limited: only a 32-bit machine may lack the address
@@ -30,7 +32,7 @@ public func flowrt_model_open(
       refusal = error
     }
   } else {
-    refusal = Refusal(status: FLOWRT_ERR_ARGUMENT)
+    refusal = Refusal(status: FLOWRT_ERR_NULL)
   }
   if refusal.status != FLOWRT_OK, let model {
     let words = UnsafeMutableRawPointer(model).assumingMemoryBound(to: UInt64.self)
@@ -44,7 +46,7 @@ public func flowrt_model_open(
 public func flowrt_model_get_info(
   _ model: UnsafePointer<flowrt_model>!, _ info: UnsafeMutablePointer<flowrt_model_info>!
 ) -> flowrt_status {
-  guard let model, let target = info else { return FLOWRT_ERR_ARGUMENT }
+  guard let model, let target = info else { return FLOWRT_ERR_NULL }
   guard let view = openView(model)?.pointee else { return FLOWRT_ERR_MODEL }
   let size = UInt32(truncatingIfNeeded: MemoryLayout<flowrt_model_info>.size)
   let bytes = Int(truncatingIfNeeded: min(target.pointee.struct_size, size))

@@ -23,14 +23,23 @@ struct Arguments {
 
   /// Checks everything and runs the call on a kernel level.
   func run(_ model: UnsafePointer<flowrt_model>?, hasRequiredPointers: Bool) -> flowrt_status {
-    if model == nil { return FLOWRT_ERR_ARGUMENT }
+    if model == nil { return FLOWRT_ERR_NULL }
     guard let view = openView(model) else { return FLOWRT_ERR_MODEL }
     if count == 0 { return FLOWRT_OK }
-    guard hasRequiredPointers, let workspace else { return FLOWRT_ERR_ARGUMENT }
-    if isGradient && view.pointee.no_gradient != 0 { return FLOWRT_ERR_GRADIENT }
+    guard hasRequiredPointers, let workspace else { return FLOWRT_ERR_NULL }
+    if isGradient && !hasGradient(view.pointee) { return FLOWRT_ERR_GRADIENT }
     let status = check(view, workspace)
     if status != FLOWRT_OK { return status }
     return evaluate(view, workspace) ? FLOWRT_OK : FLOWRT_ERR_NONFINITE
+  }
+
+  /// Not for some parts of a model; nor, for the size of the library, on x86-64 without fused multiply-add, whose level
+  /// would be one more copy of the derivatives.
+  private func hasGradient(_ view: flowrt_view) -> Bool {
+    #if FLOWRT_BASELINE_HAS_NO_GRADIENT
+      if view.level == 1 { return false }
+    #endif
+    return view.no_gradient == 0
   }
 
   private func check(
@@ -39,20 +48,24 @@ struct Arguments {
     let rows = UInt64(UInt(bitPattern: count))
     let contexts = UInt64(UInt(bitPattern: contextRows))
     if view.pointee.context_dim == 0 {
-      if contexts != 0 || context != nil { return FLOWRT_ERR_ARGUMENT }
-    } else if context == nil || (contexts != 1 && contexts != rows) {
-      return FLOWRT_ERR_ARGUMENT
+      if contexts != 0 || context != nil { return FLOWRT_ERR_CONTEXT_UNUSED }
+    } else {
+      if context == nil { return FLOWRT_ERR_CONTEXT_MISSING }
+      if contextRows == 0 || UInt(bitPattern: count) % UInt(bitPattern: contextRows) != 0 {
+        return FLOWRT_ERR_CONTEXT_ROWS
+      }
     }
-    if contextGradient != nil && view.pointee.context_dim == 0 { return FLOWRT_ERR_ARGUMENT }
+    if contextGradient != nil && view.pointee.context_dim == 0 { return FLOWRT_ERR_CONTEXT_UNUSED }
     // Arrays that do not fit the address space cannot exist.
     func exists(_ rows: UInt64, _ width: UInt32) -> Bool {
       let (floats, overflow) = rows.multipliedReportingOverflow(by: UInt64(width))
       return !overflow && floats <= UInt64(Int.max) / 4
     }
-    let contextRows = contextGradient == nil ? contexts : rows
-    if !exists(rows, view.pointee.dim) || !exists(contextRows, view.pointee.context_dim) || workspaceSize < 0 {
-      return FLOWRT_ERR_ARGUMENT
+    let contextArrayRows = contextGradient == nil ? contexts : rows
+    if !exists(rows, view.pointee.dim) || !exists(contextArrayRows, view.pointee.context_dim) {
+      return FLOWRT_ERR_COUNT
     }
+    if workspaceSize < 0 { return FLOWRT_ERR_ARGUMENT }
 
     let pointers: InlineArray<5, UInt> = [
       UInt(bitPattern: input), UInt(bitPattern: context), UInt(bitPattern: output), UInt(bitPattern: logOutput),
@@ -63,7 +76,7 @@ struct Arguments {
     if UInt64(UInt(bitPattern: workspaceSize)) < Flowrt.workspaceSize(view.pointee, 1, isGradient: isGradient) {
       return FLOWRT_ERR_WORKSPACE
     }
-    return hasOverlap(view, workspace, rows, contexts) ? FLOWRT_ERR_ARGUMENT : FLOWRT_OK
+    return hasOverlap(view, workspace, rows, contexts) ? FLOWRT_ERR_OVERLAP : FLOWRT_OK
   }
 
   /// What is written must be apart from everything, but an output may be the input itself.
@@ -110,8 +123,8 @@ struct Arguments {
       view: view, run_step: stepRunner(view.pointee.level), verb: UInt32(truncatingIfNeeded: verb),
       tile_rows: UInt32(truncatingIfNeeded: rows),
       count: UInt64(UInt(bitPattern: count)), input: input,
-      context: context, context_rows: UInt64(UInt(bitPattern: contextRows)), output: isGradient ? nil : output,
-      log_output: logOutput,
+      context: context, rows_per_context: UInt64(UInt(bitPattern: count) / max(1, UInt(bitPattern: contextRows))),
+      output: isGradient ? nil : output, log_output: logOutput,
       seed: rng?.pointee.seed ?? 0, stream: rng?.pointee.stream ?? 0, index: rng?.pointee.index ?? 0,
       steps: part(layout.steps), layers: part(layout.layers), tables: part(layout.tables), panels: part(layout.panels),
       prologue: part(layout.prologue), context_tile: part(layout.contextTile), encoder: part(layout.encoder),
@@ -145,9 +158,9 @@ struct Arguments {
   }
   private func transposedProduct(_ level: UInt32) -> flowrt_transposed_product {
     #if FLOWRT_LEVELS_3
-      if level == 3 { return flowrt_transposed_level3 }
-      if level == 2 { return flowrt_transposed_level2 }
+      return level == 3 ? flowrt_transposed_level3 : flowrt_transposed_level2
+    #else
+      return flowrt_transposed
     #endif
-    return flowrt_transposed
   }
 }

@@ -6,6 +6,8 @@ struct Evaluation {
   let call: UnsafePointer<flowrt_call>
   let dim: Int
   let contextDim: Int
+  /// Rows of a call that have one context.
+  private let sharing: Int
   /// Of the whole call: forward and log_prob go to noise, inverse and sample to data.
   private let direction: Direction
   private let noiseKey: Noise.Key
@@ -14,6 +16,7 @@ struct Evaluation {
     self.call = call
     dim = Int(call.pointee.view.pointee.dim)
     contextDim = Int(call.pointee.view.pointee.context_dim)
+    sharing = Int(truncatingIfNeeded: call.pointee.rows_per_context)
     let draws = call.pointee.verb == FLOWRT_VERB_SAMPLE
     direction = call.pointee.verb == FLOWRT_VERB_INVERSE || draws ? .toData : .toNoise
     noiseKey = draws ? Noise.key(seed: call.pointee.seed, stream: call.pointee.stream) : (0, 0)
@@ -22,20 +25,35 @@ struct Evaluation {
   /// Returns whether all that was written is finite.
   func run() -> Bool {
     Base(Sweep(call: call, batch: Batch(rows: 1, contexts: nil))).prepare()
-    // A gradient by the context is that of each row, so every row gets a context of its own.
-    let ownContexts = call.pointee.context_rows > 1 || call.pointee.context_gradient != nil
-    if !ownContexts { makePrologue(call.pointee, call.pointee.context) }
     let count = Int(truncatingIfNeeded: call.pointee.count)
+    // Rows of one context fill tiles of their own. Fewer than 16 share a tile with those of other contexts.
+    // A gradient by the context is that of each row, so there every row has a context of its own.
+    let areMixed =
+      (sharing < count && sharing < laneCount && call.pointee.tile_rows > 1) || call.pointee.context_gradient != nil
+    if areMixed { return evaluate(0, count, areMixed: true) }
     var finite = true
-    var first = 0
-    while first < count {
-      let left = count &- first
+    var context = call.pointee.context
+    for first in stride(from: 0, to: count, by: sharing) {
+      makePrologue(call.pointee, context)
+      context = context.map { $0 + contextDim }
+      finite = evaluate(first, first &+ sharing, areMixed: false) && finite
+    }
+    return finite
+  }
+
+  /// Rows first ..< end, of mixed contexts or of the one in the prologue. Returns whether all that was written is
+  /// finite.
+  private func evaluate(_ first: Int, _ end: Int, areMixed: Bool) -> Bool {
+    var finite = true
+    var first = first
+    while first < end {
+      let left = end &- first
       let rows = nextRows(left)
       let used = min(rows, left)
       var contexts: UnsafePointer<Float>? = nil
-      if ownContexts {
-        let own = call.pointee.context + (call.pointee.context_rows == 1 ? 0 : first &* contextDim)
-        if rows == 1 { makePrologue(call.pointee, own) } else { contexts = encode(own, rows, used) }
+      if areMixed {
+        let own = call.pointee.context + first / sharing &* contextDim
+        if rows == 1 { makePrologue(call.pointee, own) } else { contexts = encode(own, first, rows, used) }
       }
       finite = evaluate(first, Batch(rows: rows, contexts: contexts), used) && finite
       first &+= used
@@ -69,12 +87,14 @@ struct Evaluation {
   }
 
   /// The contexts that the steps see: the encoder's outputs, or the caller's, of a tile by coordinate.
-  private func encode(_ own: UnsafePointer<Float>, _ rows: Int, _ used: Int) -> UnsafePointer<Float> {
+  private func encode(_ own: UnsafePointer<Float>, _ first: Int, _ rows: Int, _ used: Int) -> UnsafePointer<Float> {
     let view = call.pointee.view.pointee
-    var contexts = own
     let isTile = rows >= laneCount
-    if isTile {
-      loadTile(call.pointee.context_tile, own, contextDim, rows, call.pointee.context_rows == 1 ? 1 : used)
+    var contexts = own
+    if isTile || sharing > 1 {
+      load(
+        call.pointee.context_tile, own, contextDim, used, sharing: sharing, place: first % sharing, lanes: rows,
+        isTile: isTile, rowStride: contextDim)
       contexts = UnsafePointer(call.pointee.context_tile)
     }
     if view.encoder_layers == 0 { return contexts }
@@ -122,17 +142,16 @@ struct Evaluation {
       // log p(x) = log p(z) - log|det dx/dz|: summed up negated, and negated at the end.
       base.draw(Choices(noise: noise, index: index))
       if call.pointee.log_output != nil { base.addLogDensity(sign: -1) }
-    } else if sweep.isTile {
-      loadTile(sweep.state, call.pointee.input + first &* dim, dim, rows, used)
     } else {
-      let input = call.pointee.input + first &* dim
-      for row in 0..<rows {
-        for i in 0..<dim { sweep.state[row &* sweep.rowStride &+ i] = input[row &* dim &+ i] }
-      }
+      load(
+        sweep.state, call.pointee.input + first &* dim, dim, used, sharing: 1, place: 0, lanes: rows,
+        isTile: sweep.isTile, rowStride: sweep.rowStride)
     }
     runSteps(sweep, direction: direction)
     if isDensity { base.addLogDensity(sign: 1) }
-    if call.pointee.isGradient { return runGradient(sweep, base, logSum, first, used) }
+    #if !FLOWRT_BASELINE_HAS_NO_GRADIENT  // else Arguments.hasGradient refused it
+      if call.pointee.isGradient { return runGradient(sweep, base, logSum, first, used) }
+    #endif
 
     var nonfiniteBits: UInt32 = 0
     if let output = call.pointee.output {
@@ -179,13 +198,22 @@ struct Evaluation {
     (value.bitPattern & 0x7FFF_FFFF) &+ 0x0080_0000
   }
 
-  /// Rows of `width` floats to target[width][rows]. Rows of the tile beyond `used` repeat the last one.
-  @inline(never) private func loadTile(
-    _ target: UnsafeMutablePointer<Float>, _ source: UnsafePointer<Float>, _ width: Int, _ rows: Int, _ used: Int
+  /// `used` rows of `width` floats to target[width][lanes] of a tile, whose other lanes repeat the last row, or one
+  /// after the other. Each row of the source serves `sharing` rows, of which the first one here is number `place`.
+  @inline(never) private func load(
+    _ target: UnsafeMutablePointer<Float>, _ source: UnsafePointer<Float>, _ width: Int, _ used: Int, sharing: Int,
+    place: Int, lanes: Int, isTile: Bool, rowStride: Int
   ) {
-    for lane in 0..<rows {
-      let from = source + min(lane, used &- 1) &* width
-      for i in 0..<width { target[i &* rows &+ lane] = from[i] }
+    var (from, place) = (source, place)
+    for lane in 0..<lanes {
+      if isTile {
+        for i in 0..<width { target[i &* lanes &+ lane] = from[i] }
+      } else {
+        for i in 0..<width { target[lane &* rowStride &+ i] = from[i] }
+      }
+      if lane &+ 1 >= used { continue }
+      place &+= 1
+      if place == sharing { (place, from) = (0, from + width) }
     }
   }
 }

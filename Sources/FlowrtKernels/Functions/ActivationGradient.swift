@@ -1,10 +1,11 @@
-// The derivatives of the activations (docs/FORMAT.md section 4). At a kink they are what automatic differentiation takes:
-// relu' 0 = 0, and that of leaky relu and elu the one from below.
+// The derivatives of the activations (docs/FORMAT.md section 4). At a kink they are what automatic differentiation
+// takes: relu' 0 = 0, and that of leaky relu and elu the one from below.
 
 import FlowrtShim
 
 /// f'(v). `value`: f(v), where the derivative follows from it (Activation.slopeIsOfValue); else `sum`, which is v.
-@inline(never) func activationSlope(_ activation: Activation, _ a: Float, value: Register, sum v: Register) -> Register {
+@inline(never) func activationSlope(_ activation: Activation, _ a: Float, value: Register, sum v: Register) -> Register
+{
   let one = Register(repeating: 1)
   switch activation {
   case .identity, .layerNorm: return one  // layer norm: LayerNorm.swift

@@ -3,13 +3,13 @@
 //     by[k][row] += sum over u of w[k][u] * from[u][row]
 //
 //                   16 units of a panel
-//     w[k]        [ w w w w w w w w w w w w w w w w ]     one tile: U source units k x B vectors of rows, all sums in
-//     w[k + 1]    [ w w w w w w w w w w w w w w w w ]     registers. For each unit u: B loads of from[u], U broadcasts of
-//     ...                                                 a weight, U * B multiply-adds, as in Tile.swift. The weights of
-//     w[k + U-1]  [ w w w w w w w w w w w w w w w w ]     16 units are U lines that lie side by side.
+//     w[k]        [ w w w w w w w w w w w w w w w w ]   one tile: U source units k x B vectors of rows, all sums in
+//     w[k + 1]    [ w w w w w w w w w w w w w w w w ]   registers. For each unit u: B loads of from[u], U broadcasts of
+//     ...                                               a weight, U * B multiply-adds, as in Tile.swift. The weights of
+//     w[k + U-1]  [ w w w w w w w w w w w w w w w w ]   16 units are U lines that lie side by side.
 //
-// So a transposed copy of the weights would save nothing. Every k takes its terms one by one in the order of u, from the
-// first unit that sees it: neither the shape of a tile nor the split of the units changes a bit.
+// So a transposed copy of the weights would save nothing. Every k takes its terms one by one in the order of u, from
+// the first unit that sees it: neither the shape of a tile nor the split of the units changes a bit.
 
 import FlowrtShim
 
@@ -96,8 +96,8 @@ private enum TransposedTiles<let B: Int> {
   }
 }
 
-/// Adds units first ..< end, each of which sees all of the source units k ..< kEnd, to what these have: the entry of this
-/// CPU level.
+/// Adds units first ..< end, each of which sees all of the source units k ..< kEnd, to what these have: the entry of
+/// this CPU level.
 ///
 /// - by: rows floats for each source unit, from unit 0 of the source on; from: rows floats for each unit.
 @implementation @_cdecl("flowrt_transposed")

@@ -14,8 +14,8 @@ struct BinParts {
 }
 
 extension Bin {
-  /// From the gradient by one side to that by the other one, and by the parts of the bin. `isInside`: 1 where the spline
-  /// acts, 0 where it is the identity. `isLinear`: both derivatives are the slope h / w.
+  /// From the gradient by one side to that by the other one, and by the parts of the bin. `isInside`: 1 where the
+  /// spline acts, 0 where it is the identity. `isLinear`: both derivatives are the slope h / w.
   @inline(__always) func gradient(
     _ r: Register, _ given: Register, _ isInside: Register, _ sides: Sides, isLinear: Bool
   ) -> (by: Register, parts: BinParts) {

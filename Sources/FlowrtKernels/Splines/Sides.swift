@@ -1,9 +1,9 @@
-// The two sides of a rank backwards: from the gradient by one side of a transformer to that by the other side and by the
-// parameters.
+// The two sides of a rank backwards: from the gradient by one side of a transformer to that by the other side and by
+// the parameters.
 //
-// A rank has q = f(r; p) with the slope f' = dq/dr > 0, and adds log f' to log p if r, the read side, is known on the way
-// to the noise, and -log f' if q is: `sign` +1 or -1. Both directions need the same derivatives of f, at the r that was
-// kept:
+// A rank has q = f(r; p) with the slope f' = dq/dr > 0, and adds log f' to log p if r, the read side, is known on the
+// way to the noise, and -log f' if q is: `sign` +1 or -1. Both directions need the same derivatives of f, at the r that
+// was kept:
 //
 //     r known     by_q comes from the noise side.        by_r = by_q f' + d log f'/dr
 //                                                        by_p = by_q dq/dp + d log f'/dp
@@ -11,8 +11,8 @@
 //                                                        by_q = A / f'
 //                                                        by_p = -(A / f') dq/dp - d log f'/dp
 //
-// With `byOther`, by_q in the first case and -A / f' in the second, these are one formula: by_p = byOther dq/dp + sign d
-// log f'/dp.
+// With `byOther`, by_q in the first case and -A / f' in the second, these are one formula: by_p = byOther dq/dp + sign
+// d log f'/dp.
 
 import FlowrtShim
 

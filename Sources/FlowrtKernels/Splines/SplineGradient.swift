@@ -1,8 +1,8 @@
 // The derivatives of a monotone spline (Spline.swift), of 16 values at a time.
 //
-// The bin that holds r is found as on the way to the noise. Its formula then goes backwards (BinGradient.swift): from the
-// gradients by q and by log dq/dr to those by r and by the parts of the bin, the knot x, y, width w, height h and the
-// derivatives d0, d1. These come from the raw parameters u so:
+// The bin that holds r is found as on the way to the noise. Its formula then goes backwards (BinGradient.swift): from
+// the gradients by q and by log dq/dr to those by r and by the parts of the bin, the knot x, y, width w, height h and
+// the derivatives d0, d1. These come from the raw parameters u so:
 //
 //     x = lower + the widths of the bins before: every earlier width takes the gradient by x, the bin's own that by w
 //     w_j = least + c pi_j, pi = softmax(u):     by u_j = c pi_j (g_j - sum_i pi_i g_i), g_j the gradient by w_j
@@ -44,7 +44,8 @@ extension Spline {
       let (by, parts) = bin.gradient(
         inner, v.from.register(at), isInside, v.sides, isLinear: pieces == .linear)
       v.to.store(by, at)
-      column.store(Bin(x: parts.x, y: parts.y, w: parts.w, h: parts.h, d0: parts.d0, d1: parts.d1, number: bin.number), at)
+      column.store(
+        Bin(x: parts.x, y: parts.y, w: parts.w, h: parts.h, d0: parts.d0, d1: parts.d1, number: bin.number), at)
       if pieces == .rationalQuadratic {
         knotGradient(
           heights + (bins &* stride &+ at), stride, bin.number, parts.d0 * knotSlopes.register(at),
@@ -56,9 +57,9 @@ extension Spline {
       heights, stride, raw.heights, p + (heights - v.byParameters), heightScale, minimumHeight, scratch, 1)
   }
 
-  /// By the raw widths, or heights. `e`: the exponentials of all bins; `p`: the raw ones, of which clipped ones need the
-  /// derivative of the clip. `byBins`: the columns of SplineScratch, with gradients in the place of a bin's parts; `axis`:
-  /// 0 for x and w, 1 for y and h.
+  /// By the raw widths, or heights. `e`: the exponentials of all bins; `p`: the raw ones, of which clipped ones need
+  /// the derivative of the clip. `byBins`: the columns of SplineScratch, with gradients in the place of a bin's parts;
+  /// `axis`: 0 for x and w, 1 for y and h.
   @inline(never) private func softmaxGradient(
     _ target: UnsafeMutablePointer<Float>, _ stride: Int, _ e: UnsafePointer<Float>, _ p: UnsafePointer<Float>,
     _ scaling: Scaling, _ minimum: Float, _ byBins: UnsafePointer<Float>, _ axis: Int

@@ -11,7 +11,8 @@
 import FlowrtShim
 
 extension Affine {
-  /// c'(a), the derivative of log s by the raw scale, where s = s(a). At the bounds of a clamp it is that of the inside.
+  /// c'(a), the derivative of log s by the raw scale, where s = s(a). At the bounds of a clamp it is that of the
+  /// inside.
   @inline(never) func logSlope(_ a: Register, _ s: Register) -> Register {
     let one = Register(repeating: 1)
     switch scaleFunction {

@@ -1,6 +1,7 @@
 // The conditioner backwards: from the gradient by its outputs to that by the side that it reads, and by the context.
 //
-//     value[u] = gate[u] * activation(sum[u]),  sum[u] = start[u] + sum over visible k of w[k][u] * source[k] + added[u]
+//     value[u] = gate[u] * activation(sum[u])
+//     sum[u]   = start[u] + sum over visible k of w[k][u] * source[k] + added[u]
 //
 // The transposed masked network is a masked network with degrees reversed: what depends on a source unit is a suffix of
 // the units, those of its own degree and higher ones.
@@ -20,8 +21,8 @@ import FlowrtShim
 /// Units of a later layer that are taken together, so that they stay in the L1 cache: a multiple of 16.
 private let blockUnits = 96
 
-/// The gradient of one network over a tile. `by`: of each unit, first the gradient by its value, and once it is finished
-/// the gradient by its sum.
+/// The gradient of one network over a tile. `by`: of each unit, first the gradient by its value, and once it is
+/// finished the gradient by its sum.
 struct ConditionerGradient {
   let conditioner: Conditioner
   /// The layers of the network.
@@ -30,8 +31,8 @@ struct ConditionerGradient {
   private let accumulate: flowrt_transposed_product
   /// Where the units of the layers have their gradients: as the activations lie.
   private let by: UnsafeMutablePointer<Float>
-  /// The gradient by the context of the network, to which this one adds its part; nil if nobody asks for it. Layers that
-  /// depend on the context alone are passed over then.
+  /// The gradient by the context of the network, to which this one adds its part; nil if nobody asks for it. Layers
+  /// that depend on the context alone are passed over then.
   private let byContext: UnsafeMutablePointer<Float>?
   private var rows: Int { conditioner.rows }
 
@@ -130,7 +131,9 @@ struct ConditionerGradient {
   }
 
   /// target[k] += sum over the units u that see k of w[k][u] * by[u], for source units first ..< end.
-  @inline(never) private func addProducts(of number: Int, _ target: UnsafeMutablePointer<Float>, _ first: Int, _ end: Int) {
+  @inline(never) private func addProducts(
+    of number: Int, _ target: UnsafeMutablePointer<Float>, _ first: Int, _ end: Int
+  ) {
     if !isWanted(number) { return }
     let layer = layer(number)
     let (degreeEnd, visibleEnd) = (layer.pointee.degree_end!, layer.pointee.visible_end!)
@@ -200,7 +203,9 @@ struct ConditionerGradient {
     conditioner.sums.map { $0 + Int(layer.pointee.values_offset) &* rows }
   }
 
-  @inline(never) private func finishActivation(_ layer: Layer, _ by: UnsafeMutablePointer<Float>, _ first: Int, _ end: Int) {
+  @inline(never) private func finishActivation(
+    _ layer: Layer, _ by: UnsafeMutablePointer<Float>, _ first: Int, _ end: Int
+  ) {
     let activation = Activation(rawValue: layer.pointee.activation).unsafelyUnwrapped
     let a = layer.pointee.a
     let values = conditioner.values(layer)

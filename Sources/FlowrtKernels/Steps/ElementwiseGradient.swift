@@ -4,7 +4,8 @@ import FlowrtShim
 
 extension ElementwiseFunction {
   /// dw/dv, and the derivative of log|dw/dv|, at v. At the kink of a leaky function, those of v >= 0.
-  @inline(never) func derivatives(_ v: Register, _ low: Float, _ high: Float) -> (slope: Register, ofLogSlope: Register) {
+  @inline(never) func derivatives(_ v: Register, _ low: Float, _ high: Float) -> (slope: Register, ofLogSlope: Register)
+  {
     let one = Register(repeating: 1)
     let (a, b) = (Register(repeating: low), Register(repeating: high))
     switch self {
@@ -38,7 +39,9 @@ extension ElementwiseFunction {
       return (1 / (d * d), copySign(2 / (a * d), v))
     case .probit, .normalCdf:
       let slope = exp(through({ apply($0, Lanes(repeating: low), Lanes(repeating: high)).logSlope }, v))
-      return (slope, self == .probit ? through({ apply($0, Lanes(repeating: low), Lanes(repeating: high)).w }, v) * slope : -v)
+      return (
+        slope, self == .probit ? through({ apply($0, Lanes(repeating: low), Lanes(repeating: high)).w }, v) * slope : -v
+      )
     }
   }
 }

@@ -76,7 +76,8 @@ struct Sweep {
       other: call.pointee.other,
       state: state, otherIndex: otherIndex, logScale: call.pointee.log_scale, logSum: call.pointee.log_sum,
       columns: call.pointee.transformer_scratch,
-      readIsKnown: readIsKnown, choices: choices, keepsParameters: call.pointee.isGradient, parameters: conditioner.place(output),
+      readIsKnown: readIsKnown, choices: choices, keepsParameters: call.pointee.isGradient,
+      parameters: conditioner.place(output),
       // Validated: passthrough < D, and the width is a multiple of the difference.
       parameterCount: Int(output.pointee.width) / (dim &- Int(record.passthrough)))
 

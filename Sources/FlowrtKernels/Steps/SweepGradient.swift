@@ -1,7 +1,7 @@
 // A step backwards: the gradient of log p by its noise side becomes that by its data side. A tile only.
 //
-// The state of the way back is `by_state`: the gradient by the flow's current value, by coordinate. A step also adds what
-// its network says about the context (docs/GRADIENTS.md).
+// The state of the way back is `by_state`: the gradient by the flow's current value, by coordinate. A step also adds
+// what its network says about the context (docs/GRADIENTS.md).
 
 import FlowrtShim
 
@@ -32,9 +32,9 @@ extension Sweep {
     }
   }
 
-  /// The reverse of `solve` (Sweep.swift), whose arguments these are. If the read side was known, all ranks and layers go
-  /// back at once; else stage by stage from the last one, as the ranks of a stage have their gradient only when all that
-  /// reads them has.
+  /// The reverse of `solve` (Sweep.swift), whose arguments these are. If the read side was known, all ranks and layers
+  /// go back at once; else stage by stage from the last one, as the ranks of a stage have their gradient only when all
+  /// that reads them has.
   func solveGradient(
     _ step: flowrt_step_plan, _ transformer: Transformer, readIndex: UnsafePointer<UInt32>,
     otherIndex: UnsafePointer<UInt32>, readIsKnown: Bool

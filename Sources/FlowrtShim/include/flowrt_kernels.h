@@ -173,7 +173,7 @@ typedef struct flowrt_call {
     uint64_t count;
     const float *input;   /* x or z; NULL for sample */
     const float *context; /* NULL if there is none */
-    uint64_t context_rows;
+    uint64_t rows_per_context; /* row i has context i / rows_per_context; count if there is none */
     float *output;     /* z or x, or NULL */
     float *log_output; /* log_det or log_prob, or NULL */
     uint64_t seed, stream, index;
@@ -183,7 +183,7 @@ typedef struct flowrt_call {
     uint32_t *tables;   /* two for each stage: see Plan.swift */
     uint32_t *panels;   /* start of every weight panel, in lines of 16 floats, relative to its layer's weights */
     float *prologue;    /* prologue_size */
-    float *context_tile; /* context_dim x tile_rows; few rows have their contexts where the caller has them */
+    float *context_tile; /* context_dim x tile_rows; few rows with one context each have them where the caller has them */
     /* Of a tile: size x tile_rows, rows side by side. Of few rows: one row after the other, as long as the functions above say. */
     float *encoder;     /* encoder_size */
     float *state;       /* dim, by coordinate: the flow's current value */

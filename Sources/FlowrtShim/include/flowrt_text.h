@@ -32,10 +32,19 @@ static inline const char *flowrt_build_text(uint32_t level) {
 static inline const char *flowrt_status_text(int32_t status) {
     switch (status) {
     case 0: return "success";
-    case -1: return "invalid argument: a null pointer, an impossible count or size, or arrays that partly overlap";
+    case -1: return "a size that cannot be: struct_size below 8, or workspace_size beyond the address space";
     case -2: return "the model is not open, or its flowrt_model was overwritten";
     case -3: return "the workspace is smaller than flowrt_workspace_size(model, 1)";
     case -4: return "misaligned pointer: model data and workspace need 64 bytes, floats 4";
+    case -5: return "a pointer that the call needs is NULL: model, data, info, rows, output, generator or workspace";
+    case -6:
+        return "arrays overlap: keep outputs, generator and workspace apart from the others and from the model; only "
+               "z may be the array x, or x the array z";
+    case -7: return "the model needs a context: pass context_rows x context_dim floats (flowrt_model_get_info)";
+    case -8: return "the model takes no context: pass NULL with context_rows 0";
+    case -9: return "context_rows does not divide count: pass 1 for all rows, count for one each, or m for count / m rows each";
+    case -40: return "count is too large: so many rows fit no memory (was it a negative number?)";
+    case -41: return "unknown flag: flowrt_model_open takes FLOWRT_OPEN_VERIFY and FLOWRT_OPEN_LEVEL(n)";
     case -10: return "the model has fewer or more bytes than its header says or its layers need";
     case -11: return "not a .flw model file";
     case -12: return "the model was written for another major version of the format";
@@ -45,7 +54,9 @@ static inline const char *flowrt_status_text(int32_t status) {
     case -16: return "checksum mismatch: the model file was damaged";
     case -17: return "the model has a parameter that is not finite or out of range, or padding that is not zero";
     case -20: return "at least one output is NaN or infinite";
-    case -30: return "the model has a part that this version of the library does not differentiate";
+    case -30:
+        return "no gradient: the model has a part that this library does not differentiate, or the CPU or the level asked "
+               "for has no fused multiply-add";
     default: return "unknown status";
     }
 }

@@ -35,6 +35,13 @@ static inline const char *status_name(int status) {
     case FLOWRT_ERR_MODEL: return "MODEL";
     case FLOWRT_ERR_WORKSPACE: return "WORKSPACE";
     case FLOWRT_ERR_ALIGNMENT: return "ALIGNMENT";
+    case FLOWRT_ERR_NULL: return "NULL";
+    case FLOWRT_ERR_OVERLAP: return "OVERLAP";
+    case FLOWRT_ERR_CONTEXT_MISSING: return "CONTEXT_MISSING";
+    case FLOWRT_ERR_CONTEXT_UNUSED: return "CONTEXT_UNUSED";
+    case FLOWRT_ERR_CONTEXT_ROWS: return "CONTEXT_ROWS";
+    case FLOWRT_ERR_COUNT: return "COUNT";
+    case FLOWRT_ERR_FLAGS: return "FLAGS";
     case FLOWRT_ERR_TRUNCATED: return "TRUNCATED";
     case FLOWRT_ERR_MAGIC: return "MAGIC";
     case FLOWRT_ERR_VERSION: return "VERSION";
@@ -44,6 +51,7 @@ static inline const char *status_name(int status) {
     case FLOWRT_ERR_CHECKSUM: return "CHECKSUM";
     case FLOWRT_ERR_VALUE: return "VALUE";
     case FLOWRT_ERR_NONFINITE: return "NONFINITE";
+    case FLOWRT_ERR_GRADIENT: return "GRADIENT";
     }
     return "unknown status";
 }

@@ -1,4 +1,4 @@
-"""Normals with full covariances and mixtures of them, as a MADE of mixtures, which is the same density.
+"""Mixtures of normals: one whose covariances are full, as a MADE of mixtures, and what nflows has of the latter.
 
 Given the coordinates before it, a coordinate of a mixture of K normals N(mean_k, L_k L_k^T) is a mixture of K normals
 itself. With r_k = L_k^-1 (z - mean_k), lower triangular in z, coordinate i has
@@ -15,8 +15,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..errors import ExportError
 from ..file.codes import Scale
 from ..flow import flow as ir
+from .output_rows import reordered
 
 
 def full_normal(mean: np.ndarray, scale_tril: np.ndarray) -> ir.AutoregressiveMixture:
@@ -53,3 +55,20 @@ def full_mixture(logits: np.ndarray, mean: np.ndarray, scale_tril: np.ndarray) -
         ir.Layer(bias.reshape(-1), of_squares, seen, 1, add=[ir.Add(2)]),
     ]
     return ir.AutoregressiveMixture(layers, count, Scale.EXP)
+
+
+def made_mixture(made, layers: list, dim: int) -> ir.AutoregressiveMixture:
+    """The density of nflows' MixtureOfGaussiansMADE, live or not, with the layers of its network.
+
+    Rows of a coordinate are logit, mean, raw std of one component after the other; std = softplus + epsilon. sbi's
+    network may have one feature more, in front, which is always 0 and whose own mixture is not used.
+    """
+    components = made.num_mixture_components
+    read, output = layers[0], layers[-1]
+    extra = read.weight.shape[1] - dim
+    if extra not in (0, 1):
+        raise ExportError(f"{type(made).__name__} has {read.weight.shape[1]} features, the flow {dim}")
+    read.weight, read.mask = read.weight[:, extra:], read.mask[:, extra:]
+    rows = np.arange(extra * 3 * components, output.width).reshape(dim, components, 3)
+    reordered(output, rows.transpose(0, 2, 1).reshape(-1))
+    return ir.AutoregressiveMixture(layers, components, Scale.SOFTPLUS, (float(made.epsilon),))

@@ -42,6 +42,9 @@ def compile(flow: ir.Flow) -> File:
     for step in flow.steps:
         _STEPS[type(step)](steps, step)
     metadata = {"flowrt": __version__, "framework": flow.framework, "model": flow.model, "notes": flow.notes}
+    for key in ("names", "context_names"):
+        if getattr(flow, key) is not None:
+            metadata[key] = list(getattr(flow, key))
     if flow.bounds is not None:
         metadata["bounds"] = {"low": list(flow.bounds[0]), "high": list(flow.bounds[1]), "log_prob": _UNCORRECTED}
     return File(
@@ -50,7 +53,7 @@ def compile(flow: ir.Flow) -> File:
         steps.finished(),
         _BASES[type(flow.base)](flow.base, flow.dim),
         None if flow.encoder is None else Encoder(_context_network(flow.encoder)),
-        json.dumps(metadata).encode(),
+        json.dumps(metadata, ensure_ascii=False).encode(),
     )
 
 

@@ -17,12 +17,14 @@ LAYOUTS = {  # how the names of a layout begin, behind the prefix; the first lay
     "nflows": r"_transforms?\.|_distribution\.|(?:\d+\.)?(?:autoregressive_net|transform_net)\.",
     "zuko": r"transform\.(?:transforms?\.|hyper\.|phi\.)",
     "pytorch-flows": r"\d+\.(?:(?:[st]_)?joiner|(?:scale|translate)_net)\.",
-    "pyro": r"\d+\.(?:arn|nn|spline\.nn|upper_spline\.nn)\.layers\.",
+    "pyro": r"(?:\w+\.)?(?:arn|nn|spline\.nn|upper_spline\.nn)\.layers\.",
 }
-_ASKED = {  # what a layout that can be read asks for
+_ASKED = {  # what a layout asks for
     "nflows": "'activation', 'scale', 'epsilon', ...",
     "zuko": "'activation', 'slope'",
     "pytorch-flows": "'modules', 'activation', ...",
+    "normflows": "'modules', 'activation', ...",
+    "pyro": "'modules', 'activation', ...",
 }
 _COUNTERS = r"(?:.*\.)?(?:n_averaged|initted|step)$"  # of weight averages, beside the arrays that they average
 
@@ -73,15 +75,9 @@ def refuse_without_layout(description: Mapping) -> None:
         where = f"its entry {path} holds" if path else "it is"
         raise ExportError(
             f"the dictionary is no description: {where} the state dict of a flow in the layout of {layout}, which does "
-            f"not tell everything that the flow computes: load it into the model and give that, or give {_else(layout)}"
+            f"not tell everything that the flow computes: load it into the model and give that, or give "
+            f"{{'layout': {layout!r}, 'state_dict': ..., {_ASKED[layout]}}} as docs/DESCRIPTIONS.md says"
         )
-
-
-def _else(layout: str) -> str:
-    """What to give where there is no live model."""
-    if layout in _ASKED:
-        return f"{{'layout': {layout!r}, 'state_dict': ..., {_ASKED[layout]}}} as docs/DESCRIPTIONS.md says"
-    return "its arrays in a description with 'steps' (docs/DESCRIPTIONS.md); this layout has no reader"
 
 
 def _require_one_flow(arrays: dict, layout: str, fields: Fields) -> None:

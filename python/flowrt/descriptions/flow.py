@@ -14,17 +14,26 @@ from ..errors import ExportError
 from ..file.codes import MAX_DIM, Function, Reads
 from ..flow import flow as ir
 from ..flow import shapes
+from .bases import read_base
 from .checkpoints import refuse_without_layout
 from .fields import Fields
 from .networks import read_context_layers, read_layers
 from .nflows import read_nflows
+from .normflows import read_normflows
+from .pyro import read_pyro
 from .pytorch_flows import read_pytorch_flows
-from .transformers import read_mean_and_std, read_mixture, read_transformer
+from .transformers import read_transformer
 from .zuko import read_zuko
 
 _READS = {kind.name.lower(): kind for kind in Reads}
 _FUNCTIONS = {kind.name.lower(): kind for kind in Function}
-_FROM_STATE_DICT = {"pytorch-flows": read_pytorch_flows, "nflows": read_nflows, "zuko": read_zuko}
+_FROM_STATE_DICT = {
+    "pytorch-flows": read_pytorch_flows,
+    "nflows": read_nflows,
+    "zuko": read_zuko,
+    "normflows": read_normflows,
+    "pyro": read_pyro,
+}
 
 
 def read(description: Mapping) -> tuple:
@@ -77,7 +86,7 @@ def _read_flow(fields: Fields) -> ir.Flow:
     encoder = None if fields.optional("encoder") is None else read_context_layers(fields, "encoder", "")
     moments = _context_moments(fields, context_dim)
     steps = [_step(part, dim) for part in fields.parts("steps", "the steps from data to noise")]
-    base = _base(fields.part("base", "", {"kind": "standard_normal"}), dim)
+    base = read_base(fields.part("base", "", {"kind": "standard_normal"}), dim)
     flow = ir.Flow(dim, context_dim, steps, base, encoder)
     if moments is None:
         return flow
@@ -234,60 +243,4 @@ _STEPS = {
     "reverse": _reverse,
     "linear": _linear,
     "elementwise": _elementwise,
-}
-
-
-# ---- base densities ----
-
-
-def _base(fields: Fields, dim: int):
-    base = _base_reader(fields)(fields, dim)
-    fields.close()
-    return base
-
-
-def _base_reader(fields: Fields):
-    kind = fields.optional("kind")
-    if isinstance(kind, str) and kind in _SHORT:
-        return _SHORT[kind]
-    return fields.choice("kind", "the density of the noise", _BASES)
-
-
-def _normal(fields: Fields, dim: int) -> ir.DiagonalNormal:
-    return ir.DiagonalNormal(*(fields.array(name, f"its {name}", (dim,)) for name in ("mean", "std")))
-
-
-def _uniform(fields: Fields, dim: int) -> ir.BoxUniform:
-    return ir.BoxUniform(*(fields.array(name, f"the {name} corner of the box", (dim,)) for name in ("lower", "upper")))
-
-
-def _mixture(fields: Fields, dim: int) -> ir.NormalMixture:
-    logits = fields.array("logits", "logarithms of the weights of the components, up to a constant")
-    if logits.ndim != 1 or not len(logits):
-        fields.refuse(f"'logits' has the shape {logits.shape}, not (components,)")
-    log_weight = logits - np.logaddexp.reduce(logits)
-    return ir.NormalMixture(
-        log_weight, *(fields.array(name, f"{name} of each component", (len(logits), dim)) for name in ("mean", "std"))
-    )
-
-
-def _conditional_normal(fields: Fields, dim: int) -> ir.ConditionalNormal:
-    layers = linear_output(read_context_layers(fields, "layers", "layers that see the context alone"))
-    read_mean_and_std(fields, layers[-1], dim)
-    return ir.ConditionalNormal(layers)
-
-
-def _autoregressive_mixture(fields: Fields, dim: int) -> ir.AutoregressiveMixture:
-    layers = linear_output(read_layers(fields, "layers", "the layers of the network, the output layer last"))
-    return ir.AutoregressiveMixture(layers, *read_mixture(fields, layers[-1], dim))
-
-
-_SHORT = {"normal": _normal, "uniform": _uniform, "mixture": _mixture}  # former names, which are read as well
-_BASES = {
-    "standard_normal": lambda fields, dim: ir.StandardNormal(),
-    "diagonal_normal": _normal,
-    "box_uniform": _uniform,
-    "normal_mixture": _mixture,
-    "conditional_normal": _conditional_normal,
-    "autoregressive_mixture": _autoregressive_mixture,
 }

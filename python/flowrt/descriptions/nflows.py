@@ -16,8 +16,9 @@ import numpy as np
 
 from ..building import splines
 from ..building.arrays import float64
-from ..building.conditioners import coupling_net, made
+from ..building.conditioners import coupling_net, linear_made, made
 from ..building.coordinates import acting, reading
+from ..building.mixtures import made_mixture
 from ..building.modules import context_size, diagonal, inverted_if
 from ..building.networks import linear_output
 from ..building.output_rows import reordered, scale_rows
@@ -25,7 +26,8 @@ from ..file.codes import Reads, Scale
 from ..flow import flow as ir
 from ..reference.functions import softplus
 from .fields import Fields
-from .state_dicts import Node, activation_of, behind, condition_of, grouped, perceptron_of, state_dict_of
+from .state_dicts import Node, activation_of, behind, condition_of, grouped, perceptron_of, state_dict_of, tree_of
+from .stored_networks import Stored, lu_matrix, stored_network
 
 _LAYERS = "autoregressive_net|_permutation|_shift|_scale|unconstrained_weight|running_mean|running_var|bias|log_scale"
 _LAYERS += "|shift|initialized|lower_entries|upper_entries|unconstrained_upper_diag"
@@ -48,8 +50,6 @@ _WITHOUT_OPTIONS = ("linear", "cubic")  # as masked layers
 _BATCH_NORM_EPSILON = (
     1e-5  # of nflows' BatchNorm, added to the variance and to the gain; no argument of Flow changes it
 )
-_LU_EPSILON = 1e-3
-_NETWORK_EPSILON = 1e-3  # added to the variance by each BatchNorm1d in its networks
 
 
 def read_nflows(fields: Fields) -> ir.Flow:
@@ -62,9 +62,9 @@ def read_nflows(fields: Fields) -> ir.Flow:
     for name in ("embedding", "context_encoder"):  # entries that no layer needs are allowed
         fields.optional(name)
     steps = [step for path, node in modules for step in _steps(path, node, options, fields)]
-    options.close()
     dim = _dim(modules, fields)
-    density = _base(base, dim, fields)
+    density = _base(base, dim, options, fields)
+    options.close()
     return behind(standardisation, encoder, ir.Flow(dim, context_size(steps, None, density), steps, density))
 
 
@@ -105,7 +105,7 @@ class _Options:
 
     def close(self) -> None:
         """Entries that no layer needs are allowed."""
-        for name in ("activation", "scale", "epsilon", "spline"):
+        for name in ("activation", "scale", "epsilon", "mixture_epsilon", "spline", "dim"):
             self._fields.optional(name)
         if "spline" in self._found:
             for name in ("pieces", *_SPLINE):
@@ -129,8 +129,8 @@ def _dim(modules: list, fields: Fields) -> int:
             return node.autoregressive_net.initial_layer.weight.shape[1]
         if "transform_net" in node.children:
             return len(node.identity_features) + len(node.transform_features)
-        for name in ("_permutation", "running_mean", "log_scale", "bias"):
-            if name in node.children:
+        for name in ("_permutation", "running_mean", "log_scale", "bias", "_shift"):
+            if name in node.children and node.children[name].dim() and len(node.children[name]) > 1:
                 return len(node.children[name])
     return fields.whole("dim", "how many coordinates a row has")
 
@@ -147,7 +147,7 @@ def _steps(path: str, node: Node, options: _Options, fields: Fields) -> list:
             f"{path}.unconditional_transform in the state dict, with {', '.join(sorted(inner.children))}, is not "
             "supported; supported is PiecewiseRationalQuadraticCDF"
         )
-    free = type("PiecewiseRationalQuadraticCDF", (_Network,), {})
+    free = type("PiecewiseRationalQuadraticCDF", (Stored,), {})
     asked = options.spline(_PIECES["rational_quadratic"][2])
     spline = free(num_bins=count.shape[-1], tails="linear", **asked, **inner.children)
     steps = splines.unconditional(spline, len(constant), coupling.reads)
@@ -167,7 +167,7 @@ def _step(path: str, node: Node, options: _Options, fields: Fields):
         index = float64(node._permutation).astype(np.int64)
         return ir.Permutation(np.argsort(index) if inverted else index, path)
     if "lower_entries" in held:
-        return inverted_if(_lu(path, node), inverted)
+        return inverted_if(ir.Linear(lu_matrix(node), float64(node.bias), path), inverted)
     before = 0.0
     if "_scale" in held:
         scale, shift = float64(node._scale), float64(node._shift)
@@ -182,18 +182,9 @@ def _step(path: str, node: Node, options: _Options, fields: Fields):
     return inverted_if(diagonal(max(scale.size, shift.size), path, scale, shift, before), inverted)
 
 
-def _lu(path: str, node: Node) -> ir.Linear:
-    """z = L (U x) + bias, with ones on the diagonal of L."""
-    dim = len(node.bias)
-    lower, upper = np.eye(dim), np.diag(softplus(float64(node.unconstrained_upper_diag)) + _LU_EPSILON)
-    lower[np.tril_indices(dim, -1)] = float64(node.lower_entries)
-    upper[np.triu_indices(dim, 1)] = float64(node.upper_entries)
-    return ir.Linear(lower @ upper, float64(node.bias), path)
-
-
 def _masked(path: str, net: Node, options: _Options, reads: Reads, fields: Fields) -> ir.Autoregressive:
     dim = net.initial_layer.weight.shape[1]
-    layers = made(_network(net, options.activation()))
+    layers = made(stored_network(net, options.activation()))
     each = _outputs(path, layers[-1], dim, False, options, fields)
     if each != 2:
         spline = _spline("Masked{}AutoregressiveTransform", each, options, autoregressive_net=None)
@@ -210,7 +201,7 @@ def _coupling(path: str, node: Node, options: _Options, reads: Reads, fields: Fi
         fields.refuse(f"{path} in the state dict does not have each coordinate either transformed or not")
     if not {"initial_layer", "blocks", "final_layer"} <= set(node.transform_net.children):
         fields.refuse(f"{path}.transform_net in the state dict is not a ResidualNet, which is what is supported")
-    network = _network(node.transform_net, options.activation())
+    network = stored_network(node.transform_net, options.activation())
     layers = reading(coupling_net(network, len(constant)), constant, dim)
     each = _outputs(path, layers[-1], count, True, options, fields)
     if each == 1:
@@ -242,73 +233,19 @@ def _affine(path: str, layers: list, rows, options: _Options, reads: Reads, tran
     return ir.Autoregressive(layers, ir.Affine(kind, (epsilon,)), reads, transformed, path)
 
 
-def _spline(kind: str, each: int, options: _Options, **network) -> _Network:
+def _spline(kind: str, each: int, options: _Options, **network) -> Stored:
     """What the adapter reads of a live spline transform, by the name of its class."""
     name, pieces, (per_bin, more), asked = options.pieces()
     has_options = not (kind.startswith("Masked") and name in _WITHOUT_OPTIONS)
     found = {"tails": "linear", **options.spline(asked)} if has_options else {}
-    return type(kind.format(pieces), (_Network,), {})(num_bins=(each - more) // per_bin, **found, **network)
+    return type(kind.format(pieces), (Stored,), {})(num_bins=(each - more) // per_bin, **found, **network)
 
 
-class _Network:
-    """What the adapter of nflows reads of a live MADE."""
+def _base(arrays: dict, dim: int, options: _Options, fields: Fields) -> ir.Base:
+    """Standard normal, whose state dict is empty or the logarithm of a constant; diagonal normal, also of the context;
+    a MADE of mixtures.
 
-    def __init__(self, **fields):
-        self.__dict__.update(fields)
-
-
-class MaskedFeedforwardBlock(_Network):
-    """By the name of its class, as the adapter knows it."""
-
-
-class MaskedResidualBlock(_Network):
-    """By the name of its class, as the adapter knows it."""
-
-
-class ResidualBlock(_Network):
-    """By the name of its class, as the adapter knows it."""
-
-
-def _network(net: Node, activation) -> _Network:
-    blocks = [_block(block, activation) for block in net.blocks.numbered()] if "blocks" in net.children else []
-    parts = {name: _linear(net.children[name]) for name in ("initial_layer", "context_layer", "final_layer")
-             if name in net.children}  # fmt: skip
-    residual = any(isinstance(block, MaskedResidualBlock) for block in blocks)
-    if parts["initial_layer"].mask is None:
-        parts["hidden_features"] = len(parts["initial_layer"].weight)  # a ResidualNet has it, a MADE has not
-    return _Network(**parts, blocks=blocks, activation=activation, use_residual_blocks=residual)
-
-
-def _block(block: Node, activation) -> _Network:
-    if "linear" in block.children:
-        norm = _norm(block.batch_norm) if "batch_norm" in block.children else None
-        return MaskedFeedforwardBlock(linear=_linear(block.linear), batch_norm=norm, activation=activation)
-    norms = block.batch_norm_layers.numbered() if "batch_norm_layers" in block.children else []
-    context = {"context_layer": _linear(block.context_layer)} if "context_layer" in block.children else {}
-    linears = [_linear(linear) for linear in block.linear_layers.numbered()]
-    kind = ResidualBlock if linears[0].mask is None else MaskedResidualBlock
-    return kind(
-        linear_layers=linears,
-        batch_norm_layers=[_norm(norm) for norm in norms],
-        use_batch_norm=bool(norms),
-        activation=activation,
-        **context,
-    )
-
-
-def _linear(node: Node) -> _Network:
-    return _Network(weight=node.weight, bias=node.bias, mask=node.children.get("mask"))
-
-
-def _norm(node: Node) -> _Network:
-    parts = {name: node.children.get(name) for name in ("weight", "bias", "running_mean", "running_var")}
-    return _Network(**parts, eps=_NETWORK_EPSILON)
-
-
-def _base(arrays: dict, dim: int, fields: Fields) -> ir.Base:
-    """Standard normal, whose state dict is empty or the logarithm of a constant; diagonal normal, also of the context.
-
-    The means of the last stand before the logarithms of its standard deviations.
+    Of the context, the means stand before the logarithms of the standard deviations.
     """
     held = {name.rsplit("_distribution.", 1)[-1]: value for name, value in arrays.items()}
     held.pop("_log_z", None)
@@ -321,6 +258,15 @@ def _base(arrays: dict, dim: int, fields: Fields) -> ir.Base:
             fields.refuse(f"the context encoder of the base has {layers[-1].width} outputs, not {2 * dim}")
         reordered(layers[-1], np.arange(2 * dim).reshape(2, dim).T.reshape(-1))
         return ir.ConditionalNormal(layers)
+    if held and all(name.startswith("_made.") for name in held):
+        return _mixture(tree_of(held)._made, dim, options, fields)
     if held:
         fields.refuse(f"the base distribution with {', '.join(sorted(held))} is not supported in a state dict")
     return ir.StandardNormal()
+
+
+def _mixture(node: Node, dim: int, options: _Options, fields: Fields) -> ir.AutoregressiveMixture:
+    network = stored_network(node, options.activation())
+    network.num_mixture_components = len(node.final_layer.bias) // (3 * node.initial_layer.weight.shape[1])
+    network.epsilon = fields.number("mixture_epsilon", "what a MADE of mixtures adds to its stds: 1e-2 in nflows, sbi")
+    return made_mixture(network, linear_made(network, "added"), dim)

@@ -32,6 +32,13 @@ class Node:
         except KeyError:
             raise AttributeError(name) from None
 
+    def arrays(self, prefix: str = "") -> dict:
+        """The arrays in it and in its modules by name."""
+        found: dict = {}
+        for name, child in self.children.items():
+            found.update(child.arrays(f"{prefix}{name}.") if isinstance(child, Node) else {prefix + name: child})
+        return found
+
     def numbered(self) -> list:
         """The modules in it whose names are numbers, in the order of these."""
         return [self.children[name] for name in sorted((n for n in self.children if n.isdigit()), key=int)]
@@ -50,6 +57,18 @@ def state_dict_of(fields: Fields, layout: str) -> dict:
     return tensors
 
 
+def tree_of(arrays: dict) -> Node:
+    """All arrays as one module."""
+    root = Node()
+    for name, value in arrays.items():
+        *modules, leaf = name.split(".")
+        node = root
+        for module in modules:
+            node = node.children.setdefault(module, Node())
+        node.children[leaf] = value
+    return root
+
+
 def grouped(arrays: dict, first_names: str, fields: Fields) -> list:
     """[(path, Node)] of the modules whose own names begin with one of `first_names`, a regular expression.
 
@@ -64,12 +83,8 @@ def grouped(arrays: dict, first_names: str, fields: Fields) -> list:
                 f"{name} in the state dict belongs to no layer that is supported (where a flow is a part of a model, "
                 "'prefix' is what the names of its arrays begin with)"
             )
-        node = groups.setdefault(match.group(1).rstrip("."), Node())
-        *modules, leaf = match.group(2).split(".")
-        for module in modules:
-            node = node.children.setdefault(module, Node())
-        node.children[leaf] = value
-    return list(groups.items())
+        groups.setdefault(match.group(1).rstrip("."), {})[match.group(2)] = value
+    return [(path, tree_of(own)) for path, own in groups.items()]
 
 
 def condition_of(arrays: dict, fields: Fields) -> tuple:
@@ -103,11 +118,17 @@ def behind(standardisation, encoder: list, flow: ir.Flow) -> ir.Flow:
     return of_standardised_context(flow, *for_each_number(*standardisation, flow.context_dim))
 
 
-def perceptron_of(arrays: dict, option: str, path: str, fields: Fields) -> list:
-    """The layers of a network of the context: linear modules, with one activation in each gap between their numbers.
+def of_context(weight: np.ndarray, bias: np.ndarray) -> ir.Layer:
+    """The first layer of a network of the context."""
+    return ir.Layer(bias, context_weight=weight)
 
-    It is one linear module, or a sequence, inside of other modules or not. What a state dict does not tell is asked for
-    by `option`: its activation, and what follows the last linear module.
+
+def perceptron_of(arrays: dict, option: str, path: str, fields: Fields, first=of_context) -> list:
+    """The layers of a network: linear modules, with one activation in each gap between their numbers.
+
+    It is one linear module, or a sequence, inside of other modules or not. `first` makes the layer of the first one of
+    a matrix and a bias. What a state dict does not tell is asked for by `option`: its activation, and what follows the
+    last linear module.
     """
     found = {name: re.match(r"(?:(.*)\.)?(weight|bias)$", name) for name in arrays}
     axes = {"weight": 2, "bias": 1}
@@ -122,7 +143,7 @@ def perceptron_of(arrays: dict, option: str, path: str, fields: Fields) -> list:
         number = (match.group(1) or "0").rpartition(".")[2]
         modules.setdefault(int(number) if number.isdigit() else 0, Node()).children[match.group(2)] = arrays[name]
     layers = [
-        _linear_of_context(modules[number], i, f"{path}.{number}", fields) for i, number in enumerate(sorted(modules))
+        _linear(modules[number], i, f"{path}.{number}", fields, first) for i, number in enumerate(sorted(modules))
     ]
     if len(layers) == 1 and option not in fields:
         return layers
@@ -135,12 +156,12 @@ def perceptron_of(arrays: dict, option: str, path: str, fields: Fields) -> list:
     return layers
 
 
-def _linear_of_context(node: Node, i: int, path: str, fields: Fields) -> ir.Layer:
+def _linear(node: Node, i: int, path: str, fields: Fields, first) -> ir.Layer:
     if "weight" not in node.children:
         fields.refuse(f"{path} in the state dict has no weight")
     weight = float64(node.weight)
     bias = float64(node.bias) if "bias" in node.children else np.zeros(len(weight))
-    return ir.Layer(bias, weight, source=i - 1) if i else ir.Layer(bias, context_weight=weight)
+    return ir.Layer(bias, weight, source=i - 1) if i else first(weight, bias)
 
 
 def activation_of(fields: Fields, name: str = "activation", default=None):

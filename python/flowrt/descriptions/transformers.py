@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from ..building.output_rows import reordered, scale_rows
-from ..file.codes import Form, Scale, Transformer
+from ..file.codes import CONSTANTS_OF_SCALE, Form, Scale, Transformer
 from ..flow import flow as ir
 from ..tables import Table
 from .fields import Fields
@@ -16,21 +16,6 @@ from .splines import read_spline
 
 _FORMS = {kind.name.lower(): kind for kind in Form}
 _SCALES = {kind.name.lower(): kind for kind in Scale}
-_EPSILON = ("epsilon", "what is added to the function, 0 if nothing is")
-_SCALE_PARAMETERS = Table(
-    "flowrt.descriptions.transformers._SCALE_PARAMETERS",
-    Scale,
-    {
-        Scale.EXP: (),
-        Scale.EXP_CLAMPED: (("low", "the least exponent"), ("high", "the largest exponent")),
-        Scale.SOFTPLUS: (_EPSILON,),
-        Scale.SOFTPLUS_CLAMPED: (_EPSILON, ("low", "the least scale"), ("high", "the largest scale")),
-        Scale.SIGMOID: (_EPSILON,),
-        Scale.EXP_SOFT_CLIPPED: (("slope", "the least scale, exp(a / (1 + abs(a / log(slope))))"),),
-        Scale.EXP_TANH: (("factor", "c of exp(c tanh(a))"),),
-        Scale.EXP_ATAN: (("factor", "c of exp(c atan(a))"),),
-    },
-)
 
 
 def read_transformer(fields: Fields, output: ir.Layer, coordinates: int, sorted_rows: bool = False):
@@ -75,7 +60,7 @@ _TRANSFORMERS = Table(
 def read_scale(fields: Fields) -> tuple:
     """(Scale, p, gain, offset) of s(gain * a + offset; p)."""
     scale = fields.choice("scale", "the function that makes a positive scale of a raw one", _SCALES)
-    p = tuple(fields.number(name, what) for name, what in _SCALE_PARAMETERS[scale])
+    p = tuple(fields.number(name, what) for name, what in CONSTANTS_OF_SCALE[scale].names)
     if scale == Scale.EXP_SOFT_CLIPPED:
         if not 0 < p[0] < 1:
             fields.refuse(f"'slope' is {p[0]}, not between 0 and 1")

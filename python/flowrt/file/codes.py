@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum, IntFlag
-from typing import NamedTuple
+from typing import Callable, NamedTuple, Sequence
 
 from ..tables import Table
 
@@ -137,6 +137,35 @@ class Scale(IntEnum):
     EXP_SOFT_CLIPPED = 5
     EXP_TANH = 6
     EXP_ATAN = 7
+
+
+class Constants(NamedTuple):
+    """The constants p0, p1, ... of a scale function."""
+
+    names: tuple  # of each: its key in a dictionary (docs/DESCRIPTIONS.md), and what it is
+    are_allowed: Callable[[Sequence[float]], bool]  # of all eight numbers of a record
+
+
+_EPSILON = ("epsilon", "what is added to the function, 0 if nothing is")
+_LOW, _HIGH = ("low", "the least scale"), ("high", "the largest scale")
+CONSTANTS_OF_SCALE = Table(
+    "flowrt.file.codes.CONSTANTS_OF_SCALE",
+    Scale,
+    {
+        Scale.EXP: Constants((), lambda p: True),
+        Scale.EXP_CLAMPED: Constants(
+            (("low", "the least exponent"), ("high", "the largest exponent")), lambda p: p[0] <= p[1]
+        ),
+        Scale.SOFTPLUS: Constants((_EPSILON,), lambda p: p[0] >= 0),
+        Scale.SOFTPLUS_CLAMPED: Constants((_EPSILON, _LOW, _HIGH), lambda p: p[0] >= 0 and 0 < p[1] <= p[2]),
+        Scale.SIGMOID: Constants((_EPSILON,), lambda p: p[0] >= 0),
+        Scale.EXP_SOFT_CLIPPED: Constants(  # p0 = -log(slope)
+            (("slope", "the least scale, exp(a / (1 + abs(a / log(slope))))"),), lambda p: p[0] > 0
+        ),
+        Scale.EXP_TANH: Constants((("factor", "c of exp(c tanh(a))"),), lambda p: p[0] > 0),
+        Scale.EXP_ATAN: Constants((("factor", "c of exp(c atan(a))"),), lambda p: p[0] > 0),
+    },
+)
 
 
 class Widths(IntEnum):

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..tables import Table
 from .codes import (
+    CONSTANTS_OF_SCALE,
     MAX_BINS,
     Derivatives,
     Ends,
@@ -49,28 +50,14 @@ def _check_additive(form: int, scale: int, bins: int, p: Sequence[float]) -> Opt
 
 # ---- scale functions ----
 
-_SCALES = Table(  # how many parameters are used, and whether they are allowed
-    "flowrt.file.transformer._SCALES",
-    Scale,
-    {
-        Scale.EXP: (0, lambda p: True),
-        Scale.EXP_CLAMPED: (2, lambda p: p[0] <= p[1]),
-        Scale.SOFTPLUS: (1, lambda p: p[0] >= 0),
-        Scale.SOFTPLUS_CLAMPED: (3, lambda p: p[0] >= 0 and 0 < p[1] <= p[2]),
-        Scale.SIGMOID: (1, lambda p: p[0] >= 0),
-        Scale.EXP_SOFT_CLIPPED: (1, lambda p: p[0] > 0),
-        Scale.EXP_TANH: (1, lambda p: p[0] > 0),
-        Scale.EXP_ATAN: (1, lambda p: p[0] > 0),
-    },
-)
-
 
 def check_scale(scale: int, p: Sequence[float]) -> Optional[Problem]:
     """A scale function and its parameters."""
     if scale not in set(Scale):
         return unknown("scale", "scale function", scale)
-    used, is_allowed = _SCALES[scale]
-    if not is_allowed(p) or not all(math.isfinite(value) for value in p):
+    constants = CONSTANTS_OF_SCALE[scale]
+    used = len(constants.names)
+    if not constants.are_allowed(p) or not all(math.isfinite(value) for value in p):
         return Problem("p", f"parameters {tuple(p[:used])} are not allowed for scale function {scale}")
     if is_set(*p[used:]):
         return Problem("p", f"unused parameters of scale function {scale} are not zero", index=used)

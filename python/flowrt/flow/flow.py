@@ -7,7 +7,7 @@ the shape of docs/FORMAT.md. Arrays are float64 (masks boolean); formulas and co
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Optional, Union
+from typing import Optional, Sequence, Union
 
 import numpy as np
 
@@ -257,6 +257,8 @@ class Flow:
     model: str = ""
     notes: str = ""
     bounds: Optional[tuple] = None  # low and high (D,) of a prior that log p is not corrected for
+    names: Optional[Sequence[str]] = None  # of the coordinates of x,
+    context_names: Optional[Sequence[str]] = None  # and of the context
 
 
 def parameters(values) -> tuple:

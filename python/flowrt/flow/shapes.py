@@ -14,6 +14,8 @@ from . import flow as ir
 
 def check(flow: ir.Flow) -> None:
     """Raises `ExportError` that names the step, the layer and the two shapes that do not fit."""
+    _check_names(flow.names, flow.dim, "names")
+    _check_names(flow.context_names, flow.context_dim, "context_names")
     context_dim = flow.context_dim
     if flow.encoder is not None:
         _check_layers(flow.encoder, 0, context_dim, "context encoder")
@@ -21,6 +23,17 @@ def check(flow: ir.Flow) -> None:
     for number, step in enumerate(flow.steps):
         _STEPS[type(step)](step, flow.dim, context_dim, f"step {number} ({step.name})")
     _BASES[type(flow.base)](flow.base, flow.dim, context_dim, f"base density ({type(flow.base).__name__})")
+
+
+def _check_names(names, count: int, what: str) -> None:
+    if names is None:
+        return
+    if isinstance(names, str) or not all(isinstance(name, str) and name for name in names):
+        raise ExportError(f"{what} must be a list of names, not {names!r}")
+    _require(len(names), count, f"number of {what}")
+    twice = sorted({name for name in names if list(names).count(name) > 1})
+    if twice:
+        raise ExportError(f"{what} must differ; more than once there is {', '.join(map(repr, twice))}")
 
 
 def are_coordinates(indices, dim: int) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from contextlib import contextmanager, nullcontext
+from typing import Any
 
 from ..errors import Error, ExportError
 from .holders import held_flows
@@ -12,7 +13,7 @@ from .registry import FRAMEWORKS
 from .torch.overrides import SAMPLERS, require_own
 from .torch.plain import require_readable, unwrapped
 
-__all__ = ["ADAPTERS", "choose", "dtypes", "refuse_holder", "refusing", "unwrapped"]
+__all__ = ["ADAPTERS", "choose", "dtypes", "refuse_holder", "refusing", "restored", "unwrapped"]
 
 ADAPTERS = {entry.name: entry.load() for entry in FRAMEWORKS if not entry.is_fork}
 
@@ -22,7 +23,7 @@ def _on_cpu():
     return sys.modules["torch"].device("cpu") if "torch" in sys.modules else nullcontext()
 
 
-def restored(model):
+def restored(model: Any) -> Any:
     """What the file of a framework holds, as a model of it or as a flow; anything else as it is."""
     for adapter in ADAPTERS.values():
         if hasattr(adapter, "of_stored") and adapter.is_stored(model):

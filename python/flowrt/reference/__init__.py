@@ -7,18 +7,26 @@ fast.
 
 from __future__ import annotations
 
+import os
+from typing import Any, Union
+
 import numpy as np
+import numpy.typing as npt
 
 from ..errors import Error
-from ..file import read
+from ..file import File, read
 from . import base, steps
 from .conditioner import evaluate
 from .noise import standard_normal
 
 __all__ = ["forward", "inverse", "log_prob", "sample", "standard_normal"]
 
+Source = Union[str, "os.PathLike[str]", bytes, File]
+Doubles = npt.NDArray[np.float64]
+Pair = tuple[Doubles, Doubles]
 
-def forward(source, x, context=None):
+
+def forward(source: Source, x: Any, context: Any = None) -> Pair:
     """x (n, D) to z (n, D), and log|det dz/dx| (n,)."""
     file = read(source)
     x = _rows(file, x, "x")
@@ -26,14 +34,14 @@ def forward(source, x, context=None):
     return z, log_det
 
 
-def inverse(source, z, context=None):
+def inverse(source: Source, z: Any, context: Any = None) -> Pair:
     """z (n, D) to x (n, D), and log|det dx/dz| (n,)."""
     file = read(source)
     z = _rows(file, z, "z")
     return _inverse(file, z, _context(file, context, len(z)))
 
 
-def log_prob(source, x, context=None) -> np.ndarray:
+def log_prob(source: Source, x: Any, context: Any = None) -> Doubles:
     """(n,) log p(x | context); -inf for a row outside the support, NaN for one with a NaN."""
     file = read(source)
     x = _rows(file, x, "x")
@@ -44,7 +52,7 @@ def log_prob(source, x, context=None) -> np.ndarray:
     return np.where(np.any(np.isnan(x), axis=1), np.nan, density)
 
 
-def sample(source, n, context=None, seed=0, stream=0, index=0):
+def sample(source: Source, n: int, context: Any = None, seed: int = 0, stream: int = 0, index: int = 0) -> Pair:
     """Draws index .. index + n - 1 of (seed, stream): x (n, D) and log p(x | context) (n,)."""
     file = read(source)
     context = _context(file, context, n)
@@ -53,7 +61,7 @@ def sample(source, n, context=None, seed=0, stream=0, index=0):
     return x, base.log_prob(file.base, z, context) - log_det
 
 
-def _forward(file, x, context):
+def _forward(file: File, x: Doubles, context: Doubles) -> tuple[Doubles, Doubles, npt.NDArray[np.bool_]]:
     log_det, inside = np.zeros(len(x)), np.ones(len(x), dtype=bool)
     with np.errstate(all="ignore"):
         for step in file.steps:
@@ -63,7 +71,7 @@ def _forward(file, x, context):
     return x, log_det, inside
 
 
-def _inverse(file, z, context):
+def _inverse(file: File, z: Doubles, context: Doubles) -> Pair:
     log_det = np.zeros(len(z))
     with np.errstate(all="ignore"):
         for step in reversed(file.steps):
@@ -72,14 +80,14 @@ def _inverse(file, z, context):
     return z, log_det
 
 
-def _rows(file, values, name):
-    values = np.atleast_2d(np.asarray(values, dtype=np.float64))
-    if values.ndim != 2 or values.shape[1] != file.dim:
-        raise Error(f"{name} must be (n, {file.dim}), not {values.shape}")
-    return values
+def _rows(file: File, values: Any, name: str) -> Doubles:
+    rows: Doubles = np.atleast_2d(np.asarray(values, dtype=np.float64))
+    if rows.ndim != 2 or rows.shape[1] != file.dim:
+        raise Error(f"{name} must be (n, {file.dim}), not {rows.shape}")
+    return rows
 
 
-def _context(file, context, rows):
+def _context(file: File, context: Any, rows: int) -> Doubles:
     """(rows, E) context as the steps see it; (rows, 0) for a flow without one."""
     if file.context_dim == 0:
         if context is not None:
@@ -87,10 +95,8 @@ def _context(file, context, rows):
         return np.zeros((rows, 0))
     if context is None:
         raise Error(f"this flow needs a context of {file.context_dim} floats a row")
-    context = np.atleast_2d(np.asarray(context, dtype=np.float64))
-    if context.ndim != 2 or context.shape[1] != file.context_dim or len(context) not in (1, rows):
-        raise Error(f"context must be (1, {file.context_dim}) or ({rows}, {file.context_dim}), not {context.shape}")
-    context = np.broadcast_to(context, (rows, file.context_dim))
-    if file.encoder is not None:
-        context = evaluate(file.encoder.layers, context)
-    return context
+    given: Doubles = np.atleast_2d(np.asarray(context, dtype=np.float64))
+    if given.ndim != 2 or given.shape[1] != file.context_dim or len(given) not in (1, rows):
+        raise Error(f"context must be (1, {file.context_dim}) or ({rows}, {file.context_dim}), not {given.shape}")
+    given = np.broadcast_to(given, (rows, file.context_dim))
+    return given if file.encoder is None else evaluate(file.encoder.layers, given)

@@ -12,10 +12,15 @@ from .functions import sigmoid, softplus
 
 
 class Bins(NamedTuple):
-    """Knots x, y (..., K + 1), and the derivatives at the left and the right end of each bin (..., K)."""
+    """Knots x, y (..., K + 1), and of each bin (..., K) its size and the derivatives at its left and its right end.
+
+    A size is no difference of knots: that of a bin far narrower than the interval would have no digits.
+    """
 
     x: np.ndarray
     y: np.ndarray
+    width: np.ndarray
+    height: np.ndarray
     left: np.ndarray
     right: np.ndarray
 
@@ -155,7 +160,7 @@ def _from(lower, size, widths, heights, left, right) -> Bins:
         ends[..., -1] = 1.0
         return lower + size * np.concatenate([np.zeros_like(ends[..., :1]), ends], axis=-1)
 
-    return Bins(positions(widths), positions(heights), left, right)
+    return Bins(positions(widths), positions(heights), size * widths, size * heights, left, right)
 
 
 def _quadratic_derivatives(v, widths, minimum):
@@ -250,31 +255,31 @@ class _Bin(NamedTuple):
 def _bin_of(bins: Bins, positions, v) -> _Bin:
     at = _find(positions, v)
     pick = lambda values, i: np.take_along_axis(values, i[..., None], axis=-1)[..., 0]  # noqa: E731
-    x, y = pick(bins.x, at), pick(bins.y, at)
-    size = pick(bins.x, at + 1) - x, pick(bins.y, at + 1) - y
-    return _Bin(x, y, *size, pick(bins.left, at), pick(bins.right, at))
+    return _Bin(*(pick(values, at) for values in bins))
 
 
 def _forward(r, parameters, form, bins, p):
     knots = bins_of(parameters, form, bins, p)
     at = _bin_of(knots, knots.x, r)
-    t = (r - at.x) / at.width
     value, _ = _MAPS[pieces_of(form)]
-    add, slope = value(at, t)
+    add, slope = value(at, (r - at.x) / at.width)
     inside = (r >= p[0]) & (r <= p[1])
-    return np.where(inside, at.y + add, r), np.where(inside, np.log(np.where(inside, slope, 1.0)), 0.0)
+    return np.where(inside, at.y + add, r), _log_of(slope, inside)
 
 
 def inverse(q, parameters, form, bins, p):
-    """r with forward(r) = q, and log dr/dq."""
+    """r with forward(r) = q, and log dr/dq in the bin of q: that of r may be its neighbour, where bins are narrow."""
     knots = bins_of(parameters, form, bins, p)
     at = _bin_of(knots, knots.y, q)
-    _, root = _MAPS[pieces_of(form)]
-    t = root(at, q - at.y)
+    value, root = _MAPS[pieces_of(form)]
     inside = (q >= p[0]) & (q <= p[1])
-    r = np.where(inside, at.x + t * at.width, q)
-    _, log_slope = _forward(r, parameters, form, bins, p)
-    return _half_turn(r, form, p), -log_slope
+    t = np.where(inside, root(at, q - at.y), 0.0)
+    _, slope = value(at, t)
+    return _half_turn(np.where(inside, at.x + t * at.width, q), form, p), -_log_of(slope, inside)
+
+
+def _log_of(slope, inside):
+    return np.where(inside, np.log(np.where(inside, slope, 1.0)), 0.0)
 
 
 def _rational_root(at: _Bin, u):

@@ -14,6 +14,7 @@ from . import precision
 from .formulas import nothing_to_compare, same_formulas
 from .rows import Rows, Units, answered, own_rows, random_rows, spread
 from .sensitivity import Evaluator, changes, row_differences, row_sizes
+from .verdict import verdict
 
 __all__ = ["Evaluator", "as_expected", "check", "compare", "compare_rounded", "evaluate", "same_formulas"]
 
@@ -52,7 +53,7 @@ def as_expected(exact: File, expected: dict) -> None:
 
 
 class Comparison(NamedTuple):
-    """A table of worst differences, and a line that names the first one beyond what float32 explains, or None."""
+    """A table of worst differences and what it means; the first one beyond what float32 explains, or None."""
 
     table: str
     problem: str | None
@@ -85,7 +86,8 @@ def compare(
     if not note:
         errors = precision.measure(Model(data), live32, live64, rows)
         note = precision.sentence(errors) if errors else note
-    return _comparison(columns, evaluate(live64, rows), exact, rows, note, columns["exact"] if formulas_agree else None)
+    judge = columns["exact"] if formulas_agree else None
+    return _comparison(columns, evaluate(live64, rows), exact, rows, note, "the model", judge)
 
 
 def compare_rounded(data: bytes, exact: File, own: Rows | None = None) -> Comparison:
@@ -93,7 +95,7 @@ def compare_rounded(data: bytes, exact: File, own: Rows | None = None) -> Compar
     rows = own or random_rows(exact, ROWS)
     columns = {"file": evaluate(Evaluator(data), rows)}
     note = _add_library(columns, data, rows)
-    return _comparison(columns, evaluate(Evaluator(exact), rows), exact, rows, note)
+    return _comparison(columns, evaluate(Evaluator(exact), rows), exact, rows, note, "the description")
 
 
 def check(data: bytes, x=None, context=None) -> Comparison:
@@ -107,7 +109,7 @@ def check(data: bytes, x=None, context=None) -> Comparison:
     truth = evaluate(Evaluator(file), rows)
     there_and_back, _ = reference.inverse(file, truth["z"], rows.context)
     note = f"x to z to x in float64: {_difference(there_and_back, rows.x):.2e}"
-    return _comparison({"libflowrt": evaluate(Model(data), rows)}, truth, file, rows, note)
+    return _comparison({"libflowrt": evaluate(Model(data), rows)}, truth, file, rows, note, "the file in float64")
 
 
 def _add_library(columns: dict, data: bytes, rows: Rows) -> str:
@@ -124,8 +126,10 @@ def _add_library(columns: dict, data: bytes, rows: Rows) -> str:
 # ---- limits ----
 
 
-def _comparison(columns: dict, truth: dict, file: File, rows: Rows, note: str, judge=None) -> Comparison:
-    """`judge` are the results that the columns are judged by, if not the `truth` of the table."""
+def _comparison(
+    columns: dict, truth: dict, file: File, rows: Rows, note: str, against: str, judge=None
+) -> Comparison:
+    """`truth` is what `against` gives; `judge` are the results that the columns are judged by, if not these."""
     errors = _errors(columns, truth)
     lines = [f"{'worst difference':<18}" + "".join(f"{name:>20}" for name in errors)]
     for quantity in QUANTITIES:
@@ -133,7 +137,10 @@ def _comparison(columns: dict, truth: dict, file: File, rows: Rows, note: str, j
     lines += [line for line in (note, rows.note) if line]
     judge = truth if judge is None else judge
     judged = {name: values for name, values in columns.items() if name != "framework float32"}
-    return Comparison("\n".join(lines), _first_problem(_errors(judged, judge), judge, file, rows))
+    problem = _first_problem(_errors(judged, judge), judge, file, rows)
+    name = next(reversed(judged))  # libflowrt, or the file where that is not there
+    lines.append(verdict(name, against, errors[name], truth, rows, errors.get("framework float32"), problem))
+    return Comparison("\n".join(lines), problem)
 
 
 def _errors(columns: dict, truth: dict) -> dict:

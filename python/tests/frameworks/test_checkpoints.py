@@ -26,6 +26,8 @@ from torch_weights import randomise
 
 import flowrt
 from flowrt import descriptions, reference
+from flowrt.descriptions.checkpoints import LAYOUTS
+from flowrt.descriptions.flow import _FROM_STATE_DICT
 from flowrt.frameworks import choose
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
@@ -67,17 +69,20 @@ def test_a_checkpoint_without_a_layout_is_told_what_to_give(kind):
         flowrt.save("never-written.flw", CHECKPOINTS[kind](maf()))
 
 
-NO_READER = {
+OTHERS = {
     "normflows": lambda: NormalizingFlow(DiagGaussian(4), [AffineCouplingBlock(MLP([2, 8, 4]))]),
     "pyro": lambda: nn.ModuleList([affine_autoregressive(3, [8])]),
 }
 
 
-@pytest.mark.parametrize("layout", NO_READER)
-def test_a_layout_without_a_reader_is_not_suggested(layout):
-    with pytest.raises(flowrt.ExportError, match=f"layout of {layout}, .* give its arrays .* has no reader") as caught:
-        flowrt.save("never-written.flw", {"state_dict": NO_READER[layout]().state_dict()})
-    assert "'layout'" not in str(caught.value)
+@pytest.mark.parametrize("layout", OTHERS)
+def test_layouts_of_other_frameworks_are_told_apart(layout):
+    with pytest.raises(flowrt.ExportError, match=f"layout of {layout}, .*'layout': '{layout}', .*'modules'"):
+        flowrt.save("never-written.flw", {"state_dict": OTHERS[layout]().state_dict()})
+
+
+def test_every_layout_that_is_recognised_has_a_reader():
+    assert set(LAYOUTS) == set(_FROM_STATE_DICT)
 
 
 def test_one_of_several_flows_is_chosen_by_its_prefix():

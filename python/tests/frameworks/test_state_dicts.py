@@ -8,40 +8,21 @@ import torch
 import zuko
 from cases import masked_affine, mlp_coupling, nflows_flow, nflows_maf, residual_coupling, zuko_maf
 from nflows import transforms as nt
-from nflows.distributions import DiagonalNormal, StandardNormal
+from nflows.distributions import DiagonalNormal, MADEMoG, StandardNormal
 from nflows.flows import Flow, SimpleRealNVP
 from nflows.nn.nets import ResidualNet
 from sbi.neural_nets import net_builders as builders
+from stored import same
 from torch import nn
 from torch.nn import functional as F
-from torch_weights import randomise
 
 import flowrt
-from flowrt import descriptions, reference
+from flowrt import descriptions
 from flowrt.file.codes import Pieces, pieces_of
-from flowrt.frameworks import choose
 
 SBI_SPLINE = {"tail_bound": 3.0, "min_bin_width": 1e-3, "min_bin_height": 1e-3, "min_derivative": 1e-3}
 NFLOWS = {"layout": "nflows", "activation": "relu", "scale": "softplus", "epsilon": 1e-3}
 ZUKO = {"layout": "zuko", "activation": "relu", "slope": 1e-3}
-
-
-def same(model, options, prefix=""):
-    """The file of the state dict computes what that of the live model does. Returns the former."""
-    randomise(model, 0.5)
-    state = {prefix + name: value for name, value in model.state_dict().items()}
-    found = flowrt.compile(descriptions.read({**options, "state_dict": state})[0])
-    expected = flowrt.compile(choose(model).describe(model))
-    generator = np.random.default_rng(0)
-    context = generator.normal(size=(9, expected.context_dim)) if expected.context_dim else None
-    x = generator.normal(size=(9, expected.dim))
-    for function in (reference.forward, reference.inverse):
-        for ours, theirs in zip(function(found, x, context), function(expected, x, context)):
-            np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-12)
-    np.testing.assert_allclose(
-        reference.log_prob(found, x, context), reference.log_prob(expected, x, context), rtol=1e-12, atol=1e-12
-    )
-    return found
 
 
 @pytest.mark.parametrize("prefix", ["", "net.", "posterior._neural_net."])
@@ -264,3 +245,23 @@ def test_other_layers_of_nflows_are_refused():
     with pytest.raises(flowrt.ExportError, match="'min_derivative' is missing: the least derivative at a knot, 1e-3"):
         few = {name: value for name, value in SPLINE.items() if name != "min_derivative"}
         descriptions.read({**NFLOWS, "spline": few, "state_dict": state_dict})
+
+
+@pytest.mark.parametrize("standardised", ["independent", "none"])
+@pytest.mark.parametrize("hidden", [8, 20])
+def test_a_made_of_mixtures(standardised, hidden):
+    """sbi's `made`, whose network has a feature more that is always 0."""
+    x, context = 2 + 3 * torch.randn(50, 3), torch.randn(50, 2)
+    estimator = builders.build_made(x, context, z_score_x=standardised, hidden_features=hidden)
+    asked = {"layout": "nflows", "activation": "relu", "mixture_epsilon": 1e-2, "dim": 3}
+    assert same(estimator, asked, std=0.3).context_dim == 2
+
+
+@pytest.mark.parametrize("residual", [False, True])
+def test_a_made_of_mixtures_of_the_coordinates_alone(residual):
+    """As nflows has it, and sbi before 0.23."""
+    made = MADEMoG(4, 12, None, num_mixture_components=3, use_residual_blocks=residual, custom_initialization=False)
+    model = Flow(nt.ReversePermutation(4), made)
+    same(model, {"layout": "nflows", "activation": "relu", "mixture_epsilon": 1e-2}, std=0.3)
+    with pytest.raises(flowrt.ExportError, match="'mixture_epsilon' is missing: "):
+        descriptions.read({"layout": "nflows", "activation": "relu", "state_dict": model.state_dict()})

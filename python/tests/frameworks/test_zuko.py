@@ -206,7 +206,8 @@ def test_layer_norm_in_networks_of_variables_is_refused_by_name():
 
 def test_an_unknown_activation_is_refused_by_name():
     refused(
-        zuko.flows.MAF(3, activation=nn.Hardtanh), "activation Hardtanh is not supported; supported are identity, relu"
+        zuko.flows.MAF(3, activation=nn.Hardshrink),
+        "activation Hardshrink is not supported; supported are identity, relu",
     )
 
 

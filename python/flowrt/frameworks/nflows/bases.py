@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from ...building.arrays import float64
+from ...building.mixtures import made_mixture
 from ...building.modules import class_names, is_identity, refuse
 from ...building.networks import linear_output
 from ...building.output_rows import reordered
 from ...errors import ExportError
 from ...file.base import BoxUniform, DiagonalNormal, StandardNormal
-from ...file.codes import Scale
 from ...flow import flow as ir
 from ..torch.overrides import require_own_sampler
 from .live_networks import coupling_net, linear_made
@@ -38,7 +38,7 @@ def base(distribution, dim: int, supported: str = SUPPORTED) -> ir.Base:
         lower, upper = (np.broadcast_to(float64(values), (dim,)) for values in (bounds.low, bounds.high))
         return BoxUniform(lower, upper)
     if "MADEMoG" in kinds:
-        return _made_mixture(distribution._made, dim)
+        return made_mixture(distribution._made, linear_made(distribution._made, "added"), dim)
     return refuse(distribution, supported)
 
 
@@ -54,20 +54,3 @@ def conditional_normal(encoder, dim: int, name: str) -> ir.ConditionalNormal:
         raise ExportError(f"{name}: the context encoder has {layers[-1].width} outputs, not {2 * dim}")
     reordered(layers[-1], np.arange(2 * dim).reshape(2, dim).T.reshape(-1))
     return ir.ConditionalNormal(layers)
-
-
-def _made_mixture(made, dim: int) -> ir.AutoregressiveMixture:
-    """Rows of a coordinate are logit, mean, raw std of one component after the other; std = softplus + epsilon.
-
-    sbi's network has one feature more, in front, which is always 0 and whose own mixture is not used.
-    """
-    components = made.num_mixture_components
-    layers = linear_made(made, "added")
-    read, output = layers[0], layers[-1]
-    extra = read.weight.shape[1] - dim
-    if extra not in (0, 1):
-        raise ExportError(f"{type(made).__name__} has {read.weight.shape[1]} features, the flow {dim}")
-    read.weight, read.mask = read.weight[:, extra:], read.mask[:, extra:]
-    rows = np.arange(extra * 3 * components, output.width).reshape(dim, components, 3)
-    reordered(output, rows.transpose(0, 2, 1).reshape(-1))
-    return ir.AutoregressiveMixture(layers, components, Scale.SOFTPLUS, (float(made.epsilon),))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from types import ModuleType
+from typing import Any
 
 from ...building.modules import class_names
 from ...errors import ExportError
@@ -22,7 +23,7 @@ def deep_copy(thing, instead=None):
         raise ExportError(f"a copy of {type(thing).__name__} cannot be made: {error}") from None
 
 
-def unwrapped(model):
+def unwrapped(model: Any) -> Any:
     """A model without what torch.compile, torch.nn.DataParallel and AveragedModel put around it."""
     for wrapper in class_names(model) & set(WRAPPERS):
         return unwrapped(getattr(model, WRAPPERS[wrapper]))

@@ -1,0 +1,1 @@
+"""A flow or a mixture as other libraries call them. Each module imports its library when it is asked for."""

@@ -1,0 +1,7 @@
+"""docs/frameworks/margarine.md, as printed."""
+
+from guide import follow
+
+
+def test_the_page_leads_to_c(tmp_path):
+    follow("margarine", tmp_path)

@@ -86,6 +86,13 @@ endif()
 set(flowrt_recipe "${PROJECT_SOURCE_DIR}/cmake/FlowrtSwift.cmake" "${PROJECT_SOURCE_DIR}/cmake/FlowrtTarget.cmake"
     "${PROJECT_SOURCE_DIR}/cmake/api_symbols.txt")
 
+# On riscv64 there are no tables: of those that `ld -r --gc-sections` leaves (binutils 2.40) the relocations point behind their end, and
+# the next link breaks off or overwrites memory.
+set(flowrt_unwind -e "/^attributes #[0-9]* = {.*target-features/s/{/{ uwtable/")
+if(FLOWRT_CPU STREQUAL "riscv64")
+  set(flowrt_unwind "")
+endif()
+
 set(flowrt_object_dir "${PROJECT_BINARY_DIR}/swift")
 file(MAKE_DIRECTORY "${flowrt_object_dir}")
 
@@ -114,7 +121,7 @@ function(flowrt_swift_object name)
     COMMAND "${CMAKE_COMMAND}" -E rm -f "${stem}.ll"
     COMMAND ${flowrt_swiftc} -module-name ${arg_MODULE} ${arg_FLAGS} -emit-ir ${sources} -o "${stem}.ll"
     # @llvm.used keeps functions of the Swift runtime that nothing here calls.
-    COMMAND sed -i -e "/^attributes #[0-9]* = {.*target-features/s/{/{ uwtable/" -e "/^@llvm.used = /d" "${stem}.ll"
+    COMMAND sed -i ${flowrt_unwind} -e "/^@llvm.used = /d" "${stem}.ll"
     COMMAND "${FLOWRT_CLANG}" ${clang_flags} -O2 -Xclang -disable-llvm-passes -ffunction-sections -Wno-override-module
             -c "${stem}.ll" -o "${stem}.swift.o"
     COMMAND ${flowrt_relocatable} -Wl,--gc-sections ${roots} "${stem}.swift.o" -o "${stem}.reached.o"

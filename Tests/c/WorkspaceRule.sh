@@ -1,13 +1,14 @@
 #!/bin/sh
 # flowrt_add_model's own rule for the workspace gives what flowrt_workspace_size gives: for every flow of the tests, and every
 # model of models/.
-#   WorkspaceRule.sh CMAKE WORKSPACE_RULE SOURCE
+#   WorkspaceRule.sh CMAKE WORKSPACE_RULE SOURCE [EMULATOR...]
 set -eu
 cmake=$1 program=$2 source=$3
+shift 3
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 # shellcheck disable=SC2046
-"$program" "$work" $(find "$source/models" -name '*.flw') >"$work/expected"
+"$@" "$program" "$work" $(find "$source/models" -name '*.flw') >"$work/expected"
 while read -r model one all; do
     "$cmake" "-DMODEL=$model" -DNAME=model "-DHEADER=$work/model.h" "-DSOURCE=$work/model.c" \
         -P "$source/cmake/FlowrtModelSource.cmake"

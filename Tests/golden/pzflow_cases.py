@@ -48,7 +48,7 @@ def random_model(name: str, seed: int, gain: float):
     model, generator = CASES[name](), np.random.default_rng(seed)
 
     def moved(value):
-        return value + np.float32(0.3 * gain) * generator.normal(size=value.shape).astype(np.float32)
+        return value + np.float32(0.2 * gain) * generator.normal(size=value.shape).astype(np.float32)
 
     model._params = (model._params[0], jax.tree_util.tree_map(moved, model._params[1]))
     return model

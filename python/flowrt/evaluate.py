@@ -8,15 +8,12 @@ from argparse import Namespace
 from typing import Any, Optional
 
 import numpy as np
-import numpy.typing as npt
 
-from .arguments import seed_of
+from .arguments import Floats, seed_of
 from .errors import Error, LibraryError
 from .library import load
 from .model import Model, NonfiniteWarning
 from .rows import FileRows, kind_of, numbers, read_rows, write_rows
-
-Floats = npt.NDArray[np.float32]
 
 
 def model_bytes(path: str) -> tuple[bytes, str]:

@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO, NoReturn, Optional
 
 import numpy as np
-import numpy.typing as npt
 
+from .arguments import Floats
 from .atomic import replacing
 from .errors import Error
 
-Floats = npt.NDArray[np.float32]
 Lines = list[tuple[int, str]]
 
 _ARRAY = b"\x93NUMPY"

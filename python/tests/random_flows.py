@@ -166,9 +166,10 @@ def flow(seed, dim, context_dim):
     inner = context_dim
     if context_dim and rng.random() < 0.3:
         inner = int(rng.integers(1, 5))
+        gate = 0 if seed % 2 else None
         encoder = [
             ir.Layer(rng.normal(size=7), context_weight=rng.normal(size=(7, context_dim)), activation=Activation.RELU),
-            ir.Layer(np.zeros(7), add=[ir.Add(0)], activation=Activation.LAYER_NORM, a=1e-5),
+            ir.Layer(np.zeros(7), add=[ir.Add(0)], activation=Activation.LAYER_NORM, a=1e-5, gate=gate),
             ir.Layer(rng.normal(size=inner), rng.normal(size=(inner, 7)) * 0.3, source=1),
         ]
     result = ir.Flow(dim, context_dim, steps(rng, dim, inner), encoder=encoder)

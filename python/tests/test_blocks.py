@@ -38,10 +38,15 @@ CROSS = "docs/EMBEDDED.md"
 # (page, start of the block) to the reason why no test runs it from the page.
 # fmt: off
 MAKES = "builds or tests everything: .ci/run does so"
+PACKAGES = "of packages: packaging/test.sh installs and uses them in clean roots"
 STATE = "its state dict is the reader's: test_state_dicts.py reads such ones of live models"
 INSTALLS = "installs packages and trains for minutes; the files that it makes are compared by their tests"
 EXCEPTIONS = {
     ("README.md", "$ make demo        # builds the library, then looks at real"): MAKES,
+    ("README.md", "pip install flowrt-0.1.0-py3-none-*_x86_64.whl"): PACKAGES,
+    ("docs/INSTALL.md", "find_package(flowrt 0.1 REQUIRED) # or add_subdirectory of t"): PACKAGES,
+    ("packaging/drop-in/README.md", "cc program.c -Iflowrt/include flowrt/lib/x86_64/libflowrt.a"): PACKAGES,
+    ("packaging/drop-in/README.md", "add_subdirectory(flowrt)"): PACKAGES,
     ("CONTRIBUTING.md", "make                                              # libflowr"): MAKES,
     ("Tests/golden/1.0/README.md", "cd Tests/golden/1.0 && sha256sum *.flw *.golden > SHA256SUMS"):
         "writes files that must never change",

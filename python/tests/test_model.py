@@ -213,7 +213,8 @@ def test_progress_is_shown(model, small_parts, capsys):
 def test_ctrl_c_ends_a_long_call_within_a_second(tmp_path, threads):
     (tmp_path / "m.flw").write_bytes(encode(flowrt.compile(random_flow(5, 40, 0))))
     program = (
-        "import flowrt, sys, time\n"
+        "import flowrt, signal, time\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell's background jobs ignore it
         f"model = flowrt.Model({str(tmp_path / 'm.flw')!r}, threads={threads})\n"
         "begun = []\n"
         "def progress(done, total):\n"

@@ -8,6 +8,6 @@ let maximumLayers: UInt32 = 128
 let maximumWidth: UInt64 = 1_048_576
 /// Bins of a spline, components of a mixture.
 let maximumBins: UInt32 = 1024
-/// Lines of all weight panels of a block: what is counted in 32 bits. A literal, since a conversion would be done at run time on
-/// 32-bit CPUs, into writable data.
+/// Lines of all weight panels of a block: what is counted in 32 bits. A literal: 32-bit CPUs would do a conversion at run
+/// time, into writable data.
 let maximumPanelLines: UInt64 = 0xFFFF_FFFF

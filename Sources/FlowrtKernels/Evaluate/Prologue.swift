@@ -66,7 +66,7 @@ private func makePrologue(
     }
     if isContextOnly {
       conditioner.finish(layer, 0, Int(layer.pointee.width))
-      if layer.isNormalized { normalizeLayer(layer, conditioner.place(layer), rows: 1) }
+      if layer.isNormalized { conditioner.normalize(layer) }
     }
   }
 }

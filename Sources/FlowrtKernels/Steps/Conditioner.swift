@@ -91,7 +91,7 @@ struct Conditioner {
       if hasSource(layer) { advanceRows(layer, to: g, end) }
       finish(layer, first, end)
     }
-    if layer.isNormalized { normalizeLayer(layer, place(layer), rows: rows) }
+    if layer.isNormalized { normalize(layer) }
     layer.pointee.final_units = UInt32(truncatingIfNeeded: end)
   }
 
@@ -307,16 +307,16 @@ struct Conditioner {
   }
 
   /// value = gate * activation(sum + scale * added + ...), for units `first` ..< `end`; in place, one part after the
-  /// other (docs/FORMAT.md section 4). On entry the sums are complete.
+  /// other (docs/FORMAT.md section 4). On entry the sums are complete. A layer that is normalised has its gate later.
   @inline(never) func finish(_ layer: Layer, _ first: Int, _ end: Int) {
     let target = place(layer)
-    @inline(__always) func combine(_ number: Int32, _ scale: UnsafePointer<Float>?, isGate: Bool) {
+    @inline(__always) func add(_ number: Int32, _ scale: UnsafePointer<Float>?) {
       if number == noLayer { return }
-      operand(number).combine(into: target, rows: rows, first, end, scale: scale, isGate: isGate)
+      operand(number).combine(into: target, rows: rows, first, end, scale: scale, isGate: false)
     }
-    combine(layer.pointee.add.0, layer.pointee.scale.0, isGate: false)
-    combine(layer.pointee.add.1, layer.pointee.scale.1, isGate: false)
-    combine(layer.pointee.add.2, layer.pointee.scale.2, isGate: false)
+    add(layer.pointee.add.0, layer.pointee.scale.0)
+    add(layer.pointee.add.1, layer.pointee.scale.1)
+    add(layer.pointee.add.2, layer.pointee.scale.2)
     let (code, a) = (layer.pointee.activation, layer.pointee.a)
     if isTile {
       keepSums(layer, first &* rows, end &* rows)
@@ -324,7 +324,19 @@ struct Conditioner {
     } else {
       activateInPlace(target.base, first, end, code, a, rows: rows, stride: target.stride)
     }
-    combine(layer.pointee.gate, nil, isGate: true)
+    if !layer.isNormalized { gate(layer, first, end) }
+  }
+
+  /// Normalises a layer whose units are all finished, and gates them.
+  @inline(never) func normalize(_ layer: Layer) {
+    normalizeLayer(layer, place(layer), rows: rows)
+    gate(layer, 0, Int(layer.pointee.width))
+  }
+
+  /// value = gate * value, for units `first` ..< `end` of a layer that has a gate.
+  @inline(__always) private func gate(_ layer: Layer, _ first: Int, _ end: Int) {
+    if layer.pointee.gate == noLayer { return }
+    operand(layer.pointee.gate).combine(into: place(layer), rows: rows, first, end, scale: nil, isGate: true)
   }
 
   /// Of a gradient: keeps floats first ..< end of the sums of a layer, if its derivative needs them.

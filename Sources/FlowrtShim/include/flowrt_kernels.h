@@ -183,7 +183,7 @@ typedef struct flowrt_call {
     uint32_t *tables;   /* two for each stage: see Plan.swift */
     uint32_t *panels;   /* start of every weight panel, in lines of 16 floats, relative to its layer's weights */
     float *prologue;    /* prologue_size */
-    float *context_tile; /* context_dim x tile_rows; few rows with one context each have them where the caller has them */
+    float *context_tile; /* context_dim x tile_rows; unused by few rows with one context each */
     /* Of a tile: size x tile_rows, rows side by side. Of few rows: one row after the other, as long as the functions above say. */
     float *encoder;     /* encoder_size */
     float *state;       /* dim, by coordinate: the flow's current value */

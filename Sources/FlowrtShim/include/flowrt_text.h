@@ -42,7 +42,9 @@ static inline const char *flowrt_status_text(int32_t status) {
                "z may be the array x, or x the array z";
     case -7: return "the model needs a context: pass context_rows x context_dim floats (flowrt_model_get_info)";
     case -8: return "the model takes no context: pass NULL with context_rows 0";
-    case -9: return "context_rows does not divide count: pass 1 for all rows, count for one each, or m for count / m rows each";
+    case -9:
+        return "context_rows does not divide count: pass 1 for all rows, count for one each, or m for count / m rows "
+               "each";
     case -40: return "count is too large: so many rows fit no memory (was it a negative number?)";
     case -41: return "unknown flag: flowrt_model_open takes FLOWRT_OPEN_VERIFY and FLOWRT_OPEN_LEVEL(n)";
     case -10: return "the model has fewer or more bytes than its header says or its layers need";

@@ -157,6 +157,11 @@ const flow_spec flow_cases[] = {
         { .source = LAYER(1) } }) } },
     { "arctangent", 5, 0, { MAF(SOFTPLUS_SCALE, NET_2(37, ARCTANGENT, NONE)) } },
     { "inverse-hyperbolic-sine", 5, 0, { MAF(SOFTPLUS_SCALE, NET_2(37, INVERSE_HYPERBOLIC_SINE, NONE)) } },
+    /* the gate of a layer that is normalised comes after the norm */
+    { "gated-norm", 5, 4, { { .kind = RECORD_ENCODER, .layer_count = 2, .layers = {
+                             { .width = 19, .activation = TANH, .context = CONTEXT },
+                             { .width = 19, .activation = LAYER_NORM, .a = 1e-5f, .source = LAYER(0), .gate = LAYER(0) } } },
+                         MAF(SOFTPLUS_SCALE, NET_1(24, TANH, CONTEXT)) } },
 };
 /* clang-format on */
 

@@ -16,6 +16,7 @@ from ..errors import ExportError
 from ..file.codes import Activation
 from ..reference import functions
 from . import compositions
+from .arrays import float64
 
 _FAR = np.array([50.0, 100.0, 1e3, 1e4, 1e6])  # where a limit would show, and all activations are near an asymptote
 _GRID = np.concatenate([np.linspace(-30, 30, 241), [-1.0, 1.0, -1e-3, 1e-3, 0.0], -_FAR, _FAR])
@@ -27,8 +28,9 @@ def recognise(function, evaluate=None) -> tuple:
 
     `evaluate(function, grid)` gives its values on a float64 array as one of the same shape; by default torch does.
     """
-    if "PReLU" in {cls.__name__ for cls in type(function).__mro__} and function.weight.numel() > 1:
-        return compositions.leaky_relu_of_units(function.weight.detach().cpu().double().numpy()), 0.0
+    slopes = _slopes_of_units(function)
+    if slopes is not None:
+        return compositions.leaky_relu_of_units(slopes), 0.0
     values = _values(function, evaluate or _by_torch)
     for kind in Activation:
         if kind == Activation.LAYER_NORM:
@@ -47,6 +49,15 @@ def recognise(function, evaluate=None) -> tuple:
 def describe(function) -> str:
     """A name for a callable that a user recognises."""
     return getattr(function, "__name__", None) or type(function).__name__
+
+
+def _slopes_of_units(function):
+    """The slopes of a PReLU that has one for each unit: PyTorch's `weight`, equinox's `negative_slope`. Else None."""
+    if "PReLU" not in {cls.__name__ for cls in type(function).__mro__}:
+        return None
+    found = getattr(function, "weight", getattr(function, "negative_slope", None))
+    slopes = np.zeros(0) if found is None else float64(found).reshape(-1)
+    return slopes if slopes.size > 1 else None
 
 
 def _values(function, evaluate) -> np.ndarray:

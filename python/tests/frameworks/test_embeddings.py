@@ -214,6 +214,6 @@ def test_embedded_flows_of_nflows(tmp_path):
 
 
 @pytest.mark.parametrize("model", [flow(affine()), {"dim": 1, "steps": []}], ids=["no embedding net", "description"])
-def test_embedded_is_for_flows_with_an_embedding_net(model):
+def test_embedded_is_for_flows_with_an_embedding_net(tmp_path, model):
     with pytest.raises(flowrt.ExportError, match="embedded=True is for a flow with an embedding net|'embedded' is for"):
-        flowrt.save("never-written.flw", model, embedded=True)
+        flowrt.save(tmp_path / "never-written.flw", model, embedded=True)

@@ -29,12 +29,15 @@ def accepts(model) -> bool:
 
 def describe(model, context_dim: int | None = None) -> ir.Flow:
     """The model with its wrapped parameters resolved. Raises `ExportError` with the name of what a file cannot hold."""
+    missing = _missing(model)
+    if missing == "arrays" and not any(map(is_array, _leaves(model))):  # NumPy would make NaN of None
+        raise _half(model, missing)
     try:
-        if _without_arrays(model):  # of which NumPy would make NaN
-            raise ExportError(f"{type(model).__name__} has no parameters")
         return _describe(model, context_dim)
-    except (ArithmeticError, AttributeError, IndexError, ExportError, TypeError, ValueError):
-        _refuse_parts_and_ensembles(model, context_dim)
+    except (ArithmeticError, AttributeError, IndexError, ExportError, TypeError, ValueError) as error:
+        _refuse_ensembles(model, context_dim)
+        if missing and not isinstance(error, ExportError):  # which names its own reason
+            raise _half(model, missing) from None
         raise
 
 
@@ -96,24 +99,36 @@ def live(model, dtype) -> ArrayModel:
     return ArrayModel(forward, inverse, density=density)
 
 
-def _without_arrays(model) -> bool:
-    """Whether a flow has functions, but None where its parameters were."""
+def _missing(model) -> str | None:
+    """What a flow seems to have None for: arrays, or functions and numbers. Some flows have none of these by nature."""
+    leaves = _leaves(model)
+    floats, functions = any(map(_is_float_array, leaves)), any(map(callable, leaves))
+    if not any(leaf is None for leaf in leaves) or floats == functions:
+        return None
+    return "everything but arrays" if floats else "arrays"
+
+
+def _leaves(model) -> list:
     import jax
 
-    leaves = jax.tree_util.tree_leaves(model, is_leaf=lambda leaf: leaf is None)
-    return any(leaf is None for leaf in leaves) and any(map(callable, leaves)) and not any(map(is_array, leaves))
+    return jax.tree_util.tree_leaves(model, is_leaf=lambda leaf: leaf is None)
 
 
-def _refuse_parts_and_ensembles(model, context_dim: int | None) -> None:
-    """Raises `ExportError` for what cannot be read because it is half of a flow, or several flows in one."""
+def _is_float_array(leaf) -> bool:
+    return is_array(leaf) and np.issubdtype(leaf.dtype, np.inexact)
+
+
+def _half(model, missing: str) -> ExportError:
+    name = type(model).__name__
+    return ExportError(f"{name} is a half of a partition, without {missing}: give what equinox.combine makes of both")
+
+
+def _refuse_ensembles(model, context_dim: int | None) -> None:
+    """Raises `ExportError` for what cannot be read because it is several flows in one."""
     import jax
 
-    name, leaves = type(model).__name__, jax.tree_util.tree_leaves(model, is_leaf=lambda leaf: leaf is None)
-    arrays = [leaf for leaf in leaves if isinstance(leaf, jax.Array) and np.issubdtype(leaf.dtype, np.inexact)]
-    if any(leaf is None for leaf in leaves) and (not arrays or not any(callable(leaf) for leaf in leaves)):
-        half = "arrays" if not arrays else "everything but arrays"
-        raise ExportError(f"{name} is a half of a partition, without {half}: give what equinox.combine makes of both")
-    sizes = {leaf.shape[0] if leaf.ndim else 0 for leaf in arrays}
+    name = type(model).__name__
+    sizes = {leaf.shape[0] if leaf.ndim else 0 for leaf in _leaves(model) if _is_float_array(leaf)}
     if len(sizes) != 1 or sizes == {0}:
         return
     try:

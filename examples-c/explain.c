@@ -58,7 +58,7 @@ struct line {
 };
 
 /* Shares of all measurements, in nats: the mean of the gradient by the midpoint rule, which needs neither end. */
-static void share(struct flow *flow, struct line *line, const float *reference, const float *row, double *shares)
+static void share(flowrt_file *flow, struct line *line, const float *reference, const float *row, double *shares)
 {
     const size_t dim = flow->info.dim;
     for (size_t k = 0; k < POINTS; k++)
@@ -89,13 +89,13 @@ int main(int argc, char **argv)
 {
     if (argc != 4)
         fail("usage: explain MODEL.flw NORMAL.csv SUSPECTS.csv");
-    struct flow flow = flow_open(argv[1]);
+    flowrt_file flow = model_open(argv[1]);
     const size_t dim = flow.info.dim;
     if (flow.info.context_dim != 0)
         fail("%s: the model takes a context; this program explains models without one", argv[1]);
     struct line line = {new_floats(POINTS * dim), new_floats(POINTS * dim), new_floats(POINTS), NULL,
                         flowrt_gradient_workspace_size(&flow.model, POINTS)};
-    line.workspace = aligned_new(line.workspace_size);
+    line.workspace = workspace_new(line.workspace_size);
     float *reference = new_floats(dim), *row = new_floats(dim), log_p[2];
     double *shares = calloc(dim, sizeof(double));
     if (shares == NULL)
@@ -123,10 +123,10 @@ int main(int argc, char **argv)
     free(shares);
     free(row);
     free(reference);
-    aligned_free(line.workspace);
+    flowrt_aligned_free(line.workspace);
     free(line.log_p);
     free(line.gradient);
     free(line.x);
-    flow_close(&flow);
+    flowrt_file_close(&flow);
     return written();
 }

@@ -40,7 +40,7 @@ static double normal(void)
 /* ---- The posterior. ---- */
 
 struct posterior {
-    struct flow flow;
+    flowrt_file flow;
     void *workspace;
     size_t workspace_size;
     size_t readings;
@@ -258,7 +258,7 @@ int main(int argc, char **argv)
 {
     if (argc < 3 || argc > 6)
         fail("usage: hmc MODEL.flw READINGS.csv [DRAWS [SEED [DRAWS.csv]]]");
-    struct posterior p = {.flow = flow_open(argv[1])};
+    struct posterior p = {.flow = model_open(argv[1])};
     const size_t dim = p.flow.info.context_dim, draws = argc > 3 ? count_of(argv[3], "DRAWS") : 1000;
     if (dim == 0)
         fail("%s: the model takes no context, so there is nothing to infer", argv[1]);
@@ -271,7 +271,7 @@ int main(int argc, char **argv)
     p.log_p = new_floats(rows);
     p.gradient = new_floats(rows * dim);
     p.workspace_size = flowrt_gradient_workspace_size(&p.flow.model, rows);
-    p.workspace = aligned_new(p.workspace_size);
+    p.workspace = workspace_new(p.workspace_size);
     double *kept = calloc(CHAINS * draws * dim, sizeof(double)), *values = calloc(CHAINS * draws, sizeof(double)), step;
     if (kept == NULL || values == NULL)
         fail("no memory for %lu draws", (unsigned long)draws);
@@ -291,11 +291,11 @@ int main(int argc, char **argv)
 
     free(values);
     free(kept);
-    aligned_free(p.workspace);
+    flowrt_aligned_free(p.workspace);
     free(p.gradient);
     free(p.log_p);
     free(p.context);
     free(p.x);
-    flow_close(&p.flow);
+    flowrt_file_close(&p.flow);
     return written();
 }

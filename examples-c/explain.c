@@ -10,8 +10,8 @@
  *
  * and the shares add up to log p(x) - log p(reference). (Integrated gradients: M. Sundararajan, A. Taly and Q. Yan,
  * Axiomatic Attribution for Deep Networks, 2017.) For each suspect one line is printed: its log p, and the measurements
- * that took most from it, each with its share in nats. "unexplained" is what the shares miss of the sum, since the line has
- * POINTS points only. */
+ * that took most from it, each with its share in nats. "unexplained" is what the shares miss of the sum, since the line
+ * has POINTS points only. */
 #include "example.h"
 
 enum { POINTS = 256, MOST = 3 };
@@ -52,7 +52,7 @@ static void medians(const char *path, size_t dim, float *result)
 
 /* Memory for the points of a line and what the model says of them. */
 struct line {
-    float *x, *gradient, *log_p; /* [POINTS][dim], [POINTS][dim], [POINTS] */
+    float *x, *gradient; /* [POINTS][dim] */
     void *workspace;
     size_t workspace_size;
 };
@@ -64,8 +64,8 @@ static void share(flowrt_file *flow, struct line *line, const float *reference, 
     for (size_t k = 0; k < POINTS; k++)
         for (size_t i = 0; i < dim; i++)
             line->x[k * dim + i] = reference[i] + (row[i] - reference[i]) * (((float)k + 0.5f) / POINTS);
-    if (check(flowrt_log_prob_gradient(&flow->model, POINTS, line->x, NULL, 0, NULL, line->gradient, NULL, line->workspace,
-                                       line->workspace_size)))
+    if (check(flowrt_log_prob_gradient(&flow->model, POINTS, line->x, NULL, 0, NULL, line->gradient, NULL,
+                                       line->workspace, line->workspace_size)))
         fail("a gradient between the reference and a suspect is not finite");
     for (size_t i = 0; i < dim; i++) {
         double sum = 0;
@@ -75,14 +75,20 @@ static void share(flowrt_file *flow, struct line *line, const float *reference, 
     }
 }
 
-/* The least share that has not been printed yet; it is taken out of `shares`. */
-static size_t next_least(double *shares, size_t dim)
+/* The measurements of the MOST least shares, by their names if the model has them. Changes `shares`. */
+static void print_least(const flowrt_file *flow, double *shares)
 {
-    size_t least = 0;
-    for (size_t i = 1; i < dim; i++)
-        if (shares[i] < shares[least])
-            least = i;
-    return least;
+    for (size_t n = 0; n < MOST && n < flow->info.dim; n++) {
+        size_t least = 0;
+        char name[64];
+        for (size_t i = 1; i < flow->info.dim; i++)
+            if (shares[i] < shares[least])
+                least = i;
+        if (flowrt_file_metadata(flow, "names", least, name, sizeof name) < 0)
+            snprintf(name, sizeof name, "measurement %lu", (unsigned long)least + 1);
+        printf("  %s %+.3f", name, shares[least]);
+        shares[least] = INFINITY;
+    }
 }
 
 int main(int argc, char **argv)
@@ -93,7 +99,7 @@ int main(int argc, char **argv)
     const size_t dim = flow.info.dim;
     if (flow.info.context_dim != 0)
         fail("%s: the model takes a context; this program explains models without one", argv[1]);
-    struct line line = {new_floats(POINTS * dim), new_floats(POINTS * dim), new_floats(POINTS), NULL,
+    struct line line = {new_floats(POINTS * dim), new_floats(POINTS * dim), NULL,
                         flowrt_gradient_workspace_size(&flow.model, POINTS)};
     line.workspace = workspace_new(line.workspace_size);
     float *reference = new_floats(dim), *row = new_floats(dim), log_p[2];
@@ -110,13 +116,9 @@ int main(int argc, char **argv)
         double unexplained = (double)log_p[1] - log_p[0];
         for (size_t i = 0; i < dim; i++)
             unexplained -= shares[i];
-        printf("log p %10.4f", log_p[1]);
-        for (size_t n = 0; n < MOST && n < dim; n++) {
-            const size_t least = next_least(shares, dim);
-            printf("   measurement %2lu %+9.3f", (unsigned long)least + 1, shares[least]);
-            shares[least] = INFINITY;
-        }
-        printf("   unexplained %+.3f\n", unexplained);
+        printf("log p %.4f", log_p[1]);
+        print_least(&flow, shares);
+        printf("  unexplained %+.3f\n", unexplained);
     }
 
     csv_close(&csv);
@@ -124,7 +126,6 @@ int main(int argc, char **argv)
     free(row);
     free(reference);
     flowrt_aligned_free(line.workspace);
-    free(line.log_p);
     free(line.gradient);
     free(line.x);
     flowrt_file_close(&flow);

@@ -5,19 +5,19 @@
  *   ./hmc model.flw readings.csv 5000 7          of 4 x 5000 draws with seed 7
  *   ./hmc model.flw readings.csv 1000 1 all.csv  writes the draws, too
  *
- * The model is a neural likelihood p(x | theta): theta is its context. The rows of the file are independent readings x of
- * one theta, whose prior is N(0, 1) in each coordinate. So
+ * The model is a neural likelihood p(x | theta): theta is its context. The rows of the file are independent readings x
+ * of one theta, whose prior is N(0, 1) in each coordinate. So
  *
  *   log posterior(theta)  = sum over readings of log p(x | theta) - |theta|^2 / 2 + constant
  *   its gradient by theta = sum over readings of d log p / d context - theta
  *
  * flowrt_log_prob_gradient gives both, for all chains and readings in one call.
- * Hamiltonian Monte Carlo: R. M. Neal, MCMC using Hamiltonian dynamics (2011). Step size: M. D. Hoffman and A. Gelman, The
- * No-U-Turn Sampler (2014), section 3.2. R-hat: Gelman et al., Bayesian Data Analysis (2013), section 11.4. */
+ * Hamiltonian Monte Carlo: R. M. Neal, MCMC using Hamiltonian dynamics (2011). Step size: M. D. Hoffman and A. Gelman,
+ * The No-U-Turn Sampler (2014), section 3.2. R-hat: Gelman et al., Bayesian Data Analysis (2013), section 11.4. */
 #include "example.h"
 
-enum { CHAINS = 4, WARM_UP = 500 };
-static const double LEAP = 1.5, WANTED_ACCEPTANCE = 0.8; /* how far a trajectory goes, in prior standard deviations */
+enum { CHAINS = 4, WARM_UP = 500, MOST_STEPS = 16 };
+static const double WANTED_ACCEPTANCE = 0.8;
 
 /* ---- Random numbers of the sampler: SplitMix64 and Box-Muller. ---- */
 
@@ -63,10 +63,8 @@ static void evaluate(struct posterior *p, struct place places[CHAINS])
     for (size_t row = 0; row < rows; row++)
         for (size_t i = 0; i < dim; i++)
             p->context[row * dim + i] = (float)places[row / p->readings].theta[i];
-    const flowrt_status status = flowrt_log_prob_gradient(&p->flow.model, rows, p->x, p->context, rows, p->log_p, NULL,
-                                                          p->gradient, p->workspace, p->workspace_size);
-    if (status != FLOWRT_ERR_NONFINITE) /* a chain far out: its step will be refused */
-        check(status);
+    check(flowrt_log_prob_gradient(&p->flow.model, rows, p->x, p->context, rows, p->log_p, NULL, p->gradient,
+                                   p->workspace, p->workspace_size)); /* not finite too far out: refused by leap() */
     for (size_t chain = 0; chain < CHAINS; chain++) {
         struct place *place = &places[chain];
         place->log_p = 0;
@@ -113,8 +111,7 @@ static double leap(struct posterior *p, struct place places[CHAINS], struct plac
         before[chain] = places[chain].log_p - kinetic(momenta + chain * dim, dim);
         copy_place(&ends[chain], &places[chain], dim);
     }
-    const double length = LEAP * (0.5 + uniform()); /* else a chain might come round to where it was */
-    const size_t steps = length / step_size < 1 ? 1 : length / step_size > 200 ? 200 : (size_t)(length / step_size);
+    const size_t steps = 1 + (size_t)(MOST_STEPS * uniform()); /* of one length a chain might come round to its start */
     for (size_t step = 0; step < steps; step++) {
         for (size_t k = 0; k < CHAINS * dim; k++) {
             struct place *end = &ends[k / dim];
@@ -154,11 +151,11 @@ static double sample_posterior(struct posterior *p, size_t draws, double *kept, 
     evaluate(p, places);
 
     double log_step = log(0.1), log_mean = 0, error = 0, acceptance = 0;
-    const double start = log(10 * 0.1);
+    const double towards = log(10 * 0.1); /* a step too long costs less time to find out than one too short */
     for (size_t i = 1; i <= WARM_UP; i++) { /* dual averaging */
         const double weight = 1 / ((double)i + 10), mean_weight = pow((double)i, -0.75);
         error += weight * (WANTED_ACCEPTANCE - leap(p, places, ends, momenta, exp(log_step)) - error);
-        log_step = start - sqrt((double)i) / 0.05 * error;
+        log_step = towards - sqrt((double)i) / 0.05 * error;
         log_mean += mean_weight * (log_step - log_mean);
     }
     *step_size = exp(log_mean);
@@ -209,13 +206,17 @@ static double r_hat(const double *values, size_t draws)
     return sqrt((double)(half - 1) / (double)half + variance_of(means, 2 * CHAINS) / within);
 }
 
-static void print_summary(double *values, size_t draws, size_t coordinate)
+/* A line for a coordinate of theta, by its name if the model has one. Sorts the values. */
+static void print_summary(const struct posterior *p, size_t coordinate, double *values, size_t draws)
 {
+    char name[64];
+    if (flowrt_file_metadata(&p->flow, "context_names", coordinate, name, sizeof name) < 0)
+        snprintf(name, sizeof name, "theta_%lu", (unsigned long)coordinate + 1);
     const size_t count = CHAINS * draws;
     const double mean = mean_of(values, count), sd = sqrt(variance_of(values, count)), mixed = r_hat(values, draws);
     qsort(values, count, sizeof(double), ascending);
-    printf("%10lu %10.4f %10.4f %10.4f %10.4f %10.4f %10.4f\n", (unsigned long)coordinate, mean, sd,
-           values[count / 20], values[count / 2], values[count - 1 - count / 20], mixed);
+    printf("%-12s %9.4f %9.4f %9.4f %9.4f %9.4f %9.4f\n", name, mean, sd, values[count / 20], values[count / 2],
+           values[count - 1 - count / 20], mixed);
 }
 
 static void write_draws(const char *path, const double *kept, size_t count, size_t dim)
@@ -278,13 +279,13 @@ int main(int argc, char **argv)
 
     const double acceptance = sample_posterior(&p, draws, kept, &step);
 
-    printf("%lu readings; %d chains of %lu draws after %d; step size %.3f, acceptance %.2f\n", (unsigned long)p.readings,
-           CHAINS, (unsigned long)draws, WARM_UP, step, acceptance);
-    printf("%10s %10s %10s %10s %10s %10s %10s\n", "coordinate", "mean", "sd", "5 %", "50 %", "95 %", "R-hat");
+    printf("%lu readings; %d chains of %lu draws after %d; step size %.3f, acceptance %.2f\n",
+           (unsigned long)p.readings, CHAINS, (unsigned long)draws, WARM_UP, step, acceptance);
+    printf("%-12s %9s %9s %9s %9s %9s %9s\n", "", "mean", "sd", "5 %", "50 %", "95 %", "R-hat");
     for (size_t i = 0; i < dim; i++) {
         for (size_t k = 0; k < CHAINS * draws; k++)
             values[k] = kept[k * dim + i];
-        print_summary(values, draws, i + 1);
+        print_summary(&p, i, values, draws);
     }
     if (argc > 5)
         write_draws(argv[5], kept, CHAINS * draws, dim);

@@ -62,7 +62,8 @@ def main():
     flow = zuko.flows.Flow([standardise, *maf.transform.transforms], maf.base)
     held_out = torch.randn(10_000, 2, generator=generator)
     with torch.no_grad():
-        print(f"log p in nats, held out: {flow(held_out).log_prob(simulate(held_out, generator)).mean():.3f}")
+        fitted, unseen = flow(theta).log_prob(readings), flow(held_out).log_prob(simulate(held_out, generator))
+    print(f"log p in nats, training / held out: {fitted.mean():.2f} / {unseen.mean():.2f}")
 
     notes = "x: readings of four receivers, dB; context: place of the source, km east and north"
     flowrt.save(HERE / "source_maf.flw", flow, verify=True, notes=notes,

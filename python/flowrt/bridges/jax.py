@@ -72,6 +72,8 @@ class JaxDensity:
     def _call(self, verb: str, given: Any) -> Any:
         """All results of a verb, of the shapes that JAX expects."""
         dim, context_dim = (self._density.dim,), (self._density.context_dim,)
+        rank = max(part.ndim for part in given)  # of all: vmap puts its axis in front, where they must still broadcast
+        given = [part.reshape((1,) * (rank - part.ndim) + part.shape) for part in given]
         widths = {"log_prob": ((),), "log_prob_gradient": ((), dim, context_dim)[: 1 + len(given)]}.get(verb, (dim, ()))
 
         def shapes(arrays: Any) -> list[tuple[int, ...]]:

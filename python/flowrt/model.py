@@ -161,7 +161,9 @@ class Model(Density):
     ) -> tuple[Floats, Floats, Optional[Floats]]:
         """log p (n,), its gradient by x (n, D), and by each row's context (n, C): None for a flow without one.
 
-        A context that several rows share has a gradient for each of them; their sum is that of the sum of log p.
+        A context that several rows share has a gradient for each of them; their sum is that of the sum of log p. Outside
+        of a support log p is -inf and the gradient 0. Raises `LibraryError` with `Status.GRADIENT` for the few models
+        that have none, and on CPUs without fused multiply-add (docs/GRADIENTS.md).
         """
         return self._scores(self._batch(x, context), threads, progress)
 

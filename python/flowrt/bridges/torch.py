@@ -104,6 +104,11 @@ def _score(torch: Any) -> Any:
             ctx.save_for_backward(*output[1:])
 
         @staticmethod
+        def vmap(info: Any, in_dims: Any, bridge: TorchDensity, x: Any, context: Any, options: Any) -> Any:
+            found = LogProb.apply(bridge, *_in_front((x, context), in_dims[1:3]), options)
+            return found, tuple(None if part is None else 0 for part in found)
+
+        @staticmethod
         def backward(ctx: Any, by_log_prob: Any, *by_gradients: Any) -> tuple[Any, ...]:
             if any(part is not None for part in by_gradients):
                 raise Error("a second derivative of log p is asked for: libflowrt has the first alone")
@@ -114,6 +119,18 @@ def _score(torch: Any) -> Any:
             return None, *found, None
 
     return LogProb
+
+
+def _in_front(given: Any, axes: Any) -> list[Any]:
+    """x and context, each with its axis of `torch.func.vmap` in front, so that they broadcast as before."""
+    ranks = [getattr(part, "ndim", 2) - (axis is not None) for part, axis in zip(given, axes)]
+    moved = []
+    for part, axis in zip(given, axes):
+        if axis is not None:
+            part = part.movedim(axis, 0)
+            part = part.reshape(part.shape[0], *(1,) * (max(2, *ranks) + 1 - part.ndim), *part.shape[1:])
+        moved.append(part)
+    return moved
 
 
 def _kind(values: Any) -> Any:

@@ -120,10 +120,17 @@ def test_a_second_derivative_is_refused_where_it_is_needed():
 
 def test_functions_of_torch():
     x, context = (part.detach() for part in given(SHAPES["a row each"]))
-    bridge, (_, by_x, _) = MODEL.torch(), MODEL.log_prob_gradient(x, context)
+    bridge, (_, by_x, by_context) = MODEL.torch(), MODEL.log_prob_gradient(x, context)
     assert np.array_equal(torch.func.grad(lambda x: bridge.log_prob(x, context).sum())(x), by_x)
+    each = torch.func.vmap(torch.func.grad(lambda x, context: bridge.log_prob(x, context).sum(), (0, 1)))(x, context)
+    assert np.array_equal(each[0], by_x) and np.array_equal(each[1], by_context)
+    of_chains = torch.func.vmap(torch.func.grad(lambda context: bridge.log_prob(x[:5], context).sum()), in_dims=1)
+    pairs = MODEL.log_prob_gradient(x[None, :5], context[:, None])[2]
+    torch.testing.assert_close(of_chains(context.T), torch.tensor(pairs).sum(1))
+    vectorized = torch.autograd.functional.jacobian(lambda x: bridge.log_prob(x, context), x, vectorize=True)
     jacobian = torch.autograd.functional.jacobian(lambda x: bridge.log_prob(x, context), x)
     assert torch.equal(jacobian[range(9), range(9)], torch.tensor(by_x)) and jacobian.count_nonzero() <= 36
+    assert torch.equal(vectorized, jacobian)
 
 
 def test_what_has_no_gradient_says_so():

@@ -39,7 +39,7 @@ struct Arguments {
     let rows = UInt64(UInt(bitPattern: count))
     let contexts = UInt64(UInt(bitPattern: contextRows))
     if view.pointee.context_dim == 0 {
-      if contexts != 0 || context != nil { return FLOWRT_ERR_CONTEXT_UNUSED }
+      if contexts != 0 || context != nil || contextGradient != nil { return FLOWRT_ERR_CONTEXT_UNUSED }
     } else {
       if context == nil { return FLOWRT_ERR_CONTEXT_MISSING }
       if contextRows == 0 || UInt(bitPattern: count) % UInt(bitPattern: contextRows) != 0 {
@@ -63,7 +63,6 @@ struct Arguments {
     if UInt64(UInt(bitPattern: workspaceSize)) < least { return FLOWRT_ERR_WORKSPACE }
     if hasOverlap(view, workspace, rows, contexts) { return FLOWRT_ERR_OVERLAP }
     if contextGradient == nil { return FLOWRT_OK }
-    if view.pointee.context_dim == 0 { return FLOWRT_ERR_CONTEXT_UNUSED }
     if !exists(rows, view.pointee.context_dim) { return FLOWRT_ERR_COUNT }
     if UInt(bitPattern: contextGradient) & 3 != 0 { return FLOWRT_ERR_ALIGNMENT }
     return contextGradientOverlaps(view, workspace, rows, contexts) ? FLOWRT_ERR_OVERLAP : FLOWRT_OK

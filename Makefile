@@ -21,7 +21,7 @@ export PATH := $(abspath $(BUILD))/venv/bin:$(PATH)
 export CMAKE_BUILD_PARALLEL_LEVEL ?= $(shell nproc)
 export CTEST_PARALLEL_LEVEL ?= $(CMAKE_BUILD_PARALLEL_LEVEL)
 PACKAGED := flowrt flowrt_static flowrt_cli
-TEST_PACKAGES := numpy pytest hypothesis import-linter joblib markdown-it-py mypy
+TEST_PACKAGES := numpy pytest pytest-xdist hypothesis import-linter joblib markdown-it-py mypy
 # The swift that belongs to the swiftc that CMake found.
 SWIFT = $$(sed -n 's/^FLOWRT_SWIFTC:[A-Z]*=\(.*\)swiftc$$/\1swift/p' $(BUILD)/CMakeCache.txt)
 
@@ -43,7 +43,7 @@ test: all
 	cd $(BUILD) && ctest --output-on-failure
 	$(SWIFT) test -c release --scratch-path $(BUILD)/swiftpm
 	python -m pytest -q Tests/mutations
-	cd python && FLOWRT_LIBRARY=$(abspath $(BUILD))/libflowrt.so python -m pytest -q tests --ignore=tests/frameworks \
+	cd python && FLOWRT_LIBRARY=$(abspath $(BUILD))/libflowrt.so python -m pytest -q -n auto tests --ignore=tests/frameworks \
 	  --ignore=tests/extras
 
 cross:

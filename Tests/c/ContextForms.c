@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 enum { ROWS = 70 };
-static size_t stride = 1; /* ContextForms [STRIDE]: every so many of the small counts */
+static size_t stride = 1; /* ContextForms [STRIDE]: every so many of the counts */
 
 static void compare(const char *what, const flow_spec *spec, call expected, call found) {
     if (expected.verb != LOG_PROB) CHECK_SAME_BITS(what, expected.output, found.output, expected.count * spec->dim);
@@ -62,10 +62,10 @@ static void test(const flow_spec *spec, const flowrt_model *model, uint32_t leve
     (void)level;
     if (spec->context_dim == 0) return;
     for (enum verb verb = 0; verb < VERB_COUNT; verb++) {
-        for (size_t count = 1; count <= ROWS; count += count < 18 ? stride : 13)
+        for (size_t count = 1; count <= ROWS; count += count < 18 ? stride : 13 * stride)
             check_contexts(spec, model, verb, count, 1);
-        for (size_t each = 2; each <= 51; each += each < 18 ? stride : 11)
-            for (size_t contexts = 2; contexts * each <= 2 * ROWS; contexts += contexts < 4 ? 1 : 13)
+        for (size_t each = 2; each <= 51; each += each < 18 ? stride : 11 * stride)
+            for (size_t contexts = 2; contexts * each <= 2 * ROWS; contexts += contexts < 4 ? 1 : 13 * stride)
                 check_contexts(spec, model, verb, contexts * each, contexts);
     }
     check_effect(spec, model);

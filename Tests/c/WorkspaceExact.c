@@ -5,6 +5,9 @@
 
 enum { MOST_ROWS = 130 };
 
+/* Counts of rows are 1 .. dense, then every step-th up to MOST_ROWS. */
+static size_t dense = 20, step = 11;
+
 static void check_call(const flow_spec *spec, const flowrt_model *model, enum verb verb, size_t count, size_t size) {
     call c = call_new(model, verb, count, count);
     const guarded area = guarded_map(size + 4096);
@@ -51,10 +54,16 @@ static void test(const flow_spec *spec, const flowrt_model *model, uint32_t leve
     }
 
     for (enum verb verb = 0; verb < VERB_COUNT; verb++)
-        for (size_t count = 1; count <= MOST_ROWS; count += count < 20 ? 1 : 11) {
+        for (size_t count = 1; count <= MOST_ROWS; count += count < dense ? 1 : step) {
             check_call(spec, model, verb, count, flowrt_workspace_size(model, count));
             check_call(spec, model, verb, count, flowrt_workspace_size(model, 1));
         }
 }
 
-int main(void) { for_each_flow(test); }
+int main(int argc, char **argv) {
+    if (argc > 1) { /* a step: less of it */
+        dense = 1;
+        step = (size_t)atoi(argv[1]);
+    }
+    for_each_flow(test);
+}

@@ -490,7 +490,7 @@ _FLOW = [
         ("a bad log output is not reported", "logOutput[first &+ row] = value\n        nonfiniteBits |= nonfiniteBit(value)", "logOutput[first &+ row] = value"),
         ("a bad output is not reported", "target[row &* dim &+ i] = value\n          nonfiniteBits |= nonfiniteBit(value)", "target[row &* dim &+ i] = value"),
         ("the steps in the wrong order", "direction == .toNoise ? i : count &- 1 &- i", "i"),
-        ("a point outside of the support has a density", "if isDensity && logSum.isExcluded(", "if !isDensity && logSum.isExcluded("),
+        ("a point outside of the support has a density", "if call.pointee.verb == FLOWRT_VERB_LOG_PROB && logSum.isExcluded(", "if call.pointee.verb == FLOWRT_VERB_SAMPLE && logSum.isExcluded("),
         ("what is left of tiles is taken for a part of them", "rest <= mostFewRows ? left &- rest", "rest <= mostFewRows ? left"),
         ("few rows are read without their padding", "? (rows, 1) : (1, sweep.rowStride)", "? (rows, 1) : (1, dim)"),
         ("every row has the first one's log sum", "logSum.total(row)", "logSum.total(0)"),
@@ -551,6 +551,12 @@ _GRADIENT = [
         ("layers that the context feeds", "layer(number).pointee.context_source == noLayer {", "layer(number).pointee.context_source > 99 {"),
     ),
     *in_file(
+        "FlowrtKernels/Steps/LayerNorm.swift",
+        ("a normalised gate without its gradient", "byGate.store(fma(g, y(unit),", "byGate.store(fma(g, 0 * y(unit),"),
+        ("a normalised layer's gradient keeps its mean", "by.lanes(unit, row, rows) - meanGradient", "by.lanes(unit, row, rows)"),
+        ("a normalised layer's gradient before its gate", "g = g * gate.lanes(unit, row, rows)", ""),
+    ),
+    *in_file(
         "FlowrtKernels/Steps/SweepGradient.swift",
         ("a diagonal step divides", "step.diagonal.scale[i] * parts", "1 / step.diagonal.scale[i] * parts"),
         ("the inverse matrix", "weights: step.linear.matrix", "weights: step.linear.inverse_matrix"),
@@ -577,8 +583,10 @@ _GRADIENT = [
         "FlowrtKernels/Evaluate/EvaluateGradient.swift",
         ("a point outside has a gradient", "if isOutside { replacement = 0 }", ""),
         ("a row with a NaN keeps numbers", "replacement = .nan", "replacement = nil"),
-        ("the context's gradient of the tile before stays", "clear(byContext, Int(call.pointee.view.pointee.encoded_dim) &* rows)", ""),
-        ("the steps in the wrong order", "stride(from: Int(call.pointee.view.pointee.step_count) &- 1, through: 0, by: -1)", "0..<Int(call.pointee.view.pointee.step_count)"),
+        ("the context's gradient of the tile before stays", "clear(parts.by_context, Int(call.pointee.view.pointee.encoded_dim) &* sweep.rows)", ""),
+        ("the units of the step before", "network &-= 1", "network &-= network > 1 ? 2 : 1"),
+        ("the sides of the first step", "parts.sides + number &* dim &* sweep.rows", "parts.sides + 0 &* number"),
+        ("the steps backwards in the wrong order", "stride(from: stepCount &- 1, through: 0, by: -1)", "0..<stepCount"),
     ),
 ]
 

@@ -6,7 +6,7 @@ import FlowrtShim
 @implementation @_cdecl("flowrt_gradient_workspace_size")
 public func flowrt_gradient_workspace_size(_ model: UnsafePointer<flowrt_model>!, _ count: Int) -> Int {
   guard let view = openView(model) else { return 0 }
-  let size = workspaceSize(view.pointee, UInt64(UInt(bitPattern: count)), isGradient: true)
+  let size = gradientWorkspaceSize(view.pointee, UInt64(UInt(bitPattern: count)))
   // Beyond the address space of a 32-bit machine: no workspace is large enough.
   return size > UInt64(Int.max) ? Int(bitPattern: UInt.max) : Int(truncatingIfNeeded: size)
 }

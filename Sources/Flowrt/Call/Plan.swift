@@ -97,9 +97,6 @@ private struct Planner {
   private var layer: Layer
   private var tables: UnsafeMutablePointer<UInt32>
   private var prologue: UnsafeMutablePointer<Float>
-  /// The number of the next step, and that of the next one with a network.
-  private var stepNumber: UInt32 = 0
-  private var network: UInt32 = 0
   /// Where the next layer's values stand among those of its step, in units.
   private var valuesOffset: UInt32 = 0
 
@@ -131,8 +128,6 @@ private struct Planner {
       let record: UnsafePointer<flowrt_step_record> = nextRecord()
       // The encoder comes first and has its own entry. The next record overwrites this one.
       step.pointee.record = record
-      step.pointee.number = stepNumber
-      step.pointee.network = 0
       switch RecordKind(rawValue: record.pointee.kind).unsafelyUnwrapped {
       case .encoder:
         planEncoder(record)
@@ -149,7 +144,6 @@ private struct Planner {
       case .layer: break  // planned with the record that it belongs to
       }
       step += 1
-      stepNumber &+= 1
     }
   }
 
@@ -165,9 +159,7 @@ private struct Planner {
       step.pointee.normal_mixture = flowrt_normal_mixture_blocks(
         log_weights: logWeights, components: means, constants: prologue)
       prologue += Int(truncatingIfNeeded: flowrt_mixture_floats(components))
-    case .conditionalNormal:
-      planLayers(of: step, Int(record.layer_count), 1, inputs: nil, outputs: nil)
-      numberNetwork()
+    case .conditionalNormal: planLayers(of: step, Int(record.layer_count), 1, inputs: nil, outputs: nil)
     case .autoregressiveMixture:
       step.pointee.autoregressive_mixture = blocks.autoregressiveMixture(dim)
       planStages(record, parameters: 3 &* record.components)
@@ -194,13 +186,6 @@ private struct Planner {
     planLayers(
       of: step, Int(record.layer_count), record.stage_count, inputs: UnsafePointer(visibleRanks),
       outputs: UnsafePointer(outputEnd))
-    numberNetwork()
-  }
-
-  /// Numbers the step or base at hand among those that have a network.
-  private mutating func numberNetwork() {
-    step.pointee.network = network
-    network &+= 1
   }
 
   /// The encoder: layers without stages. Its outputs are the context of the steps that follow.

@@ -6,12 +6,10 @@ import FlowrtShim
 /// Offsets, in bytes, of the parts of a workspace for tiles of `rows` rows. The same on every CPU.
 struct WorkspaceLayout {
   private(set) var size: UInt64 = 0
-  /// What a gradient has besides (docs/GRADIENTS.md); empty for the other verbs.
-  let sums, encoderSums, sides, byState, byRead, byUnits, byContext, byCallersContext, columns: UInt64
   let steps, layers, tables, panels, prologue, contextTile, encoder, state, read, other, logScale, transformerScratch,
     logSum, activations: UInt64
 
-  init(_ view: flowrt_view, rows: UInt64, isGradient: Bool = false) {
+  init(_ view: flowrt_view, rows: UInt64) {
     var end: UInt64 = 0
     func part(_ bytes: UInt64) -> UInt64 {
       let start = end
@@ -24,8 +22,7 @@ struct WorkspaceLayout {
     let tile = max(UInt64(view.dim) &* rows, fewRows)
     // Vectors may reach past the last unit.
     let fewUnits = (few &- 1) &* flowrt_unit_stride(view.activations_size) &+ view.activations_size
-    let networks = isGradient ? UInt64(view.network_count) : 1
-    let units = max(networks &* view.activations_size &* rows, fewUnits) &+ 32
+    let units = max(view.activations_size &* rows, fewUnits) &+ 32
     steps = part((UInt64(view.step_count) &+ 2) &* UInt64(FLOWRT_STEP_PLAN_BYTES))
     layers = part(UInt64(view.layer_count) &* UInt64(FLOWRT_LAYER_PLAN_BYTES))
     tables = part(2 &* view.stage_count &* 4)
@@ -40,34 +37,53 @@ struct WorkspaceLayout {
     transformerScratch = part(16 &* (UInt64(view.scratch_columns) &+ 3) &* 4)
     logSum = part(3 &* rows &* 4)
     activations = part(units &* 4)
-    // Floats for each row of a tile.
-    func gradientPart(_ floats: UInt64, if isNeeded: Bool = true) -> UInt64 {
-      part(isGradient && isNeeded ? floats &* rows &* 4 : 0)
-    }
-    let keepsSums = view.keeps_sums != 0
-    sums = gradientPart(UInt64(view.network_count) &* view.activations_size, if: keepsSums)
-    encoderSums = gradientPart(view.encoder_size, if: keepsSums)
-    sides = gradientPart((UInt64(view.step_count) &+ 1) &* UInt64(view.dim))
-    byState = gradientPart(UInt64(view.dim))
-    byRead = gradientPart(UInt64(view.dim))
-    byUnits = gradientPart(max(view.activations_size, view.encoder_size))
-    byContext = gradientPart(UInt64(view.encoded_dim))
-    byCallersContext = gradientPart(UInt64(view.context_dim), if: view.encoder_layers != 0)
-    columns = part(isGradient ? 16 &* gradientColumns(view) &* 4 : 0)
     size = end
   }
 }
 
-/// Columns of 16 floats that the derivatives of a transformer need: what it needs itself, and a few more.
-private func gradientColumns(_ view: flowrt_view) -> UInt64 { UInt64(view.scratch_columns) &+ 8 }
+/// What a gradient has besides (docs/GRADIENTS.md), in place of the activations, which come last.
+struct GradientLayout {
+  private(set) var size: UInt64
+  let units, sums, encoderSums, sides, byState, byRead, byUnits, byContext, byCallersContext, columns: UInt64
 
-/// The largest tile that a call of `count` rows can use. A gradient always takes tiles.
-func tileRows(_ count: UInt64, isGradient: Bool = false) -> UInt64 {
-  if count <= 1 { return isGradient ? 16 : 1 }
+  init(_ view: flowrt_view, rows: UInt64, behind layout: WorkspaceLayout) {
+    var end = layout.activations
+    // Floats for each row of a tile.
+    func part(_ floats: UInt64, if isNeeded: Bool = true) -> UInt64 {
+      let start = end
+      if isNeeded { end = (end &+ floats &* rows &* 4 &+ 63) & ~63 }
+      return start
+    }
+    let ofNetworks = UInt64(view.network_count) &* view.activations_size
+    let keepsSums = view.keeps_sums != 0
+    units = part(ofNetworks)
+    sums = part(ofNetworks, if: keepsSums)
+    encoderSums = part(view.encoder_size, if: keepsSums)
+    sides = part(UInt64(view.step_count) &* UInt64(view.dim))
+    byState = part(UInt64(view.dim))
+    byRead = part(UInt64(view.dim))
+    byUnits = part(max(view.activations_size, view.encoder_size))
+    byContext = part(UInt64(view.encoded_dim))
+    byCallersContext = part(UInt64(view.context_dim), if: view.encoder_layers != 0)
+    columns = end
+    // What a transformer needs itself, and a few columns of 16 floats more.
+    size = columns &+ 16 &* (UInt64(view.scratch_columns) &+ 8) &* 4
+  }
+}
+
+/// The largest tile that a call of `count` rows can use.
+func tileRows(_ count: UInt64) -> UInt64 {
+  if count <= 1 { return 1 }
   return count >= UInt64(FLOWRT_TILE_ROWS) ? UInt64(FLOWRT_TILE_ROWS) : (count &+ 15) & ~15
 }
 
 /// Bytes for calls of up to `count` rows.
-func workspaceSize(_ view: flowrt_view, _ count: UInt64, isGradient: Bool = false) -> UInt64 {
-  WorkspaceLayout(view, rows: tileRows(count, isGradient: isGradient), isGradient: isGradient).size
+func workspaceSize(_ view: flowrt_view, _ count: UInt64) -> UInt64 {
+  WorkspaceLayout(view, rows: tileRows(count)).size
+}
+
+/// Bytes for gradients of up to `count` rows, which always take tiles.
+func gradientWorkspaceSize(_ view: flowrt_view, _ count: UInt64) -> UInt64 {
+  let rows = tileRows(max(count, 16))
+  return GradientLayout(view, rows: rows, behind: WorkspaceLayout(view, rows: rows)).size
 }

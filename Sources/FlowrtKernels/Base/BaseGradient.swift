@@ -3,7 +3,7 @@
 import FlowrtShim
 
 extension Base {
-  private var parts: flowrt_gradient_parts { sweep.call.pointee.gradient }
+  private var parts: flowrt_gradient { sweep.call.pointee.gradient.pointee }
 
   /// Sets by_state to the gradient of log p(z) by z. The state is z.
   @inline(never) func gradient() {
@@ -14,7 +14,7 @@ extension Base {
     case .autoregressiveMixture:
       let index = plan.autoregressive_mixture.index!
       sweep.solveGradient(
-        plan, .mixture(Mixture(plan.record.pointee)), readIndex: index, otherIndex: index, readIsKnown: true)
+        plan, sweep.call.pointee.read, .mixture(Mixture(plan.record.pointee)), readIndex: index, otherIndex: index, readIsKnown: true)
     }
   }
 
@@ -61,9 +61,9 @@ extension Base {
     @inline(__always) func output(_ unit: Int, _ row: Int) -> Register {
       outputs.isShared ? Register(repeating: values[unit]) : values.register(unit &* rows &+ row)
     }
-    let isWanted = sweep.call.pointee.context_gradient != nil
+    let isWanted = parts.context_output != nil
     let network = ConditionerGradient(
-      conditioner, count: last &+ 1, sweep.call.pointee.accumulate_transposed, by: parts.by_units,
+      conditioner, count: last &+ 1, parts.accumulate, by: parts.by_units,
       byContext: parts.by_context)
     if isWanted { network.clear() }
     let byOutputs = network.gradient(last)

@@ -29,7 +29,7 @@ struct Evaluation {
     // Rows of one context fill tiles of their own. Fewer than 16 share a tile with those of other contexts.
     // A gradient by the context is that of each row, so there every row has a context of its own.
     let areMixed =
-      (sharing < count && sharing < laneCount && call.pointee.tile_rows > 1) || call.pointee.context_gradient != nil
+      (sharing < count && sharing < laneCount && call.pointee.tile_rows > 1) || call.pointee.gradient?.pointee.context_output != nil
     if areMixed { return evaluate(0, count, areMixed: true) }
     var finite = true
     var context = call.pointee.context
@@ -105,7 +105,7 @@ struct Evaluation {
   }
 
   /// A step at the CPU's own level.
-  private func runStep(_ step: UnsafeMutablePointer<flowrt_step_plan>, _ sweep: Sweep, direction: Direction) {
+  func runStep(_ step: UnsafeMutablePointer<flowrt_step_plan>, _ sweep: Sweep, direction: Direction) {
     call.pointee.run_step(call, step, sweep.batch.rows, sweep.batch.contexts, direction == .toNoise)
   }
 
@@ -115,7 +115,6 @@ struct Evaluation {
     for i in 0..<count {
       let step = call.pointee.steps + (direction == .toNoise ? i : count &- 1 &- i)
       if step.pointee.record.pointee.kind == RecordKind.elementwise.rawValue {
-        if call.pointee.isGradient { sweep.keepSide(step.pointee, sweep.state) }
         sweep.elementwise(step.pointee, direction: direction)
       } else {
         runStep(step, sweep, direction: direction)
@@ -147,11 +146,13 @@ struct Evaluation {
         sweep.state, call.pointee.input + first &* dim, dim, used, sharing: 1, place: 0, lanes: rows,
         isTile: sweep.isTile, rowStride: sweep.rowStride)
     }
-    runSteps(sweep, direction: direction)
-    if isDensity { base.addLogDensity(sign: 1) }
-    #if !FLOWRT_BASELINE_HAS_NO_GRADIENT  // else Arguments.hasGradient refused it
+    #if FLOWRT_BASELINE_HAS_NO_GRADIENT  // Arguments.check refused it
+      runSteps(sweep, direction: direction)
+    #else
       if call.pointee.isGradient { return runGradient(sweep, base, logSum, first, used) }
+      runSteps(sweep, direction: direction)
     #endif
+    if call.pointee.verb == FLOWRT_VERB_LOG_PROB { base.addLogDensity(sign: 1) }
 
     var nonfiniteBits: UInt32 = 0
     if let output = call.pointee.output {
@@ -170,7 +171,7 @@ struct Evaluation {
       for row in 0..<used {
         var value = logSum.total(row)
         if call.pointee.verb == FLOWRT_VERB_SAMPLE { value = -value }
-        if isDensity && logSum.isExcluded(row) {
+        if call.pointee.verb == FLOWRT_VERB_LOG_PROB && logSum.isExcluded(row) {
           value = .nan
           if !hasNaN(first &+ row) {
             logOutput[first &+ row] = -.infinity
@@ -183,8 +184,6 @@ struct Evaluation {
     }
     return nonfiniteBits >> 31 == 0
   }
-
-  private var isDensity: Bool { call.pointee.verb == FLOWRT_VERB_LOG_PROB || call.pointee.isGradient }
 
   /// Whether a row of the input has a NaN.
   @inline(never) func hasNaN(_ row: Int) -> Bool {
@@ -219,4 +218,4 @@ struct Evaluation {
 }
 
 @implementation @_cdecl("flowrt_evaluate")
-public func flowrt_evaluate(_ call: UnsafePointer<flowrt_call>!) -> Bool { Evaluation(call).run() }
+public func flowrt_evaluate(_ call: UnsafeMutablePointer<flowrt_call>!) -> Bool { Evaluation(call).run() }

@@ -319,7 +319,7 @@ struct Conditioner {
     add(layer.pointee.add.2, layer.pointee.scale.2)
     let (code, a) = (layer.pointee.activation, layer.pointee.a)
     if isTile {
-      keepSums(layer, first &* rows, end &* rows)
+      if let sums { keepSums(layer, sums, first &* rows, end &* rows) }
       activateInPlace(target.base, first &* rows, end &* rows, code, a)
     } else {
       activateInPlace(target.base, first, end, code, a, rows: rows, stride: target.stride)
@@ -340,8 +340,8 @@ struct Conditioner {
   }
 
   /// Of a gradient: keeps floats first ..< end of the sums of a layer, if its derivative needs them.
-  private func keepSums(_ layer: Layer, _ first: Int, _ end: Int) {
-    guard let sums, layer.needsSums, !isInPrologue(layer) else { return }
+  @inline(never) private func keepSums(_ layer: Layer, _ sums: UnsafeMutablePointer<Float>, _ first: Int, _ end: Int) {
+    if !layer.needsSums || isInPrologue(layer) { return }
     let (target, source) = (sums + Int(layer.pointee.values_offset) &* unitStride, values(layer))
     for at in stride(from: first, to: end, by: laneCount) { target.store(source.lanes(at), at) }
   }

@@ -187,11 +187,15 @@ struct ConditionerGradient {
   @inline(never) func finish(_ number: Int, _ first: Int, _ end: Int) {
     let layer = layer(number)
     let by = gradient(number)
-    if layer.pointee.gate != noLayer { finishGate(layer, by, first, end) }
     if layer.isNormalized {
-      normalizeGradient(layer, by, values: conditioner.values(layer), sums: sums(layer).unsafelyUnwrapped, rows: rows)
-    } else if layer.pointee.activation != Activation.identity.rawValue {
-      finishActivation(layer, by, first, end)
+      let gate = layer.pointee.gate
+      normalizeGradient(
+        layer, by: Values(base: by, stride: 0), sums: Values(base: sums(layer).unsafelyUnwrapped, stride: 0), rows: rows,
+        gate: gate == noLayer ? nil : conditioner.operand(gate),
+        byGate: isWanted(gate) ? Values(base: gradient(Int(gate)), stride: 0) : nil)
+    } else {
+      if layer.pointee.gate != noLayer { finishGate(layer, by, first, end) }
+      if layer.pointee.activation != Activation.identity.rawValue { finishActivation(layer, by, first, end) }
     }
     finishAdded(layer.pointee.add.0, layer.pointee.scale.0, by, first, end)
     finishAdded(layer.pointee.add.1, layer.pointee.scale.1, by, first, end)

@@ -48,9 +48,9 @@ extension ElementwiseFunction {
 
 extension Sweep {
   /// w[i] = f_i(v[i]): by_v = by_w f' + d log|f'| / dv.
-  func elementwiseGradient(_ step: flowrt_step_plan) {
+  func elementwiseGradient(_ step: flowrt_step_plan, _ given: UnsafeMutablePointer<Float>) {
     let (lower, upper, codes) = (step.elementwise.lower!, step.elementwise.upper!, step.elementwise.functions!)
-    let (given, by) = (side(step), call.pointee.gradient.by_state!)
+    let by = call.pointee.gradient.pointee.by_state!
     for i in 0..<dim {
       let f = ElementwiseFunction(rawValue: codes[i]).unsafelyUnwrapped
       for at in stride(from: i &* rows, to: (i &+ 1) &* rows, by: registerCount) {

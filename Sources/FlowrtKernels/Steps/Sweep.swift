@@ -108,37 +108,21 @@ struct Sweep {
       scatter(from: read, readIndex)
     }
     if !isTile { transform.sumLogScales(Int(record.passthrough), dim) }
-    if call.pointee.isGradient { keepSide(step, read) }
-  }
-
-  /// Of a gradient: the side of a step that its derivatives need, of a tile.
-  func side(_ step: flowrt_step_plan) -> UnsafeMutablePointer<Float> {
-    call.pointee.gradient.sides + Int(step.number) &* dim &* rows
-  }
-  /// Keeps that side.
-  func keepSide(_ step: flowrt_step_plan, _ values: UnsafeMutablePointer<Float>) {
-    let side = side(step)
-    for at in stride(from: 0, to: dim &* rows, by: laneCount) { side.store(values.lanes(at), at) }
   }
 
   /// The network of a step or base, or that of the encoder, over the rows of this sweep. The encoder's values have a
   /// place of their own, since they outlast the steps.
-  func conditioner(of step: flowrt_step_plan, isEncoder: Bool = false) -> Conditioner {
+  @inline(__always) func conditioner(of step: flowrt_step_plan, isEncoder: Bool = false) -> Conditioner {
     let view = call.pointee.view.pointee
     let encoderStride = Int(view.encoder_size)
-    // A gradient keeps the units of every network.
-    let isKept = call.pointee.isGradient && !isEncoder
-    let kept = isKept ? Int(step.network) &* Int(view.activations_size) &* rows : 0
-    let sums = isEncoder ? call.pointee.gradient.encoder_sums : call.pointee.gradient.sums
     // The encoder sees the caller's context, and so do the steps of a model without an encoder.
     let isCallers = isEncoder || view.encoder_layers == 0
     return Conditioner(
       rows: rows, unitStride: isTile ? rows : 1, layers: step.layers, read: .init(base: read, stride: rowStride),
       activations: isEncoder
         ? .init(base: call.pointee.encoder, stride: encoderStride)
-        : .init(
-          base: call.pointee.activations + kept, stride: Int(flowrt_unit_stride(view.activations_size))),
-      sums: sums.map { $0 + kept },
+        : .init(base: call.pointee.activations, stride: Int(flowrt_unit_stride(view.activations_size))),
+      sums: isEncoder ? call.pointee.gradient?.pointee.encoder_sums : call.pointee.sums,
       context: batch.contexts.map {
         .init(
           base: UnsafeMutablePointer(mutating: $0), stride: isCallers ? Int(view.context_dim) : encoderStride)

@@ -6,14 +6,14 @@
 import FlowrtShim
 
 extension Sweep {
-  private var parts: flowrt_gradient_parts { call.pointee.gradient }
+  private var parts: flowrt_gradient { call.pointee.gradient.pointee }
   private var byContext: UnsafeMutablePointer<Float>? {
-    call.pointee.context_gradient == nil ? nil : parts.by_context
+    parts.context_output == nil ? nil : parts.by_context
   }
 
   /// Takes the gradient through one step, which went to the noise before. The encoder takes that by its outputs
-  /// to that by the caller's context.
-  @inline(never) func runGradient(_ plan: Step) {
+  /// to that by the caller's context. `side`: that of the step which its derivatives need.
+  @inline(never) func runGradient(_ plan: Step, side: UnsafeMutablePointer<Float>) {
     let step = plan.pointee
     switch RecordKind(rawValue: step.record.pointee.kind).unsafelyUnwrapped {
     case .autoregressive:
@@ -21,13 +21,13 @@ extension Sweep {
       let index = step.autoregressive
       let readsData = record.reads == ReadSide.data.rawValue
       solveGradient(
-        step, Transformer(record), readIndex: readsData ? index.data_index : index.noise_index,
+        step, side, Transformer(record), readIndex: readsData ? index.data_index : index.noise_index,
         otherIndex: readsData ? index.noise_index : index.data_index, readIsKnown: readsData)
     case .diagonal: diagonalGradient(step)
     case .linear: linearGradient(step)
     case .permutation: permutationGradient(step)
     case .encoder: encoderGradient(step)
-    case .elementwise: elementwiseGradient(step)
+    case .elementwise: elementwiseGradient(step, side)
     case .base, .layer: break  // Base/BaseGradient.swift
     }
   }
@@ -36,7 +36,7 @@ extension Sweep {
   /// go back at once; else stage by stage from the last one, as the ranks of a stage have their gradient only when all
   /// that reads them has.
   func solveGradient(
-    _ step: flowrt_step_plan, _ transformer: Transformer, readIndex: UnsafePointer<UInt32>,
+    _ step: flowrt_step_plan, _ side: UnsafeMutablePointer<Float>, _ transformer: Transformer, readIndex: UnsafePointer<UInt32>,
     otherIndex: UnsafePointer<UInt32>, readIsKnown: Bool
   ) {
     let record = step.record.pointee
@@ -44,12 +44,12 @@ extension Sweep {
     let output = Int(record.layer_count) &- 1
     let passthrough = Int(record.passthrough)
     let network = ConditionerGradient(
-      conditioner(of: step), count: output &+ 1, call.pointee.accumulate_transposed, by: parts.by_units,
+      conditioner(of: step), count: output &+ 1, parts.accumulate, by: parts.by_units,
       byContext: byContext)
     network.clear()
     let parameterCount = Int(step.layers[output].width) / (dim &- passthrough)
     let transform = TransformGradient(
-      rows: rows, transformer: transformer, passthrough: passthrough, read: side(step),
+      rows: rows, transformer: transformer, passthrough: passthrough, read: side,
       parameters: network.conditioner.values(step.layers + output), byParameters: network.gradient(output),
       parameterCount: parameterCount, byRead: parts.by_read, byState: parts.by_state, otherIndex: otherIndex,
       readIsKnown: readIsKnown, columns: parts.columns)
@@ -105,7 +105,7 @@ extension Sweep {
       parts.by_state.store(Register(), at)
     }
     var panels = flowrt_panels(weights: step.linear.matrix, starts: nil, lines: dim)
-    call.pointee.accumulate_transposed(parts.by_state, &panels, 0, dim, parts.by_read, rows, 0, dim)
+    parts.accumulate(parts.by_state, &panels, 0, dim, parts.by_read, rows, 0, dim)
   }
 
   /// w[i] = v[index[i]]: by_v[index[i]] = by_w[i].
@@ -118,7 +118,7 @@ extension Sweep {
   private func encoderGradient(_ step: flowrt_step_plan) {
     let count = Int(step.record.pointee.layer_count)
     let network = ConditionerGradient(
-      conditioner(of: step, isEncoder: true), count: count, call.pointee.accumulate_transposed, by: parts.by_units,
+      conditioner(of: step, isEncoder: true), count: count, parts.accumulate, by: parts.by_units,
       byContext: parts.by_callers_context)
     network.clear()
     let target = network.gradient(count &- 1)

@@ -100,8 +100,6 @@ typedef struct flowrt_step_plan {
     const flowrt_step_record *record;
     flowrt_layer_plan *layers;  /* of a step, encoder or base that has a network */
     const uint32_t *stage_end;  /* of a step or base with stages: for each, the ranks up to its end */
-    uint32_t number;            /* its place in flowrt_call.steps */
-    uint32_t network;           /* its place among those that have a network; 0 for those that have none */
     union {                     /* by the kind of the record, and by the density of a base */
         flowrt_autoregressive_blocks autoregressive; /* the coordinate of each rank, on both sides */
         flowrt_diagonal_blocks diagonal;
@@ -150,19 +148,22 @@ typedef void flowrt_transposed_function(float *by, const flowrt_panels *panels, 
                                         const float *from, ptrdiff_t rows, ptrdiff_t first, ptrdiff_t end);
 typedef flowrt_transposed_function *flowrt_transposed_product;
 
-/* What a gradient needs besides. Each part has a tile's rows side by side, as docs/GRADIENTS.md draws them; NULL for the other
- * verbs. Derivatives are those of log p. */
-typedef struct flowrt_gradient_parts {
-    float *sums;    /* network_count x activations_size, if keeps_sums: what the activations were applied to */
+/* What a gradient writes and needs besides. Each part of the workspace has a tile's rows side by side, as docs/GRADIENTS.md draws
+ * them. Derivatives are those of log p. */
+typedef struct flowrt_gradient {
+    float *x_output, *context_output; /* dim and context_dim floats for each row of the call; or NULL */
+    flowrt_transposed_product accumulate;
+    float *units;   /* network_count x activations_size: the values of the units of every network */
+    float *sums;    /* as many, or NULL if not keeps_sums: what the activations were applied to */
     float *encoder_sums; /* the same of the encoder */
-    float *sides;   /* (step_count + 1) x dim: of each step, and of the base, the side that the derivatives need */
+    float *sides;   /* step_count x dim: of each step, the side that the derivatives need */
     float *by_state;   /* dim, by coordinate: by the flow's current value */
     float *by_read;    /* dim, by rank: by the side that the conditioner reads */
     float *by_units;   /* by the units of one network: first by their values, then by their sums */
     float *by_context; /* encoded_dim: by the steps' context */
     float *by_callers_context; /* context_dim: by the caller's, if there is an encoder */
     float *columns; /* of 16 floats: what the derivatives of a transformer need */
-} flowrt_gradient_parts;
+} flowrt_gradient;
 
 /* One evaluation: validated arguments and the workspace, carved into its parts (docs/SWEEP.md, "Workspace"). */
 typedef struct flowrt_call {
@@ -193,10 +194,9 @@ typedef struct flowrt_call {
     float *log_sum;     /* 3 x rows: running log-determinant, its rounding error, points outside the support */
     float *transformer_scratch; /* 16 floats each: known, unknown, log s, parameters of 16 values of few rows; or a tile's log s; then
                            what a spline needs */
-    float *activations; /* activations_size; for a gradient network_count times as many, since those of all networks are kept */
-    float *x_gradient, *context_gradient; /* or NULL */
-    flowrt_transposed_product accumulate_transposed;
-    flowrt_gradient_parts gradient;
+    float *activations; /* activations_size; for a gradient the part of gradient->units of the network that is evaluated next */
+    float *sums;        /* for a gradient, its part of gradient->sums; else NULL */
+    const flowrt_gradient *gradient; /* of FLOWRT_VERB_GRADIENT, else NULL */
 } flowrt_call;
 
 /* What is called of the kernels. The names are those of the baseline; of the higher levels, the build keeps only what
@@ -208,7 +208,7 @@ void flowrt_make_plan(const flowrt_call *call);
 /* Runs a call whose plan is made. Returns whether all that it wrote is finite, or minus infinity as the log p of a point
  * outside of the support. Level 3 shares that of level 2, and differs from it in its steps, whose results have the same
  * bits. */
-bool flowrt_evaluate(const flowrt_call *call), flowrt_evaluate_level2(const flowrt_call *call);
+bool flowrt_evaluate(flowrt_call *call), flowrt_evaluate_level2(flowrt_call *call);
 
 flowrt_step_function flowrt_step, flowrt_step_level2, flowrt_step_level3;
 flowrt_transposed_function flowrt_transposed, flowrt_transposed_level2, flowrt_transposed_level3;

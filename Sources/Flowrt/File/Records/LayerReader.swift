@@ -160,7 +160,6 @@ private struct LayerReader {
     }
     reader.view.parameter_count &+= parameters
     if !activation.slopeIsOfValue(layer.a) || layer.gate != 0 { reader.view.keeps_sums = 1 }
-    if activation == .layerNorm && layer.gate != 0 { reader.view.no_gradient = 1 }
     // The plan and this line decide by the same function, so the plan never takes more than was counted.
     if flowrt_is_in_prologue(isContextOnly, hasConstantSource, layer.context != 0) {
       reader.view.prologue_size &+= panels &* UInt64(panelUnits)

@@ -9,7 +9,7 @@
 
 static flowrt_model model;
 static flowrt_model_info info = FLOWRT_MODEL_INFO_INIT;
-static void *workspace;
+static void *workspace, *plan;
 static size_t workspace_size;
 static flowrt_rng rng = {1, 0, 0};
 
@@ -25,6 +25,7 @@ static size_t peer_open(const char *folder, const char *flow) {
     char path[512];
     if (bytes) munmap(bytes, (size_t)stat.st_size);
     free(workspace);
+    free(plan);
     snprintf(path, sizeof path, "%s/%s.flw", folder, flow);
     const int file = open(path, O_RDONLY);
     if (file < 0 || fstat(file, &stat) != 0) give_up("cannot be read", path);
@@ -36,6 +37,8 @@ static size_t peer_open(const char *folder, const char *flow) {
     check(flowrt_model_get_info(&model, &info));
     workspace_size = flowrt_workspace_size(&model, SIZE_MAX);
     workspace = aligned_alloc(64, workspace_size / 64 * 64 + 64);
+    plan = aligned_alloc(64, flowrt_plan_size(&model));
+    check(flowrt_model_prepare(&model, plan, flowrt_plan_size(&model)));
     return info.dim;
 }
 

@@ -10,6 +10,8 @@ Sections:
 """
 
 import argparse
+import platform
+import re
 import subprocess
 import sys
 import time
@@ -21,14 +23,14 @@ import report
 import tables
 import whole_process
 from measure import JOBS, Results, plan, run
-from programs import AVX2, CONTEXT, DIFFERENTIATE, FLOWRT, IAF, NFLOWS_CONTEXT, ONNX_SSE, PEERS, PLAIN, SSE2
+from programs import AVX2, BEST, CONTEXT, DIFFERENTIATE, FLOWRT, IAF, NFLOWS_CONTEXT, ONNX_SSE, PEERS, PLAIN, SSE2
 from worker import Unable, Worker
 
 SECTIONS = ("peers", "levels", "context", "cold", "threads", "gradients")
 FLOWS = [name for name in flows.SIZES if name != "SBI"]
 # Between the shapes of the kernels (docs/SWEEP.md) as well as on them.
 BATCHES = [1, 2, 3, 4, 6, 8, 12, 16, 17, 24, 32, 48, 64, 256, 1024]
-QUICK_BATCHES = [1, 4, 17, 1024]
+QUICK_BATCHES = [1, 2, 4, 8, 17, 64, 1024]
 
 
 class Bench:
@@ -40,6 +42,9 @@ class Bench:
         self.workers, self.versions, self.cold, self.threads = {}, {}, {}, {}
         self.peers = [peer for peer in PEERS if options.programs is None or peer.name in options.programs]
         self.started = time.time()
+        # That of the best instruction set which this core has.
+        peaks = [f"peak {level}" for level in tables.LEVELS]  # the highest first
+        self.best_peak = next(ask for ask in peaks if float(self.machine.ask(ask)) > 0)
 
     def say(self, text):
         print(f"{time.time() - self.started:6.0f} s  {text}", flush=True)
@@ -87,7 +92,7 @@ class Bench:
                 (f"{name}-IAF", IAF, cells)
             ]
             weights = flows.load(self.folder, name).nonzero_weights()
-            self.measure(name, tasks, {"peak3": "peak 3", "read": f"read {4 * weights}"})
+            self.measure(name, tasks, {"peak": self.best_peak, "read": f"read {4 * weights}"})
             self.say(f"{name} is measured beside the peers")
 
     def levels(self):
@@ -95,7 +100,7 @@ class Bench:
             if name == "MNIST":  # says nothing that XL does not
                 continue
             cells = [(job, count) for job in JOBS for count in self.options.batches]
-            tasks = [(f"{name}-MAF", program, cells) for program in (AVX2, SSE2, ONNX_SSE)]
+            tasks = [(f"{name}-MAF", program, cells) for program in (BEST, AVX2, SSE2, ONNX_SSE)]
             self.measure(name, tasks, {"peak2": "peak 2", "peak1": "peak 1"})
             self.say(f"{name} is measured at the lower levels")
 
@@ -132,11 +137,18 @@ class Bench:
         self.rates = {command: max(float(self.machine.ask(command)) for _ in range(3)) for command in commands}
 
 
+def machine_name():
+    """The CPU's model as the name of a folder: intel-xeon-processor, amd-epyc."""
+    model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+    words = re.findall(r"[a-z0-9]+", re.sub(r"\((r|tm)\)|@.*", " ", model[1].lower())) if model else []
+    return "-".join(words) or platform.machine()
+
+
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", type=Path, required=True, help="CMake's build folder, with bench/ of run.sh")
     parser.add_argument("--environments", type=Path, required=True, help="folder of the Python environments")
-    parser.add_argument("--quick", action="store_true", help="S, L21 and XL, 1, 4, 17 and 1024 rows, three rounds")
+    parser.add_argument("--quick", action="store_true", help="S, L21 and XL at seven numbers of rows, three rounds")
     parser.add_argument("--sections", nargs="+", choices=SECTIONS, default=SECTIONS)
     parser.add_argument("--flows", nargs="+", choices=FLOWS)
     parser.add_argument("--batches", nargs="+", type=int, metavar="ROWS")
@@ -147,7 +159,7 @@ def arguments():
     options = parser.parse_args()
     said = sys.argv[5:]  # after --build and --environments, which run.sh gives
     options.command = f'make bench BENCH="{" ".join(said)}"' if said else "make bench"
-    checked_in = Path(__file__).parent / "results"
+    checked_in = Path(__file__).parent / "results" / machine_name()
     options.results = options.results or (options.build / "bench" / "results" if said else checked_in)
     options.flows = options.flows or (["S", "L21", "XL"] if options.quick else FLOWS)
     options.batches = options.batches or (QUICK_BATCHES if options.quick else BATCHES)

@@ -21,14 +21,14 @@ class Cells:
         self.results = results
         names = {key[0].split("-")[0] for key in results.times}
         # Flows that were measured beside the peers, and those of the lower levels.
-        self.flows = [name for name in flows.SIZES if name in names and (name, "peak3") in results.machine]
+        self.flows = [name for name in flows.SIZES if name in names and (name, "peak") in results.machine]
         self.level_flows = [name for name in flows.SIZES if (name, "peak2") in results.machine]
         present = {key[1] for key in [*results.times, *results.absent]}
         self.peers = [peer for peer in PEERS if peer.name in present]
         self.batches = sorted({key[3] for key in results.times if key[1] in ("flowrt", "flowrt-avx2")})
         self.weights = {name: flows.load(folder, name).nonzero_weights() for name in names}
 
-    def share(self, key, peak="peak3"):
+    def share(self, key, peak="peak"):
         """Of the measured multiply-adds per second, by the weights that are not zero, each used once a row."""
         name, seconds = key[0].split("-")[0], self.results.time(*key)
         return seconds and self.weights[name] / seconds / self.results.rate(name, peak)

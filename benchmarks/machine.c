@@ -52,22 +52,29 @@ static double peak(int level) {
     return best;
 }
 
-/* Sums with the widest loads that the CPU has (built for this machine). */
+/* Sums with the widest loads that the CPU has (built for this machine): eight of them fit the registers. */
+#ifdef __AVX512F__
+typedef v16 widest;
+#elif defined __AVX__
+typedef v8 widest;
+#else
+typedef v4 widest;
+#endif
 static double read_rate(size_t bytes) {
-    const size_t count = bytes / sizeof(v16) / 8 * 8;
-    v16 *data = aligned_alloc(64, (count + 1) * sizeof(v16));
-    memset(data, 0, (count + 1) * sizeof(v16));
+    const size_t count = bytes / sizeof(widest) / 8 * 8;
+    widest *data = aligned_alloc(64, (count + 1) * sizeof(widest));
+    memset(data, 0, (count + 1) * sizeof(widest));
     double best = 0;
     for (int trial = 0; trial < 6; trial++) {
         const size_t repeats = ((size_t)32 << 20) / bytes + 1;
-        v16 sum[8] = {{0}};
+        widest sum[8] = {{0}};
         const double start = processor_seconds();
         for (size_t r = 0; r < repeats; r++) {
             for (size_t i = 0; i < count; i += 8)
                 for (size_t j = 0; j < 8; j++) sum[j] += data[i + j];
             __asm__ volatile("" ::: "memory");
         }
-        const double rate = (double)(count * sizeof(v16) * repeats) / (processor_seconds() - start);
+        const double rate = (double)(count * sizeof(widest) * repeats) / (processor_seconds() - start);
         for (int j = 0; j < 8; j++) sink = sum[j][0];
         if (rate > best) best = rate;
     }

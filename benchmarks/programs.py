@@ -37,6 +37,9 @@ PEERS = [
     Program("openblas", "C with OpenBLAS", executable="openblas", installed=("libopenblas.so.0",)),
     Program("onnxruntime", "ONNX Runtime", module="onnx_runtime", environment="runtimes", installed=("onnxruntime",)),
     Program("openvino", "OpenVINO", module="open_vino", environment="runtimes", installed=("openvino",), compiles=True),
+    Program(
+        "iree", "IREE", module="iree_vm", environment="iree", installed=("iree-base-runtime",), compiles=True
+    ),
     Program("litert", "LiteRT", module="litert", environment="runtimes", installed=("ai-edge-litert",), compiles=True),
     Program(
         "torch", "PyTorch compiled", module="torch_compiled", environment="torch", installed=("torch",), compiles=True
@@ -58,7 +61,8 @@ DIFFERENTIATE = [peer for peer in PEERS if peer.name in ("torch", "jax", "nflows
 IAF = replace(FLOWRT, name="flowrt-iaf")
 CONTEXT, PLAIN = replace(FLOWRT, name="flowrt-context"), replace(FLOWRT, name="flowrt-plain")
 NFLOWS_CONTEXT = Program("nflows-context", "PyTorch eager (nflows)", module="nflows_eager", environment="torch")
-# Instruction sets below the best one.
+# The best instruction set, and those below it, side by side.
+BEST = replace(FLOWRT, name="flowrt-best", what="flowrt, best level")
 AVX2 = replace(FLOWRT, name="flowrt-avx2", what="flowrt, AVX2 level", variables={"FLOWRT_BENCH_LEVEL": "2"})
 SSE2 = replace(FLOWRT, name="flowrt-sse2", what="flowrt, SSE2 level", variables={"FLOWRT_BENCH_LEVEL": "1"})
 ONNX_SSE = Program(

@@ -1,8 +1,8 @@
 #!/bin/sh
 # Measure: benchmarks/run.sh BUILD [options of bench.py]. Makes what is needed below BUILD/bench (environments of the peers,
-# OpenBLAS, programs in C), then runs bench.py, which writes benchmarks/results.
+# OpenBLAS, programs in C), then runs bench.py, which writes a folder below benchmarks/results.
 #
-# BENCH_ENVIRONMENTS names a folder that has the environments torch, runtimes, tfp and jax already.
+# BENCH_ENVIRONMENTS names a folder that has the environments torch, runtimes, iree, tfp and jax already.
 set -eu
 build=$1
 shift
@@ -24,6 +24,7 @@ if [ -z "${BENCH_ENVIRONMENTS:-}" ]; then
     BENCH_ENVIRONMENTS=$bench
     environment torch 'torch==2.13.0+cpu' nflows zuko numpy
     environment runtimes onnx onnxruntime openvino ai-edge-litert numpy matplotlib
+    environment iree iree-base-compiler iree-base-runtime onnx numpy
     environment tfp tensorflow-cpu tensorflow-probability numpy
     environment jax jax flowjax numpy
 fi

@@ -1,7 +1,7 @@
 """The tables of the page, in Markdown."""
 
 from cells import iaf, maf
-from programs import AVX2, FLOWRT, ONNX_SSE, PEERS, SSE2
+from programs import AVX2, BEST, FLOWRT, ONNX_SSE, PEERS, SSE2
 
 READ_SIZES = [2**power for power in range(14, 28)]
 TILE_TERMS = (8, 16, 32, 96)
@@ -68,8 +68,9 @@ def against_peers(cells, job):
 
 
 def level(cells, program, peak):
-    """flowrt at a lower level, beside the peer that is kept from AVX if that is the level."""
+    """flowrt at a lower level, beside the best one, and the peer that is kept from AVX if that is the level."""
     heads = ["flow", "rows", "log_prob, us a row", "of the level's peak", "sample / log_prob"]
+    heads += [f"{job} / that of the best level" for job in ("log_prob", "sample")]
     beside = program is SSE2
     if beside:
         heads += [f"{ONNX_SSE.what}: log_prob / flowrt's", "its sample / flowrt's"]
@@ -79,6 +80,8 @@ def level(cells, program, peak):
             density, sample = (maf(name, job, count, program.name) for job in ("log_prob", "sample"))
             row = [name, count, microseconds(cells.results.time(*density)), percent(cells.share(density, peak))]
             row.append(multiple(cells.results.ratio(sample, density)))
+            for key in (density, sample):
+                row.append(multiple(cells.results.ratio(key, (key[0], BEST.name, *key[2:]))))
             if beside:
                 for job, base in (("log_prob", density), ("sample", sample)):
                     row.append(multiple(cells.results.ratio(maf(name, job, count, ONNX_SSE.name), base)))
@@ -109,16 +112,13 @@ def cold(measured):
 
 
 def machine(rates):
-    peaks = [[what, f"{2e-9 * rates[f'peak {level}']:.0f}"] for level, what in LEVELS.items()]
+    found = {what: rates[f"peak {level}"] for level, what in LEVELS.items()}
+    peaks = [[what, f"{2e-9 * rate:.0f}"] for what, rate in found.items() if rate]
     reads = [[f"{size >> 10} kB", f"{1e-9 * rates[f'read {size}']:.0f}"] for size in READ_SIZES]
     peak, rate = rates["peak 3"], {terms: rates[f"tile {terms}"] for terms in TILE_TERMS}
     tiles = [[terms, f"{2e-9 * rate[terms]:.0f}", percent(rate[terms] / peak)] for terms in TILE_TERMS if peak]
-    return "\n\n".join(
-        [
-            table(["multiply-add peak", "GFLOP/s"], peaks),
-            table(
-                ["AVX-512: the inner loop of a tile alone, so many terms at a time", "GFLOP/s", "of the peak"], tiles
-            ),
-            table(["reading again and again", "GB/s"], reads),
-        ]
-    )
+    tile_heads = ["AVX-512: the inner loop of a tile alone, so many terms at a time", "GFLOP/s", "of the peak"]
+    parts = [table(["multiply-add peak", "GFLOP/s"], peaks)]
+    if tiles:
+        parts.append(table(tile_heads, tiles))
+    return "\n\n".join([*parts, table(["reading again and again", "GB/s"], reads)])

@@ -1,8 +1,8 @@
 # Writes the header and the source of flowrt_add_model:
 #   cmake -DMODEL=<model.flw> -DNAME=<name> -DHEADER=<name>.h -DSOURCE=<name>.c -P FlowrtModelSource.cmake
 #
-# Of the file it reads the header and the records (docs/FORMAT.md, sections 1 and 2), from which the size of the workspace follows:
-# the rule is that of Sources/Flowrt/Call/Workspace.swift, and the test WorkspaceRule compares both on every model of this
+# Of the file it reads the header and the records (docs/FORMAT.md, sections 1 and 2), from which the sizes of workspace and plan
+# follow: the rules are those of Workspace.swift and PlanLayout.swift in Sources/Flowrt/Call, and the test WorkspaceRule compares both on every model of this
 # repository. flowrt_model_open checks the rest when the program runs.
 cmake_minimum_required(VERSION 3.22)
 
@@ -192,7 +192,13 @@ while(NOT has_base)
   endif()
 endwhile()
 
-# ---- workspace: its parts, for tiles of so many rows ----
+# ---- plan and workspace: their parts, for tiles of so many rows ----
+
+set(plan "64 * (${steps} + 2)" "192 * ${layers}" "8 * ${stages}" "4 * ${panels}")
+set(plan_bytes 64) # its mark
+foreach(part IN LISTS plan)
+  math(EXPR plan_bytes "${plan_bytes} + (${part} + 63) / 64 * 64")
+endforeach()
 
 function(workspace result rows)
   set(few ${rows}) # rows side by side without being a tile
@@ -215,7 +221,7 @@ function(workspace result rows)
   endif()
   set(bytes 0)
   foreach(part IN ITEMS
-      "64 * (${steps} + 2)" "192 * ${layers}" "8 * ${stages}" "4 * ${panels}" "4 * ${prologue}"
+      ${plan} "4 * ${prologue}"
       "4 * ${context_dim} * ${context_rows}" "4 * ${encoder} * ${context_rows}"
       "4 * ${tile}" "4 * ${tile}" "4 * ${few_rows}" "4 * ${few_rows}" # state, read side; other side, log scales
       "64 * (${columns} + 3)" "12 * ${rows}" "4 * (${units} + 32)")
@@ -240,6 +246,8 @@ file(CONFIGURE OUTPUT "${HEADER}" @ONLY CONTENT [[
 /* flowrt_workspace_size(&model, 1): enough for calls with any number of rows. With SIZE_MAX instead of 1 they run at full speed. */
 #define @upper@_WORKSPACE_BYTES @workspace_bytes@u
 #define @upper@_FULL_WORKSPACE_BYTES @full_workspace_bytes@u
+/* flowrt_plan_size(&model) */
+#define @upper@_PLAN_BYTES @plan_bytes@u
 
 /* Stands before `static` (C++ asks for it). */
 #if defined(__cplusplus) && __cplusplus >= 201103L

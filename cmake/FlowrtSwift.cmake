@@ -155,7 +155,7 @@ foreach(level IN LISTS FLOWRT_LEVELS)
 endforeach()
 list(LENGTH FLOWRT_LEVELS flowrt_level_count)
 # The plan is made once for each call, and is an eighth of the time of a single row of a small flow: compiled like a kernel.
-flowrt_swift_object(plan MODULE Flowrt ONLY Call/Plan.swift File/Layout.swift File/Codes.swift File/Sizes.swift
+flowrt_swift_object(plan MODULE Flowrt ONLY Call/Plan.swift Call/PlanLayout.swift File/Layout.swift File/Codes.swift File/Sizes.swift
                     KEEP flowrt_make_plan FLAGS ${flowrt_kernel_flags} ${FLOWRT_LEVEL_1_FLAGS})
 list(APPEND flowrt_objects "${flowrt_object_dir}/plan.o")
 flowrt_swift_object(api MODULE Flowrt EXCEPT Call/Plan.swift KEEP ${FLOWRT_API_SYMBOLS}

@@ -25,7 +25,7 @@
  *   1. version    which library is this?
  *   2. status     what went wrong?
  *   3. model      view a .flw file that is in memory, flash or mmap
- *   4. workspace  how many bytes of scratch does a call need?
+ *   4. workspace  how many bytes of scratch does a call need? And a plan, to make calls of one row faster
  *   5. evaluate   forward, inverse, log_prob
  *   6. sample     draws that are a pure function of (seed, stream, index)
  *   7. gradient   of log p, by x and by the context
@@ -62,10 +62,11 @@ const char *flowrt_build_info(void);
 typedef enum flowrt_status {
     FLOWRT_OK = 0,
     /* the call */
-    FLOWRT_ERR_ARGUMENT = -1,        /* struct_size below 8, or workspace_size beyond the address space */
-    FLOWRT_ERR_MODEL = -2,           /* the flowrt_model was not opened, or was overwritten */
-    FLOWRT_ERR_WORKSPACE = -3,       /* workspace_size is below flowrt_workspace_size(model, 1) */
-    FLOWRT_ERR_ALIGNMENT = -4,       /* model data or workspace not on FLOWRT_ALIGNMENT bytes, or floats not on 4 */
+    FLOWRT_ERR_ARGUMENT = -1,        /* struct_size below 8, or workspace_size or plan_size beyond the address space */
+    FLOWRT_ERR_MODEL = -2,           /* the flowrt_model was not opened, or it or its plan was overwritten */
+    FLOWRT_ERR_WORKSPACE = -3,       /* workspace_size is below flowrt_workspace_size(model, 1), or plan_size below
+                                        flowrt_plan_size(model) */
+    FLOWRT_ERR_ALIGNMENT = -4,       /* model data, workspace or plan not on FLOWRT_ALIGNMENT bytes, or floats not on 4 */
     FLOWRT_ERR_NULL = -5,            /* a pointer that the call needs is NULL */
     FLOWRT_ERR_OVERLAP = -6,         /* what is written overlaps something else (section 5, aliasing) */
     FLOWRT_ERR_CONTEXT_MISSING = -7, /* the model takes a context, and context is NULL */
@@ -103,7 +104,7 @@ typedef struct flowrt_error_detail {
 
 /* ---- 3. Model ---------------------------------------------------------------------------------------------------- */
 
-/* Required alignment, in bytes, of model data and workspaces. Rows of floats need the alignment of a float only. */
+/* Required alignment, in bytes, of model data, workspaces and plans. Rows of floats need the alignment of a float only. */
 #define FLOWRT_ALIGNMENT 64
 
 /* A view of a model's bytes. It may live anywhere and may be copied with memcpy. It has nothing to free. The bytes must
@@ -160,6 +161,22 @@ flowrt_status flowrt_model_get_info(const flowrt_model *model, flowrt_model_info
  * have no meaning after a call. */
 size_t flowrt_workspace_size(const flowrt_model *model, size_t count);
 
+/* Bytes of memory that flowrt_model_prepare needs. The same on every CPU. 0 if the model is not open. */
+size_t flowrt_plan_size(const flowrt_model *model);
+
+/* Optional: make the plan of the model (where its weights lie) once, instead of at the beginning of each call. It pays
+ * where calls have one row or few, and the flow is small: docs/PERFORMANCE.md.
+ *
+ * `plan` is FLOWRT_ALIGNMENT-aligned, plan_size bytes, at least flowrt_plan_size(model). After FLOWRT_OK the model and
+ * its copies use it, with the same functions, workspaces and results as before. They only read it: any number of
+ * threads may share it. Like the model's bytes, it must stay in place, unchanged, as long as they are used. There is
+ * nothing to free. Copies that were made before go on without a plan.
+ *
+ * Writes *model: no call may use it meanwhile. FLOWRT_ERR_WORKSPACE: plan_size is too small. FLOWRT_ERR_OVERLAP: the
+ * plan overlaps *model or the model's bytes; in later calls, their outputs or workspace. After a failure *model is as it
+ * was. A call whose plan's beginning was overwritten, as by the plan of another model, returns FLOWRT_ERR_MODEL. */
+flowrt_status flowrt_model_prepare(flowrt_model *model, void *plan, size_t plan_size);
+
 /* ---- 5. Evaluate --------------------------------------------------------------------------------------------------
  *
  * Common to all four verbs:
@@ -170,8 +187,8 @@ size_t flowrt_workspace_size(const flowrt_model *model, size_t count);
  *                 context's part of the network is computed once
  *   workspace     FLOWRT_ALIGNMENT-aligned, workspace_size bytes, used by this call alone
  *   aliasing      z may be the array x, and x the array z. With dim 1, so may log_det or log_prob as the only output.
- *                 FLOWRT_ERR_OVERLAP: any other overlap of outputs, workspace or *rng with arrays, the flowrt_model or
- *                 its bytes
+ *                 FLOWRT_ERR_OVERLAP: any other overlap of outputs, workspace or *rng with arrays, the flowrt_model,
+ *                 its bytes or its plan
  *   on failure    the outputs keep their old contents. FLOWRT_ERR_NONFINITE is the exception: all outputs were written.
  *                 A row with a NaN or an infinity never changes another row
  */

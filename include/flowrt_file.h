@@ -118,6 +118,7 @@ typedef struct flowrt_file {
     flowrt_model model;
     flowrt_model_info info;
     void *bytes; /* the content of the file, which `model` views */
+    void *plan;  /* of the model: it is prepared (flowrt_model_prepare) */
     size_t size;
     int is_mapped;
     /* For one call at a time, of any number of rows, at full speed. Another thread needs a workspace of its own, of
@@ -135,9 +136,10 @@ static inline void flowrt_file_close(flowrt_file *file)
 #endif
     if (!file->is_mapped)
         flowrt_aligned_free(file->bytes);
+    flowrt_aligned_free(file->plan);
     flowrt_aligned_free(file->workspace);
     memset(&file->model, 0, sizeof file->model); /* later calls return FLOWRT_ERR_MODEL */
-    file->bytes = file->workspace = NULL;
+    file->bytes = file->plan = file->workspace = NULL;
     file->size = file->workspace_size = 0;
     file->is_mapped = 0;
 }
@@ -167,16 +169,20 @@ static inline int flowrt_file_start(flowrt_file *file, const char *path)
     }
     file->info.struct_size = sizeof file->info;
     flowrt_model_get_info(&file->model, &file->info);
+    const size_t plan_size = flowrt_plan_size(&file->model);
     file->workspace_size = flowrt_workspace_size(&file->model, SIZE_MAX);
+    file->plan = flowrt_aligned_new(plan_size);
     file->workspace = flowrt_aligned_new(file->workspace_size);
-    if (file->workspace == NULL) {
-        snprintf(reason, sizeof reason, "no memory for a workspace of %lu bytes", (unsigned long)file->workspace_size);
+    if (file->plan == NULL || file->workspace == NULL) {
+        snprintf(reason, sizeof reason, "no memory for a plan and a workspace of %lu bytes",
+                 (unsigned long)(plan_size + file->workspace_size));
         return flowrt_file_end(file, path, reason);
     }
-    return 1;
+    status = flowrt_model_prepare(&file->model, file->plan, plan_size);
+    return status == FLOWRT_OK ? 1 : flowrt_file_end(file, path, flowrt_status_message(status));
 }
 
-/* Reads the file, checks every byte of it and makes a workspace. Returns 1, or 0 with file->error: "model.flw: No such
+/* Reads the file, checks every byte of it, and makes a plan and a workspace. Returns 1, or 0 with file->error: "model.flw: No such
  * file or directory", "model.flw: not a .flw model file (byte 0, found 97, expected 137)". Then there is nothing to close. */
 static inline int flowrt_file_open(flowrt_file *file, const char *path)
 {

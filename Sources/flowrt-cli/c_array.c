@@ -48,8 +48,10 @@ static void put_definitions(const model *flow, const char *name, const char *upp
     output_printf("#define %s_CONTEXT_DIM %" PRIu32 "u\n", upper, info->context_dim);
     output_printf(
         "/* flowrt_workspace_size(&model, 1): enough for calls with any number of rows, which are faster with "
-        "more. */\n#define %s_WORKSPACE_BYTES %zuu\n\n",
+        "more. */\n#define %s_WORKSPACE_BYTES %zuu\n",
         upper, flowrt_workspace_size(&flow->view, 1));
+    output_printf("/* flowrt_plan_size(&model): for flowrt_model_prepare. */\n#define %s_PLAN_BYTES %zuu\n\n", upper,
+                  flowrt_plan_size(&flow->view));
     output_printf(
         "/* Stands before `static` (C++ asks for it). */\n#if defined(__cplusplus) && __cplusplus >= 201103L\n"
         "#define %s_ALIGNED alignas(64)\n",

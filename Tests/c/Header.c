@@ -56,6 +56,7 @@ flowrt_status call_everything(flowrt_model *model, const void *data, size_t size
     if (flowrt_model_open(model, data, size, FLOWRT_OPEN_VERIFY | FLOWRT_OPEN_LEVEL(1), &detail) != FLOWRT_OK)
         return flowrt_status_message((flowrt_status)detail.status) ? FLOWRT_ERR_MODEL : FLOWRT_OK;
     if (flowrt_model_get_info(model, &info) != FLOWRT_OK) return FLOWRT_ERR_MODEL;
+    if (flowrt_model_prepare(model, scratch, flowrt_plan_size(model)) != FLOWRT_OK) return FLOWRT_ERR_MODEL;
     bytes = flowrt_workspace_size(model, 1);
     if (flowrt_forward(model, 1, rows, NULL, 0, rows, logs, scratch, bytes) != FLOWRT_OK) return FLOWRT_ERR_MODEL;
     if (flowrt_inverse(model, 1, rows, NULL, 0, rows, logs, scratch, bytes) != FLOWRT_OK) return FLOWRT_ERR_MODEL;

@@ -3,7 +3,7 @@
  *
  *   level flow direction batch
  *
- * and holding the instructions of one call.
+ * and holding the instructions of one call. "log_prob-with-plan" is log_prob of a prepared model.
  *
  * Weights are random: the work does not depend on their values. Valgrind shows programs a CPU with AVX2 and without AVX-512, so
  * levels 1 and 2 are counted. It is slow at vectors: the wide flows are counted at few rows, so that all takes half a minute. */
@@ -59,9 +59,10 @@ static void run(call *c) {
     CHECK(status == FLOWRT_OK || status == FLOWRT_ERR_NONFINITE, "%s", flowrt_status_message(status));
 }
 
-static void count(const char *flow, const flowrt_model *model, uint32_t level, enum verb verb, size_t batch) {
+/* `how`: what follows the name of the direction. */
+static void count(const char *flow, const flowrt_model *model, uint32_t level, enum verb verb, const char *how, size_t batch) {
     char name[64];
-    snprintf(name, sizeof name, "%u %s %s %zu", (unsigned)level, flow, verb_names[verb], batch);
+    snprintf(name, sizeof name, "%u %s %s%s %zu", (unsigned)level, flow, verb_names[verb], how, batch);
     call c = call_new(model, verb, batch, 1);
     if (c.context) c.context_rows = 1;
     CALLGRIND_ZERO_STATS;
@@ -78,7 +79,13 @@ static void count_flow(const workload *w, int reads, flow_file file) {
         CHECK(flow_open_level(&model, file, level), "this CPU has no kernel level %u", (unsigned)level);
         for (enum verb verb = LOG_PROB; verb <= SAMPLE; verb++)
             for (size_t b = 0; b < BATCHES && batches[b] <= w->largest_batch[level - 1]; b++)
-                count(name, &model, level, verb, batches[b]);
+                count(name, &model, level, verb, "", batches[b]);
+        /* One row, with a plan that the caller keeps. */
+        void *plan = must_allocate(flowrt_plan_size(&model));
+        CHECK_STATUS(FLOWRT_OK, flowrt_model_prepare(&model, plan, flowrt_plan_size(&model)));
+        for (enum verb verb = LOG_PROB; verb <= SAMPLE && w->largest_batch[level - 1]; verb++)
+            count(name, &model, level, verb, "-with-plan", 1);
+        free(plan);
     }
 }
 

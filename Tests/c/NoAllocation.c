@@ -51,11 +51,17 @@ static void test(const flow_spec *spec, const flowrt_model *opened, uint32_t lev
     for (size_t count = 1; count <= 100; count += 33) {
         call calls[VERB_COUNT];
         for (enum verb verb = 0; verb < VERB_COUNT; verb++) calls[verb] = call_new(opened, verb, count, 1);
+        void *plan = must_allocate(flowrt_plan_size(opened));
         const size_t before = allocations;
         flowrt_model model;
         CHECK_STATUS(FLOWRT_OK, flowrt_model_open(&model, file.bytes, file.size,
                                                   FLOWRT_OPEN_VERIFY | FLOWRT_OPEN_LEVEL(level), NULL));
         for (enum verb verb = 0; verb < VERB_COUNT; verb++) CHECK_STATUS(FLOWRT_OK, call_run(&calls[verb]));
+        CHECK_STATUS(FLOWRT_OK, flowrt_model_prepare(&model, plan, flowrt_plan_size(&model)));
+        for (enum verb verb = 0; verb < VERB_COUNT; verb++) {
+            calls[verb].model = &model;
+            CHECK_STATUS(FLOWRT_OK, call_run(&calls[verb]));
+        }
         CHECK(allocations == before, "%s: %zu allocations", spec->name, allocations - before);
     }
 }

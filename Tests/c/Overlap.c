@@ -1,12 +1,12 @@
 /* The arrays of a call may lie in any way that the header allows, and in no other: every pair of them is moved past each
- * other, float by float. Model and its bytes, context, outputs, generator and workspace are apart; an output may be the input itself, and where a
+ * other, float by float. Model, its bytes and its plan, context, outputs, generator and workspace are apart; an output may be the input itself, and where a
  * row is one float, so may log_prob. */
 #include "support/call.h"
 
 enum { ROWS = 3 };
-enum { BYTES, MODEL, INPUT, CONTEXT_ARRAY, OUTPUT, LOG_OUTPUT, RNG, WORKSPACE, ARRAYS };
-static const char *const names[ARRAYS] = {"model's bytes", "model",  "input",     "context",
-                                         "output",         "log output", "generator", "workspace"};
+enum { BYTES, MODEL, PLAN, INPUT, CONTEXT_ARRAY, OUTPUT, LOG_OUTPUT, RNG, WORKSPACE, ARRAYS };
+static const char *const names[ARRAYS] = {"model's bytes", "model",      "plan",      "input",    "context",
+                                         "output",        "log output", "generator", "workspace"};
 
 typedef struct layout {
     size_t size[ARRAYS];    /* bytes; 0 if the call does not have it */
@@ -68,13 +68,15 @@ static size_t check_pair(const char *name, flow_file file, const flowrt_model *m
     return tried;
 }
 
-static size_t check_verb(const flow_spec *spec, enum verb verb, int has_output, int has_log_output, size_t context_rows) {
+static size_t check_verb(const flow_spec *spec, enum verb verb, int has_output, int has_log_output, size_t context_rows,
+                         int is_prepared) {
     const flow_file file = flow_build(spec, 1);
     flowrt_model probe;
     CHECK_STATUS(FLOWRT_OK, flowrt_model_open(&probe, file.bytes, file.size, 0, NULL));
     const size_t row = spec->dim * sizeof(float), room = 1 << 17;
     layout l = {.size = {[BYTES] = file.size,
                          [MODEL] = sizeof(flowrt_model),
+                         [PLAN] = is_prepared ? flowrt_plan_size(&probe) : 0,
                          [INPUT] = verb == SAMPLE ? 0 : ROWS * row,
                          [CONTEXT_ARRAY] = context_rows * spec->context_dim * sizeof(float),
                          [OUTPUT] = has_output ? ROWS * row : 0,
@@ -90,11 +92,12 @@ static size_t check_verb(const flow_spec *spec, enum verb verb, int has_output, 
     memcpy(l.at[BYTES], file.bytes, file.size);
     flowrt_model model;
     CHECK_STATUS(FLOWRT_OK, flowrt_model_open(&model, l.at[BYTES], file.size, 0, NULL));
+    if (is_prepared) CHECK_STATUS(FLOWRT_OK, flowrt_model_prepare(&model, l.at[PLAN], l.size[PLAN]));
     memcpy(l.at[MODEL], &model, sizeof model);
     size_t tried = 0;
     for (int a = 0; a < ARRAYS; a++)
         for (int b = INPUT; b < ARRAYS; b++)
-            if (a != b && l.size[a] && l.size[b] && !(a <= MODEL && b < OUTPUT))
+            if (a != b && l.size[a] && l.size[b] && !(a <= PLAN && b < OUTPUT))
                 tried += check_pair(spec->name, file, &model, verb, l, a, b, context_rows, arena);
     free(arena);
     flow_free(file);
@@ -108,9 +111,9 @@ int main(void) {
         const flow_spec *spec = flow_case(flows[i]);
         for (size_t rows = spec->context_dim ? 1 : 0; rows <= (spec->context_dim ? ROWS : 0); rows += ROWS - 1)
             for (enum verb verb = 0; verb < VERB_COUNT; verb++) {
-                tried += check_verb(spec, verb, verb != LOG_PROB, 1, rows);
-                if (verb != LOG_PROB) tried += check_verb(spec, verb, 1, 0, rows);
-                if (verb == FORWARD) tried += check_verb(spec, verb, 0, 1, rows);
+                tried += check_verb(spec, verb, verb != LOG_PROB, 1, rows, 1);
+                if (verb != LOG_PROB) tried += check_verb(spec, verb, 1, 0, rows, 0);
+                if (verb == FORWARD) tried += check_verb(spec, verb, 0, 1, rows, 0);
             }
     }
     printf("%zu layouts\n", tried);

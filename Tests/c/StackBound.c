@@ -19,6 +19,7 @@ enum {
     PAINT = 0x5a,
     ROWS = 130,
     OPEN = VERB_COUNT,
+    PREPARE,
     FUNCTIONS
 };
 
@@ -46,11 +47,23 @@ static void open_model(void *argument) {
     CHECK_STATUS(FLOWRT_OK, flowrt_model_open(argument, file.bytes, file.size, FLOWRT_OPEN_VERIFY, NULL));
 }
 
-/* Stack of open and of every verb. */
+static const char *name_of(int function) {
+    return function == OPEN ? "open" : function == PREPARE ? "prepare" : verb_names[function];
+}
+
+static void *plan;
+static void prepare_model(void *argument) {
+    CHECK_STATUS(FLOWRT_OK, flowrt_model_prepare(argument, plan, flowrt_plan_size(argument)));
+}
+
+/* Stack of open, of prepare and of every verb. */
 static void measure(const flow_file flow, const flowrt_model *model, size_t bytes[FUNCTIONS]) {
     flowrt_model opened;
     file = flow;
     bytes[OPEN] = depth(open_model, &opened);
+    plan = must_allocate(flowrt_plan_size(&opened));
+    bytes[PREPARE] = depth(prepare_model, &opened);
+    free(plan);
     for (int verb = 0; verb < VERB_COUNT; verb++) {
         call c = call_new(model, (enum verb)verb, ROWS, 91);
         bytes[verb] = depth(run_call, &c);
@@ -65,7 +78,7 @@ static void test(const flow_spec *spec, const flowrt_model *model, uint32_t leve
     for (int f = 0; f < FUNCTIONS; f++) {
         const size_t limit = f == OPEN ? OPEN_LIMIT : VERB_LIMIT;
         CHECK(bytes[f] <= limit, "%s, %s: %zu bytes of stack, %zu allowed", spec->name,
-              f == OPEN ? "open" : verb_names[f], bytes[f], limit);
+              name_of(f), bytes[f], limit);
         if (bytes[f] > deepest[level][f]) deepest[level][f] = bytes[f];
     }
     flow_free(flow);
@@ -92,7 +105,7 @@ static void check_size_does_not_matter(uint32_t level) {
             for (int f = 0; f < FUNCTIONS; f++)
                 CHECK(factor == 1 || bytes[f] == expected[f],
                       "level %u, %s: %zu bytes of stack, %zu at %u times the size", level,
-                      f == OPEN ? "open" : verb_names[f], expected[f], bytes[f], factor);
+                      name_of(f), expected[f], bytes[f], factor);
             memcpy(expected, bytes, sizeof bytes);
         }
         flow_free(flow);
@@ -114,7 +127,8 @@ int main(void) {
     CHECK(pthread_join(thread, NULL) == 0, "join");
     for (uint32_t level = 1; level <= HIGHEST_LEVEL; level++) {
         if (!deepest[level][OPEN]) continue;
-        printf("level %u, bytes of stack: open %zu", level, deepest[level][OPEN]);
+        printf("level %u, bytes of stack: open %zu, prepare %zu", level, deepest[level][OPEN],
+               deepest[level][PREPARE]);
         for (int verb = 0; verb < VERB_COUNT; verb++) printf(", %s %zu", verb_names[verb], deepest[level][verb]);
         printf("\n");
     }

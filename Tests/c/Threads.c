@@ -1,4 +1,4 @@
-/* Eight threads that share a model, each with its own outputs and workspace, get the bits that one thread gets. All
+/* Eight threads that share a model, and the plan of one that is prepared, each with its own outputs and workspace, get the bits that one thread gets. All
  * verbs run at the same time, and each thread starts with another one.
  *
  *   Threads                     compare
@@ -27,8 +27,7 @@ static void *run_all_verbs(void *argument) {
     return NULL;
 }
 
-static void test(const flow_spec *spec, const flowrt_model *model, uint32_t level) {
-    (void)level;
+static void compare(const flow_spec *spec, const flowrt_model *model) {
     call alone[VERB_COUNT];
     worker workers[THREADS];
     for (enum verb verb = 0; verb < VERB_COUNT; verb++) {
@@ -57,6 +56,17 @@ static void test(const flow_spec *spec, const flowrt_model *model, uint32_t leve
             call_free(*together);
         }
     for (enum verb verb = 0; verb < VERB_COUNT; verb++) call_free(alone[verb]);
+}
+
+static void test(const flow_spec *spec, const flowrt_model *model, uint32_t level) {
+    (void)level;
+    compare(spec, model);
+    flowrt_model prepared = *model;
+    const size_t size = flowrt_plan_size(model);
+    void *plan = must_allocate(size);
+    CHECK_STATUS(FLOWRT_OK, flowrt_model_prepare(&prepared, plan, size));
+    compare(spec, &prepared);
+    free(plan);
 }
 
 int main(int argc, char **argv) {

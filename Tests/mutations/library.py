@@ -26,6 +26,7 @@ C_TESTS = {
     "PaddingUnused": [],
     "ScaleFunctions": [],
     "WorkspaceExact": [],
+    "KeptPlan": [],
     "Sampling": [],
     "NothingIgnored": [],
     "NonFinite": [],

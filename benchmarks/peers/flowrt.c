@@ -9,7 +9,7 @@
 
 static flowrt_model model;
 static flowrt_model_info info = FLOWRT_MODEL_INFO_INIT;
-static void *workspace, *gradient_workspace;
+static void *workspace, *gradient_workspace, *plan;
 static size_t workspace_size, gradient_workspace_size;
 static flowrt_rng rng = {1, 0, 0};
 
@@ -26,6 +26,7 @@ static size_t peer_open(const char *folder, const char *flow) {
     if (bytes) munmap(bytes, (size_t)stat.st_size);
     free(workspace);
     free(gradient_workspace);
+    free(plan);
     snprintf(path, sizeof path, "%s/%s.flw", folder, flow);
     const int file = open(path, O_RDONLY);
     if (file < 0 || fstat(file, &stat) != 0) give_up("cannot be read", path);
@@ -39,6 +40,8 @@ static size_t peer_open(const char *folder, const char *flow) {
     workspace = aligned_alloc(64, workspace_size / 64 * 64 + 64);
     gradient_workspace_size = flowrt_gradient_workspace_size(&model, SIZE_MAX);
     gradient_workspace = aligned_alloc(64, gradient_workspace_size / 64 * 64 + 64);
+    plan = aligned_alloc(64, flowrt_plan_size(&model));
+    check(flowrt_model_prepare(&model, plan, flowrt_plan_size(&model)));
     return info.dim;
 }
 

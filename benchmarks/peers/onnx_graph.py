@@ -13,6 +13,7 @@ class Graph:
 
     def __init__(self, prefix=""):
         self.nodes, self.constants, self.prefix = [], [], prefix
+        self.shapes = []  # of results whose shape an importer does not find
 
     def node(self, kind, *inputs, **attributes):
         output = f"{self.prefix}{kind}{len(self.nodes)}"
@@ -49,6 +50,7 @@ class Graph:
             [helper.make_tensor_value_info(source, FLOAT, ["rows", dim])],
             [helper.make_tensor_value_info("result", FLOAT, result_shape)],
             self.constants,
+            value_info=self.shapes,
         )
         return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
 
@@ -89,4 +91,5 @@ def inverse_model(flow):
         )
         zeros = graph.node("Sub", z, z)
         z = graph.node("Loop", graph.constant(np.int64(dim)), graph.constant(np.bool_(True)), zeros, body=loop)
+        graph.shapes.append(helper.make_tensor_value_info(z, FLOAT, ["rows", dim]))
     return graph.model("z", z, dim, ["rows", dim])

@@ -1,4 +1,4 @@
-"""Draws speed.svg: the time of a density and of a sample, flowrt beside its peers, from benchmarks/results/speed.csv.
+"""Draws speed.svg: the time of a density and of a sample, flowrt beside its peers, from benchmarks/results/xeon/speed.csv.
 
     python docs/pictures/speed.py
 
@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 from programs import FLOWRT, PEERS  # noqa: E402
 
-TIMES = ROOT / "benchmarks" / "results" / "speed.csv"
+TIMES = ROOT / "benchmarks" / "results" / "xeon" / "speed.csv"
 PAGE = Path(__file__).parent / "speed.svg"
 ROWS = 1024
 FLOWS = {"S": "S: D = 6", "L21": "L21: D = 21", "XL": "XL: D = 63"}
@@ -50,11 +50,13 @@ def main() -> None:
     figure.legend(handles=_legend(), loc="upper center", ncols=4, frameon=False, labelcolor=INK)
     figure.tight_layout(rect=(0, 0, 1, 0.94))
     figure.savefig(PAGE, facecolor=PAPER, metadata={"Date": None})
-    PAGE.write_text(_with_dark_colours(PAGE.read_text()))
+    PAGE.write_text(with_dark_colours(PAGE.read_text()))
 
 
 def programs() -> dict:
-    return {program.name: program for program in (FLOWRT, *PEERS)}
+    """Those that the results have."""
+    measured = {name for _, name in read_times()}
+    return {program.name: program for program in (FLOWRT, *PEERS) if program.name in measured}
 
 
 def read_times() -> dict:
@@ -96,7 +98,7 @@ def _legend() -> list:
     return [pyplot.Rectangle((0, 0), 1, 1, color=colour, label=name) for colour, name in names.items()]
 
 
-def _with_dark_colours(svg: str) -> str:
+def with_dark_colours(svg: str) -> str:
     """Rules that replace the colours of the drawing where the reader prefers a dark page."""
     rules = [
         f'[style*="{kind}: {light}"] {{ {kind}: {dark} !important }}'

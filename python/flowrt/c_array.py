@@ -30,6 +30,8 @@ _TEMPLATE = """\
 #define {upper}_CONTEXT_DIM {context_dim}u
 /* flowrt_workspace_size(&model, 1): enough for calls with any number of rows, which are faster with more. */
 #define {upper}_WORKSPACE_BYTES {workspace}u
+/* flowrt_plan_size(&model): for flowrt_model_prepare. */
+#define {upper}_PLAN_BYTES {plan}u
 
 /* Stands before `static` (C++ asks for it). */
 #if defined(__cplusplus) && __cplusplus >= 201103L
@@ -49,7 +51,7 @@ _TEMPLATE = """\
 
 
 def c_array(data: bytes, name: str) -> str:
-    """The C source of an array `name` with the bytes of a valid file. Needs libflowrt for the workspace size.
+    """The C source of an array `name` with the bytes of a valid file. Needs libflowrt for the sizes of memory.
 
     Raises `LibraryError` if libflowrt refuses the file, `Error` if `name` cannot be that of an array in C and C++.
     """
@@ -72,5 +74,6 @@ def c_array(data: bytes, name: str) -> str:
         dim=model.dim,
         context_dim=model.context_dim,
         workspace=model.workspace_size(1),
+        plan=model.plan_size(),
         rows="\n".join("    " + row for row in rows),
     )

@@ -58,6 +58,7 @@ _PROTOTYPES = {
     "flowrt_status_message": (c_char_p, [c_int]),
     "flowrt_model_open": (c_int, [POINTER(ModelStruct), c_void_p, c_size_t, c_uint32, POINTER(ErrorDetail)]),
     "flowrt_model_get_info": (c_int, [POINTER(ModelStruct), POINTER(ModelInfo)]),
+    "flowrt_plan_size": (c_size_t, [POINTER(ModelStruct)]),
     "flowrt_workspace_size": (c_size_t, [POINTER(ModelStruct), c_size_t]),
     "flowrt_gradient_workspace_size": (c_size_t, [POINTER(ModelStruct), c_size_t]),
     "flowrt_forward": (c_int, [*_ROWS, _FLOATS, _FLOATS, *_WORKSPACE]),

@@ -172,6 +172,11 @@ class Model(Density):
         size: int = self._library.flowrt_workspace_size(self._model, whole(count, "count"))
         return size
 
+    def plan_size(self) -> int:
+        """Bytes of memory for a plan that a program in C keeps. A call from Python takes longer than making one."""
+        size: int = self._library.flowrt_plan_size(self._model)
+        return size
+
     # ---- calls ----
 
     def _map(self, verb: str, rows: Batch, threads: Optional[int], progress: Progress) -> tuple[Floats, Floats]:

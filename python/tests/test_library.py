@@ -101,7 +101,7 @@ def test_facts_of_a_model(model):
     assert (model.dim, model.context_dim) == (3, 2)
     assert model.metadata["flowrt"] == flowrt.__version__
     assert model.parameter_count > 0 and model.cpu_level >= 1
-    assert 0 < model.workspace_size(1) <= model.workspace_size(1000)
+    assert 0 < model.plan_size() < model.workspace_size(1) <= model.workspace_size(1000)
 
 
 def test_open_from_a_path(tmp_path):

@@ -90,11 +90,11 @@ def test_the_library_opens_the_example(example):
 def measured(job: str, rows: int) -> dict:
     """Microseconds a row: MAF to program to time."""
     times: dict = {}
-    with (ROOT / "benchmarks" / "results" / "speed.csv").open() as file:
+    with (ROOT / "benchmarks" / "results" / "xeon" / "speed.csv").open() as file:
         for line in csv.DictReader(file):
             flow, kind = line["flow"].split("-")
             # Lower levels are measured beside each other, not beside flowrt.
-            level = line["program"] in ("flowrt-avx2", "flowrt-sse2", "onnxruntime-sse")
+            level = line["program"] in ("flowrt-best", "flowrt-avx2", "flowrt-sse2", "onnxruntime-sse")
             if kind == "MAF" and not level and (line["job"], line["rows"]) == (job, str(rows)) and line["us_per_row"]:
                 times.setdefault(flow, {})[line["program"]] = float(line["us_per_row"])
     return times
@@ -127,6 +127,22 @@ def test_the_table_of_the_performance_page_was_measured():
         np.testing.assert_allclose(
             [float(number) for number in numbers], expected, rtol=0.06, err_msg=f"{flow}, {rows}"
         )
+
+
+def test_the_plot_of_rows_shows_the_measured_times():
+    """Its description has them in words."""
+    plot = (PICTURES / "rows.svg").read_text()
+    lines: dict = {}
+    with (ROOT / "benchmarks" / "results" / "zen3" / "speed.csv").open() as file:
+        for cell in csv.DictReader(file):
+            flow, kind = cell["flow"].split("-")
+            if kind == "MAF" and cell["us_per_row"]:
+                times = lines.setdefault((flow, cell["job"], cell["program"]), {})
+                times[int(cell["rows"])] = float(cell["us_per_row"])
+    assert {"flowrt", "iree"} <= {program for _, _, program in lines}
+    for (flow, job, program), times in lines.items():
+        words = ", ".join(f"{rows} {time:.3g}" for rows, time in sorted(times.items()))
+        assert f"{flow} {job} {program}: {words}" in plot, "run make pictures"
 
 
 def test_the_plot_shows_the_measured_times():

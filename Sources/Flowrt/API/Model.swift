@@ -59,6 +59,47 @@ public func flowrt_model_get_info(
   return FLOWRT_OK
 }
 
+@implementation @_cdecl("flowrt_plan_size")
+public func flowrt_plan_size(_ model: UnsafePointer<flowrt_model>!) -> Int {
+  guard let view = openView(model) else { return 0 }
+  // Below the workspace's size, which fits the address space (flowrt_model_open), and 64 bytes.
+  return Int(truncatingIfNeeded: KeptPlan.size(view.pointee))
+}
+
+@implementation @_cdecl("flowrt_model_prepare")
+public func flowrt_model_prepare(
+  _ model: UnsafeMutablePointer<flowrt_model>!, _ plan: UnsafeMutableRawPointer!, _ plan_size: Int
+) -> flowrt_status {
+  guard let model, let plan else { return FLOWRT_ERR_NULL }
+  guard var view = openView(model)?.pointee else { return FLOWRT_ERR_MODEL }
+  let bytes = KeptPlan.size(view)
+  if plan_size < 0 { return FLOWRT_ERR_ARGUMENT }
+  if UInt(bitPattern: plan) & UInt(truncatingIfNeeded: alignment &- 1) != 0 { return FLOWRT_ERR_ALIGNMENT }
+  if UInt64(UInt(bitPattern: plan_size)) < bytes { return FLOWRT_ERR_WORKSPACE }
+  let memory = Region(plan, UInt64(UInt(bitPattern: plan_size)))
+  let data = Region(UnsafeRawPointer(bitPattern: UInt(truncatingIfNeeded: view.data)), view.data_size)
+  if memory.overlaps(data) || memory.overlaps(Region(model, UInt64(MemoryLayout<flowrt_model>.size))) {
+    return FLOWRT_ERR_OVERLAP
+  }
+  view.plan = 0
+  let kept = KeptPlan(plan, view)
+  // What a record does not have is NULL.
+  plan.initializeMemory(as: UInt8.self, repeating: 0, count: Int(truncatingIfNeeded: bytes))
+  withUnsafePointer(to: view) {
+    // Only what a plan is made of, and where it goes.
+    var call = flowrt_call()
+    call.view = $0
+    (call.steps, call.layers, call.tables, call.panels) = (kept.steps, kept.layers, kept.tables, kept.panels)
+    call.prologue = kept.prologue
+    flowrt_make_plan(&call)
+  }
+  view.plan = UInt64(UInt(bitPattern: plan))
+  withUnsafeMutablePointer(to: &view) { $0.pointee.tag = tag($0) }
+  kept.mark.pointee = view.tag
+  UnsafeMutableRawPointer(model).storeBytes(of: view, as: flowrt_view.self)
+  return FLOWRT_OK
+}
+
 @implementation @_cdecl("flowrt_workspace_size")
 public func flowrt_workspace_size(_ model: UnsafePointer<flowrt_model>!, _ count: Int) -> Int {
   guard let view = openView(model) else { return 0 }

@@ -25,6 +25,8 @@ struct Arguments {
   func run(_ model: UnsafePointer<flowrt_model>?, hasRequiredPointers: Bool) -> flowrt_status {
     if model == nil { return FLOWRT_ERR_NULL }
     guard let view = openView(model) else { return FLOWRT_ERR_MODEL }
+    // A plan that something else was written over has pointers that lead anywhere.
+    if !hasItsPlan(view) { return FLOWRT_ERR_MODEL }
     if count == 0 { return FLOWRT_OK }
     guard hasRequiredPointers, let workspace else { return FLOWRT_ERR_NULL }
     if isGradient && !hasGradient(view.pointee) { return FLOWRT_ERR_GRADIENT }
@@ -75,6 +77,8 @@ struct Arguments {
     let rowBytes = 4 &* UInt64(view.pointee.dim)
     let model = Region(view, UInt64(MemoryLayout<flowrt_model>.size))
     let data = Region(UnsafeRawPointer(bitPattern: UInt(truncatingIfNeeded: view.pointee.data)), view.pointee.data_size)
+    let plan = Region(
+      UnsafeRawPointer(bitPattern: UInt(truncatingIfNeeded: view.pointee.plan)), KeptPlan.size(view.pointee))
     let input = Region(input, rows &* rowBytes)
     let context = Region(context, contexts &* 4 &* UInt64(view.pointee.context_dim))
     let output = Region(output, rows &* rowBytes)
@@ -82,8 +86,8 @@ struct Arguments {
     let rng = Region(rng, UInt64(MemoryLayout<flowrt_rng>.size))
     let scratch = Region(workspace, UInt64(UInt(bitPattern: workspaceSize)))
 
-    func touches(_ region: Region) -> Bool {
-      region.overlaps(model) || region.overlaps(data) || region.overlaps(context)
+    @inline(never) func touches(_ region: Region) -> Bool {
+      region.overlaps(model) || region.overlaps(data) || region.overlaps(plan) || region.overlaps(context)
     }
     // A single output value for each row of one float has the shape of the input.
     let logOutputIsInput = view.pointee.dim == 1 && logOutput.equals(input) && self.output == nil
@@ -103,6 +107,9 @@ struct Arguments {
     let data = UnsafeRawPointer(bitPattern: UInt(truncatingIfNeeded: view.pointee.data))
     return region.overlaps(Region(view, UInt64(MemoryLayout<flowrt_model>.size)))
       || region.overlaps(Region(data, view.pointee.data_size))
+      || region.overlaps(
+        Region(
+          UnsafeRawPointer(bitPattern: UInt(truncatingIfNeeded: view.pointee.plan)), KeptPlan.size(view.pointee)))
       || region.overlaps(Region(input, rows &* rowBytes)) || region.overlaps(Region(context, contexts &* contextBytes))
       || region.overlaps(Region(output, rows &* rowBytes)) || region.overlaps(Region(logOutput, rows &* 4))
       || region.overlaps(Region(workspace, UInt64(UInt(bitPattern: workspaceSize))))
@@ -147,7 +154,8 @@ struct Arguments {
       context: context, rows_per_context: UInt64(UInt(bitPattern: count) / max(1, UInt(bitPattern: contextRows))),
       output: gradient == nil ? output : nil, log_output: logOutput,
       seed: rng?.pointee.seed ?? 0, stream: rng?.pointee.stream ?? 0, index: rng?.pointee.index ?? 0,
-      steps: part(layout.steps), layers: part(layout.layers), tables: part(layout.tables), panels: part(layout.panels),
+      steps: part(layout.plan.steps), layers: part(layout.plan.layers), tables: part(layout.plan.tables),
+      panels: part(layout.plan.panels),
       prologue: part(layout.prologue), context_tile: part(layout.contextTile), encoder: part(layout.encoder),
       state: part(layout.state),
       read: part(layout.read), other: part(layout.other), log_scale: part(layout.logScale),

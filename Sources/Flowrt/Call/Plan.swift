@@ -270,6 +270,51 @@ private struct Planner {
 
 @implementation @_cdecl("flowrt_make_plan")
 public func flowrt_make_plan(_ call: UnsafePointer<flowrt_call>!) {
-  var planner = Planner(call.pointee)
-  planner.run()
+  if let kept = call.pointee.view.pointee.keptPlan {
+    copyPlan(kept, call.pointee)
+  } else {
+    var planner = Planner(call.pointee)
+    planner.run()
+  }
+}
+
+/// Copies a plan that the caller keeps into the workspace, and makes it point there: to the workspace's layers and
+/// prologue. All other pointers lead into the file, or to the tables and panels of the kept plan.
+private func copyPlan(_ kept: KeptPlan, _ call: flowrt_call) {
+  let view = call.view.pointee
+  let steps = Int(view.step_count) &+ 2
+  let layers = Int(view.layer_count)
+  copyBytes(kept.steps, to: call.steps, count: steps)
+  copyBytes(kept.layers, to: call.layers, count: layers)
+  let layersMove = distance(kept.layers, call.layers)
+  for i in 0..<steps {
+    if let layers = call.steps[i].layers { call.steps[i].layers = moved(layers, layersMove) }
+  }
+  if view.prologue_size == 0 { return }
+  let prologueMove = distance(kept.prologue, call.prologue)
+  for i in 0..<layers {
+    let layer = call.layers + i
+    if flowrt_is_in_prologue(
+      layer.pointee.context_only != 0, layer.pointee.constant_source != 0, layer.pointee.context_weights != nil)
+    {
+      layer.pointee.start = moved(layer.pointee.start, prologueMove)
+    }
+  }
+  let base = call.steps + Int(view.step_count)
+  if base.pointee.record.pointee.density == BaseDensity.normalMixture.rawValue {
+    base.pointee.normal_mixture.constants = moved(base.pointee.normal_mixture.constants, prologueMove)
+  }
+}
+
+/// All at once, where Swift would copy field by field.
+private func copyBytes<T>(_ source: UnsafeMutablePointer<T>, to target: UnsafeMutablePointer<T>, count: Int) {
+  UnsafeMutableRawPointer(target).copyMemory(from: source, byteCount: count &* MemoryLayout<T>.stride)
+}
+
+/// Bytes from one pointer to another, which may be in another piece of memory.
+private func distance<T>(_ from: UnsafeMutablePointer<T>, _ to: UnsafeMutablePointer<T>) -> Int {
+  Int(bitPattern: to) &- Int(bitPattern: from)
+}
+private func moved<T>(_ pointer: UnsafeMutablePointer<T>, _ bytes: Int) -> UnsafeMutablePointer<T> {
+  UnsafeMutablePointer(bitPattern: Int(bitPattern: pointer) &+ bytes).unsafelyUnwrapped
 }

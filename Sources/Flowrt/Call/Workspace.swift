@@ -6,7 +6,9 @@ import FlowrtShim
 /// Offsets, in bytes, of the parts of a workspace for tiles of `rows` rows. The same on every CPU.
 struct WorkspaceLayout {
   private(set) var size: UInt64 = 0
-  let steps, layers, tables, panels, prologue, contextTile, encoder, state, read, other, logScale, transformerScratch,
+  /// The plan comes first.
+  let plan: PlanLayout
+  let prologue, contextTile, encoder, state, read, other, logScale, transformerScratch,
     logSum, activations: UInt64
 
   init(_ view: flowrt_view, rows: UInt64) {
@@ -23,10 +25,8 @@ struct WorkspaceLayout {
     // Vectors may reach past the last unit.
     let fewUnits = (few &- 1) &* flowrt_unit_stride(view.activations_size) &+ view.activations_size
     let units = max(view.activations_size &* rows, fewUnits) &+ 32
-    steps = part((UInt64(view.step_count) &+ 2) &* UInt64(FLOWRT_STEP_PLAN_BYTES))
-    layers = part(UInt64(view.layer_count) &* UInt64(FLOWRT_LAYER_PLAN_BYTES))
-    tables = part(2 &* view.stage_count &* 4)
-    panels = part(view.panel_count &* 4)
+    plan = PlanLayout(view)
+    _ = part(plan.size)
     prologue = part(view.prologue_size &* 4)
     contextTile = part(rows == 1 ? 0 : UInt64(view.context_dim) &* rows &* 4)
     encoder = part(rows == 1 ? 0 : view.encoder_size &* rows &* 4)

@@ -9,6 +9,8 @@ import FlowrtShim
 /// Fills the prologue of the encoder, of all steps and of the base for one context (nil if the model takes none).
 func makePrologue(_ call: flowrt_call, _ context: UnsafePointer<Float>?) {
   let view = call.view.pointee
+  // Nothing depends on the context alone, so no layer needs to be looked at.
+  if view.prologue_size == 0 { return }
   var context = context
   var contextDim = Int(view.context_dim)
   if view.encoder_layers != 0 {

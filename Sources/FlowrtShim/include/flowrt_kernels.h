@@ -19,6 +19,7 @@ typedef struct flowrt_view {
     uint64_t stage_count;      /* stages of all autoregressive steps and of the base */
     uint64_t prologue_size;    /* values that depend on the context alone, over all layers */
     uint64_t activations_size; /* units of all layers of the largest conditioner, each layer padded to 16 */
+    uint64_t plan;             /* address of the plan that the caller keeps; 0: each call makes its own */
     uint64_t encoder_size;     /* units of all layers of the context encoder, each layer padded to 16; 0 without one */
     uint32_t dim;
     uint32_t context_dim;
@@ -33,7 +34,7 @@ typedef struct flowrt_view {
     uint32_t network_count;   /* steps that have a network, and the base if it has one */
     uint32_t keeps_sums;      /* 1 if a derivative needs the sum that an activation was applied to, else 0 */
     uint32_t no_gradient;     /* 1 if something has no derivative in this library, else 0 */
-    uint32_t reserved[31];
+    uint32_t reserved[29];
 } flowrt_view;
 
 _Static_assert(sizeof(flowrt_view) == 256, "flowrt_view must fill flowrt_model");
@@ -202,7 +203,7 @@ typedef struct flowrt_call {
 /* What is called of the kernels. The names are those of the baseline; of the higher levels, the build keeps only what
  * differs, under the names below (cmake/FlowrtSwift.cmake). */
 
-/* Makes the plan of a call: fills `steps`, `layers`, `tables` and `panels`. */
+/* Makes the plan of a call: fills `steps`, `layers`, `tables` and `panels`. Or copies what the caller keeps of it. */
 void flowrt_make_plan(const flowrt_call *call);
 
 /* Runs a call whose plan is made. Returns whether all that it wrote is finite, or minus infinity as the log p of a point

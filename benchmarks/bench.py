@@ -6,6 +6,7 @@ Sections:
     context   10,000 samples with one shared context, beside the unconditional flow of the same size
     cold      from process start to the first log p: time, memory, size on disk
     threads   two threads against one
+    gradients log p with its gradient by x beside log p, of the programs that differentiate; on a page of its own
 """
 
 import argparse
@@ -17,14 +18,15 @@ import time
 from pathlib import Path
 
 import flows
+import gradients
 import report
 import tables
 import whole_process
 from measure import JOBS, Results, plan, run
-from programs import AVX2, BEST, CONTEXT, FLOWRT, IAF, NFLOWS_CONTEXT, ONNX_SSE, PEERS, PLAIN, SSE2
+from programs import AVX2, BEST, CONTEXT, DIFFERENTIATE, FLOWRT, IAF, NFLOWS_CONTEXT, ONNX_SSE, PEERS, PLAIN, SSE2
 from worker import Unable, Worker
 
-SECTIONS = ("peers", "levels", "context", "cold", "threads")
+SECTIONS = ("peers", "levels", "context", "cold", "threads", "gradients")
 FLOWS = [name for name in flows.SIZES if name != "SBI"]
 # Between the shapes of the kernels (docs/SWEEP.md) as well as on them.
 BATCHES = [1, 2, 3, 4, 6, 8, 12, 16, 17, 24, 32, 48, 64, 256, 1024]
@@ -33,7 +35,7 @@ QUICK_BATCHES = [1, 2, 4, 8, 17, 64, 1024]
 
 class Bench:
     def __init__(self, options):
-        self.options, self.results = options, Results()
+        self.options, self.results, self.gradients = options, Results(), Results()
         self.build = options.build.resolve() / "bench"
         self.folder = self.build / "flows"
         self.machine = Worker("machine", [str(self.build / "machine")], options.core)
@@ -68,18 +70,18 @@ class Bench:
             self.workers[program.name] = worker
         return self.workers[program.name]
 
-    def measure(self, flow, tasks, questions):
+    def measure(self, flow, tasks, questions, results=None):
         """tasks: (flow, program, (job, rows)...); their rounds are interleaved, with the questions to the machine."""
-        turns = []
+        turns, results = [], results or self.results
         for name, program, cells in tasks:
             try:
                 worker = self.worker(program)
             except Unable as reason:
-                self.results.absent |= {(name, program.name, *cell): str(reason) for cell in cells}
+                results.absent |= {(name, program.name, *cell): str(reason) for cell in cells}
                 continue
-            turns += plan(self.results, name, program, worker, cells, self.options.rounds, self.folder)
+            turns += plan(results, name, program, worker, cells, self.options.rounds, self.folder)
             self.say(f"{name}: {program.what} is ready")
-        run(self.results, turns, self.options.rounds, flow, self.machine, questions)
+        run(results, turns, self.options.rounds, flow, self.machine, questions)
 
     # ---- sections ----
 
@@ -120,6 +122,15 @@ class Bench:
             self.threads[name] = float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
             self.say(f"two threads: {name}")
 
+    def differentiate(self):
+        for name in self.options.flows:
+            if name == "MNIST":  # says nothing that XL does not
+                continue
+            cells = [(job, count) for job in gradients.JOBS for count in gradients.BATCHES]
+            peers = [peer for peer in DIFFERENTIATE if peer in self.peers]
+            self.measure(name, [(f"{name}-MAF", program, cells) for program in (FLOWRT, *peers)], {}, self.gradients)
+            self.say(f"{name} is differentiated")
+
     def rate_machine(self):
         commands = [f"peak {level}" for level in tables.LEVELS] + [f"tile {terms}" for terms in tables.TILE_TERMS]
         commands += [f"read {size}" for size in tables.READ_SIZES]
@@ -159,11 +170,14 @@ def arguments():
 def main():
     bench = Bench(arguments())
     sections = [bench.beside_peers, bench.levels, bench.context, bench.cold_start, bench.two_threads]
-    for name, section in zip(SECTIONS, sections, strict=True):
+    for name, section in zip(SECTIONS, [*sections, bench.differentiate], strict=True):
         if name in bench.options.sections:
             section()
-    bench.rate_machine()
-    report.write(bench)
+    if bench.gradients.times:
+        gradients.write(bench)
+    if list(bench.options.sections) != ["gradients"]:
+        bench.rate_machine()
+        report.write(bench)
     for worker in [*bench.workers.values(), bench.machine]:
         worker.close()
 

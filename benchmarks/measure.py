@@ -69,6 +69,16 @@ def check_values(worker, flow, flow_name, folder, rows):
         assert worst < 2e-3, f"{worker.name}: inverse of {name} is wrong by {worst:.1e}"
 
 
+def check_gradient(worker, flow, flow_name, folder):
+    """The gradient is that of the flow, but where float32 puts a unit on the other side of relu's kink."""
+    file, name = folder / "values", flow_name.split("-")[0]
+    worker.ask(f"values gradient 16 {file}")
+    expected = flows.gradient(flow, flows.rows(folder, name, "x", 16))
+    found = np.fromfile(file, np.float32).reshape(expected.shape)
+    error = np.quantile(abs(found - expected) / (1 + abs(expected)), 0.95)
+    assert error < 1e-4, f"{worker.name}: the gradient of {name} is wrong by {error:.1e}"
+
+
 def call_seconds(worker, program, verb, count):
     once = float(worker.ask(f"time {verb} {count} 1"))
     if program.compiles or once < 0.5:
@@ -84,6 +94,8 @@ def plan(results, name, program, worker, cells, rounds, folder):
     if not name.endswith("-IAF"):  # the same kernels; its density takes the inverse, so forward() is not its log_prob
         a_sample = factor * call_seconds(worker, program, "log_prob", 1)
         check_values(worker, flow, name, folder, 8 if a_sample < 0.25 else 1 if a_sample < 2 else 0)
+    if any(verb == "gradient" for verb, _ in cells):
+        check_gradient(worker, flow, name, folder)
     for verb, count in sorted(cells, key=lambda cell: (cell[0] != "log_prob", cell[1])):
         key = (name, program.name, verb, count)
         if verb == "sample" and density.get(count, 0) * factor > PATIENCE:

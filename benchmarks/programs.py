@@ -56,6 +56,7 @@ PEERS = [
     Program("nflows", "PyTorch eager (nflows)", module="nflows_eager", environment="torch", installed=("nflows",)),
     Program("zuko", "PyTorch eager (zuko)", module="zuko_eager", environment="torch", installed=("zuko",)),
 ]
+DIFFERENTIATE = [peer for peer in PEERS if peer.name in ("torch", "jax", "nflows", "zuko")]
 # flowrt on the other flow of a size, and with a context.
 IAF = replace(FLOWRT, name="flowrt-iaf")
 CONTEXT, PLAIN = replace(FLOWRT, name="flowrt-context"), replace(FLOWRT, name="flowrt-plain")

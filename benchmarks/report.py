@@ -14,8 +14,6 @@ from programs import FLOWRT, PEERS
 from targets import targets
 
 HEAD = """\
-# Speed of flowrt beside its peers
-
 {date}, {cpu}, {cores} cores, {system}, load {load:.1f} in the last quarter of an hour, {rounds} rounds. `{command}`
 
 {versions}
@@ -66,22 +64,25 @@ Processor time of one thread for all rows, over that of the slower of two that r
 {ratios}."""
 
 
-def page(bench, cells):
+def head(bench):
+    """When, where and with what it was measured."""
     cpu = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
     names = [(program.name, program.what) for program in [FLOWRT, *PEERS]]
-    parts = [
-        HEAD.format(
-            date=datetime.date.today(),
-            cpu=cpu[1] if cpu else platform.processor(),
-            cores=os.cpu_count(),
-            system=f"{platform.system()} {platform.release()}",
-            load=os.getloadavg()[2],
-            rounds=bench.options.rounds,
-            command=bench.options.command,
-            root=os.path.relpath(Path(__file__).parents[1], bench.options.results),
-            versions="\n".join(f"* {what}: {bench.versions[key]}" for key, what in names if key in bench.versions),
-        )
-    ]
+    return HEAD.format(
+        date=datetime.date.today(),
+        cpu=cpu[1] if cpu else platform.processor(),
+        cores=os.cpu_count(),
+        system=f"{platform.system()} {platform.release()}",
+        load=os.getloadavg()[2],
+        rounds=bench.options.rounds,
+        command=bench.options.command,
+        root=os.path.relpath(Path(__file__).parents[1], bench.options.results),
+        versions="\n".join(f"* {what}: {bench.versions[key]}" for key, what in names if key in bench.versions),
+    )
+
+
+def page(bench, cells):
+    parts = ["# Speed of flowrt beside its peers\n\n" + head(bench)]
     if cells.flows:
         jobs = {job: tables.against_peers(cells, job) for job in ("log_prob", "sample")}
         parts.append(MAIN.format(summary=tables.summary(cells), **jobs))

@@ -83,6 +83,27 @@ at_least "$(flagged "$out/malignant.txt")" 0.75 "the fraction of malignant tumou
 at_least "$(awk -v wrong="$(flagged "$out/benign.txt")" 'BEGIN { print 1 - wrong }')" 0.85 \
     "the fraction of benign tumours left alone"
 
+title "Which of thirty measurements is broken?"
+awk -F, -v OFS=, '/^#/ { next } { broken = n++ % NF + 1; $broken = 3 * $broken; print }' ${data}_benign.csv \
+    > "$out/broken.csv"   # measurement 1 of the first row, 2 of the second, is three times as large
+"$bin/explain" ${data}_iaf.flw ${data}_calibration.csv "$out/broken.csv" > "$out/explained.txt"
+head -n 1 "$out/explained.txt"
+named() { awk '{ n += $5 == (NR - 1) % 30 + 1 } END { if (NR) print n / NR }' "$1"; }
+echo "named first: the broken measurement in a fraction of $(named "$out/explained.txt") of 80 benign tumours"
+at_least "$(named "$out/explained.txt")" 0.9 "the fraction of broken measurements that were named"
+
+title "Where is the source? Four receivers, a trained likelihood, Hamiltonian Monte Carlo"
+source=models/source
+head -n 1 ${source}_readings.csv
+"$bin/hmc" ${source}_maf.flw ${source}_readings.csv 1000 1 "$out/places.csv" | tee "$out/place.txt"
+worst=$(awk 'NR > 2 && $7 > worst { worst = $7 } END { print worst }' "$out/place.txt")
+at_least "$(awk -v worst="$worst" 'BEGIN { print -worst }')" -1.02 "minus the largest R-hat"
+for expected in "east 0.7" "north -0.4"; do
+    distance=$(awk -v name="${expected% *}" -v truth="${expected#* }" '$1 == name { d = ($2 - truth) / $3; print -d * d }' \
+        "$out/place.txt")
+    at_least "$distance" -9 "minus the squared distance from the source ($expected), in standard deviations"
+done
+
 title "Blood serum, given age, sex, body mass index and blood pressure"
 patients=models/diabetes_heldout.csv
 patient=$(grep -v '^#' $patients | head -n 1)

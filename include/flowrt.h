@@ -28,6 +28,7 @@
  *   4. workspace  how many bytes of scratch does a call need? And a plan, to make calls of one row faster
  *   5. evaluate   forward, inverse, log_prob
  *   6. sample     draws that are a pure function of (seed, stream, index)
+ *   7. gradient   of log p, by x and by the context
  */
 #ifndef FLOWRT_H
 #define FLOWRT_H
@@ -83,8 +84,10 @@ typedef enum flowrt_status {
     FLOWRT_ERR_CHECKSUM = -16,       /* FLOWRT_OPEN_VERIFY: the bytes changed since they were written */
     FLOWRT_ERR_VALUE = -17,          /* FLOWRT_OPEN_VERIFY: a parameter is not finite or in range, or padding not zero */
     /* the numbers */
-    FLOWRT_ERR_NONFINITE = -20       /* all outputs were written; at least one of them is NaN or infinite: an input or a
+    FLOWRT_ERR_NONFINITE = -20,      /* all outputs were written; at least one of them is NaN or infinite: an input or a
                                         context is, or a row is too far from the data for float32 (flowrt_check.h) */
+    /* the gradient */
+    FLOWRT_ERR_GRADIENT = -30        /* no gradient for a part of the model, or on this CPU (section 7) */
 } flowrt_status;
 
 /* One English sentence for a status, without a newline. Static storage, never NULL, also for unknown values. */
@@ -224,6 +227,33 @@ typedef struct flowrt_rng {
 flowrt_status flowrt_sample(const flowrt_model *model, size_t count, flowrt_rng *rng,
                             const float *context, size_t context_rows,
                             float *x, float *log_prob, void *workspace, size_t workspace_size);
+
+/* ---- 7. Gradient ------------------------------------------------------------------------------------------------- */
+
+/* As flowrt_workspace_size, for flowrt_log_prob_gradient, which keeps the units of all networks: more memory, by a
+ * factor of about the number of steps. docs/GRADIENTS.md has the bytes for each row. SIZE_MAX if no workspace on this
+ * machine is large enough. */
+size_t flowrt_gradient_workspace_size(const flowrt_model *model, size_t count);
+
+/* The score. Of each row, with the arguments of flowrt_log_prob:
+ *   log_prob[count]                       log p(x | context), with the bits of flowrt_log_prob
+ *   x_gradient[count][dim]                d log p / d x
+ *   context_gradient[count][context_dim]  d log p / d context; of each row, also where all rows share one context. The
+ *                                         gradient of a sum over rows is the sum of these
+ * Each may be NULL, but not all three. FLOWRT_ERR_CONTEXT_UNUSED: context_gradient, and the model takes no context.
+ * x_gradient may be the array x. Any other overlap is FLOWRT_ERR_OVERLAP, as for the other verbs.
+ *
+ * Where a function has a kink (relu at 0, a bound of a clamp), the derivative is that of one side, the one that automatic
+ * differentiation takes (docs/GRADIENTS.md). A point outside of a bounded support has log p = -infinity and gradient 0. A
+ * row whose log p is NaN has a gradient of NaNs.
+ *
+ * workspace_size is at least flowrt_gradient_workspace_size(model, 1); more is faster, and never changes the results.
+ * FLOWRT_ERR_GRADIENT: nothing was written. The model has a spline of quadratic, cubic or linear-rational pieces; or the
+ * kernel level is the baseline of x86-64, which has no fused multiply-add. */
+flowrt_status flowrt_log_prob_gradient(const flowrt_model *model, size_t count, const float *x,
+                                       const float *context, size_t context_rows,
+                                       float *log_prob, float *x_gradient, float *context_gradient,
+                                       void *workspace, size_t workspace_size);
 
 #ifdef __cplusplus
 }

@@ -26,12 +26,31 @@ static void evaluate(const flowrt_model *model, uint32_t lot) {
     }
 }
 
+/* The gradient, where the model has one; with any outputs. */
+static void differentiate(const flowrt_model *model, uint32_t lot) {
+    static const size_t counts[] = {1, 3, 17, 49};
+    if (flowrt_gradient_workspace_size(model, SIZE_MAX) > LARGEST_WORKSPACE) return;
+    call c = call_new(model, LOG_PROB, counts[lot % 4], 1);
+    if (c.context && lot & 4) c.context_rows = 1;
+    const size_t size = flowrt_gradient_workspace_size(model, lot & 8 ? 1 : c.count);
+    void *workspace = must_allocate(size);
+    float *by_context = c.context && lot & 16 ? must_allocate(c.count * info_of(model).context_dim * sizeof(float)) : NULL;
+    const flowrt_status status = flowrt_log_prob_gradient(model, c.count, c.input, c.context, c.context_rows, c.log_output,
+                                                          lot & 32 ? NULL : c.output, by_context, workspace, size);
+    CHECK(status == FLOWRT_OK || status == FLOWRT_ERR_NONFINITE || status == FLOWRT_ERR_GRADIENT, "gradient: %s",
+          status_name(status));
+    free(by_context);
+    free(workspace);
+    call_free(c);
+}
+
 static int open_and_evaluate(flow_file file, uint32_t flags) {
     flowrt_model model;
     flowrt_error_detail detail;
     const flowrt_status status = flowrt_model_open(&model, file.bytes, file.size, flags, &detail);
     CHECK(detail.status == (int32_t)status, "status %d, detail.status %d", status, detail.status);
     if (status == FLOWRT_OK) evaluate(&model, file.bytes[12]);
+    if (status == FLOWRT_OK) differentiate(&model, file.bytes[12]);
     return status == FLOWRT_OK;
 }
 

@@ -13,7 +13,7 @@ HOLDS(status_values, FLOWRT_OK == 0 && FLOWRT_ERR_ARGUMENT == -1 && FLOWRT_ERR_M
                          FLOWRT_ERR_COUNT == -40 && FLOWRT_ERR_FLAGS == -41 && FLOWRT_ERR_TRUNCATED == -10 &&
                          FLOWRT_ERR_MAGIC == -11 && FLOWRT_ERR_VERSION == -12 && FLOWRT_ERR_FEATURE == -13 &&
                          FLOWRT_ERR_MALFORMED == -14 && FLOWRT_ERR_LIMIT == -15 && FLOWRT_ERR_CHECKSUM == -16 &&
-                         FLOWRT_ERR_VALUE == -17 && FLOWRT_ERR_NONFINITE == -20);
+                         FLOWRT_ERR_VALUE == -17 && FLOWRT_ERR_NONFINITE == -20 && FLOWRT_ERR_GRADIENT == -30);
 
 HOLDS(detail_size, sizeof(flowrt_error_detail) == 32);
 AT(flowrt_error_detail, status, 0);

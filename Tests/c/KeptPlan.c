@@ -20,6 +20,25 @@ static void compare(const char *flow, const flowrt_model *model, const flowrt_mo
     call_free(kept);
 }
 
+/* A gradient with `model` and with `prepared`. */
+static void compare_gradient(const char *flow, const flowrt_model *model, const flowrt_model *prepared, size_t count) {
+    const size_t size = flowrt_gradient_workspace_size(model, count);
+    CHECK(size == flowrt_gradient_workspace_size(prepared, count), "%s: another size", flow);
+    call c = call_new(model, LOG_PROB, count, 7), kept = call_new(prepared, LOG_PROB, count, 7);
+    void *workspace = must_allocate(size);
+    const flowrt_status status = flowrt_log_prob_gradient(model, count, c.input, c.context, c.context_rows, c.log_output,
+                                                          c.output, NULL, workspace, size);
+    CHECK_STATUS(status, flowrt_log_prob_gradient(prepared, count, kept.input, kept.context, kept.context_rows,
+                                                  kept.log_output, kept.output, NULL, workspace, size));
+    if (status != FLOWRT_ERR_GRADIENT) {
+        CHECK_SAME_BITS(flow, c.output, kept.output, count * info_of(model).dim);
+        CHECK_SAME_BITS(flow, c.log_output, kept.log_output, count);
+    }
+    free(workspace);
+    call_free(c);
+    call_free(kept);
+}
+
 static void test(const flow_spec *spec, const flowrt_model *model, uint32_t level) {
     (void)level;
     static const size_t counts[] = {1, 2, 5, 16, 17, MOST_ROWS};
@@ -46,6 +65,8 @@ static void test(const flow_spec *spec, const flowrt_model *model, uint32_t leve
                     compare(spec->name, model, &copy, verb, counts[i], contexts, flowrt_workspace_size(model, 1));
                     if (!spec->context_dim) break;
                 }
+        compare_gradient(spec->name, model, &copy, 1);
+        compare_gradient(spec->name, model, &copy, 17);
         guarded_allow(area, PROT_READ | PROT_WRITE);
     }
     guarded_unmap(area);

@@ -1,4 +1,4 @@
-/* The outputs of every verb on every flow have the hashes of same_bits.txt, on every CPU with fused multiply-add. A
+/* The outputs of every verb on every flow, and its gradients, have the hashes of same_bits.txt, on every CPU with fused multiply-add. A
  * kernel level without it agrees to rounding, and its noise has the same bits.
  *
  *   SameBits same_bits.txt            compare; then many rows of each flow, level with level, and their one hash
@@ -37,6 +37,32 @@ static call evaluate(const flowrt_model *model, enum verb verb) {
 
 static uint64_t hash_of(const call *c) {
     return hash(hash(0xcbf29ce484222325u, c->output, outputs(c)), c->log_output, c->count);
+}
+
+static void make_nans_equal(float *values, size_t count);
+
+/* Of log p and its gradients by x and by the context; 0 if the model has none at this level. */
+static uint64_t hash_of_gradient(const flowrt_model *model) {
+    call c = call_new(model, LOG_PROB, ROWS, 101);
+    const size_t by_x = ROWS * info_of(model).dim, by_context = ROWS * info_of(model).context_dim;
+    const size_t size = flowrt_gradient_workspace_size(model, ROWS);
+    void *workspace = must_allocate(size);
+    float *context_gradient = must_allocate(by_context * sizeof(float));
+    const flowrt_status status =
+        flowrt_log_prob_gradient(model, ROWS, c.input, c.context, c.context_rows, c.log_output, c.output,
+                                 by_context ? context_gradient : NULL, workspace, size);
+    CHECK(status == FLOWRT_OK || status == FLOWRT_ERR_NONFINITE || status == FLOWRT_ERR_GRADIENT, "%s",
+          status_name(status));
+    uint64_t result = 0;
+    if (status != FLOWRT_ERR_GRADIENT) {
+        make_nans_equal(c.output, by_x);
+        make_nans_equal(context_gradient, by_context);
+        result = hash(hash(hash_of(&c), c.output, by_x), context_gradient, by_context);
+    }
+    free(workspace);
+    free(context_gradient);
+    call_free(c);
+    return result;
 }
 
 static void check_near(const char *what, const float *expected, const float *found, size_t count) {
@@ -80,6 +106,13 @@ static void check_level(uint32_t level, FILE *file) {
             }
             compared++;
             call_free(c);
+        }
+        const uint64_t expected = expected_hash(file, spec->name, "gradient");
+        if (has_level && level_has_fma(level)) {
+            const unsigned long long found = hash_of_gradient(&model);
+            CHECK(found == expected, "level %u: gradient of %s: expected %016llx, found %016llx" IF_MEANT, level,
+                  spec->name, (unsigned long long)expected, found);
+            compared++;
         }
         flow_free(flow);
     }
@@ -174,6 +207,7 @@ static void print_hashes(void) {
             printf("%s %s %016llx\n", flow_cases[i].name, verb_names[verb], (unsigned long long)hash_of(&c));
             call_free(c);
         }
+        printf("%s gradient %016llx\n", flow_cases[i].name, (unsigned long long)hash_of_gradient(&model));
         flow_free(flow);
     }
     printf("all %d-rows %016llx\n", MANY, (unsigned long long)check_many(MANY, 1));

@@ -5,7 +5,7 @@
 
 /* ---- the sentences ---- */
 
-static const int all_statuses[] = {0, -1, -2, -3, -4, -5, -6, -7, -8, -9, -40, -41, -10, -11, -12, -13, -14, -15, -16, -17, -20};
+static const int all_statuses[] = {0, -1, -2, -3, -4, -5, -6, -7, -8, -9, -40, -41, -10, -11, -12, -13, -14, -15, -16, -17, -20, -30};
 enum { STATUSES = sizeof all_statuses / sizeof *all_statuses };
 static int produced[STATUSES];
 
@@ -463,8 +463,25 @@ static void check_address_space(void) {
     flow_free(file);
 }
 
+/* A cubic spline, which has no gradient, whatever the level. */
+static void check_gradient(void) {
+    const flow_file file = flow_build(flow_case("spline-cubic"), 1);
+    flowrt_model model;
+    CHECK_STATUS(FLOWRT_OK, flowrt_model_open(&model, file.bytes, file.size, 0, NULL));
+    call c = call_new(&model, LOG_PROB, 1, 1);
+    const size_t size = flowrt_gradient_workspace_size(&model, 1);
+    void *workspace = must_allocate(size);
+    expect(FLOWRT_ERR_GRADIENT,
+           flowrt_log_prob_gradient(&model, 1, c.input, c.context, c.context_rows, c.log_output, c.output, NULL, workspace, size),
+           "gradient of a cubic spline");
+    free(workspace);
+    call_free(c);
+    flow_free(file);
+}
+
 int main(void) {
     check_messages();
+    check_gradient();
     check_address_space();
     check_most_rows();
     check_version();

@@ -35,6 +35,59 @@ static void call_wrongly(call good, call unconditional) {
 #undef WITH
 }
 
+/* A wrong gradient has the status of the same mistake in another verb; `good` and `unconditional` as above. */
+static void differentiate_wrongly(call good, call unconditional) {
+    const flowrt_model_info info = info_of(good.model);
+    const size_t floats = ROWS * (info.dim + info.context_dim) * sizeof(float);
+    float *by_x = must_allocate(floats), *by_context = must_allocate(floats), *log_prob = must_allocate(floats);
+    const size_t size = flowrt_gradient_workspace_size(good.model, ROWS);
+    void *space = must_allocate(size);
+    static const flowrt_model closed;
+#define GRADIENT(expected, model, count, x, context, rows, log_prob, by_x, by_context, space, size)                        \
+    CHECK_STATUS(expected,                                                                                                 \
+                 flowrt_log_prob_gradient(model, count, x, context, rows, log_prob, by_x, by_context, space, size))
+#define WRONG(expected, count, x, context, rows, log_prob, by_x, by_context, space, size)                                  \
+    GRADIENT(expected, good.model, count, x, context, rows, log_prob, by_x, by_context, space, size)
+    float *x = good.input, *context = good.context;
+    GRADIENT(FLOWRT_ERR_MODEL, &closed, ROWS, x, context, ROWS, log_prob, by_x, by_context, space, size);
+    GRADIENT(FLOWRT_ERR_NULL, NULL, ROWS, x, context, ROWS, log_prob, by_x, by_context, space, size);
+    const flowrt_status status = flowrt_log_prob_gradient(good.model, ROWS, x, context, ROWS, log_prob, by_x, by_context, space, size);
+    if (status != FLOWRT_ERR_GRADIENT) { /* else this CPU has none */
+        CHECK(status == FLOWRT_OK || status == FLOWRT_ERR_NONFINITE, "%s", status_name(status));
+        WRONG(FLOWRT_OK, 0, NULL, NULL, 0, NULL, NULL, NULL, NULL, 0);
+        WRONG(FLOWRT_OK, ROWS, x, context, 2, log_prob, by_x, by_context, space, size);
+        WRONG(FLOWRT_ERR_NULL, ROWS, NULL, context, ROWS, log_prob, by_x, by_context, space, size);
+        WRONG(FLOWRT_ERR_NULL, ROWS, x, context, ROWS, NULL, NULL, NULL, space, size);
+        WRONG(FLOWRT_ERR_NULL, ROWS, x, context, ROWS, log_prob, by_x, by_context, NULL, size);
+        WRONG(FLOWRT_ERR_CONTEXT_MISSING, ROWS, x, NULL, ROWS, log_prob, by_x, by_context, space, size);
+        WRONG(FLOWRT_ERR_CONTEXT_ROWS, ROWS, x, context, 3, log_prob, by_x, by_context, space, size);
+        WRONG(FLOWRT_ERR_CONTEXT_ROWS, ROWS, x, context, 0, log_prob, by_x, by_context, space, size);
+        WRONG(FLOWRT_ERR_COUNT, (size_t)-1, x, context, 1, log_prob, by_x, by_context, space, size);
+        /* A context shared by so many rows fits the memory; the gradients by it do not. */
+        const size_t most = SIZE_MAX / 8 / (info.dim > info.context_dim ? info.context_dim : info.dim) + 1;
+        WRONG(FLOWRT_ERR_COUNT, most, x, context, 1, NULL, NULL, by_context, space, size);
+        WRONG(FLOWRT_ERR_WORKSPACE, ROWS, x, context, ROWS, log_prob, by_x, by_context, space, 64);
+        WRONG(FLOWRT_ERR_ARGUMENT, ROWS, x, context, ROWS, log_prob, by_x, by_context, space, (size_t)-64);
+        WRONG(FLOWRT_ERR_ALIGNMENT, ROWS, x, context, ROWS, log_prob, by_x, by_context, (char *)space + 4, size);
+        WRONG(FLOWRT_ERR_ALIGNMENT, ROWS, x, context, ROWS, NULL, NULL, (float *)(void *)((char *)by_context + 1), space, size);
+        WRONG(FLOWRT_ERR_OVERLAP, ROWS, x, context, ROWS, log_prob, x + 1, by_context, space, size);
+        float *const elsewhere[] = {x, context, by_x, log_prob, space};
+        for (size_t i = 0; i < sizeof elsewhere / sizeof *elsewhere; i++)
+            WRONG(FLOWRT_ERR_OVERLAP, ROWS, x, context, ROWS, log_prob, by_x, elsewhere[i], space, size);
+        WRONG(FLOWRT_ERR_OVERLAP, ROWS, x, context, ROWS, NULL, NULL, (float *)(uintptr_t)good.model, space, size);
+        GRADIENT(FLOWRT_ERR_CONTEXT_UNUSED, unconditional.model, 1, unconditional.input, NULL, 0, log_prob, NULL, by_context,
+                 space, size);
+        GRADIENT(FLOWRT_ERR_CONTEXT_UNUSED, unconditional.model, 1, unconditional.input, context, 1, log_prob, NULL, NULL,
+                 space, size);
+    }
+#undef WRONG
+#undef GRADIENT
+    free(by_x);
+    free(by_context);
+    free(log_prob);
+    free(space);
+}
+
 int main(void) {
     const flow_file file = flow_build(flow_case("mixed-directions"), 1), plain = flow_build(flow_case("wide"), 1);
     flowrt_model model, without_context;
@@ -42,6 +95,7 @@ int main(void) {
     CHECK_STATUS(FLOWRT_OK, flowrt_model_open(&without_context, plain.bytes, plain.size, 0, NULL));
     call good = call_new(&model, INVERSE, ROWS, 1), unconditional = call_new(&without_context, INVERSE, ROWS, 1);
     call_wrongly(good, unconditional);
+    differentiate_wrongly(good, unconditional);
     flowrt_model refused;
     add("an unknown flag", "unknown flag", flowrt_model_open(&refused, file.bytes, file.size, 2, NULL));
 

@@ -137,9 +137,9 @@ _NETWORK = [
     ),
     *in_file(
         "FlowrtKernels/Steps/LayerNorm.swift",
-        ("the unbiased variance", "squares / count", "squares / (count - 1)"),
+        ("the unbiased variance", "squares / count + layer.pointee.a)\n    for unit in 0..<width {\n      let normalized", "squares / (count - 1) + layer.pointee.a)\n    for unit in 0..<width {\n      let normalized"),
         ("the variance around 0", "let deviation = value(unit) - mean", "let deviation = value(unit)"),
-        ("epsilon is forgotten", "squares / count + layer.pointee.a", "squares / count"),
+        ("epsilon is forgotten", "squares / count + layer.pointee.a)\n    for unit in 0..<width {\n      let normalized", "squares / count)\n    for unit in 0..<width {\n      let normalized"),
         ("the mean stays", "let normalized = (value(unit) - mean) / scale", "let normalized = value(unit) / scale"),
     ),
     *in_file(
@@ -331,14 +331,14 @@ _FLOW = [
         ("NaN is inside a box", "sums.add((z - z) - sign * scratch[i], first: row)", "sums.add(Lanes(repeating: -sign * scratch[i]), first: row)"),
         ("weights of a mixture are not normalised", "Double(logWeight[c] - largest - logTotal)", "Double(logWeight[c] - largest)"),
         ("log std of a mixture is left out", "constant -= Double(scratch[i])", "constant -= 0 * Double(scratch[i])"),
-        ("components of a mixture without halves", "joint.add(fma(squares, -0.5, constants[c]))", "joint.add(fma(squares, -1, constants[c]))"),
+        ("components of a mixture without halves", "return fma(squares, -0.5, constants[c])", "return fma(squares, -1, constants[c])"),
         ("a mixture is drawn from its first component", "let target = choices.ofRows(row, 0) * weightsBefore[components]", "let target = choices.ofRows(row, 0) * 0"),
         ("components are picked by the weights behind", "let before = Lanes(repeating: weightsBefore[c])", "let before = Lanes(repeating: weightsBefore[c &+ 1])"),
         ("an autoregressive mixture counts twice in samples", "if sign > 0 { autoregressiveMixture(nil) }", "autoregressiveMixture(nil)"),
     ),
     *in_file(
         "FlowrtKernels/Steps/Mixture.swift",
-        ("weights are not normalised", "joint.total - weights.total + Float", "joint.total + Float"),
+        ("weights are not normalised", "joint.total - logSumOfWeights(p, stride: stride) + Float", "joint.total + Float"),
         ("log scale is left out", "-0.5, logit - logScale)", "-0.5, logit)"),
         ("scales take the means' place", "raw = flowrt_v_if_less(target, before, raw, p.lanes((2 &* components &+ c) &* stride))", "raw = flowrt_v_if_less(target, before, raw, p.lanes((components &+ c) &* stride))"),
         ("a component begins where it ends", "before = before + expOfNegative(p.lanes(c &* stride) - largest)", "before = before + expOfNegative(p.lanes(c &* stride))"),
@@ -498,4 +498,96 @@ _FLOW = [
     ),
 ]
 
-KERNELS = _FUNCTIONS + _NOISE + _NETWORK + _FLOW
+_GRADIENT = [
+    *in_file(
+        "FlowrtKernels/Products/TransposedTile.swift",
+        ("the weights of the unit before", "unit & (panelUnits &- 1))\n      while", "unit & (panelUnits &- 1)) - 1\n      while"),
+        ("a line for each source unit is left out", "w[u &* lineFloats]", "w[0]"),
+        ("the last source units are forgotten", "height = height > 4 ? 4 : height / 2", "height = 1; break"),
+    ),
+    *in_file(
+        "FlowrtKernels/Functions/ActivationGradient.swift",
+        ("tanh' without its square", "return negatedFma(value, value, one)", "return one - value"),
+        ("sigmoid' without its complement", "value * (1 - value)", "value"),
+        ("silu' without its second term", "s * fma(v, sigmoid(-v), 1)", "s"),
+        ("gelu' without its second term", "return fma(v, exp(fma(v * v, -0.5, Float(logNormalizer))), 0.5", "return fma(0, v, 0.5"),
+        ("softplus' is 1", "case .softplus: return sigmoid(v)", "case .softplus: return one"),
+        ("elu' without a", "ifMore(value, 0, one, value + a)", "ifMore(value, 0, one, value)"),
+    ),
+    *in_file(
+        "FlowrtKernels/Steps/AffineGradient.swift",
+        ("a shift before the scale has the wrong sign", "byShift = -(byOther * s)", "byShift = byOther * s"),
+        ("a gated shift counts whole", "byOther * (1 - s)", "byOther"),
+        ("log s is not in log p", "Register(repeating: v.sides.sign)", "Register()"),
+        ("the distance of the read side alone", "form == .scaleThenShift ? r : r - t", "r"),
+        ("the scale function has no slope of its own", "if scaleFunction != .exp {", "if scaleFunction == .exp {"),
+    ),
+    *in_file(
+        "FlowrtKernels/Splines/Sides.swift",
+        ("log s of the inverse with the sign of the map", "readIsKnown ? 1 : -1", "1"),
+        ("the slope of log s is left out", "fma(by, slope, ofLogSlope)", "by * slope"),
+        ("the inverse multiplies by the slope", "(by - ofLogSlope) / slope", "(by - ofLogSlope) * slope"),
+    ),
+    *in_file(
+        "FlowrtKernels/Splines/BinGradient.swift",
+        ("the knot's place has no gradient", "by.x = -byT / w", "by.x = 0 * byT"),
+        ("the width without what t says", "-(byT * t)) / w", "0 * t) / w"),
+        ("k's share of the derivatives", "by.d1 = by.d1 + byK", "by.d1 = by.d1 - byK"),
+        ("the slope's share of k", "fma(byK, -2, byS)", "fma(byK, 2, byS)"),
+    ),
+    *in_file(
+        "FlowrtKernels/Splines/SplineGradient.swift",
+        ("the softmax without its mean", "* (by(bin) - mean)", "* by(bin)"),
+        ("the end knot of the bin's left side", "ifEqual(number, Float(knot &- 1), by1, Register())", "Register()"),
+        ("the clip has no slope", "u = u / (d * d)", "u = u / d"),
+    ),
+    *in_file(
+        "FlowrtKernels/Steps/ConditionerGradient.swift",
+        ("gradients of the step before stay", "target.store(Register(), at) }", "target.store(target.register(at), at) }"),
+        ("the gate has no gradient", "if let byGate {", "if let byGate, first > end {"),
+        ("added layers without their scale", "let factor = scale?[unit] ?? 1", "let factor: Float = 1"),
+        ("the first block of units alone", "for block in stride(from: 0, to: width, by: blockUnits) {\n      let blockEnd", "for block in stride(from: 0, to: min(width, 1), by: blockUnits) {\n      let blockEnd"),
+        ("degrees that see less get all", "let stop = seen == groupEnd ? blockEnd", "let stop = seen <= groupEnd ? blockEnd"),
+        ("layers that the context feeds", "layer(number).pointee.context_source == noLayer {", "layer(number).pointee.context_source > 99 {"),
+    ),
+    *in_file(
+        "FlowrtKernels/Steps/LayerNorm.swift",
+        ("a normalised gate without its gradient", "byGate.store(fma(g, y(unit),", "byGate.store(fma(g, 0 * y(unit),"),
+        ("a normalised layer's gradient keeps its mean", "by.lanes(unit, row, rows) - meanGradient", "by.lanes(unit, row, rows)"),
+        ("a normalised layer's gradient before its gate", "g = g * gate.lanes(unit, row, rows)", ""),
+    ),
+    *in_file(
+        "FlowrtKernels/Steps/SweepGradient.swift",
+        ("a diagonal step divides", "step.diagonal.scale[i] * parts", "1 / step.diagonal.scale[i] * parts"),
+        ("the inverse matrix", "weights: step.linear.matrix", "weights: step.linear.inverse_matrix"),
+        ("stages in the wrong order", "network.run(degree: stage)", "network.run(degree: stages &- 1 &- stage)"),
+    ),
+    *in_file(
+        "FlowrtKernels/Steps/ElementwiseGradient.swift",
+        ("the slope of log f' is left out", "fma(by.register(at), slope, ofLogSlope)", "by.register(at) * slope"),
+        ("logit's with the wrong sign", "return (low + high, high - low)", "return (low + high, low - high)"),
+        ("atanh's without its factor", "return (slope, 2 * v * slope)", "return (slope, v * slope)"),
+    ),
+    *in_file(
+        "FlowrtKernels/Steps/Mixture.swift",
+        ("weights have no gradient of their own", "share - exp(logWeight)", "share"),
+        ("a scale without its -1", "share * fma(u, u, -1)", "share * (u * u)"),
+    ),
+    *in_file(
+        "FlowrtKernels/Base/BaseGradient.swift",
+        ("one std is forgotten", "0 - (z - mean) / std / std", "0 - (z - mean) / std"),
+        ("a mixture with equal shares", "exp(term(c, row) - total)", "exp(0 * total)"),
+        ("log std without its -1", "fma(u, u, -1)", "u * u"),
+    ),
+    *in_file(
+        "FlowrtKernels/Evaluate/EvaluateGradient.swift",
+        ("a point outside has a gradient", "if isOutside { replacement = 0 }", ""),
+        ("a row with a NaN keeps numbers", "replacement = .nan", "replacement = nil"),
+        ("the context's gradient of the tile before stays", "clear(parts.by_context, Int(call.pointee.view.pointee.encoded_dim) &* sweep.rows)", ""),
+        ("the units of the step before", "network &-= 1", "network &-= network > 1 ? 2 : 1"),
+        ("the sides of the first step", "parts.sides + number &* dim &* sweep.rows", "parts.sides + 0 &* number"),
+        ("the steps backwards in the wrong order", "stride(from: stepCount &- 1, through: 0, by: -1)", "0..<stepCount"),
+    ),
+]
+
+KERNELS = _FUNCTIONS + _NOISE + _NETWORK + _FLOW + _GRADIENT

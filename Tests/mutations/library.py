@@ -12,6 +12,7 @@ C_TESTS = {
     "Golden": ["Tests/golden"],
     "WrongStructures": [],
     "Jacobian": [],
+    "Gradient": [],
     "RoundTrip": [],
     "ContextForms": [],
     "AddedLayers": [],

@@ -64,13 +64,21 @@ class Peer(Base):
         def sample(transform, key, count):
             return inverse(transform, self.base.sample(key, (count,)))
 
-        self.compiled = {function.__name__: eqx.filter_jit(function) for function in (log_prob, inverse, sample)}
+        def gradient(transform, x):
+            values, pull_back = jax.vjp(lambda x: log_prob(transform, x), x)
+            return values, *pull_back(jnp.ones_like(values))
+
+        functions = (log_prob, gradient, inverse, sample)
+        self.compiled = {function.__name__: eqx.filter_jit(function) for function in functions}
 
     def prepare(self, rows):
         return jnp.asarray(rows)
 
     def log_prob(self, x):
         return self.compiled["log_prob"](self.transform, x).block_until_ready()
+
+    def gradient(self, x):
+        return jax.block_until_ready(self.compiled["gradient"](self.transform, x))[1]
 
     def inverse(self, z):
         return self.compiled["inverse"](self.transform, z).block_until_ready()

@@ -9,8 +9,8 @@
 
 static flowrt_model model;
 static flowrt_model_info info = FLOWRT_MODEL_INFO_INIT;
-static void *workspace, *plan;
-static size_t workspace_size;
+static void *workspace, *gradient_workspace, *plan;
+static size_t workspace_size, gradient_workspace_size;
 static flowrt_rng rng = {1, 0, 0};
 
 static const char *peer_name(void) { return flowrt_build_info(); }
@@ -25,6 +25,7 @@ static size_t peer_open(const char *folder, const char *flow) {
     char path[512];
     if (bytes) munmap(bytes, (size_t)stat.st_size);
     free(workspace);
+    free(gradient_workspace);
     free(plan);
     snprintf(path, sizeof path, "%s/%s.flw", folder, flow);
     const int file = open(path, O_RDONLY);
@@ -37,6 +38,8 @@ static size_t peer_open(const char *folder, const char *flow) {
     check(flowrt_model_get_info(&model, &info));
     workspace_size = flowrt_workspace_size(&model, SIZE_MAX);
     workspace = aligned_alloc(64, workspace_size / 64 * 64 + 64);
+    gradient_workspace_size = flowrt_gradient_workspace_size(&model, SIZE_MAX);
+    gradient_workspace = aligned_alloc(64, gradient_workspace_size / 64 * 64 + 64);
     plan = aligned_alloc(64, flowrt_plan_size(&model));
     check(flowrt_model_prepare(&model, plan, flowrt_plan_size(&model)));
     return info.dim;
@@ -49,6 +52,10 @@ static void peer_run(verb verb, size_t count, const float *rows, float *out) {
     const size_t n = info.context_dim ? 1 : 0; /* one context, shared by all rows */
     switch (verb) {
     case LOG_PROB: check(flowrt_log_prob(&model, count, rows, c, n, out, workspace, workspace_size)); break;
+    case GRADIENT:
+        check(flowrt_log_prob_gradient(&model, count, rows, c, n, log_p, out, NULL, gradient_workspace,
+                                       gradient_workspace_size));
+        break;
     case INVERSE: check(flowrt_inverse(&model, count, rows, c, n, out, NULL, workspace, workspace_size)); break;
     case SAMPLE: check(flowrt_sample(&model, count, &rng, c, n, out, log_p, workspace, workspace_size)); break;
     }

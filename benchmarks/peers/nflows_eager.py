@@ -4,6 +4,7 @@ import torch
 from nflows import distributions, flows, transforms
 
 from flows import CONTEXT, EPSILON
+from torch_gradient import gradient
 from worker import Base
 
 torch.set_num_threads(1)
@@ -41,6 +42,7 @@ class Peer(Base):
             layers.pop()
         self.transform = transforms.CompositeTransform(layers)
         self.flow = flows.Flow(self.transform, distributions.StandardNormal([size.dim])).eval()
+        self.flow.requires_grad_(False)
         self.context = torch.full((1, size.context), CONTEXT) if size.context else None
 
     def prepare(self, rows):
@@ -48,6 +50,9 @@ class Peer(Base):
 
     def log_prob(self, x):
         return self.flow.log_prob(x, None if self.context is None else self.context.expand(len(x), -1))
+
+    def gradient(self, x):
+        return gradient(self.log_prob, x)
 
     def inverse(self, z):
         return self.transform.inverse(z, None if self.context is None else self.context.expand(len(z), -1))[0]

@@ -121,6 +121,7 @@ static void noise(float *z, size_t count) {
 static void peer_run(verb verb, size_t count, const float *rows_in, float *out) {
     const size_t size = count * (size_t)dim;
     const int rows = (int)count;
+    if (verb == GRADIENT) give_up("openblas", "has no gradients"); /* and is not asked for them */
     if (verb == LOG_PROB) {
         memcpy(x, rows_in, size * sizeof(float));
         memset(log_det, 0, count * sizeof(float));

@@ -7,6 +7,7 @@ import torch
 from torch.nn.functional import linear, softplus
 
 from flows import EPSILON
+from torch_gradient import gradient
 from worker import Base
 
 torch.set_num_threads(1)
@@ -47,6 +48,9 @@ class Peer(Base):
 
     def log_prob(self, x):
         return self.compiled_log_prob(x, self.steps)
+
+    def gradient(self, x):
+        return gradient(self.log_prob, x)
 
     def inverse(self, z):
         for step in reversed(self.steps):

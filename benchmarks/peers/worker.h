@@ -1,8 +1,8 @@
 /* A program that is measured, seen from benchmarks/bench.py: commands on standard input, one line of answer to each.
  *
  *   open FLOW                 ok
- *   values VERB COUNT FILE    writes the results for the first rows of FLOW.x or FLOW.z, float32: log_prob, inverse
- *   time VERB COUNT REPEATS   processor seconds of a call: log_prob, inverse, sample
+ *   values VERB COUNT FILE    writes the results for the first rows of FLOW.x or FLOW.z, float32: log_prob, gradient, inverse
+ *   time VERB COUNT REPEATS   processor seconds of a call: log_prob, gradient, inverse, sample
  *
  * "no WHY" in place of an answer: the program cannot do that. Before any command: it cannot do anything here.
  * It is started with the folder of the flows (flows.py); with "cold FLOW" after it, it evaluates one log p, prints the most kB of
@@ -17,8 +17,8 @@
 #include <string.h>
 #include <time.h>
 
-typedef enum { LOG_PROB, INVERSE, SAMPLE } verb;
-static const char *const verb_names[] = {"log_prob", "inverse", "sample"};
+typedef enum { LOG_PROB, GRADIENT, INVERSE, SAMPLE } verb;
+static const char *const verb_names[] = {"log_prob", "gradient", "inverse", "sample"};
 
 /* What a program provides. `rows` is count x D floats and unused by SAMPLE; `out` has count floats for LOG_PROB, else
  * count x D. peer_open returns D. */
@@ -54,6 +54,12 @@ static inline void worker_path(char *path, const char *folder, const char *name,
     snprintf(path, 512, "%s/%.*s%s", folder, (int)strcspn(name, "-"), name, end);
 }
 
+static inline verb verb_of(const char *name) {
+    verb v = LOG_PROB;
+    while (strcmp(verb_names[v], name) != 0) v++;
+    return v;
+}
+
 static int worker_main(int argc, char **argv) {
     char line[1024], flow[64] = "", what[64], file[512], path[512];
     float *rows[2] = {NULL, NULL}, *out = NULL;
@@ -85,15 +91,14 @@ static int worker_main(int argc, char **argv) {
             out = malloc(65536 * dim * sizeof(float)); /* more rows than any cell has */
             puts("ok");
         } else if (sscanf(line, "values %63s %zu %511s", what, &count, file) == 3) {
-            const verb v = strcmp(what, "log_prob") ? INVERSE : LOG_PROB;
+            const verb v = verb_of(what);
             peer_run(v, count, rows[v == INVERSE], out);
             FILE *to = fopen(file, "wb");
-            if (to == NULL || fwrite(out, sizeof(float), count * (v == INVERSE ? dim : 1), to) == 0 || fclose(to) != 0)
+            if (to == NULL || fwrite(out, sizeof(float), count * (v == LOG_PROB ? 1 : dim), to) == 0 || fclose(to) != 0)
                 give_up("cannot be written", file);
             puts("ok");
         } else if (sscanf(line, "time %63s %zu %zu", what, &count, &repeats) == 3) {
-            verb v = LOG_PROB;
-            while (strcmp(verb_names[v], what) != 0) v++;
+            const verb v = verb_of(what);
             if (repeats > 1) peer_run(v, count, rows[v == INVERSE], out); /* fills the caches */
             const double start = processor_seconds();
             for (size_t i = 0; i < repeats; i++) peer_run(v, count, rows[v == INVERSE], out);

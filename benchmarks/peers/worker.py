@@ -7,6 +7,7 @@ PEER is a module of this folder with a class Peer:
     Peer.packages       what has to be installed, for versions and sizes on disk
     Peer(flow, folder, name)    make everything that calls have in common
     .log_prob(rows), .inverse(rows), .sample(count)    functions that do the job and return an array or tensor
+    .gradient(rows)     (count, D) d log p / dx, after log p; of those that can
     .prepare(rows)      rows in the form that the functions want, outside the time (default: as they are)
 
 A job that a program cannot do raises NotImplementedError with the reason.
@@ -62,7 +63,7 @@ def job(peer, folder, name, verb, count):
     function = getattr(peer, verb)
     if verb == "sample":
         return lambda: function(count)
-    rows = peer.prepare(flows.rows(folder, name, "x" if verb == "log_prob" else "z", count))
+    rows = peer.prepare(flows.rows(folder, name, "z" if verb == "inverse" else "x", count))
     return lambda: function(rows)
 
 

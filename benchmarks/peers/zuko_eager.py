@@ -8,6 +8,7 @@ from zuko.flows.autoregressive import MaskedAutoregressiveTransform
 from zuko.transforms import Transform
 
 from flows import EPSILON, masks
+from torch_gradient import gradient
 from worker import Base
 
 torch.set_num_threads(1)
@@ -68,13 +69,16 @@ class Peer(Base):
         base = UnconditionalDistribution(
             zuko.distributions.DiagNormal, torch.zeros(size.dim), torch.ones(size.dim), buffer=True
         )
-        self.distribution = Flow(steps, base)()
+        self.distribution = Flow(steps, base).requires_grad_(False)()
 
     def prepare(self, rows):
         return torch.from_numpy(rows)
 
     def log_prob(self, x):
         return self.distribution.log_prob(x)
+
+    def gradient(self, x):
+        return gradient(self.log_prob, x)
 
     def inverse(self, z):
         return self.distribution.transform.inv(z)

@@ -54,6 +54,17 @@ class Density(ABC):
         """(n,) log p(x | context) in nats."""
 
     @abstractmethod
+    def log_prob_gradient(
+        self,
+        x: npt.ArrayLike,
+        context: Optional[npt.ArrayLike] = None,
+        *,
+        threads: Optional[int] = None,
+        progress: Progress = False,
+    ) -> tuple[Floats, Floats, Optional[Floats]]:
+        """log p (n,), its gradient by x (n, D), and by each row's context (n, C): None for a flow without one."""
+
+    @abstractmethod
     def _draw(
         self, rows: Batch, draws: Draws, threads: Optional[int], progress: Progress, *, log_prob: bool
     ) -> tuple[Floats, Optional[Floats]]:
@@ -167,11 +178,11 @@ class Density(ABC):
         return estimator(self, context)
 
     def torch(self) -> TorchDensity:
-        """For PyTorch tensors: values, without gradients."""
+        """For PyTorch tensors. `log_prob` has gradients, by x and by the context, for `backward`."""
         return TorchDensity(self)
 
     def jax(self) -> JaxDensity:
-        """For JAX arrays, in `jit` and `vmap`: values, without gradients."""
+        """For JAX arrays, in `jit` and `vmap`. `log_prob` has gradients, by x and by the context, for `grad`."""
         return JaxDensity(self)
 
     def arrow(self) -> ArrowDensity:

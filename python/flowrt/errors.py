@@ -29,6 +29,7 @@ class Status(IntEnum):
     CHECKSUM = -16
     VALUE = -17
     NONFINITE = -20
+    GRADIENT = -30
 
 
 class Error(Exception):

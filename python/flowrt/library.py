@@ -60,9 +60,11 @@ _PROTOTYPES = {
     "flowrt_model_get_info": (c_int, [POINTER(ModelStruct), POINTER(ModelInfo)]),
     "flowrt_plan_size": (c_size_t, [POINTER(ModelStruct)]),
     "flowrt_workspace_size": (c_size_t, [POINTER(ModelStruct), c_size_t]),
+    "flowrt_gradient_workspace_size": (c_size_t, [POINTER(ModelStruct), c_size_t]),
     "flowrt_forward": (c_int, [*_ROWS, _FLOATS, _FLOATS, *_WORKSPACE]),
     "flowrt_inverse": (c_int, [*_ROWS, _FLOATS, _FLOATS, *_WORKSPACE]),
     "flowrt_log_prob": (c_int, [*_ROWS, _FLOATS, *_WORKSPACE]),
+    "flowrt_log_prob_gradient": (c_int, [*_ROWS, _FLOATS, _FLOATS, _FLOATS, *_WORKSPACE]),
     "flowrt_sample": (
         c_int,
         [POINTER(ModelStruct), c_size_t, POINTER(Rng), _FLOATS, c_size_t, _FLOATS, _FLOATS, *_WORKSPACE],

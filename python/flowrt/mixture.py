@@ -115,13 +115,29 @@ class Mixture(Density):
         rows = self._batch(x, context)
         return self._log_prob(rows, threads, progress).reshape(rows.shape)
 
+    def log_prob_gradient(
+        self,
+        x: npt.ArrayLike,
+        context: Optional[npt.ArrayLike] = None,
+        *,
+        threads: Optional[int] = None,
+        progress: Progress = False,
+    ) -> tuple[Floats, Floats, Optional[Floats]]:
+        """As `Model.log_prob_gradient`: the mean of the members' gradients, each by its share of the density."""
+        rows = self._batch(x, context)
+        found = [member._scores(rows, threads, progress) for member in self.members]
+        terms = self._terms([values for values, _, _ in found])
+        by_x = _shared(terms, [gradient for _, gradient, _ in found])
+        by_context = _shared(terms, [part for _, _, part in found if part is not None]) if self.context_dim else None
+        return _log_sum(terms), by_x, by_context
+
     def _log_prob(self, rows: Batch, threads: Optional[int], progress: Progress) -> Floats:
-        terms = np.empty((len(self.members), rows.count))
-        for number, member in enumerate(self.members):
-            with np.errstate(divide="ignore"):
-                terms[number] = np.log(self.weights[number])
-            terms[number] += member._density(rows, threads, progress)
-        return _log_sum(terms)
+        return _log_sum(self._terms([member._density(rows, threads, progress) for member in self.members]))
+
+    def _terms(self, log_probs: Sequence[Floats]) -> npt.NDArray[np.float64]:
+        """(members, ...) log of weight times density."""
+        with np.errstate(divide="ignore"):
+            return np.stack([np.log(w) + values.astype(np.float64) for w, values in zip(self.weights, log_probs)])
 
     def _draw(
         self, rows: Batch, draws: Draws, threads: Optional[int], progress: Progress, *, log_prob: bool
@@ -164,11 +180,27 @@ def _mixed(bits: Any) -> Any:
 
 
 def _log_sum(terms: npt.NDArray[np.float64]) -> Floats:
-    largest = np.max(terms, axis=0)
-    safe = np.where(np.isfinite(largest), largest, 0)
+    safe = _largest(terms)
     with np.errstate(divide="ignore"):
         total: npt.NDArray[np.float64] = safe + np.log(np.sum(np.exp(terms - safe), axis=0))
     return total.astype(np.float32)
+
+
+def _shared(terms: npt.NDArray[np.float64], gradients: Sequence[Floats]) -> Floats:
+    """(..., D) the sum of the members' gradients (..., D), times their shares of the density; 0 where it is 0."""
+    parts = np.exp(terms - _largest(terms))
+    total = np.sum(parts, axis=0)
+    result = np.zeros(gradients[0].shape)
+    for part, gradient in zip(parts, gradients):
+        share = np.divide(part, total, out=np.zeros_like(part), where=total != 0)[..., None]
+        np.add(result, share * gradient, out=result, where=share != 0)
+    return result.astype(np.float32)
+
+
+def _largest(terms: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """(...) the largest term, or 0 if none is finite."""
+    largest = np.max(terms, axis=0)
+    return np.where(np.isfinite(largest), largest, 0)
 
 
 def _split(data: bytes) -> tuple[npt.NDArray[np.float64], list[bytes]]:

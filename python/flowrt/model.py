@@ -151,6 +151,22 @@ class Model(Density):
         rows = self._batch(x, context)
         return self._density(rows, threads, progress).reshape(rows.shape)
 
+    def log_prob_gradient(
+        self,
+        x: npt.ArrayLike,
+        context: Optional[npt.ArrayLike] = None,
+        *,
+        threads: Optional[int] = None,
+        progress: Progress = False,
+    ) -> tuple[Floats, Floats, Optional[Floats]]:
+        """log p (n,), its gradient by x (n, D), and by each row's context (n, C): None for a flow without one.
+
+        A context that several rows share has a gradient for each of them; their sum is that of the sum of log p. Outside
+        of a support log p is -inf and the gradient 0. Raises `LibraryError` with `Status.GRADIENT` for the few models
+        that have none, and on CPUs without fused multiply-add (docs/GRADIENTS.md).
+        """
+        return self._scores(self._batch(x, context), threads, progress)
+
     def workspace_size(self, count: SupportsIndex) -> int:
         """Bytes of workspace with which calls of up to `count` rows run at full speed."""
         size: int = self._library.flowrt_workspace_size(self._model, whole(count, "count"))
@@ -168,6 +184,17 @@ class Model(Density):
         log_det = np.empty(rows.count, dtype=np.float32)
         self._evaluate(verb, rows, [result, log_det], threads, progress)
         return result.reshape(*rows.shape, self.dim), log_det.reshape(rows.shape)
+
+    def _scores(
+        self, rows: Batch, threads: Optional[int], progress: Progress
+    ) -> tuple[Floats, Floats, Optional[Floats]]:
+        values = np.empty(rows.count, dtype=np.float32)
+        by_x = np.empty((rows.count, self.dim), dtype=np.float32)
+        by_context = np.empty((rows.count, self.context_dim), dtype=np.float32) if self.context_dim else None
+        self._evaluate("log_prob_gradient", rows, [values, by_x, by_context], threads, progress)
+        if by_context is not None:
+            by_context = by_context.reshape(*rows.shape, self.context_dim)
+        return values.reshape(rows.shape), by_x.reshape(*rows.shape, self.dim), by_context
 
     def _density(self, rows: Batch, threads: Optional[int], progress: Progress) -> Floats:
         values = np.empty(rows.count, dtype=np.float32)
@@ -229,7 +256,8 @@ class _Call:
     ):
         self.model, self.rows, self.outputs, self.draws = model, rows, outputs, draws
         self.function: Callable[..., int] = getattr(model._library, f"flowrt_{verb}")
-        self.workspace = aligned(model.workspace_size(most))
+        name = "flowrt_gradient_workspace_size" if verb == "log_prob_gradient" else "flowrt_workspace_size"
+        self.workspace = aligned(getattr(model._library, name)(model._model, most))
 
     def __call__(self, part: Part) -> int:
         """The status, OK or NONFINITE; raises `LibraryError` for another."""

@@ -17,7 +17,7 @@ def explanation(verb: str, rows: Batch, outputs: Sequence[Floats | None]) -> str
     """
     found = [output.reshape(rows.count, -1) for output in outputs if output is not None]
     infinite = np.any([_spoilt(values) for values in found], axis=0)
-    answers = np.isneginf(found[0][:, 0]) if verb == "log_prob" else np.zeros(rows.count, bool)
+    answers = np.isneginf(found[0][:, 0]) if verb.startswith("log_prob") else np.zeros(rows.count, bool)
     if np.any(infinite & ~answers):
         infinite &= ~answers
     first = int(np.argmax(infinite))

@@ -26,7 +26,13 @@ ELSEWHERE |= {f"docs/frameworks/{name}.md": f"{FRAMEWORKS}/{name}/test_{name}_gu
 # Walk-throughs, which python/examples/run.py runs.
 WALKS = {
     "python/tests/test_walkthroughs.py": ("anomalies",),
-    "python/tests/frameworks/test_walkthroughs_torch.py": ("posterior_to_c", "likelihood_emcee", "tabular_zuko"),
+    "python/tests/frameworks/test_walkthroughs_torch.py": (
+        "posterior_to_c",
+        "likelihood_emcee",
+        "nuts_pyro",
+        "tabular_zuko",
+    ),
+    "python/tests/frameworks/flowjax/test_walkthroughs_jax.py": ("nuts_numpyro",),
     "python/tests/extras/test_engines.py": ("duckdb", "polars", "dask"),
     "python/examples/README.md": ("pyspark", "ray"),  # by hand, as it says
 }

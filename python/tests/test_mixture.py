@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from golden_files import FOLDER
+from random_flows import flow as random_flow
 
 import flowrt
+from flowrt.file import encode
 from flowrt.mixture import choices, encode_mixture
 
 NAMES = ("nflows_maf_residual", "nflows_mixed", "zuko_maf")
@@ -30,6 +32,47 @@ def test_log_prob_is_the_log_of_the_weighted_sum(tmp_path):
     x = np.random.default_rng(0).normal(size=(20, mixture.dim))
     one, other = (np.exp(flowrt.Model(path).log_prob(x).astype(float)) for path in members)
     np.testing.assert_allclose(mixture.log_prob(x), np.log(0.75 * one + 0.25 * other), rtol=1e-5, atol=1e-5)
+
+
+def test_its_gradient_is_that_of_log_p():
+    """Differences of the float64 evaluator; contexts of their own, shared ones, and a member of weight zero."""
+    rng = np.random.default_rng(4)
+    files = [encode(flowrt.compile(random_flow(seed, 3, 2))) for seed in (5, 4, 8)]
+    weights = np.array([0.3, 0.7, 0.0])
+    mixture = flowrt.Mixture(encode_mixture(files, weights))
+    x, context = rng.normal(size=(6, 3)), rng.normal(size=(6, 2))
+
+    def exact(x, context):
+        terms = [w * np.exp(flowrt.reference.log_prob(file, x, context)) for w, file in zip(weights[:2], files)]
+        return np.log(np.sum(terms, axis=0))
+
+    log_p, by_x, by_context = mixture.log_prob_gradient(x, context)
+    np.testing.assert_array_equal(log_p, mixture.log_prob(x, context))
+    for i in range(5):
+        step = 1e-5 * (np.arange(5) == i)
+        high, low = (exact(x + sign * step[:3], context + sign * step[3:]) for sign in (1, -1))
+        found = by_x[:, i] if i < 3 else by_context[:, i - 3]
+        slope = (high - low) / 2e-5
+        assert np.all(np.abs(found - slope) < 1e-3 * (1 + np.abs(slope)))
+    shared = mixture.log_prob_gradient(x[None], context[:, None])
+    assert [part.shape for part in shared] == [(6, 6), (6, 6, 3), (6, 6, 2)]
+    np.testing.assert_array_equal(shared[1][range(6), range(6)], by_x)
+
+
+def test_the_gradient_is_0_where_no_member_has_a_density_and_nan_where_a_row_is():
+    low, high = (uniform(start) for start in (0.0, 0.5))
+    mixture = flowrt.Mixture(encode_mixture([low, high], np.array([0.5, 0.5])))
+    with pytest.warns(flowrt.NonfiniteWarning):
+        log_p, by_x, by_context = mixture.log_prob_gradient([[0.75], [3.0], [np.nan]])
+    np.testing.assert_array_equal(log_p, np.float32([0, -np.inf, np.nan]))
+    np.testing.assert_array_equal(by_x, np.float32([[0], [0], [np.nan]]))
+    assert by_context is None
+
+
+def uniform(start):
+    return encode(
+        flowrt.compile(flowrt.ir.Flow(1, 0, [], flowrt.ir.BoxUniform(np.array([start]), np.array([start + 1.0]))))
+    )
 
 
 def test_draws_are_those_of_members_chosen_by_their_weights(tmp_path):

@@ -17,6 +17,9 @@ struct Arguments {
   let workspace: UnsafeMutableRawPointer?
   let workspaceSize: Int
   var rng: UnsafeMutablePointer<flowrt_rng>? = nil
+  /// Of a gradient: context_dim floats for each row. Its gradient by x is `output`.
+  var contextGradient: UnsafeMutablePointer<Float>? = nil
+  private var isGradient: Bool { verb == FLOWRT_VERB_GRADIENT }
 
   /// Checks everything and runs the call on a kernel level.
   func run(_ model: UnsafePointer<flowrt_model>?, hasRequiredPointers: Bool) -> flowrt_status {
@@ -26,6 +29,7 @@ struct Arguments {
     if !hasItsPlan(view) { return FLOWRT_ERR_MODEL }
     if count == 0 { return FLOWRT_OK }
     guard hasRequiredPointers, let workspace else { return FLOWRT_ERR_NULL }
+    if isGradient && !hasGradient(view.pointee) { return FLOWRT_ERR_GRADIENT }
     let status = check(view, workspace)
     if status != FLOWRT_OK { return status }
     return evaluate(view, workspace) ? FLOWRT_OK : FLOWRT_ERR_NONFINITE
@@ -37,7 +41,7 @@ struct Arguments {
     let rows = UInt64(UInt(bitPattern: count))
     let contexts = UInt64(UInt(bitPattern: contextRows))
     if view.pointee.context_dim == 0 {
-      if contexts != 0 || context != nil { return FLOWRT_ERR_CONTEXT_UNUSED }
+      if contexts != 0 || context != nil || contextGradient != nil { return FLOWRT_ERR_CONTEXT_UNUSED }
     } else {
       if context == nil { return FLOWRT_ERR_CONTEXT_MISSING }
       if contextRows == 0 || UInt(bitPattern: count) % UInt(bitPattern: contextRows) != 0 {
@@ -57,10 +61,13 @@ struct Arguments {
     ]
     for i in 0..<4 where pointers[unchecked: i] & 3 != 0 { return FLOWRT_ERR_ALIGNMENT }
     if UInt(bitPattern: workspace) & UInt(truncatingIfNeeded: alignment &- 1) != 0 { return FLOWRT_ERR_ALIGNMENT }
-    if UInt64(UInt(bitPattern: workspaceSize)) < WorkspaceLayout(view.pointee, rows: 1).size {
-      return FLOWRT_ERR_WORKSPACE
-    }
-    return hasOverlap(view, workspace, rows, contexts) ? FLOWRT_ERR_OVERLAP : FLOWRT_OK
+    let least = isGradient ? gradientWorkspaceSize(view.pointee, 1) : WorkspaceLayout(view.pointee, rows: 1).size
+    if UInt64(UInt(bitPattern: workspaceSize)) < least { return FLOWRT_ERR_WORKSPACE }
+    if hasOverlap(view, workspace, rows, contexts) { return FLOWRT_ERR_OVERLAP }
+    if contextGradient == nil { return FLOWRT_OK }
+    if !exists(rows, view.pointee.context_dim) { return FLOWRT_ERR_COUNT }
+    if UInt(bitPattern: contextGradient) & 3 != 0 { return FLOWRT_ERR_ALIGNMENT }
+    return contextGradientOverlaps(view, workspace, rows, contexts) ? FLOWRT_ERR_OVERLAP : FLOWRT_OK
   }
 
   /// What is written must be apart from everything, but an output may be the input itself.
@@ -91,13 +98,52 @@ struct Arguments {
       || logOutput.overlaps(output) || rng.overlaps(output) || rng.overlaps(logOutput)
   }
 
+  /// The same of the gradient by the context, which is apart from the other outputs, too.
+  private func contextGradientOverlaps(
+    _ view: UnsafePointer<flowrt_view>, _ workspace: UnsafeMutableRawPointer, _ rows: UInt64, _ contexts: UInt64
+  ) -> Bool {
+    let (rowBytes, contextBytes) = (4 &* UInt64(view.pointee.dim), 4 &* UInt64(view.pointee.context_dim))
+    let region = Region(contextGradient, rows &* contextBytes)
+    let data = UnsafeRawPointer(bitPattern: UInt(truncatingIfNeeded: view.pointee.data))
+    return region.overlaps(Region(view, UInt64(MemoryLayout<flowrt_model>.size)))
+      || region.overlaps(Region(data, view.pointee.data_size))
+      || region.overlaps(
+        Region(
+          UnsafeRawPointer(bitPattern: UInt(truncatingIfNeeded: view.pointee.plan)), KeptPlan.size(view.pointee)))
+      || region.overlaps(Region(input, rows &* rowBytes)) || region.overlaps(Region(context, contexts &* contextBytes))
+      || region.overlaps(Region(output, rows &* rowBytes)) || region.overlaps(Region(logOutput, rows &* 4))
+      || region.overlaps(Region(workspace, UInt64(UInt(bitPattern: workspaceSize))))
+  }
+
   /// Runs the call at the model's level. Returns whether all that was written is finite.
   private func evaluate(_ view: UnsafePointer<flowrt_view>, _ workspace: UnsafeMutableRawPointer) -> Bool {
+    if isGradient { return evaluateGradient(view, workspace) }
     var rows = tileRows(UInt64(UInt(bitPattern: count)))
     let size = UInt64(UInt(bitPattern: workspaceSize))
     // Less workspace than the full size: smaller tiles.
     while rows > 1 && WorkspaceLayout(view.pointee, rows: rows).size > size { rows = rows > 16 ? rows &- 16 : 1 }
-    let layout = WorkspaceLayout(view.pointee, rows: rows)
+    return run(view, workspace, WorkspaceLayout(view.pointee, rows: rows), rows, gradient: nil)
+  }
+
+  private func evaluateGradient(
+    _ view: UnsafePointer<flowrt_view>, _ workspace: UnsafeMutableRawPointer
+  ) -> Bool {
+    var rows = tileRows(max(UInt64(UInt(bitPattern: count)), 16))
+    var layout = WorkspaceLayout(view.pointee, rows: rows)
+    var parts = GradientLayout(view.pointee, rows: rows, behind: layout)
+    while rows > 16 && parts.size > UInt64(UInt(bitPattern: workspaceSize)) {
+      rows = rows &- 16
+      layout = WorkspaceLayout(view.pointee, rows: rows)
+      parts = GradientLayout(view.pointee, rows: rows, behind: layout)
+    }
+    var gradient = flowrt_gradient(view.pointee, parts, workspace, byX: output, byContext: contextGradient)
+    return run(view, workspace, layout, rows, gradient: &gradient)
+  }
+
+  private func run(
+    _ view: UnsafePointer<flowrt_view>, _ workspace: UnsafeMutableRawPointer, _ layout: WorkspaceLayout, _ rows: UInt64,
+    gradient: UnsafePointer<flowrt_gradient>?
+  ) -> Bool {
     func part<T>(_ offset: UInt64) -> UnsafeMutablePointer<T> {
       (workspace + Int(truncatingIfNeeded: offset)).assumingMemoryBound(to: T.self)
     }
@@ -106,7 +152,7 @@ struct Arguments {
       tile_rows: UInt32(truncatingIfNeeded: rows),
       count: UInt64(UInt(bitPattern: count)), input: input,
       context: context, rows_per_context: UInt64(UInt(bitPattern: count) / max(1, UInt(bitPattern: contextRows))),
-      output: output, log_output: logOutput,
+      output: gradient == nil ? output : nil, log_output: logOutput,
       seed: rng?.pointee.seed ?? 0, stream: rng?.pointee.stream ?? 0, index: rng?.pointee.index ?? 0,
       steps: part(layout.plan.steps), layers: part(layout.plan.layers), tables: part(layout.plan.tables),
       panels: part(layout.plan.panels),
@@ -114,7 +160,7 @@ struct Arguments {
       state: part(layout.state),
       read: part(layout.read), other: part(layout.other), log_scale: part(layout.logScale),
       log_sum: part(layout.logSum), transformer_scratch: part(layout.transformerScratch),
-      activations: part(layout.activations))
+      activations: part(layout.activations), sums: nil, gradient: gradient)
     flowrt_make_plan(&call)
     #if FLOWRT_LEVELS_3
       if view.pointee.level > 1 { return flowrt_evaluate_level2(&call) }

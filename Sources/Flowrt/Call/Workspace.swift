@@ -41,6 +41,36 @@ struct WorkspaceLayout {
   }
 }
 
+/// What a gradient has besides (docs/GRADIENTS.md), in place of the activations, which come last.
+struct GradientLayout {
+  private(set) var size: UInt64
+  let units, sums, encoderSums, sides, byState, byRead, byUnits, byContext, byCallersContext, columns: UInt64
+
+  init(_ view: flowrt_view, rows: UInt64, behind layout: WorkspaceLayout) {
+    var end = layout.activations
+    // Floats for each row of a tile.
+    func part(_ floats: UInt64, if isNeeded: Bool = true) -> UInt64 {
+      let start = end
+      if isNeeded { end = (end &+ floats &* rows &* 4 &+ 63) & ~63 }
+      return start
+    }
+    let ofNetworks = UInt64(view.network_count) &* view.activations_size
+    let keepsSums = view.keeps_sums != 0
+    units = part(ofNetworks)
+    sums = part(ofNetworks, if: keepsSums)
+    encoderSums = part(view.encoder_size, if: keepsSums)
+    sides = part(UInt64(view.step_count) &* UInt64(view.dim))
+    byState = part(UInt64(view.dim))
+    byRead = part(UInt64(view.dim))
+    byUnits = part(max(view.activations_size, view.encoder_size))
+    byContext = part(UInt64(view.encoded_dim))
+    byCallersContext = part(UInt64(view.context_dim), if: view.encoder_layers != 0)
+    columns = end
+    // What a transformer needs itself, and a few columns of 16 floats more.
+    size = columns &+ 16 &* (UInt64(view.scratch_columns) &+ 8) &* 4
+  }
+}
+
 /// The largest tile that a call of `count` rows can use.
 func tileRows(_ count: UInt64) -> UInt64 {
   if count <= 1 { return 1 }
@@ -50,4 +80,10 @@ func tileRows(_ count: UInt64) -> UInt64 {
 /// Bytes for calls of up to `count` rows.
 func workspaceSize(_ view: flowrt_view, _ count: UInt64) -> UInt64 {
   WorkspaceLayout(view, rows: tileRows(count)).size
+}
+
+/// Bytes for gradients of up to `count` rows, which always take tiles.
+func gradientWorkspaceSize(_ view: flowrt_view, _ count: UInt64) -> UInt64 {
+  let rows = tileRows(max(count, 16))
+  return GradientLayout(view, rows: rows, behind: WorkspaceLayout(view, rows: rows)).size
 }

@@ -47,6 +47,17 @@ enum Activation: UInt16 {
       return a.bitPattern == 0
     }
   }
+
+  /// Whether the derivative follows from the activation's value: relu' from its sign, tanh' = 1 - tanh^2 and so on.
+  /// Else it needs the number that the activation was applied to.
+  func slopeIsOfValue(_ a: Float) -> Bool {
+    switch self {
+    case .identity, .relu, .tanh, .sigmoid: return true
+    case .elu, .leakyRelu: return a > 0
+    case .silu, .gelu, .geluTanh, .softplus, .softsign, .layerNorm, .sine, .arctangent, .inverseHyperbolicSine:
+      return false
+    }
+  }
 }
 
 /// What joins the two sides of a step (section 5).
@@ -160,6 +171,14 @@ struct SplineForm {
     else { return nil }
     (self.widths, self.derivatives, self.ends, self.pieces) = (widths, derivatives, ends, pieces)
     isTurned = flowrt_spline_turned(field) != 0
+  }
+
+  /// Whether the kernels have the derivatives of these pieces.
+  var hasGradient: Bool {
+    switch pieces {
+    case .rationalQuadratic, .linear: return true
+    case .quadratic, .linearRational, .cubic: return false
+    }
   }
 
   /// Derivatives, or values, of a rank with that many bins.

@@ -9,12 +9,12 @@
 import FlowrtShim
 
 struct Base {
-  private let sweep: Sweep
-  private let density: BaseDensity
-  private let plan: flowrt_step_plan
-  private let rows, dim, rowStride: Int
+  let sweep: Sweep
+  let density: BaseDensity
+  let plan: flowrt_step_plan
+  let rows, dim, rowStride: Int
   private let isTile: Bool
-  private let state: UnsafeMutablePointer<Float>
+  let state: UnsafeMutablePointer<Float>
   private let sums: LogSum
   /// Room for `dim` logarithms.
   private let scratch: UnsafeMutablePointer<Float>
@@ -117,7 +117,7 @@ struct Base {
     return sweep.conditioner(of: plan).evaluate(Int(plan.record.pointee.layer_count))
   }
 
-  private func output(_ outputs: Operand, _ unit: Int, _ row: Int) -> Lanes {
+  func output(_ outputs: Operand, _ unit: Int, _ row: Int) -> Lanes {
     let values = outputs.values.unsafelyUnwrapped
     if isTile && !outputs.isShared { return values.lanes(unit &* rows &+ row) }
     return Lanes(repeating: values[isTile ? unit : row &* outputs.stride &+ unit])
@@ -145,13 +145,13 @@ struct Base {
   /// Constants of a mixture, made once for a call: K times log weight - sum of log std - D log(2 pi) / 2, with
   /// normalised weights; then K + 1 times the sum of the weights before a component, up to a factor.
   private var constants: UnsafeMutablePointer<Float> { plan.normal_mixture.constants }
-  private var components: Int { Int(plan.record.pointee.components) }
+  var components: Int { Int(plan.record.pointee.components) }
   /// For each component the sum of the weights of those before it, and at last the sum of all. These weights are scaled
   /// so that the largest is 1; a number that picks a component is scaled by the sum of all.
   private var weightsBefore: UnsafeMutablePointer<Float> { constants + paddedTo16(components) }
 
   /// mean[D] and std[D] of a component.
-  private func component(_ c: Int) -> (mean: UnsafePointer<Float>, std: UnsafePointer<Float>) {
+  func component(_ c: Int) -> (mean: UnsafePointer<Float>, std: UnsafePointer<Float>) {
     let block = paddedTo16(dim)
     let mean = plan.normal_mixture.components! + c &* 2 &* block
     return (mean, mean + block)
@@ -180,19 +180,25 @@ struct Base {
   }
 
   private func addMixture(_ sign: Float) {
-    for row in rowGroups {
-      var joint = LogSumExp()
-      for c in 0..<components {
-        let (mean, std) = component(c)
-        var squares = Lanes()
-        for i in 0..<dim {
-          let z = (value(i, row) - mean[i]) / std[i]
-          squares = fma(z, z, squares)
-        }
-        joint.add(fma(squares, -0.5, constants[c]))
-      }
-      sums.add(sign * joint.total, first: row)
+    for row in rowGroups { sums.add(sign * logMixture(row), first: row) }
+  }
+
+  /// log p(z) of a mixture.
+  @inline(never) func logMixture(_ row: Int) -> Lanes {
+    var joint = LogSumExp()
+    for c in 0..<components { joint.add(term(c, row)) }
+    return joint.total
+  }
+
+  /// log of the weight of a component times its density.
+  @inline(never) func term(_ c: Int, _ row: Int) -> Lanes {
+    let (mean, std) = component(c)
+    var squares = Lanes()
+    for i in 0..<dim {
+      let z = (value(i, row) - mean[i]) / std[i]
+      squares = fma(z, z, squares)
     }
+    return fma(squares, -0.5, constants[c])
   }
 
   private func drawMixture(_ choices: Choices) {

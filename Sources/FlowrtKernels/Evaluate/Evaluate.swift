@@ -4,8 +4,8 @@ import FlowrtShim
 
 struct Evaluation {
   let call: UnsafePointer<flowrt_call>
-  private let dim: Int
-  private let contextDim: Int
+  let dim: Int
+  let contextDim: Int
   /// Rows of a call that have one context.
   private let sharing: Int
   /// Of the whole call: forward and log_prob go to noise, inverse and sample to data.
@@ -27,7 +27,9 @@ struct Evaluation {
     Base(Sweep(call: call, batch: Batch(rows: 1, contexts: nil))).prepare()
     let count = Int(truncatingIfNeeded: call.pointee.count)
     // Rows of one context fill tiles of their own. Fewer than 16 share a tile with those of other contexts.
-    let areMixed = sharing < count && sharing < laneCount && call.pointee.tile_rows > 1
+    // A gradient by the context is that of each row, so there every row has a context of its own.
+    let areMixed =
+      (sharing < count && sharing < laneCount && call.pointee.tile_rows > 1) || call.pointee.gradient?.pointee.context_output != nil
     if areMixed { return evaluate(0, count, areMixed: true) }
     var finite = true
     var context = call.pointee.context
@@ -76,6 +78,7 @@ struct Evaluation {
   /// 16 comes last: 17 rows are 16 and 1, 65 are 64 and 1, 30 are 32.
   private func nextRows(_ left: Int) -> Int {
     let most = Int(call.pointee.tile_rows)
+    if call.pointee.isGradient { return min(most, left > Int(FLOWRT_TILE_ROWS) ? 48 : paddedTo16(left)) }
     let rest = left & (laneCount &- 1)
     let tile = rest <= mostFewRows ? left &- rest : left &- rest &+ laneCount
     if most == 1 || tile == 0 { return min(most, left) }
@@ -102,7 +105,7 @@ struct Evaluation {
   }
 
   /// A step at the CPU's own level.
-  private func runStep(_ step: UnsafeMutablePointer<flowrt_step_plan>, _ sweep: Sweep, direction: Direction) {
+  func runStep(_ step: UnsafeMutablePointer<flowrt_step_plan>, _ sweep: Sweep, direction: Direction) {
     call.pointee.run_step(call, step, sweep.batch.rows, sweep.batch.contexts, direction == .toNoise)
   }
 
@@ -143,7 +146,12 @@ struct Evaluation {
         sweep.state, call.pointee.input + first &* dim, dim, used, sharing: 1, place: 0, lanes: rows,
         isTile: sweep.isTile, rowStride: sweep.rowStride)
     }
-    runSteps(sweep, direction: direction)
+    #if FLOWRT_BASELINE_HAS_NO_GRADIENT  // Arguments.check refused it
+      runSteps(sweep, direction: direction)
+    #else
+      if call.pointee.isGradient { return runGradient(sweep, base, logSum, first, used) }
+      runSteps(sweep, direction: direction)
+    #endif
     if call.pointee.verb == FLOWRT_VERB_LOG_PROB { base.addLogDensity(sign: 1) }
 
     var nonfiniteBits: UInt32 = 0
@@ -178,14 +186,14 @@ struct Evaluation {
   }
 
   /// Whether a row of the input has a NaN.
-  @inline(never) private func hasNaN(_ row: Int) -> Bool {
+  @inline(never) func hasNaN(_ row: Int) -> Bool {
     let values = call.pointee.input + row &* dim
     for i in 0..<dim where values[i] != values[i] { return true }
     return false
   }
 
   /// Bit 31 is set for NaN and infinity: an exponent of all ones overflows into it.
-  @inline(__always) private func nonfiniteBit(_ value: Float) -> UInt32 {
+  @inline(__always) func nonfiniteBit(_ value: Float) -> UInt32 {
     (value.bitPattern & 0x7FFF_FFFF) &+ 0x0080_0000
   }
 
@@ -210,4 +218,4 @@ struct Evaluation {
 }
 
 @implementation @_cdecl("flowrt_evaluate")
-public func flowrt_evaluate(_ call: UnsafePointer<flowrt_call>!) -> Bool { Evaluation(call).run() }
+public func flowrt_evaluate(_ call: UnsafeMutablePointer<flowrt_call>!) -> Bool { Evaluation(call).run() }

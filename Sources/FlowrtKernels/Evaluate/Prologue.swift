@@ -36,7 +36,7 @@ private func makePrologue(
 ) {
   let conditioner = Conditioner(
     rows: 1, unitStride: 1, layers: layers, read: .init(base: call.read, stride: 0),
-    activations: .init(base: call.activations, stride: 0), context: nil, contextDim: contextDim)
+    activations: .init(base: call.activations, stride: 0), sums: nil, context: nil, contextDim: contextDim)
   @inline(__always) func accumulate(
     _ target: UnsafeMutablePointer<Float>, _ weights: UnsafePointer<Float>, _ source: UnsafePointer<Float>,
     panels: Int, lines: Int

@@ -96,6 +96,9 @@ struct Scaling {
     low.store(negatedFma(quotient, b.low, negatedFma(quotient, b.high, a)) / b.high, at)
   }
 
+  /// The part of the result that e adds: a / b e.
+  @inline(__always) func share(_ e: Register, _ at: Int) -> Register { e * high.register(at) }
+
   /// The width, height or derivative that belongs to e, for the values from `at` on. Small terms are added first.
   @inline(__always) func of(_ e: Register, _ at: Int) -> Register {
     fma(e, high.register(at), fma(e, low.register(at), least))

@@ -31,9 +31,9 @@ struct Spline {
   let minimumHeight, minimumDerivative, minimumShare: Float
   /// `minimumWidth`: a fraction of the interval. `clip`: the p5 of the format, a bound on clipped raw parameters.
   /// `endDerivative`: that of both outer knots, if the ends are fixed.
-  private let minimumWidth, clip, endDerivative: Float
+  let minimumWidth, clip, endDerivative: Float
   /// Which of the format's variants this is.
-  private let form: SplineForm
+  let form: SplineForm
   /// Derivatives, or values, of a rank.
   let knotCount: Int
   /// Which knots have a derivative of their own, and what a bin is made of.
@@ -78,9 +78,7 @@ struct Spline {
       : densities(raw, count, widthScale, column.heightScale)
 
     // The bin goes to memory: its derivatives and its share wait there for the functions of all 16 values.
-    eachRegister(count) { at in
-      column.store(findBin(raw, widthScale, heightScale, inner(known.register(at), readIsKnown), readIsKnown, at), at)
-    }
+    findBins(raw, widthScale, heightScale, column, known, count, readIsKnown: readIsKnown)
     // The two columns of derivatives lie next to each other, so one call takes both.
     // Functions are applied to the chosen bin alone, not to all K bins.
     switch pieces {
@@ -123,7 +121,7 @@ struct Spline {
   }
 
   /// A known value, limited to the interval, as the bins have it.
-  @inline(__always) private func inner(_ known: Register, _ readIsKnown: Bool) -> Register {
+  @inline(__always) func inner(_ known: Register, _ readIsKnown: Bool) -> Register {
     let bounded = atMost(upper, atLeast(lower, known))
     return form.isTurned && readIsKnown ? halfTurn(bounded) : bounded
   }
@@ -138,7 +136,7 @@ struct Spline {
   /// Turns the raw values u of one axis into e^(u - max u), in place: the softmax without its division. Returns the
   /// scaling that makes widths or heights of them, each at least `minimum` of the interval. `column`: two columns for
   /// the scaling, the first of which holds the maximum before.
-  @inline(never) private func exponentials(
+  @inline(never) func exponentials(
     _ p: UnsafeMutablePointer<Float>, _ stride: Int, _ count: Int, minimum: Float, _ column: UnsafeMutablePointer<Float>
   ) -> Scaling {
     if form.widths == .clipped { inPlace(p, bins, stride, .clip) }
@@ -199,6 +197,16 @@ struct Spline {
     return scaling
   }
 
+  /// The bins that hold `count` known values.
+  @inline(never) func findBins(
+    _ raw: RawColumns, _ widthScale: Scaling, _ heightScale: Scaling, _ column: SplineScratch,
+    _ known: UnsafePointer<Float>, _ count: Int, readIsKnown: Bool
+  ) {
+    eachRegister(count) { at in
+      column.store(findBin(raw, widthScale, heightScale, inner(known.register(at), readIsKnown), readIsKnown, at), at)
+    }
+  }
+
   /// The bin that holds a known value, with raw derivatives and share. The bins begin at sums of widths and heights;
   /// every register takes all of them, and keeps the last one whose knot is not beyond its value.
   @inline(__always) private func findBin(
@@ -253,7 +261,7 @@ struct Spline {
   }
 
   /// Puts the fixed derivative at the outer ends of the first and the last bin, for which findBin has found any other.
-  @inline(__always) private func setEnds(_ bin: inout Bin) {
+  @inline(__always) func setEnds(_ bin: inout Bin) {
     if ends != .fixed { return }
     let end = Register(repeating: endDerivative)
     bin.d0 = ifEqual(bin.number, 0, end, bin.d0)

@@ -18,6 +18,7 @@ enum Direction {
 extension flowrt_call {
   /// The base, planned behind the steps.
   var basePlan: Step { steps + Int(view.pointee.step_count) }
+  var isGradient: Bool { gradient != nil }
   /// The context encoder, planned behind the base.
   var encoderPlan: Step { basePlan + 1 }
 }
@@ -26,4 +27,12 @@ extension flowrt_call {
 struct Values {
   let base: UnsafeMutablePointer<Float>
   let stride: Int
+
+  /// A unit of 16 rows of a tile from `row` on; or of one of few rows, whose value is in every lane.
+  @inline(__always) func lanes(_ unit: Int, _ row: Int, _ rows: Int) -> Lanes {
+    rows >= laneCount ? base.lanes(unit &* rows &+ row) : Lanes(repeating: base[unit &+ row &* stride])
+  }
+  @inline(__always) func store(_ value: Lanes, _ unit: Int, _ row: Int, _ rows: Int) {
+    if rows >= laneCount { base.store(value, unit &* rows &+ row) } else { base[unit &+ row &* stride] = value[0] }
+  }
 }

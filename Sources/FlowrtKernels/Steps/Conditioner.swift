@@ -20,7 +20,6 @@ import FlowrtShim
 /// Source units that are taken together: with 48 rows, 18 kB.
 private let blockUnits = 96
 
-/// Values and rows of one conditioner evaluation. All sizes are in floats.
 /// Values and rows of one conditioner evaluation.
 ///
 /// Few rows (up to 15) lie one after the other, each as a single row does: a unit of row r is `stride` r floats behind
@@ -36,6 +35,8 @@ struct Conditioner {
   let read: Values
   /// Values of the layers, each from its values_offset on, in units. Layers are padded to 16 units.
   let activations: Values
+  /// Of a gradient: where a tile's sums are kept before an activation that needs them, as the activations lie.
+  let sums: UnsafeMutablePointer<Float>?
   /// Context of the rows; nil if what depends on the context is in the prologue.
   let context: Values?
   /// Floats of context of a row: E in a step or base, C in the encoder.
@@ -318,6 +319,7 @@ struct Conditioner {
     add(layer.pointee.add.2, layer.pointee.scale.2)
     let (code, a) = (layer.pointee.activation, layer.pointee.a)
     if isTile {
+      if let sums { keepSums(layer, sums, first &* rows, end &* rows) }
       activateInPlace(target.base, first &* rows, end &* rows, code, a)
     } else {
       activateInPlace(target.base, first, end, code, a, rows: rows, stride: target.stride)
@@ -337,10 +339,25 @@ struct Conditioner {
     operand(layer.pointee.gate).combine(into: place(layer), rows: rows, first, end, scale: nil, isGate: true)
   }
 
+  /// Of a gradient: keeps floats first ..< end of the sums of a layer, if its derivative needs them.
+  @inline(never) private func keepSums(_ layer: Layer, _ sums: UnsafeMutablePointer<Float>, _ first: Int, _ end: Int) {
+    if !layer.needsSums || isInPrologue(layer) { return }
+    let (target, source) = (sums + Int(layer.pointee.values_offset) &* unitStride, values(layer))
+    for at in stride(from: first, to: end, by: laneCount) { target.store(source.lanes(at), at) }
+  }
+
   /// The values of layer `number`, as what another layer adds or is gated by.
-  @inline(never) private func operand(_ number: Int32) -> Operand {
+  @inline(never) func operand(_ number: Int32) -> Operand {
     let layer = layers + Int(number)
     let place = place(layer)
     return Operand(values: UnsafePointer(place.base), stride: place.stride, isShared: isInPrologue(layer))
+  }
+}
+
+extension Layer {
+  /// Whether its derivatives need what the activation was applied to, and not only what came of it.
+  var needsSums: Bool {
+    pointee.gate != noLayer
+      || !Activation(rawValue: pointee.activation).unsafelyUnwrapped.slopeIsOfValue(pointee.a)
   }
 }

@@ -36,3 +36,44 @@ func normalizeLayer(_ layer: Layer, _ place: Values, rows: Int) {
     }
   }
 }
+
+/// From the gradient by the values of a normalised layer, gated or not, to that by its sums, in place; adds what it says
+/// about its gate. With y = (sum - mean) / sqrt(variance + epsilon) and g the gradient by y,
+///
+///     (g - mean(g) - y mean(g y)) / sqrt(variance + epsilon)
+///
+/// - gate: what y was multiplied by, and the gradient by it, if that is wanted.
+@inline(never) func normalizeGradient(
+  _ layer: Layer, by: Values, sums: Values, rows: Int, gate: Operand?, byGate: Values?
+) {
+  let width = Int(layer.pointee.width)
+  let count = Float(width)
+  for row in stride(from: 0, to: rows, by: rows >= laneCount ? laneCount : 1) {
+    var sum = Lanes()
+    for unit in 0..<width { sum = sum + sums.lanes(unit, row, rows) }
+    let mean = sum / count
+    var squares = Lanes()
+    for unit in 0..<width {
+      let deviation = sums.lanes(unit, row, rows) - mean
+      squares = fma(deviation, deviation, squares)
+    }
+    let scale = flowrt_v_sqrt(squares / count + layer.pointee.a)
+    @inline(__always) func y(_ unit: Int) -> Lanes { (sums.lanes(unit, row, rows) - mean) / scale }
+    var (total, weighted) = (Lanes(), Lanes())
+    for unit in 0..<width {
+      var g = by.lanes(unit, row, rows)
+      if let gate {
+        if let byGate { byGate.store(fma(g, y(unit), byGate.lanes(unit, row, rows)), unit, row, rows) }
+        g = g * gate.lanes(unit, row, rows)
+        by.store(g, unit, row, rows)
+      }
+      total = total + g
+      weighted = fma(g, y(unit), weighted)
+    }
+    let (meanGradient, meanProduct) = (total / count, weighted / count)
+    for unit in 0..<width {
+      let rest = by.lanes(unit, row, rows) - meanGradient
+      by.store(negatedFma(y(unit), meanProduct, rest) / scale, unit, row, rows)
+    }
+  }
+}

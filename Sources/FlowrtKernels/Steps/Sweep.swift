@@ -76,7 +76,8 @@ struct Sweep {
       other: call.pointee.other,
       state: state, otherIndex: otherIndex, logScale: call.pointee.log_scale, logSum: call.pointee.log_sum,
       columns: call.pointee.transformer_scratch,
-      readIsKnown: readIsKnown, choices: choices, parameters: conditioner.place(output),
+      readIsKnown: readIsKnown, choices: choices, keepsParameters: call.pointee.isGradient,
+      parameters: conditioner.place(output),
       // Validated: passthrough < D, and the width is a multiple of the difference.
       parameterCount: Int(output.pointee.width) / (dim &- Int(record.passthrough)))
 
@@ -111,7 +112,7 @@ struct Sweep {
 
   /// The network of a step or base, or that of the encoder, over the rows of this sweep. The encoder's values have a
   /// place of their own, since they outlast the steps.
-  func conditioner(of step: flowrt_step_plan, isEncoder: Bool = false) -> Conditioner {
+  @inline(__always) func conditioner(of step: flowrt_step_plan, isEncoder: Bool = false) -> Conditioner {
     let view = call.pointee.view.pointee
     let encoderStride = Int(view.encoder_size)
     // The encoder sees the caller's context, and so do the steps of a model without an encoder.
@@ -121,6 +122,7 @@ struct Sweep {
       activations: isEncoder
         ? .init(base: call.pointee.encoder, stride: encoderStride)
         : .init(base: call.pointee.activations, stride: Int(flowrt_unit_stride(view.activations_size))),
+      sums: isEncoder ? call.pointee.gradient?.pointee.encoder_sums : call.pointee.sums,
       context: batch.contexts.map {
         .init(
           base: UnsafeMutablePointer(mutating: $0), stride: isCallers ? Int(view.context_dim) : encoderStride)
@@ -216,7 +218,7 @@ struct Sweep {
   private var valueCount: Int { isTile ? dim &* rows : (rows &- 1) &* rowStride &+ dim }
 
   /// target[k] = state[index[k]], for each row. Every index is < D (Blocks.permutation), so no read leaves the row.
-  private func gather(into target: UnsafeMutablePointer<Float>, _ index: UnsafePointer<UInt32>) {
+  func gather(into target: UnsafeMutablePointer<Float>, _ index: UnsafePointer<UInt32>) {
     let (dim, state) = (dim, state)  // fetched once
     if !isTile {
       eachRow { at in for k in 0..<dim { target[at &+ k] = state[at &+ Int(index[k])] } }

@@ -34,6 +34,8 @@ struct Transform {
   let readIsKnown: Bool
   /// What picks the components of a mixture, where one is drawn from; never `readIsKnown`.
   let choices: Choices?
+  /// Whether the parameters must stay as they are, for a gradient: a spline's exponentials do not take their place.
+  let keepsParameters: Bool
   /// Output layer, by rank from `passthrough` on.
   let parameters: Values
   /// Parameters of a rank.
@@ -62,10 +64,8 @@ struct Transform {
       let p = parameters.base + (rank &- passthrough) &* parameterCount &* rows
       // Affine steps take all rows in one call, in which several vectors are abreast.
       if case .affine(let affine) = transformer {
-        // log s takes the place of the raw scale.
-        let logS = p + rows
-        affine.apply(p, logS, known, unknown, logS, count: rows, readIsKnown: readIsKnown)
-        add(logS, to: sums, 0, rows)
+        affine.apply(p, p + rows, known, unknown, columns, count: rows, readIsKnown: readIsKnown)
+        add(columns, to: sums, 0, rows)
         continue
       }
       for row in stride(from: 0, to: rows, by: laneCount) {
@@ -75,12 +75,23 @@ struct Transform {
           continue
         }
         let logS = columns
+        var (raw, stride, scratch) = (p + row, rows, column(1))
+        if keepsParameters { (raw, stride, scratch) = copyParameters(raw) }
         applyColumns(
-          p + row, stride: rows, known + row, unknown + row, logS, count: laneCount, scratch: column(1),
+          raw, stride: stride, known + row, unknown + row, logS, count: laneCount, scratch: scratch,
           choice: choices.map { $0.ofRows(row, otherIndex[rank]) })
         add(logS, to: sums, row, row &+ laneCount)
       }
     }
+  }
+
+  /// Copies the parameters of 16 rows of a tile into columns, where they may be overwritten. Behind them is scratch.
+  @inline(never) private func copyParameters(
+    _ p: UnsafeMutablePointer<Float>
+  ) -> (raw: UnsafeMutablePointer<Float>, stride: Int, scratch: UnsafeMutablePointer<Float>) {
+    let raw = column(1)
+    for j in 0..<parameterCount { raw.store(p.lanes(j &* rows), j &* laneCount) }
+    return (raw, laneCount, column(1 &+ parameterCount))
   }
 
   /// Adds log s of one rank to the log-determinants of rows first ..< end of a tile.

@@ -31,7 +31,10 @@ typedef struct flowrt_view {
     uint32_t format_version;
     uint32_t level;
     uint32_t scratch_columns; /* of 16 floats each: what the transformer with the most parameters needs */
-    uint32_t reserved[32];
+    uint32_t network_count;   /* steps that have a network, and the base if it has one */
+    uint32_t keeps_sums;      /* 1 if a derivative needs the sum that an activation was applied to, else 0 */
+    uint32_t no_gradient;     /* 1 if something has no derivative in this library, else 0 */
+    uint32_t reserved[29];
 } flowrt_view;
 
 _Static_assert(sizeof(flowrt_view) == 256, "flowrt_view must fill flowrt_model");
@@ -120,7 +123,7 @@ static inline uint64_t flowrt_mixture_floats(uint64_t components) { return (2 * 
 _Static_assert(sizeof(flowrt_layer_plan) <= FLOWRT_LAYER_PLAN_BYTES, "layer plan");
 _Static_assert(sizeof(flowrt_step_plan) <= FLOWRT_STEP_PLAN_BYTES, "step plan");
 
-enum { FLOWRT_VERB_FORWARD, FLOWRT_VERB_INVERSE, FLOWRT_VERB_LOG_PROB, FLOWRT_VERB_SAMPLE };
+enum { FLOWRT_VERB_FORWARD, FLOWRT_VERB_INVERSE, FLOWRT_VERB_LOG_PROB, FLOWRT_VERB_SAMPLE, FLOWRT_VERB_GRADIENT };
 
 struct flowrt_call;
 
@@ -131,6 +134,37 @@ struct flowrt_call;
 typedef void flowrt_step_function(const struct flowrt_call *call, const flowrt_step_plan *step, ptrdiff_t rows,
                                   const float *contexts, bool to_noise);
 typedef flowrt_step_function *flowrt_step_runner;
+
+/* The weight panels of a layer, each with a line of 16 weights for each source unit. */
+typedef struct flowrt_panels {
+    const float *weights;
+    const uint32_t *starts; /* of each panel, its first line; NULL: every panel has `lines` */
+    ptrdiff_t lines;
+} flowrt_panels;
+
+/* by[k] += the sum over units u = first .. end - 1, in this order, of w[k][u] from[u], for source units k = source .. source_end
+ * - 1, which all of these units see. by and from: `rows` floats for each unit, those of a tile. Of every CPU level, as the steps
+ * are; the rest of a gradient is level 2's at level 3. */
+typedef void flowrt_transposed_function(float *by, const flowrt_panels *panels, ptrdiff_t source, ptrdiff_t source_end,
+                                        const float *from, ptrdiff_t rows, ptrdiff_t first, ptrdiff_t end);
+typedef flowrt_transposed_function *flowrt_transposed_product;
+
+/* What a gradient writes and needs besides. Each part of the workspace has a tile's rows side by side, as docs/GRADIENTS.md draws
+ * them. Derivatives are those of log p. */
+typedef struct flowrt_gradient {
+    float *x_output, *context_output; /* dim and context_dim floats for each row of the call; or NULL */
+    flowrt_transposed_product accumulate;
+    float *units;   /* network_count x activations_size: the values of the units of every network */
+    float *sums;    /* as many, or NULL if not keeps_sums: what the activations were applied to */
+    float *encoder_sums; /* the same of the encoder */
+    float *sides;   /* step_count x dim: of each step, the side that the derivatives need */
+    float *by_state;   /* dim, by coordinate: by the flow's current value */
+    float *by_read;    /* dim, by rank: by the side that the conditioner reads */
+    float *by_units;   /* by the units of one network: first by their values, then by their sums */
+    float *by_context; /* encoded_dim: by the steps' context */
+    float *by_callers_context; /* context_dim: by the caller's, if there is an encoder */
+    float *columns; /* of 16 floats: what the derivatives of a transformer need */
+} flowrt_gradient;
 
 /* One evaluation: validated arguments and the workspace, carved into its parts (docs/SWEEP.md, "Workspace"). */
 typedef struct flowrt_call {
@@ -161,7 +195,9 @@ typedef struct flowrt_call {
     float *log_sum;     /* 3 x rows: running log-determinant, its rounding error, points outside the support */
     float *transformer_scratch; /* 16 floats each: known, unknown, log s, parameters of 16 values of few rows; or a tile's log s; then
                            what a spline needs */
-    float *activations; /* activations_size */
+    float *activations; /* activations_size; for a gradient the part of gradient->units of the network that is evaluated next */
+    float *sums;        /* for a gradient, its part of gradient->sums; else NULL */
+    const flowrt_gradient *gradient; /* of FLOWRT_VERB_GRADIENT, else NULL */
 } flowrt_call;
 
 /* What is called of the kernels. The names are those of the baseline; of the higher levels, the build keeps only what
@@ -173,8 +209,9 @@ void flowrt_make_plan(const flowrt_call *call);
 /* Runs a call whose plan is made. Returns whether all that it wrote is finite, or minus infinity as the log p of a point
  * outside of the support. Level 3 shares that of level 2, and differs from it in its steps, whose results have the same
  * bits. */
-bool flowrt_evaluate(const flowrt_call *call), flowrt_evaluate_level2(const flowrt_call *call);
+bool flowrt_evaluate(flowrt_call *call), flowrt_evaluate_level2(flowrt_call *call);
 
 flowrt_step_function flowrt_step, flowrt_step_level2, flowrt_step_level3;
+flowrt_transposed_function flowrt_transposed, flowrt_transposed_level2, flowrt_transposed_level3;
 
 #endif

@@ -56,6 +56,9 @@ static inline const char *flowrt_status_text(int32_t status) {
     case -16: return "checksum mismatch: the model file was damaged";
     case -17: return "the model has a parameter that is not finite or out of range, or padding that is not zero";
     case -20: return "at least one output is NaN or infinite";
+    case -30:
+        return "no gradient: the model has a part that this library does not differentiate, or the CPU or the level asked "
+               "for has no fused multiply-add";
     default: return "unknown status";
     }
 }

@@ -51,6 +51,7 @@ static inline const char *status_name(int status) {
     case FLOWRT_ERR_CHECKSUM: return "CHECKSUM";
     case FLOWRT_ERR_VALUE: return "VALUE";
     case FLOWRT_ERR_NONFINITE: return "NONFINITE";
+    case FLOWRT_ERR_GRADIENT: return "GRADIENT";
     }
     return "unknown status";
 }

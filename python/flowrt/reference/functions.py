@@ -12,7 +12,13 @@ from ..tables import Table
 
 HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 
-_erfc = np.vectorize(math.erfc, otypes=[np.float64])
+# Universal functions, so that arrays that carry derivatives (gradient.py) take part.
+erfc = np.frompyfunc(math.erfc, 1, 1)
+
+
+def _floats(values):
+    """What such a function makes of an array are objects."""
+    return values if isinstance(values, float) else values.astype(np.float64)
 
 
 def softplus(v):
@@ -25,7 +31,7 @@ def sigmoid(v):
 
 
 def normal_cdf(v):
-    return 0.5 * _erfc(-v / math.sqrt(2))
+    return 0.5 * _floats(erfc(-v / math.sqrt(2)))
 
 
 def _probit(u: float) -> float:
@@ -36,7 +42,11 @@ def _probit(u: float) -> float:
     return NormalDist().inv_cdf(u)
 
 
-probit = np.vectorize(_probit, otypes=[np.float64])
+inverse_cdf = np.frompyfunc(_probit, 1, 1)
+
+
+def probit(u):
+    return _floats(inverse_cdf(u))
 
 
 def log_normal_density(v):

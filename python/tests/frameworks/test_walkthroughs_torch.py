@@ -12,7 +12,7 @@ sys.path.insert(0, str(EXAMPLES))
 import run  # noqa: E402
 
 
-@pytest.mark.parametrize("name", ["posterior_to_c", "likelihood_emcee", "tabular_zuko"])
+@pytest.mark.parametrize("name", ["posterior_to_c", "likelihood_emcee", "nuts_pyro", "tabular_zuko"])
 def test_a_page(name):
     page = (EXAMPLES / f"{name}.md").read_text()
     assert run.differences(page, run.printed_by(page)) == []

@@ -24,6 +24,7 @@ extension Reader {
     // beyond its parameters.
     if transformer == .spline {
       view.scratch_columns = max(view.scratch_columns, parameters &+ UInt32(FLOWRT_SPLINE_COLUMNS))
+      if !SplineForm(step.form).unsafelyUnwrapped.hasGradient { view.no_gradient = 1 }
     }
     try readStages(record, parameters: parameters)
   }

@@ -77,6 +77,7 @@ extension Reader {
   /// the size of the largest.
   mutating func readConditioner(_ network: Network) throws(Refusal) {
     view.activations_size = max(view.activations_size, try readLayers(network).size)
+    view.network_count &+= 1
   }
 
   /// Returns the units of all layers, each padded to 16, and the width of the last.
@@ -158,6 +159,7 @@ private struct LayerReader {
       reader.view.panel_count &+= panels
     }
     reader.view.parameter_count &+= parameters
+    if !activation.slopeIsOfValue(layer.a) || layer.gate != 0 { reader.view.keeps_sums = 1 }
     // The plan and this line decide by the same function, so the plan never takes more than was counted.
     if flowrt_is_in_prologue(isContextOnly, hasConstantSource, layer.context != 0) {
       reader.view.prologue_size &+= panels &* UInt64(panelUnits)

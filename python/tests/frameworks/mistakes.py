@@ -4,7 +4,8 @@ A description is broken between the adapter and the compiler. Whether that chang
 many rows; what changes nothing (a clamp that the weights never reach) is no mistake. Some of it shows far away alone.
 
 By default each kind of mistake is tried in a few models of each framework; all of them, in half an hour, with
-FLOWRT_ALL_MISTAKES=1. The tests are `test_broken_descriptions.py`, and `test_NAME_broken_descriptions.py` in the
+FLOWRT_ALL_MISTAKES=1. JAX and TensorFlow take long, so `.ci/run` tries every fourth mistake in the models of their
+frameworks (FLOWRT_EVERY_MISTAKE=4). The tests are `test_broken_descriptions.py`, and `test_NAME_broken_descriptions.py` in the
 folders of the other frameworks.
 """
 
@@ -261,7 +262,8 @@ MISTAKES = [
     missing_bias, missing_residual, missing_gate, missing_norm, missing_context, transposed_weight, negated_weight,
     diagonal_scale_inverted, diagonal_shift_after_scale, variance_epsilon, transposed_matrix, inverted_permutation,
     missing_permutation, order_of_steps, bounds_of_an_interval, base_std, base_mean, weights_of_a_mixture, other_base,
-]  # fmt: skip
+]
+SAMPLE = MISTAKES[:: int(os.environ.get("FLOWRT_EVERY_MISTAKE", "1"))]  # fmt: skip
 
 
 # ---- are they refused? ----

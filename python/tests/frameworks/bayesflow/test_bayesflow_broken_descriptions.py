@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 from bayesflow_cases import CASES, random_model
-from mistakes import MISTAKES, require_refused
+from mistakes import SAMPLE, require_refused
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("mistake", MISTAKES)
+@pytest.mark.parametrize("mistake", SAMPLE)
 def test_a_mistake_of_the_adapter_is_refused(mistake):
     require_refused(CASES, random_model, mistake, most=1)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from mistakes import MISTAKES, require_refused
+from mistakes import SAMPLE, require_refused
 from tfp_cases import CASES, random_model
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("mistake", MISTAKES)
+@pytest.mark.parametrize("mistake", SAMPLE)
 def test_a_mistake_of_the_adapter_is_refused(mistake):
     require_refused(CASES, random_model, mistake, most=1)

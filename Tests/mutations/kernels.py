@@ -503,7 +503,7 @@ _GRADIENT = [
         "FlowrtKernels/Products/TransposedTile.swift",
         ("the weights of the unit before", "unit & (panelUnits &- 1))\n      while", "unit & (panelUnits &- 1)) - 1\n      while"),
         ("a line for each source unit is left out", "w[u &* lineFloats]", "w[0]"),
-        ("the last source units are forgotten", "height = height > 4 ? 4 : height / 2", "height = 1; break"),
+        ("the last source units are forgotten", "k &+= height", "k &+= maximumHeight"),
     ),
     *in_file(
         "FlowrtKernels/Functions/ActivationGradient.swift",

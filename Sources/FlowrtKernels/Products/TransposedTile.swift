@@ -83,7 +83,6 @@ private enum TransposedTiles<let B: Int> {
   ) {
     switch height {
     case 1: TransposedTile<1, B>.run(by, panels, k, from, rows: rows, units: first, end)
-    case 2: TransposedTile<2, B>.run(by, panels, k, from, rows: rows, units: first, end)
     case 4: TransposedTile<4, B>.run(by, panels, k, from, rows: rows, units: first, end)
     #if FLOWRT_LEVEL_3
       default: TransposedTile<8, B>.run(by, panels, k, from, rows: rows, units: first, end)
@@ -108,14 +107,14 @@ public func flowrt_transposed(
   if first >= end { return }
   var k = k
   while k < kEnd {
-    // As high as the registers hold; what is left, by halves.
+    // As high as the registers hold; what is left, by four and one by one.
     var height = maximumHeight
-    while height > kEnd &- k { height = height > 4 ? 4 : height / 2 }
+    while height > kEnd &- k { height = height > 4 ? 4 : 1 }
     let target = by + k &* rows
     var row = 0
     #if FLOWRT_LEVEL_3
-      if rows >= 48 {
-        TransposedTiles<3>.run(height: height, target, panels, k, from, rows, first, end)
+      if rows >= 48 && height == maximumHeight {
+        TransposedTile<8, 3>.run(target, panels, k, from, rows: rows, units: first, end)
         row = 48
       }
     #endif

@@ -319,7 +319,9 @@ struct Conditioner {
     add(layer.pointee.add.2, layer.pointee.scale.2)
     let (code, a) = (layer.pointee.activation, layer.pointee.a)
     if isTile {
-      if let sums { keepSums(layer, sums, first &* rows, end &* rows) }
+      #if !FLOWRT_BASELINE_HAS_NO_GRADIENT
+        if let sums { keepSums(layer, sums, first &* rows, end &* rows) }
+      #endif
       activateInPlace(target.base, first &* rows, end &* rows, code, a)
     } else {
       activateInPlace(target.base, first, end, code, a, rows: rows, stride: target.stride)

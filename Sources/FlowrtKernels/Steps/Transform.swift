@@ -76,7 +76,9 @@ struct Transform {
         }
         let logS = columns
         var (raw, stride, scratch) = (p + row, rows, column(1))
-        if keepsParameters { (raw, stride, scratch) = copyParameters(raw) }
+        #if !FLOWRT_BASELINE_HAS_NO_GRADIENT
+          if keepsParameters { (raw, stride, scratch) = copyParameters(raw) }
+        #endif
         applyColumns(
           raw, stride: stride, known + row, unknown + row, logS, count: laneCount, scratch: scratch,
           choice: choices.map { $0.ofRows(row, otherIndex[rank]) })
@@ -86,7 +88,7 @@ struct Transform {
   }
 
   /// Copies the parameters of 16 rows of a tile into columns, where they may be overwritten. Behind them is scratch.
-  @inline(never) private func copyParameters(
+  private func copyParameters(
     _ p: UnsafeMutablePointer<Float>
   ) -> (raw: UnsafeMutablePointer<Float>, stride: Int, scratch: UnsafeMutablePointer<Float>) {
     let raw = column(1)

@@ -1,5 +1,5 @@
-/* Each function of an elementwise step (docs/FORMAT.md section 2.4) and its slope, both ways, against double precision.
- */
+/* Each function of an elementwise step (docs/FORMAT.md section 2.4), its slope, both ways, and the gradient of log p,
+ * against double precision. */
 #include "support/call.h"
 #include <math.h>
 
@@ -80,6 +80,29 @@ static void check_map(const map *m, const flowrt_model *model, size_t count) {
     call_free(inverse);
 }
 
+/* d/dv of log p(v) = log N(w) + log|f'(v)|, at the levels that have it. */
+static void check_gradient(const map *m, const flowrt_model *model, uint32_t level) {
+    call c = call_new(model, LOG_PROB, 1, 1);
+    const size_t size = flowrt_gradient_workspace_size(model, 1);
+    void *const workspace = aligned_alloc(FLOWRT_ALIGNMENT, size + FLOWRT_ALIGNMENT - size % FLOWRT_ALIGNMENT);
+    for (int k = 0; k < POINTS; k++) {
+        float gradient = 0;
+        c.input[0] = (float)(m->from + (m->to - m->from) * (k + 0.37) / POINTS);
+        const flowrt_status status =
+            flowrt_log_prob_gradient(model, 1, c.input, NULL, 0, NULL, &gradient, NULL, workspace, size);
+        if (level == 1 && status == FLOWRT_ERR_GRADIENT) break;
+        CHECK_STATUS(FLOWRT_OK, status);
+        const double x = (double)c.input[0], h = 1e-3, w = value(m, x);
+        if (fabs(x) < 1e-2) continue; /* a kink, or nearly one */
+        const double slope = copysign(exp(log_slope(m, x)), m->function == 3 ? -1 : 1);
+        const double of_log_slope = (log_slope(m, x + h) - log_slope(m, x - h)) / (2 * h);
+        CHECK(fabs(of_log_slope - w * slope - (double)gradient) <= 1e-3 * (1 + fabs(w * slope) + fabs(of_log_slope)),
+              "function %u, gradient at %g: %.9g, not %.9g", m->function, x, (double)gradient, of_log_slope - w * slope);
+    }
+    free(workspace);
+    call_free(c);
+}
+
 int main(void) {
     const flow_spec spec = {"elementwise function", 1, 0, {{.kind = RECORD_ELEMENTWISE}}};
     for (size_t k = 0; k < sizeof maps / sizeof *maps; k++) {
@@ -94,6 +117,7 @@ int main(void) {
             if (!flow_open_level(&model, file, level)) continue;
             check_map(&maps[k], &model, 1);
             check_map(&maps[k], &model, 5);
+            check_gradient(&maps[k], &model, level);
         }
         flow_free(file);
     }

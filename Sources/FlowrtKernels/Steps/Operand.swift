@@ -11,11 +11,10 @@ struct Operand {
 }
 
 extension Operand {
-  /// A unit of 16 rows of a tile from `row` on; or of one of few rows, whose value is in every lane.
+  /// A unit of 16 rows of a tile, from `row` on.
   @inline(__always) func lanes(_ unit: Int, _ row: Int, _ rows: Int) -> Lanes {
     let values = values.unsafelyUnwrapped
-    if rows >= laneCount { return isShared ? Lanes(repeating: values[unit]) : values.lanes(unit &* rows &+ row) }
-    return Lanes(repeating: values[unit &+ row &* stride])
+    return isShared ? Lanes(repeating: values[unit]) : values.lanes(unit &* rows &+ row)
   }
 
   @inline(__always) private func result(_ value: Lanes, _ operand: Lanes, _ factor: Lanes, _ isGate: Bool) -> Lanes {

@@ -24,10 +24,13 @@ extension flowrt_panels {
 private let vectorBytes = 4 &* RowVector.scalarCount
 #if FLOWRT_LEVEL_3
   private let maximumHeight = 8
+  private typealias HighestTile = TransposedTile<8, 1>
 #elseif FLOWRT_LEVEL_2 || arch(arm64)
   private let maximumHeight = 6
+  private typealias HighestTile = TransposedTile<6, 1>
 #else
   private let maximumHeight = 4
+  private typealias HighestTile = TransposedTile<4, 1>
   @inline(__always) private func fma(_ a: SIMD8<Float>, _ b: SIMD8<Float>, _ c: SIMD8<Float>) -> SIMD8<Float> {
     flowrt_v_fma(a, b, c)
   }
@@ -75,26 +78,6 @@ private enum TransposedTile<let U: Int, let B: Int> {
   }
 }
 
-/// The tiles of up to maximumHeight source units by B vectors.
-private enum TransposedTiles<let B: Int> {
-  @inline(__always) static func run(
-    height: Int, _ by: UnsafeMutablePointer<Float>, _ panels: UnsafePointer<flowrt_panels>, _ k: Int,
-    _ from: UnsafePointer<Float>, _ rows: Int, _ first: Int, _ end: Int
-  ) {
-    switch height {
-    case 1: TransposedTile<1, B>.run(by, panels, k, from, rows: rows, units: first, end)
-    case 4: TransposedTile<4, B>.run(by, panels, k, from, rows: rows, units: first, end)
-    #if FLOWRT_LEVEL_3
-      default: TransposedTile<8, B>.run(by, panels, k, from, rows: rows, units: first, end)
-    #elseif FLOWRT_LEVEL_2 || arch(arm64)
-      default: TransposedTile<6, B>.run(by, panels, k, from, rows: rows, units: first, end)
-    #else
-      default: break
-    #endif
-    }
-  }
-}
-
 /// Adds units first ..< end, each of which sees all of the source units k ..< kEnd, to what these have: the entry of
 /// this CPU level.
 ///
@@ -119,7 +102,12 @@ public func flowrt_transposed(
       }
     #endif
     while row < rows {
-      TransposedTiles<1>.run(height: height, target + row, panels, k, from + row, rows, first, end)
+      let (by, from) = (target + row, from + row)
+      switch height {
+      case maximumHeight: HighestTile.run(by, panels, k, from, rows: rows, units: first, end)
+      case 4: TransposedTile<4, 1>.run(by, panels, k, from, rows: rows, units: first, end)
+      default: TransposedTile<1, 1>.run(by, panels, k, from, rows: rows, units: first, end)
+      }
       row &+= RowVector.scalarCount
     }
     k &+= height

@@ -107,7 +107,8 @@ const flow_spec *flow_case(const char *name);
 int flow_open_level(flowrt_model *model, flow_file file, uint32_t level);
 enum { HIGHEST_LEVEL = 3 };
 
-/* Run a test on every flow of flow_cases at every kernel level of this CPU; prints how often it ran. */
+/* Run a test on every flow of flow_cases at every kernel level of this CPU; prints how often it ran. With
+ * FLOWRT_EVERY_FLOW=n in the environment, on every n-th flow. */
 void for_each_flow(void (*test)(const flow_spec *spec, const flowrt_model *model, uint32_t level));
 
 /* Whether kernels of that level use fused multiply-add, so that their results have the same bits as everywhere. */

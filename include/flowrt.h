@@ -1,4 +1,5 @@
-/* flowrt: density and sampling of trained masked and inverse autoregressive flows (MAF, IAF).
+/* flowrt: density and sampling of trained normalizing flows: masked and inverse autoregressive ones (MAF, IAF), and
+ * couplings.
  *
  * A flow is a bijection between data x and noise z, both `dim` floats, followed by a base density on z.
  *   forward   x -> z   (normalising)      log_det = log|det dz/dx|
@@ -64,7 +65,8 @@ typedef enum flowrt_status {
     /* the call */
     FLOWRT_ERR_ARGUMENT = -1,        /* struct_size below 8, or workspace_size or plan_size beyond the address space */
     FLOWRT_ERR_MODEL = -2,           /* the flowrt_model was not opened, or it or its plan was overwritten */
-    FLOWRT_ERR_WORKSPACE = -3,       /* workspace_size is below flowrt_workspace_size(model, 1), or plan_size below
+    FLOWRT_ERR_WORKSPACE = -3,       /* workspace_size is below flowrt_workspace_size(model, 1), or for a gradient
+                                        flowrt_gradient_workspace_size(model, 1); or plan_size is below
                                         flowrt_plan_size(model) */
     FLOWRT_ERR_ALIGNMENT = -4,       /* model data, workspace or plan not on FLOWRT_ALIGNMENT bytes, or floats not on 4 */
     FLOWRT_ERR_NULL = -5,            /* a pointer that the call needs is NULL */
@@ -156,8 +158,8 @@ flowrt_status flowrt_model_get_info(const flowrt_model *model, flowrt_model_info
 
 /* Bytes of scratch memory with which calls of up to `count` rows run at full speed. Exact, the same on every CPU,
  * non-decreasing in count and constant from one tile of rows on: flowrt_workspace_size(model, SIZE_MAX) serves every
- * call. Every call accepts any workspace of at least flowrt_workspace_size(model, 1) bytes. A smaller workspace makes
- * it slower and never changes its results. 0 if the model is not open. The contents need no initialisation, and they
+ * call but flowrt_log_prob_gradient, whose own size is larger (section 7). Each of these accepts any workspace of at
+ * least flowrt_workspace_size(model, 1) bytes. A smaller one makes it slower and never changes its results. 0 if the model is not open. The contents need no initialisation, and they
  * have no meaning after a call. */
 size_t flowrt_workspace_size(const flowrt_model *model, size_t count);
 

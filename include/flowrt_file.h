@@ -122,7 +122,8 @@ typedef struct flowrt_file {
     size_t size;
     int is_mapped;
     /* For one call at a time, of any number of rows, at full speed. Another thread needs a workspace of its own, of
-     * workspace_size bytes from flowrt_aligned_new. */
+     * workspace_size bytes from flowrt_aligned_new. flowrt_log_prob_gradient needs a larger one:
+     * flowrt_gradient_workspace_size. */
     void *workspace;
     size_t workspace_size;
     char error[512]; /* after a failure: file, place and reason, in one line; else empty */

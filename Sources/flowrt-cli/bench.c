@@ -50,6 +50,7 @@ int command_bench(const arguments *given) {
     static const size_t batches[] = {1, 16, 256, 4096};
     model flow;
     model_open(&flow, given->operands[0], NULL);
+    require_cpu(flow.path);
     float *context = read_context(&flow, given->values[OPTION_CONTEXT]);
     job draw = {.flow = &flow, .verb = VERB_SAMPLE, .rows = 4096, .shared = flow.info.context_dim ? context : NULL};
     job density = draw;

@@ -271,6 +271,7 @@ static int evaluate(const arguments *given, verb which) {
     size_t threads = thread_count(given);
     output_format format = read_format(given);
     model_open(&flow, given->operands[0], NULL);
+    require_cpu(flow.path);
     of.work = (job){.flow = &flow,
                     .verb = which,
                     .format = format,

@@ -4,6 +4,7 @@
 #include "progress.h"
 
 #include <flowrt.h>
+#include <flowrt_check.h>
 
 #include <stdarg.h>
 #include <stdint.h>
@@ -55,4 +56,9 @@ void *allocate_aligned(size_t size) {
     void *result = NULL;
     if (posix_memalign(&result, FLOWRT_ALIGNMENT, size ? size : 1) != 0) fail("out of memory");
     return result;
+}
+
+void require_cpu(const char *path) {
+    const char *lacks = flowrt_cpu_lacks();
+    if (lacks) fail("%s: this CPU cannot run it: libflowrt needs %s", path, lacks);
 }

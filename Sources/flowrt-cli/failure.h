@@ -30,4 +30,7 @@ void *reallocate(void *memory, size_t count, size_t size);
 /* FLOWRT_ALIGNMENT-aligned bytes, at least one. */
 void *allocate_aligned(size_t size);
 
+/* Ends the program if this CPU lacks what evaluating a model needs. `path`: the model's, for the message. */
+void require_cpu(const char *path);
+
 #endif

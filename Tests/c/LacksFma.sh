@@ -1,9 +1,10 @@
 #!/bin/sh
-# On a 32-bit ARM core without fused multiply-add, the optional headers say what is missing before a call would end the process.
-#   LacksFma.sh CC LIBRARY SOURCE EMULATOR...
+# On a 32-bit ARM core without fused multiply-add, the optional headers and the program flowrt say what is missing
+# before a call would end the process.
+#   LacksFma.sh CC LIBRARY FLOWRT SOURCE EMULATOR...
 set -eu
-cc=$1 library=$2 source=$3
-shift 3
+cc=$1 library=$2 flowrt=$3 source=$4
+shift 4
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cat >"$work/main.c" <<'C'
@@ -29,3 +30,9 @@ says cortex-a9 "$lacks; iris_maf.flw: this CPU cannot run it: libflowrt needs $l
 says cortex-a8 "$lacks; iris_maf.flw: this CPU cannot run it: libflowrt needs $lacks" "$@"
 says cortex-a7 "nothing; open" "$@"
 says cortex-a15 "nothing; open" "$@"
+
+for command in log-prob "sample -n 1" bench; do
+    # shellcheck disable=SC2086
+    found=$(echo 5.1,3.5,1.4,0.2 | QEMU_CPU=cortex-a9 "$@" "$flowrt" $command iris_maf.flw 2>&1) && { echo "$command: no failure"; exit 1; }
+    test "$found" = "flowrt: iris_maf.flw: this CPU cannot run it: libflowrt needs $lacks" || { echo "$command: '$found'"; exit 1; }
+done

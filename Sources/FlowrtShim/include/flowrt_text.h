@@ -34,7 +34,7 @@ static inline const char *flowrt_status_text(int32_t status) {
     case 0: return "success";
     case -1: return "a size that cannot be: struct_size below 8, or workspace_size or plan_size beyond the address space";
     case -2: return "the model is not open, or its flowrt_model or its plan was overwritten";
-    case -3: return "the workspace is smaller than flowrt_workspace_size(model, 1), or the plan than flowrt_plan_size(model)";
+    case -3: return "the workspace is smaller than flowrt_workspace_size(model, 1), for a gradient than flowrt_gradient_workspace_size(model, 1), or the plan than flowrt_plan_size(model)";
     case -4: return "misaligned pointer: model data, workspace and plan need 64 bytes, floats 4";
     case -5: return "a pointer that the call needs is NULL: model, data, info, rows, output, generator, workspace or plan";
     case -6:

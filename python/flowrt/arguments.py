@@ -83,11 +83,13 @@ def _mismatch(own: tuple[int, ...], given: tuple[int, ...], name: str) -> str:
 def rows_of(values: npt.ArrayLike, name: str, width: int, names: Optional[Sequence[str]] = None) -> Floats:
     """`values` as float32, C-contiguous, of the shape (..., width) with at least two axes.
 
-    The columns of a table (pandas, Polars, Arrow) are taken by `names` if they are known, else in their order.
+    The columns of a table (pandas, Polars, Arrow) are taken by `names` if they are known, else in their order; so are
+    the labels of one row (a Series of pandas).
 
     Raises `LibraryError` that names the argument for another width, and for what is no real number: masked values,
     nulls, dates, complex numbers, strings.
     """
+    values = _of_labelled_row(values)
     columns = None if isinstance(values, np.ndarray) else _columns(values)
     if columns is not None:
         values = _of_table(values, columns, name, width, names)
@@ -145,6 +147,14 @@ def _columns(values: Any) -> Optional[list[str]]:
         if names is not None and not callable(names) and hasattr(values, "__getitem__"):
             return [str(column) for column in names]
     return None
+
+
+def _of_labelled_row(values: Any) -> Any:
+    """A row of a table, which pandas gives as a Series with the columns' names as its index: a table of one row."""
+    labels = getattr(values, "index", None)
+    if not hasattr(values, "to_frame") or labels is None or callable(labels) or len(labels) == 0:
+        return values
+    return values.to_frame().T if all(isinstance(label, str) for label in labels) else values
 
 
 def in_order(values: Any, names: Optional[Sequence[str]]) -> Any:

@@ -39,6 +39,15 @@ def test_pandas(model):
             model.log_prob(frame.assign(mass=column), [0, 0])
 
 
+def test_a_row_of_pandas_is_found_by_its_labels(model):
+    row, expected = pandas.DataFrame(COLUMNS).iloc[2], model.log_prob(X[2:3], [0.5, 1.0])
+    for order in (row.index, row.index[::-1]):
+        found = model.log_prob(row[order], pandas.Series({"v": 1.0, "u": 0.5}))
+        np.testing.assert_array_equal(found, expected)
+    with pytest.raises(LibraryError, match="no column 'mass'"):
+        model.log_prob(row.drop("mass"), [0.5, 1.0])
+
+
 @pytest.mark.parametrize("make", [polars.DataFrame, pyarrow.table, pyarrow.RecordBatch.from_pydict])
 def test_polars_and_arrow(model, make):
     np.testing.assert_array_equal(model.log_prob(make(COLUMNS), [0, 0]), model.log_prob(X, [0, 0]))

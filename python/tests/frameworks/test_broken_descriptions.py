@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from cases import CASES, random_model
-from mistakes import MISTAKES, require_refused
+from mistakes import SAMPLE, require_refused
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -12,7 +12,7 @@ FRAMEWORKS = ("nflows", "sbi", "zuko", "normflows", "glasflow", "pyro", "freia")
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
-@pytest.mark.parametrize("mistake", MISTAKES)
+@pytest.mark.parametrize("mistake", SAMPLE)
 def test_a_mistake_of_an_adapter_is_refused(framework, mistake):
     names = [name for name in CASES if name.startswith(f"{framework}_")]
     require_refused(names, random_model, mistake)

@@ -7,6 +7,7 @@ import decimal
 
 import numpy as np
 import pytest
+from arrow_like import Table
 from random_flows import flow as random_flow
 
 import flowrt
@@ -149,19 +150,6 @@ def test_beyond_float32_is_infinite(model):
 
 
 # ---- names ----
-
-
-class Table:
-    """As much of an Arrow table as is asked for."""
-
-    def __init__(self, **columns):
-        self.column_names, self._columns = list(columns), list(columns.values())
-
-    def __getitem__(self, key):
-        raise AssertionError
-
-    def column(self, place):
-        return self._columns[place]
 
 
 def table(x, names=NAMES):

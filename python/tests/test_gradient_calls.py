@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from arrow_like import Table
 from random_flows import flow as random_flow
 
 import flowrt
@@ -41,19 +42,6 @@ def test_without_a_context_there_is_no_gradient_by_it():
     log_p, by_x, by_context = PLAIN.log_prob_gradient(X)
     assert by_x.shape == X.shape and by_context is None
     np.testing.assert_array_equal(log_p, PLAIN.log_prob(X))
-
-
-class Table:
-    """As much of an Arrow table as is asked for."""
-
-    def __init__(self, **columns):
-        self.column_names, self._columns = list(columns), list(columns.values())
-
-    def __getitem__(self, key):
-        raise AssertionError
-
-    def column(self, place):
-        return self._columns[place]
 
 
 def test_columns_are_found_by_their_names(tmp_path):

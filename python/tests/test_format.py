@@ -281,8 +281,8 @@ def wide(units) -> Encoder:
 
 # What there is at most, a file with so many, and where the number stands.
 LIMITS = {
-    "dim": (65536, lambda n: File(n, 0, []), 28, "<I"),
-    "context_dim": (65536, lambda n: File(1, n, []), 32, "<I"),
+    "dim": (2**24, lambda n: File(n, 0, []), 28, "<I"),
+    "context_dim": (2**24, lambda n: File(1, n, []), 32, "<I"),
     "records": (65536, lambda n: File(1, 0, [PermutationStep(np.array([0]))] * (n - 1)), 36, "<I"),
     "layers of a step": (
         128,
@@ -293,7 +293,7 @@ LIMITS = {
     "layers of an encoder": (128, lambda n: File(1, 1, [], encoder=Encoder(chain(n))), 76, "<H"),
     "layers of a base": (128, lambda n: File(1, 1, [], ConditionalNormalBase(chain(n))), 76, "<H"),
     "layers of a mixture": (128, lambda n: File(1, 1, [], autoregressive_mixture(1, chain(n - 1))), 76, "<H"),
-    "width": (1048576, lambda n: File(1, 1, [], encoder=wide(n)), 132, "<I"),
+    "width": (2**24, lambda n: File(1, 1, [], encoder=wide(n)), 132, "<I"),
     "bins": (1024, lambda n: File(1, 0, [autoregressive(bins=n)]), 84, "<I"),
     "components": (1024, lambda n: File(1, 0, [], mixture(n)), 84, "<I"),
     "components of each rank": (1024, lambda n: File(1, 0, [], autoregressive_mixture(n)), 84, "<I"),

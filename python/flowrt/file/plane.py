@@ -107,8 +107,8 @@ class PlaneLayer:
 # ---- rules ----
 
 
-def check_window(window: Window, width: int, operation: int) -> Optional[Problem]:
-    """What is wrong with the fields of a layer of `width` units that has a window."""
+def check_window(window: Window, width: Optional[int], operation: int) -> Optional[Problem]:
+    """What is wrong with the fields of a layer of `width` units, any if None, that has a window."""
     for name in ("plane", "kernel", "stride", "dilation"):
         for i, value in enumerate(getattr(window, name)):
             if value == 0:
@@ -128,7 +128,7 @@ def check_window(window: Window, width: int, operation: int) -> Optional[Problem
         problem = beyond(MAX_PLANE, name, units_of(pixels, channels))
         if problem is not None:
             return problem
-    if window.outputs != width:
+    if width not in (None, window.outputs):
         return Problem("width", f"width is {width}, not {rows} x {columns} pixels of {window.channels} channels")
     return None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Optional
 
 from .errors import Error
 from .model import Model
@@ -50,19 +51,27 @@ _TEMPLATE = """\
 """
 
 
+def fault_of_name(name: str) -> Optional[str]:
+    """Why `name` cannot be that of an array in C and C++; None if it can."""
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+        return f"'{name}' is not a C identifier"
+    if name in _KEYWORDS:
+        return f"'{name}' is a keyword of C or C++"
+    if name.startswith("_"):
+        return f"'{name}' begins with an underscore, which is reserved to the implementation"
+    if name.startswith("flowrt_"):
+        return f"'{name}' begins with flowrt_, as the names of flowrt.h do"
+    return None
+
+
 def c_array(data: bytes, name: str) -> str:
     """The C source of an array `name` with the bytes of a valid file. Needs libflowrt for the sizes of memory.
 
     Raises `LibraryError` if libflowrt refuses the file, `Error` if `name` cannot be that of an array in C and C++.
     """
-    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
-        raise Error(f"{name!r} is not a C identifier")
-    if name in _KEYWORDS:
-        raise Error(f"{name!r} is a keyword of C or C++")
-    if name.startswith("_"):
-        raise Error(f"{name!r} begins with an underscore, which is reserved to the implementation")
-    if name.startswith("flowrt_"):
-        raise Error(f"{name!r} begins with flowrt_, as the names of flowrt.h do")
+    fault = fault_of_name(name)
+    if fault:
+        raise Error(fault)
     model = Model(data)
     rows = [", ".join(f"0x{byte:02x}" for byte in data[i : i + 20]) + "," for i in range(0, len(data), 20)]
     context = f" and a context of {model.context_dim}" if model.context_dim else ""

@@ -132,8 +132,7 @@ def test_verify_on_rows_of_a_file(flow, context, tmp_path, capsys, monkeypatch):
     assert "log_prob" in capsys.readouterr().out
     np.testing.assert_array_equal(seen[0], rows)
     np.testing.assert_array_equal(seen[1], np.loadtxt(context, delimiter=",", ndmin=2, dtype=np.float32).repeat(4, 0))
-    assert main(["verify", flow, "--context", context]) == 1
-    assert capsys.readouterr().err == "flowrt: a context goes with rows of x\n"
+    assert "a context goes with rows of x\n" in failing(["verify", flow, "--context", context], capsys, 2)
     assert main(["verify", flow, str(data)]) == 1
     assert "the rows need contexts of 2 floats each" in capsys.readouterr().err
 
@@ -175,11 +174,11 @@ def test_a_seed_at_random_is_printed_and_draws_the_same_again(flow, context, cap
     assert capsys.readouterr().out != first.out
 
 
-def failing(arguments, capsys) -> str:
-    """The one line on stderr of a command that fails."""
-    assert main(arguments) == 1
+def failing(arguments, capsys, code=1) -> str:
+    """The line on stderr of a command that fails; a second one after a wrong command line."""
+    assert main(arguments) == code
     captured = capsys.readouterr()
-    assert captured.out == "" and captured.err.startswith("flowrt: ") and captured.err.count("\n") == 1
+    assert captured.out == "" and captured.err.startswith("flowrt: ") and captured.err.count("\n") == code
     return captured.err
 
 
@@ -197,9 +196,9 @@ def test_errors_are_one_line(flow, context, tmp_path, capsys):
     found = failing(["log-prob", flow, str(short), "--context", context], capsys)
     assert "short.csv, line 1: expected 3 columns, found 2" in found
     assert "no rows" in failing(["log-prob", flow, str(empty), "--context", context], capsys)
-    assert "needs a context of 2" in failing(["sample", flow], capsys)
+    assert "needs a context of 2" in failing(["sample", flow], capsys, 2)
     assert "missing" in failing(["log-prob", flow, missing, "--context", context], capsys)
-    assert "not a C identifier" in failing(["c-array", flow, "--name", "3d"], capsys)
+    assert "not a C identifier" in failing(["c-array", flow, "--name", "3d"], capsys, 2)
     assert "allocate" in failing(["sample", flow, "--context", context, "-n", str(10**15)], capsys)
 
 
@@ -215,7 +214,7 @@ def test_errors_of_standard_input_name_it(flow, context, text, reason, capsys, m
 
 
 def test_standard_input_is_read_once(flow, capsys):
-    assert "standard input can be one thing only" in failing(["log-prob", flow, "-", "--context", "-"], capsys)
+    assert "standard input can be one thing only" in failing(["log-prob", flow, "-", "--context", "-"], capsys, 2)
 
 
 def test_a_byte_order_mark_is_no_number(flow, tmp_path, capsys, monkeypatch):

@@ -51,6 +51,10 @@ static void put_definitions(const model *flow, const char *name, const char *upp
         "/* flowrt_workspace_size(&model, 1): enough for calls with any number of rows, which are faster with "
         "more. */\n#define %s_WORKSPACE_BYTES %zuu\n",
         upper, flowrt_workspace_size(&flow->view, 1));
+    output_printf(
+        "/* flowrt_gradient_workspace_size(&model, 1), the same for flowrt_log_prob_gradient. */\n"
+        "#define %s_GRADIENT_WORKSPACE_BYTES %zuu\n",
+        upper, flowrt_gradient_workspace_size(&flow->view, 1));
     output_printf("/* flowrt_plan_size(&model): for flowrt_model_prepare. */\n#define %s_PLAN_BYTES %zuu\n\n", upper,
                   flowrt_plan_size(&flow->view));
     output_printf(

@@ -31,6 +31,8 @@ _TEMPLATE = """\
 #define {upper}_CONTEXT_DIM {context_dim}u
 /* flowrt_workspace_size(&model, 1): enough for calls with any number of rows, which are faster with more. */
 #define {upper}_WORKSPACE_BYTES {workspace}u
+/* flowrt_gradient_workspace_size(&model, 1), the same for flowrt_log_prob_gradient. */
+#define {upper}_GRADIENT_WORKSPACE_BYTES {gradient}u
 /* flowrt_plan_size(&model): for flowrt_model_prepare. */
 #define {upper}_PLAN_BYTES {plan}u
 
@@ -83,6 +85,7 @@ def c_array(data: bytes, name: str) -> str:
         dim=model.dim,
         context_dim=model.context_dim,
         workspace=model.workspace_size(1),
+        gradient=model.gradient_workspace_size(1),
         plan=model.plan_size(),
         rows="\n".join("    " + row for row in rows),
     )

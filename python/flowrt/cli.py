@@ -137,8 +137,15 @@ def _info(options: argparse.Namespace) -> None:
     if options.json:
         model = Model(data)
         most = (1 << 8 * ctypes.sizeof(ctypes.c_size_t)) - 1
-        workspace = {"least": model.workspace_size(1), "most": model.workspace_size(most)}
-        sizes = {"parameters": model.parameter_count, "workspace_bytes": workspace}
+        sizes = {
+            "parameters": model.parameter_count,
+            "workspace_bytes": {"least": model.workspace_size(1), "most": model.workspace_size(most)},
+            "gradient_workspace_bytes": {
+                "least": model.gradient_workspace_size(1),
+                "most": model.gradient_workspace_size(most),
+            },
+            "plan_bytes": model.plan_size(),
+        }
         print(json.dumps(info.facts(file, sizes), ensure_ascii=False))
     else:
         print(info.describe(file))

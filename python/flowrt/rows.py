@@ -24,7 +24,6 @@ class CommandLineError(Error):
     """What the options say is wrong, by itself or for the model: exit code 2."""
 
 
-
 _ARRAY = b"\x93NUMPY"
 _SEPARATORS = ": columns are separated by commas, semicolons or tabs"
 # What means to be a number, or several: "1,5", "1 000" or "1.5 -2.5".

@@ -317,8 +317,8 @@ C_PROGRAM = """
 int main(void) {
     unsigned long sum = 0;
     for (unsigned i = 0; i < MY_FLOW_SIZE; i++) sum = sum * 31 + my_flow[i];
-    printf("%u %u %u %u %d %lu\\n", MY_FLOW_SIZE, MY_FLOW_DIM, MY_FLOW_CONTEXT_DIM, MY_FLOW_WORKSPACE_BYTES,
-           (int)((uintptr_t)my_flow % 64), sum & 0xffffffffUL);
+    printf("%u %u %u %u %u %u %d %lu\\n", MY_FLOW_SIZE, MY_FLOW_DIM, MY_FLOW_CONTEXT_DIM, MY_FLOW_WORKSPACE_BYTES,
+           MY_FLOW_GRADIENT_WORKSPACE_BYTES, MY_FLOW_PLAN_BYTES, (int)((uintptr_t)my_flow % 64), sum & 0xffffffffUL);
     return 0;
 }
 """
@@ -333,13 +333,14 @@ def test_c_array_in_c(flow, tmp_path, compiler, standard):
     warnings = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"]
     program = tmp_path / "program"
     subprocess.run([compiler, f"-std={standard}", *warnings, f"main.{suffix}", "-o", program], cwd=tmp_path, check=True)
-    size, dim, context_dim, workspace, misalignment, total = map(int, subprocess.check_output([program]).split())
+    size, dim, context_dim, *memory, misalignment, total = map(int, subprocess.check_output([program]).split())
     data = Path(flow).read_bytes()
     expected = 0
     for byte in data:
         expected = (expected * 31 + byte) & 0xFFFFFFFF
     assert (size, dim, context_dim, misalignment) == (len(data), 3, 2, 0)
-    assert workspace == flowrt.Model(data).workspace_size(1)
+    model = flowrt.Model(data)
+    assert memory == [model.workspace_size(1), model.gradient_workspace_size(1), model.plan_size()]
     assert total == expected
 
 

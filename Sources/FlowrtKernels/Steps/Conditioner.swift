@@ -129,6 +129,19 @@ struct Conditioner {
     if isPlane { sumPlane(layer) }
   }
 
+  /// The sums of a plane layer, or what it gathers, of all units. On entry its input is final, and the first pixel has what
+  /// a convolution's sums start from.
+  @inline(never) private func sumPlane(_ layer: Layer) {
+    let input: UnsafePointer<Float>
+    let source = layer.pointee.record.pointee.source
+    switch source {
+    case 0: input = UnsafePointer(contextSource(layer).unsafelyUnwrapped.0.base)
+    case 1: input = UnsafePointer(read.base)
+    default: input = UnsafePointer(values(layers + Int(source &- 2)))
+    }
+    PlaneLayer(layer, values(layer)).run(input, scratch: planes)
+  }
+
   /// What the context's weights of a layer multiply: the rows' context, or a layer that depends on it.
   @inline(__always) func contextSource(_ layer: Layer) -> (Values, lines: Int)? {
     guard let context else { return nil }

@@ -107,8 +107,7 @@ debian_packages() { # CPU FOLDER ARCH TRIPLET
     "${prefix}strip" --strip-debug --enable-deterministic-archives --remove-section=.comment \
         -o "$dev/$lib/libflowrt.a" "$deb/all/$lib/libflowrt.a"
     manual "$dev/usr/share/man/man3"
-    pages "$dev/usr/share/doc/libflowrt-dev"
-    rm "$dev/usr/share/doc/libflowrt-dev/CHANGELOG.md"
+    python3 packaging/pages.py "$dev/usr/share/doc/libflowrt-dev" CHANGELOG.md LICENSE # which Debian has by other names
     control libflowrt-dev "$arch" libdevel "Multi-Arch: same" "Depends: $runtime (= $debian_version)" "Suggests: flowrt-tools, pkg-config"
     finish libflowrt-dev "$arch"
 

@@ -16,17 +16,6 @@ manual() {
     done <cmake/api_symbols.txt
 }
 
-# pages FOLDER: what there is to read and to try.
-pages() {
-    mkdir -p "$1/docs" "$1/examples-c" "$1/models"
-    cp README.md CHANGELOG.md SECURITY.md "$1"
-    cp docs/*.md "$1/docs"
-    cp -R docs/pictures "$1/docs"
-    find "$1/docs/pictures" -type f ! -name '*.svg' ! -name '*.png' -delete
-    cp examples-c/*.c examples-c/*.h examples-c/*.sh examples-c/README.md "$1/examples-c"
-    cp models/*.flw models/*.csv models/README.md "$1/models"
-}
-
 # command_line ROOT FOLDER: the program flowrt with its manual page and completions.
 command_line() {
     cmake --install "$2" --prefix "$1" --component tools >"$work/log" || { cat "$work/log"; exit 1; }
@@ -41,8 +30,7 @@ tarball() { # CPU FOLDER
     root=$work/$name
     cmake --install "$2" --prefix "$root" --component flowrt >"$work/log" || { cat "$work/log"; exit 1; }
     rm -rf "$root/share/doc"
-    pages "$root/share/doc/flowrt"
-    cp LICENSE NOTICE "$root/share/doc/flowrt"
+    python3 packaging/pages.py "$root/share/doc/flowrt"
     manual "$root/share/man/man3"
     command_line "$root" "$2"
     archive "$name"

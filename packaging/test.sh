@@ -95,9 +95,18 @@ tarballs() {
         done
     done <<<"x86_64::::
 $foreign_cpus"
-    cmake -S "$work/program" -B "$work/wrong" -DFOLDER="$source" -DFLOWRT_PREBUILT="$work/flowrt-$version-linux-aarch64" \
-        >"$work/log" 2>&1 && fail "a library for another CPU was taken"
-    tr -s " \n" "  " <"$work/log" | grep "is for another CPU than x86_64" >/dev/null || { cat "$work/log"; fail "the reason is not named"; }
+    local taken
+    for cpu in aarch64 armv7 riscv64; do
+        for taken in "-DFOLDER=$source -DFLOWRT_PREBUILT=$work/flowrt-$version-linux-$cpu" \
+            "-Dflowrt_DIR=$work/flowrt-$version-linux-$cpu/lib/cmake/flowrt"; do
+            rm -rf "$work/wrong"
+            # shellcheck disable=SC2086
+            cmake -S "$work/program" -B "$work/wrong" -DLIBRARY=flowrt::flowrt $taken >"$work/log" 2>&1 &&
+                fail "a library for $cpu was taken"
+            tr -s " \n" "  " <"$work/log" | grep "for $cpu; this build is for the CPU 'x86_64' (64 bit)" >/dev/null ||
+                { cat "$work/log"; fail "the reason is not named"; }
+        done
+    done
 }
 
 # One archive a CPU, for every C library and for none.

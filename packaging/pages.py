@@ -4,7 +4,7 @@
                                   FILEs are left out)
 
 The pages are those of the repository, of which a package has a part. So each link keeps its aim where the package has
-it, and else becomes its text, with the place in the sources. `python/tests/test_installed_pages.py` follows all of them.
+it, and else becomes its text, with the place in the sources. `python/tests/test_installed_pages.py` follows them all.
 """
 
 from __future__ import annotations

@@ -7,13 +7,9 @@ archive() {
         gzip -9n >"$out/$1.tar.gz"
 }
 
-# manual FOLDER: the manual page of the library, and one for each function that leads to it.
+# manual FOLDER: the manual pages of the headers, and one for each function that leads there.
 manual() {
-    mkdir -p "$1"
-    awk -v version="$version" -v date="$(date -u -d "@$SOURCE_DATE_EPOCH" +%F)" -f packaging/manual.awk include/flowrt.h >"$1/flowrt.3"
-    while read -r symbol; do
-        echo ".so man3/flowrt.3" >"$1/$symbol.3"
-    done <cmake/api_symbols.txt
+    python3 packaging/manual.py "$1" "$version" "$(date -u -d "@$SOURCE_DATE_EPOCH" +%F)"
 }
 
 # command_line ROOT FOLDER: the program flowrt with its manual page and completions.

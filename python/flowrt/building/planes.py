@@ -28,6 +28,12 @@ def flat_pixels(coordinates: np.ndarray) -> np.ndarray:
     return pixels(coordinates).reshape(-1)
 
 
+def units_of_pixels(shape) -> np.ndarray:
+    """(C, H, W) the unit of a plane that each number of an image is."""
+    channels, rows, columns = shape
+    return np.arange(channels * rows * columns).reshape(rows, columns, channels).transpose(2, 0, 1)
+
+
 def squeeze(coordinates: np.ndarray, factor: int = 2) -> np.ndarray:
     """(C, H, W) to (C f f, H / f, W / f): channel c, row i and column j of a block become channel (c f + i) f + j."""
     channels, rows, columns = coordinates.shape
@@ -103,10 +109,10 @@ def average_pool(channels: int, kernel: tuple, source, grid: tuple, **fields) ->
     return ir.Convolution(np.zeros(channels), weight, source, grid, depthwise=True, **fields)
 
 
-def average_without_padding(layers: list, channels: int, kernel: tuple, grid: tuple, **fields) -> None:
+def average_without_padding(layers: list, channels: int, kernel: tuple, grid: tuple, source, **fields) -> None:
     """Appends the mean of what a window has inside of the plane: a sum, gated by one over the number of its pixels."""
     ones = np.ones((channels, 1, *kernel))
-    total = ir.Convolution(np.zeros(channels), ones, len(layers) - 1, grid, depthwise=True, **fields)
+    total = ir.Convolution(np.zeros(channels), ones, source, grid, depthwise=True, **fields)
     inside = _inside(total.window)
     layers.append(ir.Layer(np.repeat((1 / inside).reshape(-1), channels)))
     total.gate = len(layers) - 1

@@ -345,24 +345,3 @@ private struct TriangleProduct: Product {
     Triangle<R, P>.run(rows, row: row, from: from, units: first, end, degrees)
   }
 }
-
-/// sums[row][u] += sum over all k of w[k][u] * source[row][k], for `panels` panels that all have `lines` lines.
-@inline(never) func accumulateDense(
-  count: Int, sums: UnsafeMutablePointer<Float>, stride: Int, sources: UnsafePointer<Float>, sourceStride: Int,
-  weights: UnsafePointer<Float>, panels: Int, lines: Int
-) {
-  // Every panel has the same lines, so line k of panel p is p lines + k. The table of first
-  // lines is made here, for the panels abreast; they are 4 at most.
-  let abreast = panelsAbreast(rows: count)
-  for first in Swift.stride(from: 0, to: panels, by: abreast) {
-    let starts = InlineArray<4, UInt32> { UInt32(truncatingIfNeeded: (first &+ $0) &* lines) }
-    starts.span.withUnsafeBufferPointer {
-      let rows = Rows(
-        count: count, sums: sums + first &* panelUnits, stride: stride, sources: sources, sourceStride: sourceStride,
-        weights: weights, panelStart: $0.baseAddress.unsafelyUnwrapped)
-      withUnsafePointer(to: rows) {
-        accumulateColumns($0, panel: 0, panels: min(abreast, panels &- first), from: 0, to: lines, keep: 0)
-      }
-    }
-  }
-}

@@ -10,17 +10,19 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..file.codes import Activation
+from ..file.codes import MAX_LAYERS, Activation
 from ..flow import flow as ir
-from ..flow.planes import PLANES
 from .planes import folded_behind
 
 _MOST_ADDED = 3
 
 
 def simplified(layers: list) -> list:
-    """The same network with fewer layers, without those that nothing uses; a network without planes as it is."""
-    if not ir.has_planes(layers):
+    """The same network with fewer layers, without those that nothing uses.
+
+    A network without planes stays as it is, unless it has more layers than a file holds.
+    """
+    if not ir.has_planes(layers) and len(layers) <= MAX_LAYERS.most:
         return layers
     layers = without_unused(list(layers))
     i = 0
@@ -68,7 +70,7 @@ def _absorbed(layers: list, i: int):
         plain = not np.any(layer.bias) and all(add.scale is None for add in layer.add)
         if not plain or len(others) != len(layer.add) - 1 or not _is_free(layers, place, i):
             return None
-        if layer.activation == Activation.LAYER_NORM or not isinstance(layers[place], PLANES):
+        if layer.activation == Activation.LAYER_NORM:
             return None
         return _with_end(layers, place, replace(layers[place]), layer, others)
     return None

@@ -10,6 +10,7 @@ everything else, before a file is written.
 from __future__ import annotations
 
 import functools
+import inspect
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,15 +70,16 @@ def dense_layers(module, shape: tuple) -> list:
 
 
 class Network:
-    """Layers, and what adds to them."""
+    """Layers, and what adds to them. `special` are functions of a network, a module and a value, by names of classes."""
 
-    def __init__(self):
+    def __init__(self, special=None):
+        self.special = special or {}
         self.layers: list[ir.AnyLayer] = []
         self.zeros: dict = {}  # what each layer that pads with zeros was made of: a value, and how it is padded
 
-    def ending_with(self, value: Value) -> list:
-        if value.units is not None:
-            value = self.in_order(value)
+    def ending_with(self, value: Value, order=None) -> list:
+        """The layers, the last of which is the value with its units in an order."""
+        value = self.in_order(value, order)
         if value.layer is None or value.layer != len(self.layers) - 1:
             self.sum([(value, 1.0)])
         return self.layers
@@ -153,6 +155,8 @@ class Network:
     def module(self, module, value: Value) -> Value:
         kinds = class_names(module)
         of_torch = type(module).__module__.startswith("torch.nn")
+        for kind in kinds & self.special.keys():
+            return self.special[kind](self, module, value)
         if kinds & _NOTHING and of_torch:
             return value
         if "Sequential" in kinds and of_torch:
@@ -175,6 +179,10 @@ class Network:
             return self._layer_norm(module, value)
         if "PermutationInvariantEmbedding" in kinds:
             return self._permutation_invariant(module, value)
+        if "ResidualBLock" in kinds and _is_of_sbi(module):
+            return self._residual_block(module, value)
+        if kinds & {"ResNetEmbedding1D", "ResNetEmbedding2D"} and _is_of_sbi(module):
+            return self._residual_embedding(module, value)
         if "Standardize" in kinds and value.layer is None:  # of sbi, which the flow as a whole is told of
             return value
         if of_torch:
@@ -225,19 +233,38 @@ class Network:
         counted = self.linear(found, matrix, np.append(np.zeros(width), float(trials)), (width + 1,))
         return self.module(module.fc_subnet, counted)
 
+    def _residual_embedding(self, module, value: Value) -> Value:
+        """sbi's residual networks, whose forward looks at the shape of what it is given."""
+        if "ResNetEmbedding2D" in class_names(module) and len(value.shape) == 2:
+            value = value.reordered(np.arange(value.width).reshape(1, *value.shape))
+        if module.final is None:
+            raise ExportError(
+                f"{type(module).__name__} makes its last layers when it is first called: call it once, and train it"
+            )
+        for part in (module.initial, module.blocks, module.final):
+            value = self.module(part, value)
+        return value
+
+    def _residual_block(self, module, value: Value) -> Value:
+        if not hasattr(module.residual, "parameters"):
+            raise ExportError("ResidualBLock that fills channels with zeros is not supported, only one of convolutions")
+        other = self.module(module.downsampling, self.module(module.residual, value))
+        return self.module(module.final_activation, self.sum([(self.module(module.f, value), 1.0), (other, 1.0)]))
+
     # ---- forward functions ----
 
     def _traced(self, module, value: Value) -> Value:
         import torch.fx
 
+        known_by_name = {"PermutationInvariantEmbedding", *self.special}
+
         class Tracer(torch.fx.Tracer):
             def is_leaf_module(self, part, name):
-                return type(part).__module__.startswith("torch.nn") or "PermutationInvariantEmbedding" in class_names(
-                    part
-                )
+                return type(part).__module__.startswith("torch.nn") or bool(class_names(part) & known_by_name)
 
+        left_out = _left_out(module)
         try:
-            graph = Tracer().trace(module)
+            graph = Tracer().trace(module, concrete_args=left_out)
         except Exception as error:  # whatever a forward does with what is no tensor
             cause = " ".join(f"{type(error).__name__}: {error}".split())[:120]
             raise ExportError(
@@ -245,12 +272,16 @@ class Network:
             ) from None
         known: dict = {}
         for node in graph.nodes:
-            given = torch.fx.node.map_arg(node.args, lambda other: known[other])
-            options = torch.fx.node.map_arg(node.kwargs, lambda other: known[other])
+            given = torch.fx.node.map_arg(node.args, known.get)
+            options = torch.fx.node.map_arg(node.kwargs, known.get)
             if node.op == "placeholder":
+                if str(node.target).rpartition("_")[0] in left_out:
+                    continue
                 if value is None:
                     raise ExportError(f"{type(module).__name__} takes more than one argument")
                 known[node], value = value, None
+            elif node.op == "call_function" and node.target.__name__ in ("_assert_is_none", "_assert", "eq"):
+                continue  # of arguments that are left out
             elif node.op == "get_attr":
                 known[node] = float64(functools.reduce(getattr, node.target.split("."), module))
             elif node.op == "call_module":
@@ -351,6 +382,12 @@ class Network:
         matrix = np.zeros((int(np.prod(shape)), value.width))
         matrix[places.reshape(-1), numbers.reshape(-1)] = 1.0 if name == "sum" else np.prod(shape) / value.width
         return self.linear(value, matrix, np.zeros(len(matrix)), shape)
+
+
+def _left_out(module) -> dict:
+    """The arguments of a forward behind the first that nobody gives, with their values."""
+    parameters = list(inspect.signature(module.forward).parameters.values())[1:]
+    return {p.name: p.default for p in parameters if p.default is None or isinstance(p.default, (bool, int, float))}
 
 
 def _with_rows(sizes):

@@ -56,6 +56,11 @@ def batch_norm(network, module, value):
     return _of_pixels(network, planes.pointwise(norm.scale, shift, source, tuple(grid)))
 
 
+def channelwise(network, value, scale, shift):
+    """scale * value + shift of each channel."""
+    return _of_pixels(network, planes.pointwise(scale, shift, _plane(network, value), tuple(value.shape[1:])))
+
+
 def _folds(network, source) -> bool:
     """Whether a map of each channel disappears in the weights of the layer before it."""
     return isinstance(source, int) and isinstance(network.layers[source], ir.Convolution)

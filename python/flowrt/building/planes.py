@@ -103,16 +103,19 @@ def additive_or_affine(layers: list, scale, form, reads, coordinates: np.ndarray
     `scale` is a `ScaleFunction`, None for an additive coupling.
     """
     each = 1 if scale is None else 2
-    rows, columns = coordinates.shape[1:]
-    expected = (each * len(coordinates), rows, columns)
-    found = (layers[-1].channels, *layers[-1].output)
-    if found != expected:
-        raise ExportError(f"{name}: the network gives {_sizes(found)} numbers, not {_sizes(expected)}")
+    require_outputs(layers, (each * len(coordinates), *coordinates.shape[1:]), name)
     transformed = flat_pixels(coordinates)
     if scale is None:
         return ir.Autoregressive(layers, ir.Additive(), reads, transformed, name)
     fold(scale, layers[-1])
     return ir.Autoregressive(layers, ir.Affine(scale.scale, scale.p, form), reads, transformed, name)
+
+
+def require_outputs(layers: list, shape: tuple, name: str) -> None:
+    """Raises `ExportError` unless the last layer of a network is a plane of this shape."""
+    found = (layers[-1].channels, *layers[-1].output)
+    if found != tuple(shape):
+        raise ExportError(f"{name}: the network gives {_sizes(found)} numbers, not {_sizes(shape)}")
 
 
 def _sizes(shape: tuple) -> str:

@@ -37,7 +37,10 @@ def moved(module, coordinates: np.ndarray) -> np.ndarray:
     copy = TorchModel.copy_of(module, torch.float64)
     with torch.no_grad():
         (result,), _ = copy((torch.arange(coordinates.size, dtype=torch.float64).reshape(1, *coordinates.shape),))
-    return coordinates.reshape(-1)[float64(result)[0].round().astype(np.int64)]
+    places = float64(result)[0]
+    if not np.array_equal(np.sort(places, axis=None), np.arange(coordinates.size)):
+        raise ExportError(f"{type(module).__name__} does more than to give numbers other places")
+    return coordinates.reshape(-1)[places.astype(np.int64)]
 
 
 def steps_of(module, coordinates: np.ndarray, given: list, dim: int) -> tuple:

@@ -125,6 +125,16 @@ def _sizes(shape: tuple) -> str:
 # ---- layers ----
 
 
+def linear_plane(layers: list, shape: tuple) -> list:
+    """The network, with a map of each channel at its end if it does not end with a convolution, which can be folded."""
+    last = layers[-1]
+    if isinstance(last, ir.Convolution) and not last.activation and not last.partners and not last.depthwise:
+        return layers
+    channels = shape[0]
+    same = np.eye(channels)[:, :, None, None]
+    return [*layers, ir.Convolution(np.zeros(channels), same, len(layers) - 1, tuple(shape[1:]))]
+
+
 def from_channels_first(shape, source=ir.CONTEXT) -> ir.Gather:
     """The plane of an image (C, H, W) that a layer or the context holds flattened."""
     return ir.Gather(flat_pixels(image(shape)), source)

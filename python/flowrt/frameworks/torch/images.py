@@ -28,7 +28,7 @@ def network(module, coordinates: np.ndarray, special=None, order=None) -> list:
     layers = _reading(layers, coordinates.reshape(-1))
     if order is None:
         return layers
-    layers = linear_plane(layers, value.shape)
+    layers = planes.linear_plane(layers, value.shape)
     output, wanted = layers[-1], np.asarray(order(value.shape[0]))
     return [*layers[:-1], replace(output, bias=output.bias[wanted], weight=output.weight[wanted])]
 
@@ -46,16 +46,6 @@ def interleaved(networks: list, units: np.ndarray) -> list:
         layers.append(ir.Gather(index, len(layers) - 1, add=[] if last is None else [ir.Add(last)]))
         last = len(layers) - 1
     return layers
-
-
-def linear_plane(layers: list, shape: tuple) -> list:
-    """The network, with a map of each channel at its end if it does not end with a convolution, which can be folded."""
-    last = layers[-1]
-    if isinstance(last, ir.Convolution) and not last.activation and not last.partners and not last.depthwise:
-        return layers
-    channels = shape[0]
-    same = np.eye(channels)[:, :, None, None]
-    return [*layers, ir.Convolution(np.zeros(channels), same, len(layers) - 1, tuple(shape[1:]))]
 
 
 def _behind_first(layer):

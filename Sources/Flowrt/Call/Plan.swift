@@ -225,7 +225,7 @@ private struct Planner {
     let record = recordPointer.pointee
     let operation = LayerOperation(rawValue: record.operation).unsafelyUnwrapped
     let isPlane = operation != .dense
-    let panels = Flowrt.panels(of: isPlane ? record.plane.channels : record.width)
+    let panels = Flowrt.panels(of: isPlane ? record.channels : record.width)
     layer.pointee.record = recordPointer
     layer.pointee.is_plane = isPlane ? 1 : 0
     layer.pointee.width = record.width

@@ -149,24 +149,22 @@ extension BlockVisitor {
       return PlaneBlocks(index: try gathered(UInt64(record.width), below: inputs))
     }
     if !operation.isConvolution { return PlaneBlocks() }
-    let channels = UInt64(record.plane.channels)
+    let channels = UInt64(record.channels)
     return PlaneBlocks(
       bias: try floats(channels, .any),
       contextWeights: record.source != 0 && record.context != 0
         ? try panels(width: channels, lines: contextLines) : nil,
-      weights: try panels(width: channels, lines: record.plane.lines(operation)))
+      weights: try panels(width: channels, lines: record.lines(operation)))
   }
 }
 
 extension flowrt_layer_record {
   /// Floats that a call sets aside for the values of a row: whole panels; of a plane layer, for each pixel.
   var room: UInt64 {
-    let (units, channels) = (UInt64(width), UInt64(plane.channels))
+    let (units, channels) = (UInt64(width), UInt64(channels))
     return channels == 0 ? paddedTo16(units) : units / channels &* paddedTo16(channels)
   }
-}
 
-extension flowrt_plane {
   /// Terms of a unit of a convolution: lines of its weight panels.
   func lines(_ operation: LayerOperation) -> UInt64 {
     let taps = UInt64(kernel.0) &* UInt64(kernel.1)

@@ -17,15 +17,19 @@ import FlowrtShim
 
 /// The largest pieces that the registers hold: 32 of 16 floats on AVX-512, 16 of 8 on AVX2, 32 of 4 on aarch64, 16 of
 /// 4 on SSE2.
-/// `maximumHeight`: rows of a piece. `panelsAbreast`: its panels, for a call of so many rows; a power of two.
+/// `maximumHeight`: rows of a piece. `panelsAbreast`: its panels, for a call of so many rows; a power of two. `Tall`: of a
+/// single panel, so many rows that their sums hide the latency.
 #if FLOWRT_LEVEL_3
   private let maximumHeight = 4
+  private typealias Tall = Columns<8, 1>
   @inline(__always) func panelsAbreast(rows: Int) -> Int { 4 }
 #elseif FLOWRT_LEVEL_2 || arch(arm64)
   private let maximumHeight = 3
+  private typealias Tall = Columns<4, 1>
   @inline(__always) func panelsAbreast(rows: Int) -> Int { rows == 1 ? 4 : 2 }
 #else
   private let maximumHeight = 2
+  private typealias Tall = Columns<2, 1>
   @inline(__always) func panelsAbreast(rows: Int) -> Int { rows == 1 ? 2 : 1 }
 #endif
 
@@ -92,6 +96,8 @@ struct Rows {
 /// R rows from `row` on, by N panels of 16 units from `panel` on. The first `keep` units of the first panel stay as
 /// they are.
 private enum Columns<let R: Int, let N: Int> {
+  static var height: Int { R }
+
   /// Adds source values from ..< to. Panels from `panel` on must be there, N of them. R and N are constants, so the
   /// loops over rows and panels are unrolled, and the sums stay in registers.
   @inline(never)
@@ -150,9 +156,9 @@ private protocol Product {
 }
 
 extension Product {
-  /// For `count` rows, piece by piece. Returns what the last piece does.
-  @inline(__always) func run(count: Int) -> Int {
-    var row = 0
+  /// For the rows from `row` on, `count` in all, piece by piece. Returns what the last piece does.
+  @inline(__always) func run(from row: Int = 0, count: Int) -> Int {
+    var row = row
     while true {
       let left = count &- row
       // Up to twice the maximum, two halves: five rows are 3 + 2, where 4 + 1 would leave registers idle.
@@ -197,8 +203,18 @@ extension Product {
 @inline(never) private func accumulatePieces(
   _ rows: UnsafePointer<Rows>, panel: Int, panels: Int, from: Int, to: Int, keep: Int
 ) {
+  let count = rows.pointee.count
+  var row = 0
+  if panels == 1 {
+    // A piece of one row is not compiled for several (Product.run), so none is left over.
+    while count &- row == Tall.height || count &- row > Tall.height &+ 1 {
+      Tall.run(rows, row: row, panel: panel, from: from, to: to, keep: keep)
+      row &+= Tall.height
+    }
+    if row == count { return }
+  }
   _ = ColumnsProduct(rows: rows, panel: panel, panels: panels, from: from, to: to, keep: keep)
-    .run(count: rows.pointee.count)
+    .run(from: row, count: count)
 }
 
 /// The arguments of accumulateColumns.

@@ -10,12 +10,13 @@
 //     pixel 1           [     kernel's row      ]            `sourceStride` floats further on
 //
 // Each unit of each pixel adds its terms in the order of k, whichever pixels are taken together: a pixel alone has the same
-// bits. A block of weights stays in the L1 cache while all pixels take it.
+// bits. A block of weights stays in the cache while all pixels take it.
 
 import FlowrtShim
 
-/// Lines of weights that go to all pixels before the next ones do: 12 kB of two panels, 24 kB of four.
-private let blockLines = 96
+/// Lines of weights that go to all pixels before the next ones do: 64 kB of two panels, 128 kB of four, which stay in the L2
+/// cache. Shorter blocks would fetch and store the sums more often.
+private let blockLines = 512
 
 struct Pixels {
   /// Rows of the plane, and pixels of each.

@@ -16,7 +16,7 @@ import FlowrtShim
 
 /// A plane layer of one row, ready to run.
 struct PlaneLayer {
-  private let plane: flowrt_plane
+  private let record: flowrt_layer_record
   private let operation: LayerOperation
   /// Pixels of the output, and its channels in whole panels.
   private let outHeight, outWidth, channels, paddedChannels: Int
@@ -28,7 +28,7 @@ struct PlaneLayer {
 
   init(_ layer: Layer, _ target: UnsafeMutablePointer<Float>) {
     let record = layer.pointee.record.pointee
-    plane = record.plane
+    self.record = record
     operation = LayerOperation(rawValue: record.operation).unsafelyUnwrapped
     func places(_ length: UInt16, _ before: UInt16, _ after: UInt16, _ kernel: UInt16, _ stride: UInt16, _ dilation: UInt16)
       -> Int
@@ -36,11 +36,11 @@ struct PlaneLayer {
       let extent = Int(dilation) &* (Int(kernel) &- 1) &+ 1
       return (Int(length) &+ Int(before) &+ Int(after) &- extent) / Int(stride) &+ 1
     }
-    outHeight = places(plane.height, plane.pad.0, plane.pad.1, plane.kernel.0, plane.stride.0, plane.dilation.0)
-    outWidth = places(plane.width, plane.pad.2, plane.pad.3, plane.kernel.1, plane.stride.1, plane.dilation.1)
-    channels = Int(plane.channels)
+    outHeight = places(record.plane.0, record.pad.0, record.pad.1, record.kernel.0, record.stride.0, record.dilation.0)
+    outWidth = places(record.plane.1, record.pad.2, record.pad.3, record.kernel.1, record.stride.1, record.dilation.1)
+    channels = Int(record.channels)
     paddedChannels = paddedTo16(channels)
-    pitch = (Int(plane.width) &+ Int(plane.pad.2) &+ Int(plane.pad.3)) &* Int(plane.in_channels)
+    pitch = (Int(record.plane.1) &+ Int(record.pad.2) &+ Int(record.pad.3)) &* Int(record.in_channels)
     self.target = target
     weights = layer.pointee.weights.map { UnsafePointer($0) }
   }
@@ -50,7 +50,7 @@ struct PlaneLayer {
     switch operation {
     case .convolution:
       repeatFirstPixel()
-      let hasBorder = plane.pad.0 | plane.pad.1 | plane.pad.2 | plane.pad.3 != 0
+      let hasBorder = record.pad.0 | record.pad.1 | record.pad.2 | record.pad.3 != 0
       convolve(hasBorder ? bordered(input, scratch, border: 0) : input)
     case .depthwiseConvolution:
       repeatFirstPixel()
@@ -81,8 +81,8 @@ struct PlaneLayer {
   private func bordered(
     _ input: UnsafePointer<Float>, _ scratch: UnsafeMutablePointer<Float>, border: Float
   ) -> UnsafePointer<Float> {
-    let (height, width) = (Int(plane.height), Int(plane.width) &* Int(plane.in_channels))
-    let (above, left) = (Int(plane.pad.0), Int(plane.pad.2) &* Int(plane.in_channels))
+    let (height, width) = (Int(record.plane.0), Int(record.plane.1) &* Int(record.in_channels))
+    let (above, left) = (Int(record.pad.0), Int(record.pad.2) &* Int(record.in_channels))
     func fill(_ first: Int, _ end: Int) { for i in first..<end { scratch[i] = border } }
     fill(0, above &* pitch)
     for y in 0..<height {
@@ -93,23 +93,23 @@ struct PlaneLayer {
     }
     let below = (above &+ height) &* pitch
     // The last vector of channels may reach past the plane: zeros, which are multiplied by zero or not used.
-    fill(below, below &+ Int(plane.pad.1) &* pitch)
-    for i in 0..<laneSlack { scratch[below &+ Int(plane.pad.1) &* pitch &+ i] = 0 }
+    fill(below, below &+ Int(record.pad.1) &* pitch)
+    for i in 0..<laneSlack { scratch[below &+ Int(record.pad.1) &* pitch &+ i] = 0 }
     return UnsafePointer(scratch)
   }
 
   /// One row of the kernel at a time, or one tap of it where the taps are apart.
   private func convolve(_ source: UnsafePointer<Float>) {
-    let inputs = Int(plane.in_channels)
-    let (rows, columns) = (Int(plane.kernel.0), Int(plane.kernel.1))
-    let isOneRun = plane.dilation.1 == 1
+    let inputs = Int(record.in_channels)
+    let (rows, columns) = (Int(record.kernel.0), Int(record.kernel.1))
+    let isOneRun = record.dilation.1 == 1
     let (runs, terms) = isOneRun ? (1, columns &* inputs) : (columns, inputs)
-    let (strideDown, strideRight) = (Int(plane.stride.0), Int(plane.stride.1))
+    let (strideDown, strideRight) = (Int(record.stride.0), Int(record.stride.1))
     // Without a border a kernel of one pixel goes over all pixels as over one row.
     let isFlat = rows &* columns == 1 && strideDown &* strideRight == 1 && pitch == outWidth &* inputs
     for row in 0..<rows {
       for run in 0..<runs {
-        let first = source + (row &* Int(plane.dilation.0) &* pitch &+ run &* Int(plane.dilation.1) &* inputs)
+        let first = source + (row &* Int(record.dilation.0) &* pitch &+ run &* Int(record.dilation.1) &* inputs)
         Pixels(
           height: isFlat ? 1 : outHeight, width: isFlat ? pixels : outWidth, sums: target, stride: paddedChannels,
           sources: first, sourceStride: strideRight &* inputs, sourcePitch: strideDown &* pitch,
@@ -121,11 +121,11 @@ struct PlaneLayer {
 
   /// Every tap of every output pixel, 16 channels at a time: adds its value times its weight, or takes it if it is larger.
   private func combine(_ source: UnsafePointer<Float>) {
-    let (rows, columns) = (Int(plane.kernel.0), Int(plane.kernel.1))
-    let (down, right) = (Int(plane.dilation.0) &* pitch, Int(plane.dilation.1) &* channels)
+    let (rows, columns) = (Int(record.kernel.0), Int(record.kernel.1))
+    let (down, right) = (Int(record.dilation.0) &* pitch, Int(record.dilation.1) &* channels)
     for pixel in 0..<pixels {
       let (y, x) = (pixel / outWidth, pixel % outWidth)
-      let corner = source + (y &* Int(plane.stride.0) &* pitch &+ x &* Int(plane.stride.1) &* channels)
+      let corner = source + (y &* Int(record.stride.0) &* pitch &+ x &* Int(record.stride.1) &* channels)
       for first in Swift.stride(from: 0, to: paddedChannels, by: laneCount) {
         var result = target.lanes(pixel &* paddedChannels &+ first)
         var line = first &* rows &* columns  // of the panel's weights, in floats

@@ -30,22 +30,18 @@ typedef struct flowrt_step_record {
     uint8_t reserved[8];
 } flowrt_step_record;
 
-/* Of a plane layer: its input plane, and how a convolution or pooling goes over it. Pairs are rows and columns. */
-typedef struct flowrt_plane {
-    uint16_t height, width;
-    uint32_t in_channels, channels;
-    uint16_t kernel[2], stride[2], dilation[2];
-    uint16_t pad[4]; /* top, bottom, left, right */
-    uint32_t reserved;
-} flowrt_plane;
-
 typedef struct flowrt_layer_record {
     uint16_t kind;
     uint16_t activation;
     uint32_t width;
     uint16_t source, context, gate, add[3], scaled, operation;
     float a;
-    flowrt_plane plane;
+    /* of a plane layer; pairs are rows and columns */
+    uint16_t plane[2]; /* the input */
+    uint32_t in_channels, channels;
+    uint16_t kernel[2], stride[2], dilation[2];
+    uint16_t pad[4]; /* top, bottom, left, right */
+    uint32_t reserved;
 } flowrt_layer_record;
 
 /* Diagonal and linear steps. */
@@ -103,13 +99,12 @@ enum {
     FLOWRT_LAYER_OPERATION = offsetof(flowrt_layer_record, operation),
     FLOWRT_LAYER_A = offsetof(flowrt_layer_record, a),
     FLOWRT_LAYER_PLANE = offsetof(flowrt_layer_record, plane),
-    FLOWRT_LAYER_PLANE_WIDTH = offsetof(flowrt_layer_record, plane.width),
-    FLOWRT_LAYER_IN_CHANNELS = offsetof(flowrt_layer_record, plane.in_channels),
-    FLOWRT_LAYER_CHANNELS = offsetof(flowrt_layer_record, plane.channels),
-    FLOWRT_LAYER_KERNEL = offsetof(flowrt_layer_record, plane.kernel),
-    FLOWRT_LAYER_STRIDE = offsetof(flowrt_layer_record, plane.stride),
-    FLOWRT_LAYER_DILATION = offsetof(flowrt_layer_record, plane.dilation),
-    FLOWRT_LAYER_RESERVED = offsetof(flowrt_layer_record, plane.reserved)
+    FLOWRT_LAYER_IN_CHANNELS = offsetof(flowrt_layer_record, in_channels),
+    FLOWRT_LAYER_CHANNELS = offsetof(flowrt_layer_record, channels),
+    FLOWRT_LAYER_KERNEL = offsetof(flowrt_layer_record, kernel),
+    FLOWRT_LAYER_STRIDE = offsetof(flowrt_layer_record, stride),
+    FLOWRT_LAYER_DILATION = offsetof(flowrt_layer_record, dilation),
+    FLOWRT_LAYER_RESERVED = offsetof(flowrt_layer_record, reserved)
 };
 enum {
     FLOWRT_CONSTANT_LOG_DET = offsetof(flowrt_constant_record, log_det),
@@ -138,6 +133,6 @@ static inline uint16_t flowrt_spline_pieces(uint16_t form) { return form >> 7; }
 
 _Static_assert(sizeof(flowrt_file_header) == 64 && sizeof(flowrt_step_record) == 64, "64-byte records");
 _Static_assert(sizeof(flowrt_layer_record) == 64 && sizeof(flowrt_constant_record) == 64, "64-byte records");
-_Static_assert(sizeof(flowrt_pixelwise_record) == 64 && sizeof(flowrt_plane) == 36, "64-byte records");
+_Static_assert(sizeof(flowrt_pixelwise_record) == 64, "64-byte records");
 
 #endif

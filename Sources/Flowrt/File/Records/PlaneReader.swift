@@ -3,39 +3,38 @@
 import CFlowrt
 import FlowrtShim
 
-extension flowrt_plane {
+extension flowrt_layer_record {
   /// The input plane with its border. Below 2^36 pixels.
-  var borderedHeight: UInt64 { UInt64(height) &+ UInt64(pad.0) &+ UInt64(pad.1) }
-  var borderedWidth: UInt64 { UInt64(width) &+ UInt64(pad.2) &+ UInt64(pad.3) }
+  var borderedHeight: UInt64 { UInt64(plane.0) &+ UInt64(pad.0) &+ UInt64(pad.1) }
+  var borderedWidth: UInt64 { UInt64(plane.1) &+ UInt64(pad.2) &+ UInt64(pad.3) }
 }
 
 extension LayerReader {
   /// Checks the fields of a convolution or pooling, and the width, which follows from them.
   func checkPlane(_ operation: LayerOperation) throws(Refusal) {
-    let plane = layer.plane
     /// Of two neighbouring fields, both must be at least 1.
     func requirePositive(_ field: Int, _ first: UInt16, _ second: UInt16) throws(Refusal) {
       if first == 0 { throw refusal(field, 0, expected: 1) }
       if second == 0 { throw refusal(field &+ 2, 0, expected: 1) }
     }
-    try requirePositive(FLOWRT_LAYER_PLANE, plane.height, plane.width)
-    if plane.in_channels == 0 { throw refusal(FLOWRT_LAYER_IN_CHANNELS, 0, expected: 1) }
+    try requirePositive(FLOWRT_LAYER_PLANE, layer.plane.0, layer.plane.1)
+    if layer.in_channels == 0 { throw refusal(FLOWRT_LAYER_IN_CHANNELS, 0, expected: 1) }
     let keepsChannels = operation != .convolution
-    if plane.channels == 0 || (keepsChannels && plane.channels != plane.in_channels) {
-      throw refusal(FLOWRT_LAYER_CHANNELS, UInt64(plane.channels), expected: keepsChannels ? UInt64(plane.in_channels) : 1)
+    if layer.channels == 0 || (keepsChannels && layer.channels != layer.in_channels) {
+      throw refusal(FLOWRT_LAYER_CHANNELS, UInt64(layer.channels), expected: keepsChannels ? UInt64(layer.in_channels) : 1)
     }
-    try requirePositive(FLOWRT_LAYER_KERNEL, plane.kernel.0, plane.kernel.1)
-    try requirePositive(FLOWRT_LAYER_STRIDE, plane.stride.0, plane.stride.1)
-    try requirePositive(FLOWRT_LAYER_DILATION, plane.dilation.0, plane.dilation.1)
+    try requirePositive(FLOWRT_LAYER_KERNEL, layer.kernel.0, layer.kernel.1)
+    try requirePositive(FLOWRT_LAYER_STRIDE, layer.stride.0, layer.stride.1)
+    try requirePositive(FLOWRT_LAYER_DILATION, layer.dilation.0, layer.dilation.1)
     try record.requireZero(from: FLOWRT_LAYER_RESERVED)
     // Pixels first, since with all channels the product could wrap around.
-    let pixels = plane.borderedHeight &* plane.borderedWidth
-    try requirePlane(pixels, UInt64(plane.in_channels), FLOWRT_LAYER_IN_CHANNELS)
-    let rows = try places(plane.borderedHeight, plane.kernel.0, plane.stride.0, plane.dilation.0, FLOWRT_LAYER_KERNEL)
+    let pixels = layer.borderedHeight &* layer.borderedWidth
+    try requirePlane(pixels, UInt64(layer.in_channels), FLOWRT_LAYER_IN_CHANNELS)
+    let rows = try places(layer.borderedHeight, layer.kernel.0, layer.stride.0, layer.dilation.0, FLOWRT_LAYER_KERNEL)
     let columns = try places(
-      plane.borderedWidth, plane.kernel.1, plane.stride.1, plane.dilation.1, FLOWRT_LAYER_KERNEL &+ 2)
-    try requirePlane(rows &* columns, paddedTo16(UInt64(plane.channels)), FLOWRT_LAYER_CHANNELS)
-    let units = rows &* columns &* UInt64(plane.channels)
+      layer.borderedWidth, layer.kernel.1, layer.stride.1, layer.dilation.1, FLOWRT_LAYER_KERNEL &+ 2)
+    try requirePlane(rows &* columns, paddedTo16(UInt64(layer.channels)), FLOWRT_LAYER_CHANNELS)
+    let units = rows &* columns &* UInt64(layer.channels)
     if width != units { throw refusal(FLOWRT_LAYER_WIDTH, width, expected: units) }
   }
 
@@ -73,8 +72,7 @@ extension LayerReader {
     if degrees.count(degree) != width { throw refusal(FLOWRT_LAYER_WIDTH, degrees.count(degree), expected: width) }
 
     let inputs = try checkInput(degree, contextLines: contextLines)
-    let plane = layer.plane
-    let needed = UInt64(plane.height) &* UInt64(plane.width) &* UInt64(plane.in_channels)
+    let needed = UInt64(layer.plane.0) &* UInt64(layer.plane.1) &* UInt64(layer.in_channels)
     let isRanks = layer.source == 1
     // Of the read side the plane is the first ranks. Otherwise it is all units of the input.
     if operation != .gather && (isRanks ? needed > inputs : needed != inputs) {
@@ -101,16 +99,15 @@ extension LayerReader {
 
   /// Notes what a plan, a workspace and a call need to know of this layer.
   private func count(_ view: inout flowrt_view, _ operation: LayerOperation, contextLines: UInt64) {
-    let plane = layer.plane
-    let bordered = plane.borderedHeight &* plane.borderedWidth &* UInt64(plane.in_channels)
+    let bordered = layer.borderedHeight &* layer.borderedWidth &* UInt64(layer.in_channels)
     // A gather has no plane, and still a scratch: its size tells that there are plane layers.
     view.planes_size = max(view.planes_size, bordered &+ UInt64(laneSlack))
     view.no_gradient = 1
     if network.isEncoder { view.has_encoder_planes = 1 } else { view.has_step_planes = 1 }
     if !operation.isConvolution { return }
-    let channels = UInt64(plane.channels)
+    let channels = UInt64(layer.channels)
     let hasContext = layer.source != 0 && layer.context != 0
-    view.parameter_count &+= channels &* (1 &+ plane.lines(operation) &+ (hasContext ? contextLines : 0))
+    view.parameter_count &+= channels &* (1 &+ layer.lines(operation) &+ (hasContext ? contextLines : 0))
     view.prologue_size &+= flowrt_prologue_floats(
       true, false, false, layer.source != 0, layer.context != 0, Flowrt.panels(of: channels))
   }

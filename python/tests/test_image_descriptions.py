@@ -95,3 +95,28 @@ def test_a_pixelwise_step_has_a_matrix_of_the_channels(tmp_path):
     step = {"kind": "pixelwise_linear", "coordinates": np.arange(6).reshape(2, 1, 3), "matrix": np.eye(3)}
     with pytest.raises(flowrt.ExportError, match=r"'matrix' has the shape \(3, 3\), not \(2, 2\)"):
         flowrt.save(tmp_path / "flow.flw", {"dim": 6, "steps": [step]})
+
+
+def test_a_model_takes_images_as_they_are_or_flattened(tmp_path):
+    image = {**coupling(), "shape": [4, 2, 3]}
+    flowrt.save(tmp_path / "flow.flw", image)
+    model = flowrt.Model(tmp_path / "flow.flw")
+    x = rng.normal(size=(5, 4, 2, 3))
+    expected = model.log_prob(x.reshape(5, 24))
+    assert model.shape == (4, 2, 3) and model.context_shape is None
+    np.testing.assert_array_equal(model.log_prob(x), expected)
+    np.testing.assert_array_equal(model.log_prob(x[0]), expected[:1])
+    np.testing.assert_array_equal(model.log_prob(x[:, None]), expected[:, None])
+    with pytest.raises(flowrt.Error, match=r"x must be \(n, 24\), not \(5, 2, 4, 3\)"):
+        model.log_prob(x.swapaxes(1, 2))
+    assert model.forward(x)[0].shape == (5, 24)
+
+
+def test_a_context_may_be_an_image(tmp_path):
+    flowrt.save(tmp_path / "flow.flw", encoder())
+    model = flowrt.Model(tmp_path / "flow.flw")
+    assert model.context_shape == (2, 5, 5)
+    contexts = rng.normal(size=(3, 2, 5, 5))
+    np.testing.assert_array_equal(
+        model.log_prob(np.zeros((3, 1)), contexts), model.log_prob(np.zeros((3, 1)), contexts.reshape(3, 50))
+    )

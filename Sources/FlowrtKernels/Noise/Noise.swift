@@ -56,7 +56,7 @@ struct Noise {
     var left = rows &* blocks
     while left > 0 {
       let used = min(laneCount, left)
-      var (rowOfLane, blockOfLane) = (Words(), Words())
+      var (rowOfLane, blockOfLane) = (LaneWords(repeating: 0), LaneWords(repeating: 0))
       let (firstRow, firstBlock) = (row, block)
       for lane in 0..<used {
         rowOfLane[lane] = UInt32(truncatingIfNeeded: row)
@@ -64,8 +64,8 @@ struct Noise {
         block &+= 1
         if block == blocks { (row, block) = (row &+ 1, 0) }
       }
-      let (low, high) = indices(index, rowOfLane)
-      let z = draw(low, high, blockOfLane, law, used: min(4, dim))
+      let (low, high) = indices(index, Words(rowOfLane))
+      let z = draw(low, high, Words(blockOfLane), law, used: min(4, dim))
       (row, block) = (firstRow, firstBlock)
       for lane in 0..<used {
         for j in 0..<min(4, dim &- 4 &* block) { target[row &* stride &+ 4 &* block &+ j] = z[j][lane] }

@@ -29,7 +29,7 @@ PACKAGE = Path(flowrt.__file__).parents[1]
 @pytest.fixture
 def flow(tmp_path):
     path = tmp_path / "flow.flw"
-    description = random_flow(5, 3, 2)
+    description = random_flow(10, 3, 2)
     description.base = ir.DiagonalNormal(np.zeros(3), np.ones(3))
     description.framework, description.notes = "by hand", "for tests"
     path.write_bytes(encode(flowrt.compile(description)))

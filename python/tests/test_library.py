@@ -94,7 +94,7 @@ def test_the_batch_around_a_row_changes_nothing(seed, dim, context_dim, count):
 
 @pytest.fixture(scope="module")
 def model():
-    return Model(encode(flowrt.compile(random_flow(5, 3, 2))))
+    return Model(encode(flowrt.compile(random_flow(10, 3, 2))))
 
 
 def test_facts_of_a_model(model):

@@ -7,6 +7,7 @@ from ._version import __version__
 from .compiler.compile import compile
 from .errors import ArgumentError, Error, ExportError, FormatError, LibraryError, Status
 from .flow import flow as ir
+from .library import include_dir, library_path
 from .mixture import Mixture, save_mixture
 from .model import Model, NonfiniteWarning
 
@@ -23,7 +24,9 @@ __all__ = [
     "__version__",
     "compile",
     "format",
+    "include_dir",
     "ir",
+    "library_path",
     "plot",
     "reference",
     "save",

@@ -223,9 +223,8 @@ class Density(ABC):
         name: str = "x",
     ) -> Batch:
         names = self.names if name == "x" else None  # columns of noise have none
-        rows = None
-        if x is not None or count is None:
-            rows = rows_of(x, name, self.dim, names, self.shape if name == "x" else None)
+        shape = self.shape if name == "x" else None
+        rows = None if x is None and count is not None else rows_of(x, name, self.dim, names, shape)
         labels, context_labels = labels_of(x, names), labels_of(context, self.context_names)
         contexts = self._contexts(context)
         return batch(rows, contexts, count=count, name=name, labels=labels, context_labels=context_labels)

@@ -1,4 +1,4 @@
-"""Command line: `python -m flowrt {info,verify,log-prob,sample,plot,c-array}`."""
+"""Command line: `python -m flowrt {info,verify,log-prob,sample,plot,c-array,paths}`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import ctypes
 import json
 import os
+import shlex
 import sys
 import warnings
 from collections.abc import Callable, Sequence
@@ -14,17 +15,17 @@ from typing import Any, Optional
 from . import info
 from ._version import __version__
 from .atomic import replacing
-from .c_array import c_array
+from .c_array import c_array, fault_of_name
 from .density import Density
 from .errors import Error, LibraryError
 from .evaluate import evaluate, model_bytes, open_model
 from .file import read
-from .library import load
+from .library import include_dir, library_path, load
 from .mixture import MAGIC as MIXTURE
 from .mixture import Mixture
 from .model import Model, NonfiniteWarning
 from .plot import plot
-from .rows import numbers, output, read_rows
+from .rows import CommandLineError, output, read_context, read_rows
 from .verify import verify
 
 
@@ -37,6 +38,9 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     try:
         code: Optional[int] = options.run(options)
         sys.stdout.flush()
+    except CommandLineError as error:
+        print(f"flowrt: {error}\ntry: python -m flowrt {options.command} --help", file=sys.stderr)
+        return 2
     except BrokenPipeError:  # the reader of a pipe has seen enough
         sys.stderr.close()
         return 0
@@ -97,6 +101,10 @@ def _parser() -> argparse.ArgumentParser:
     sub = command("c-array", _c_array, "the file as an aligned C array, with its sizes (needs libflowrt) as #defines")
     sub.add_argument("--name", default="model", help="C identifier of the array (model)")
     sub.add_argument("-o", "--output", default="-", metavar="H", help="where to write (standard output)")
+    sub = commands.add_parser("paths", help="where header and library are", description="For compiling C programs.")
+    sub.set_defaults(run=_paths, command="paths")
+    sub.add_argument("--cflags", action="store_true", help="only what a C compiler needs to find flowrt.h")
+    sub.add_argument("--libs", action="store_true", help="only what a linker needs to find the library")
     return parser
 
 
@@ -134,8 +142,15 @@ def _info(options: argparse.Namespace) -> None:
     if options.json:
         model = Model(data)
         most = (1 << 8 * ctypes.sizeof(ctypes.c_size_t)) - 1
-        workspace = {"least": model.workspace_size(1), "most": model.workspace_size(most)}
-        sizes = {"parameters": model.parameter_count, "workspace_bytes": workspace}
+        sizes = {
+            "parameters": model.parameter_count,
+            "workspace_bytes": {"least": model.workspace_size(1), "most": model.workspace_size(most)},
+            "gradient_workspace_bytes": {
+                "least": model.gradient_workspace_size(1),
+                "most": model.gradient_workspace_size(most),
+            },
+            "plan_bytes": model.plan_size(),
+        }
         print(json.dumps(info.facts(file, sizes), ensure_ascii=False))
     else:
         print(info.describe(file))
@@ -160,9 +175,9 @@ def _check(options: argparse.Namespace) -> int:
 def _verify(options: argparse.Namespace) -> None:
     data, name = model_bytes(options.file)
     if options.data == options.context == "-":
-        raise Error("standard input can be one thing only")
+        raise CommandLineError("verify: standard input can be one thing only")
     if options.data is None and options.context is not None:
-        raise Error("a context goes with rows of x")
+        raise CommandLineError("verify: a context goes with rows of x")
     model = open_model(data, name)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NonfiniteWarning)  # random rows without an answer are compared, too
@@ -185,9 +200,25 @@ def _plot(options: argparse.Namespace) -> None:
 
 
 def _c_array(options: argparse.Namespace) -> None:
+    fault = fault_of_name(options.name)
+    if fault:
+        raise CommandLineError(fault)
     text = c_array(model_bytes(options.file)[0], options.name)
     with output(options.output) as stream:
         stream.write(text.encode())
+
+
+def _paths(options: argparse.Namespace) -> None:
+    """Two lines for people; with options, one for `cc program.c $(python -m flowrt paths --cflags --libs)`."""
+    if not (options.cflags or options.libs):
+        print(f"headers  {include_dir()}\nlibrary  {library_path()}")
+        return
+    flags = [f"-I{include_dir()}"] if options.cflags else []
+    if options.libs:
+        library = library_path()
+        folder = os.path.dirname(os.path.abspath(library))
+        flags += [library, f"-Wl,-rpath,{folder}"] if os.path.dirname(library) else ["-lflowrt"]
+    print(" ".join(map(shlex.quote, flags)))
 
 
 def _load(options: argparse.Namespace, model: Density) -> tuple[Any, Any]:
@@ -196,8 +227,7 @@ def _load(options: argparse.Namespace, model: Density) -> tuple[Any, Any]:
     if options.data is not None:
         x = read_rows(options.data, model.dim, model.names).values
     if options.context is not None:
-        given = numbers(options.context, model.context_dim, "--context")
-        context = (given or read_rows(options.context, model.context_dim, model.context_names)).values
+        context = read_context(options.context, model.context_dim, model.context_names).values
     return x, context
 
 

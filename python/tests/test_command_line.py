@@ -6,6 +6,7 @@ import errno
 import io
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -29,7 +30,7 @@ PACKAGE = Path(flowrt.__file__).parents[1]
 @pytest.fixture
 def flow(tmp_path):
     path = tmp_path / "flow.flw"
-    description = random_flow(5, 3, 2)
+    description = random_flow(10, 3, 2)
     description.base = ir.DiagonalNormal(np.zeros(3), np.ones(3))
     description.framework, description.notes = "by hand", "for tests"
     path.write_bytes(encode(flowrt.compile(description)))
@@ -132,8 +133,7 @@ def test_verify_on_rows_of_a_file(flow, context, tmp_path, capsys, monkeypatch):
     assert "log_prob" in capsys.readouterr().out
     np.testing.assert_array_equal(seen[0], rows)
     np.testing.assert_array_equal(seen[1], np.loadtxt(context, delimiter=",", ndmin=2, dtype=np.float32).repeat(4, 0))
-    assert main(["verify", flow, "--context", context]) == 1
-    assert capsys.readouterr().err == "flowrt: a context goes with rows of x\n"
+    assert "a context goes with rows of x\n" in failing(["verify", flow, "--context", context], capsys, 2)
     assert main(["verify", flow, str(data)]) == 1
     assert "the rows need contexts of 2 floats each" in capsys.readouterr().err
 
@@ -175,11 +175,11 @@ def test_a_seed_at_random_is_printed_and_draws_the_same_again(flow, context, cap
     assert capsys.readouterr().out != first.out
 
 
-def failing(arguments, capsys) -> str:
-    """The one line on stderr of a command that fails."""
-    assert main(arguments) == 1
+def failing(arguments, capsys, code=1) -> str:
+    """The line on stderr of a command that fails; a second one after a wrong command line."""
+    assert main(arguments) == code
     captured = capsys.readouterr()
-    assert captured.out == "" and captured.err.startswith("flowrt: ") and captured.err.count("\n") == 1
+    assert captured.out == "" and captured.err.startswith("flowrt: ") and captured.err.count("\n") == code
     return captured.err
 
 
@@ -197,9 +197,9 @@ def test_errors_are_one_line(flow, context, tmp_path, capsys):
     found = failing(["log-prob", flow, str(short), "--context", context], capsys)
     assert "short.csv, line 1: expected 3 columns, found 2" in found
     assert "no rows" in failing(["log-prob", flow, str(empty), "--context", context], capsys)
-    assert "needs a context of 2" in failing(["sample", flow], capsys)
+    assert "needs a context of 2" in failing(["sample", flow], capsys, 2)
     assert "missing" in failing(["log-prob", flow, missing, "--context", context], capsys)
-    assert "not a C identifier" in failing(["c-array", flow, "--name", "3d"], capsys)
+    assert "not a C identifier" in failing(["c-array", flow, "--name", "3d"], capsys, 2)
     assert "allocate" in failing(["sample", flow, "--context", context, "-n", str(10**15)], capsys)
 
 
@@ -215,7 +215,7 @@ def test_errors_of_standard_input_name_it(flow, context, text, reason, capsys, m
 
 
 def test_standard_input_is_read_once(flow, capsys):
-    assert "standard input can be one thing only" in failing(["log-prob", flow, "-", "--context", "-"], capsys)
+    assert "standard input can be one thing only" in failing(["log-prob", flow, "-", "--context", "-"], capsys, 2)
 
 
 def test_a_byte_order_mark_is_no_number(flow, tmp_path, capsys, monkeypatch):
@@ -318,8 +318,8 @@ C_PROGRAM = """
 int main(void) {
     unsigned long sum = 0;
     for (unsigned i = 0; i < MY_FLOW_SIZE; i++) sum = sum * 31 + my_flow[i];
-    printf("%u %u %u %u %d %lu\\n", MY_FLOW_SIZE, MY_FLOW_DIM, MY_FLOW_CONTEXT_DIM, MY_FLOW_WORKSPACE_BYTES,
-           (int)((uintptr_t)my_flow % 64), sum & 0xffffffffUL);
+    printf("%u %u %u %u %u %u %d %lu\\n", MY_FLOW_SIZE, MY_FLOW_DIM, MY_FLOW_CONTEXT_DIM, MY_FLOW_WORKSPACE_BYTES,
+           MY_FLOW_GRADIENT_WORKSPACE_BYTES, MY_FLOW_PLAN_BYTES, (int)((uintptr_t)my_flow % 64), sum & 0xffffffffUL);
     return 0;
 }
 """
@@ -334,13 +334,14 @@ def test_c_array_in_c(flow, tmp_path, compiler, standard):
     warnings = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"]
     program = tmp_path / "program"
     subprocess.run([compiler, f"-std={standard}", *warnings, f"main.{suffix}", "-o", program], cwd=tmp_path, check=True)
-    size, dim, context_dim, workspace, misalignment, total = map(int, subprocess.check_output([program]).split())
+    size, dim, context_dim, *memory, misalignment, total = map(int, subprocess.check_output([program]).split())
     data = Path(flow).read_bytes()
     expected = 0
     for byte in data:
         expected = (expected * 31 + byte) & 0xFFFFFFFF
     assert (size, dim, context_dim, misalignment) == (len(data), 3, 2, 0)
-    assert workspace == flowrt.Model(data).workspace_size(1)
+    model = flowrt.Model(data)
+    assert memory == [model.workspace_size(1), model.gradient_workspace_size(1), model.plan_size()]
     assert total == expected
 
 
@@ -365,3 +366,44 @@ def test_c_array_refuses_what_is_no_flow():
 def test_c_array_refuses_names_that_do_not_compile(flow, name, reason):
     with pytest.raises(flowrt.Error, match=f"'{name}' {reason}"):
         c_array(Path(flow).read_bytes(), name)
+
+
+# ---- where things are ----
+
+
+def test_paths_serve_a_compiler_and_a_linker(tmp_path, capsys):
+    """As for `cc program.c $(python -m flowrt paths --cflags --libs)`."""
+    root = PACKAGE.parent
+    assert main(["paths", "--cflags", "--libs"]) == 0
+    flags = shlex.split(capsys.readouterr().out)
+    subprocess.run(["cc", root / "examples-c/density.c", *flags, "-o", tmp_path / "density"], check=True)
+    rows = "5.1,3.5,1.4,0.2\n"
+    done = subprocess.run(
+        [tmp_path / "density", root / "models/iris_maf.flw"], input=rows, capture_output=True, text=True, check=True
+    )
+    model = flowrt.Model(root / "models/iris_maf.flw")
+    assert float(done.stdout) == pytest.approx(model.log_prob([5.1, 3.5, 1.4, 0.2])[0], rel=1e-6)
+
+
+def test_paths_for_people(capsys):
+    assert main(["paths"]) == 0
+    headers, library = (line.split()[1] for line in capsys.readouterr().out.splitlines())
+    assert (Path(headers) / "flowrt.h").exists() and Path(library).exists()
+    assert (headers, library) == (flowrt.include_dir(), flowrt.library_path())
+
+
+def test_headers_of_an_installation_come_first_and_their_absence_is_told(tmp_path, capsys, monkeypatch):
+    package = tmp_path / "python/flowrt"
+    (package / "include").mkdir(parents=True)
+    monkeypatch.setattr("flowrt.library.__file__", str(package / "library.py"))
+    assert main(["paths", "--cflags"]) == 1
+    assert "there are no C headers in" in (text := capsys.readouterr().err) and "libflowrt-dev" in text
+    (package / "include/flowrt.h").touch()
+    assert main(["paths", "--cflags"]) == 0
+    assert capsys.readouterr().out == f"-I{package / 'include'}\n"
+
+
+def test_a_library_that_the_loader_found_is_linked_by_its_name(capsys, monkeypatch):
+    monkeypatch.setattr("flowrt.cli.library_path", lambda: "libflowrt.so.0")
+    assert main(["paths", "--libs"]) == 0
+    assert capsys.readouterr().out == "-lflowrt\n"

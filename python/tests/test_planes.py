@@ -322,7 +322,7 @@ def test_squeeze_and_back():
 
 def test_mean_pooling_leaves_out_the_padding():
     layers: list = [ir.Gather(np.arange(16), ir.CONTEXT)]
-    planes.average_without_padding(layers, 2, (3, 3), (2, 4), stride=(2, 2), padding=(1, 1, 1, 1))
+    planes.average_without_padding(layers, 2, (3, 3), (2, 4), 0, stride=(2, 2), padding=(1, 1, 1, 1))
     row = np.random.default_rng(0).normal(size=(1, 16))
     image = row.reshape(2, 4, 2)
     expected = [image[:2, :2].mean((0, 1)), image[:2, 1:4].mean((0, 1))]

@@ -26,9 +26,9 @@ def scale_rows(output: Layer, rows, gain=1.0, offset=0.0) -> None:
         weight = getattr(output, name)
         if weight is not None:
             weight = np.array(weight, dtype=np.float64)
-            weight[rows] *= np.reshape(gain, (-1, 1))
+            weight[rows] *= np.reshape(gain, (-1, *[1] * (weight.ndim - 1)))
             setattr(output, name, weight)
-    if np.any(gain != 1):
+    if np.any(gain != 1) and output.add:
         output.add = [_scaled(add, rows, gain, output.width) for add in output.add]
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from ..errors import ExportError
 from ..flow import flow as ir
 from .networks import BatchNorm
+from .scales import fold
 
 
 def image(shape) -> np.ndarray:
@@ -26,6 +27,12 @@ def pixels(coordinates: np.ndarray) -> np.ndarray:
 def flat_pixels(coordinates: np.ndarray) -> np.ndarray:
     """The units of a plane, pixel by pixel, from (C, H, W)."""
     return pixels(coordinates).reshape(-1)
+
+
+def units_of_pixels(shape) -> np.ndarray:
+    """(C, H, W) the unit of a plane that each number of an image is."""
+    channels, rows, columns = shape
+    return np.arange(channels * rows * columns).reshape(rows, columns, channels).transpose(2, 0, 1)
 
 
 def squeeze(coordinates: np.ndarray, factor: int = 2) -> np.ndarray:
@@ -44,6 +51,72 @@ def unsqueeze(coordinates: np.ndarray, factor: int = 2) -> np.ndarray:
         raise ExportError(f"{channels} channels do not unsqueeze by {factor}")
     blocks = coordinates.reshape(channels // factor**2, factor, factor, rows, columns)
     return blocks.transpose(0, 3, 1, 4, 2).reshape(-1, rows * factor, columns * factor)
+
+
+# ---- steps ----
+
+
+def channelwise(coordinates: np.ndarray, scale, shift, name: str, before=0.0) -> ir.PixelwiseLinear:
+    """w = scale (v + before) + shift of each channel of an image (C, H, W): actnorm."""
+    channels = len(coordinates)
+    scale, shift, before = (np.broadcast_to(values, (channels,)) for values in (scale, shift, before))
+    return ir.PixelwiseLinear(np.diag(scale), shift, pixels(coordinates), name, before)
+
+
+def joined(steps: list) -> list:
+    """The steps, with pixelwise maps of the same pixels that follow each other as one, made in float64."""
+    result: list = []
+    for step in steps:
+        last = result[-1] if result else None
+        if isinstance(step, ir.PixelwiseLinear) and isinstance(last, ir.PixelwiseLinear):
+            order = _channels_of(step.coordinates, last.coordinates)
+            if order is not None:
+                result[-1] = _product(step, last, order)
+                continue
+        result.append(step)
+    return result
+
+
+def _channels_of(coordinates: np.ndarray, others: np.ndarray):
+    """Which channel of `others` each channel of `coordinates` is, if both are the same pixels."""
+    if coordinates.shape != others.shape:
+        return None
+    order = [np.flatnonzero(others[0] == first) for first in coordinates[0]]
+    if any(len(found) != 1 for found in order):
+        return None
+    order = np.concatenate(order)
+    return order if np.array_equal(others[:, order], coordinates) else None
+
+
+def _product(step: ir.PixelwiseLinear, first: ir.PixelwiseLinear, order: np.ndarray) -> ir.PixelwiseLinear:
+    """What two maps do, one after the other; channel `order[i]` of the first is channel i of the second."""
+    matrix, before, shift = np.empty_like(step.matrix), np.empty_like(first.shift), np.empty_like(first.shift)
+    matrix[np.ix_(order, order)], before[order], shift[order] = step.matrix, step.before, step.shift
+    return ir.PixelwiseLinear(
+        matrix @ first.matrix, matrix @ (first.shift + before) + shift, first.coordinates, step.name, first.before
+    )
+
+
+def additive_or_affine(layers: list, scale, form, reads, coordinates: np.ndarray, name: str) -> ir.Autoregressive:
+    """A coupling that changes an image (C, H, W). The channels of the output are t, a of each channel, or t alone.
+
+    `scale` is a `ScaleFunction`, None for an additive coupling.
+    """
+    each = 1 if scale is None else 2
+    rows, columns = coordinates.shape[1:]
+    expected = (each * len(coordinates), rows, columns)
+    found = (layers[-1].channels, *layers[-1].output)
+    if found != expected:
+        raise ExportError(f"{name}: the network gives {_sizes(found)} numbers, not {_sizes(expected)}")
+    transformed = flat_pixels(coordinates)
+    if scale is None:
+        return ir.Autoregressive(layers, ir.Additive(), reads, transformed, name)
+    fold(scale, layers[-1])
+    return ir.Autoregressive(layers, ir.Affine(scale.scale, scale.p, form), reads, transformed, name)
+
+
+def _sizes(shape: tuple) -> str:
+    return " x ".join(map(str, shape))
 
 
 # ---- layers ----
@@ -103,10 +176,10 @@ def average_pool(channels: int, kernel: tuple, source, grid: tuple, **fields) ->
     return ir.Convolution(np.zeros(channels), weight, source, grid, depthwise=True, **fields)
 
 
-def average_without_padding(layers: list, channels: int, kernel: tuple, grid: tuple, **fields) -> None:
+def average_without_padding(layers: list, channels: int, kernel: tuple, grid: tuple, source, **fields) -> None:
     """Appends the mean of what a window has inside of the plane: a sum, gated by one over the number of its pixels."""
     ones = np.ones((channels, 1, *kernel))
-    total = ir.Convolution(np.zeros(channels), ones, len(layers) - 1, grid, depthwise=True, **fields)
+    total = ir.Convolution(np.zeros(channels), ones, source, grid, depthwise=True, **fields)
     inside = _inside(total.window)
     layers.append(ir.Layer(np.repeat((1 / inside).reshape(-1), channels)))
     total.gate = len(layers) - 1

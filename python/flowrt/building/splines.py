@@ -78,7 +78,7 @@ def _steps(module, layers: list, reads: Reads, transformed: np.ndarray, dim: int
     output = layers[-1]
     if output.width != rows * count:
         raise ExportError(f"{name}: the network has {output.width} outputs, not {rows * count}")
-    divided = np.arange(output.width) % rows < _divided(module, transformer)
+    divided = np.arange(len(output.bias)) % rows < _divided(module, transformer)
     scale_rows(output, slice(None), np.where(divided, 1 / divisor, 1.0))
     if isinstance(tails, (list, tuple)):
         _close_ends(output, rows, transformer, tails)

@@ -16,6 +16,7 @@ from ..torch.encoders import embedding_layers, modules_of
 from ..torch.live import TorchModel, standard_normal_log_prob, uniform_log_prob
 from ..torch.overrides import require_own
 from ..torch.plain import with_parts, with_plain_weights
+from . import images
 from .bases import base
 from .steps import LINEAR, SUPPORTED, copied, flatten, steps_of
 
@@ -32,6 +33,9 @@ def describe(model, context_dim: int | None = None) -> ir.Flow:
     """The model in evaluation mode. Raises `ExportError` with the name of whatever a file cannot hold."""
     model = with_plain_weights(model)
     transform = model._transform if _is_flow(model) else None if _is_density(model) else model
+    if images.is_of_images(transform, _distribution(model)):
+        embedding, name = getattr(model, "_embedding_net", None), type(model).__name__
+        return images.describe(transform, _distribution(model), embedding, context_dim, name)
     layers = [] if transform is None else list(flatten(transform, inverted=False))
     dim = _dim(model, layers)
     steps = [step for layer, inverted in layers for step in steps_of(layer, inverted, dim)]
@@ -62,6 +66,10 @@ def behind_embedding(model):
 def live(model, dtype) -> TorchModel:
     """The framework's own evaluation of a copy of the model."""
     copy = copied(with_plain_weights(model), dtype)
+    transform = copy._transform if _is_flow(copy) else None if _is_density(copy) else copy
+    if images.is_of_images(transform, _distribution(copy)):
+        density = _density(_distribution(copy))
+        return images.live(transform, _distribution(copy), type(copy).__name__, density, dtype)
     if _is_density(copy):
         return TorchModel(dtype, _unchanged, _unchanged, _density(copy))
     if not _is_flow(copy):

@@ -88,6 +88,8 @@ def describe(model, context_dim: int | None = None) -> ir.Flow:
         flow = _flow(estimator.net, encoder[-1].width if encoder else size)
     flow = replace(flow, context_dim=size, encoder=encoder or None, framework=framework, model=type(model).__name__)
     flow.bounds = _prior_bounds(model)
+    if shape is not None and len(shape) > 1:
+        flow.context_shape = tuple(shape)
     return of_standardised_context(flow, scale, shift) if size else flow
 
 

@@ -30,7 +30,10 @@ def modules(model):
         yield from modules(model.inv)
 
 
-_CONSTANT = {"w_perm", "w_perm_inv", "w_0", "perm", "perm_inv", "M", "M_inv", "b", "logDetM", "weights"}  # of FrEIA
+_CONSTANT = {  # of FrEIA
+    "w_perm", "w_perm_inv", "w_0", "perm", "perm_inv", "M", "M_inv", "b", "logDetM", "weights", "haar_weights",
+    "downsample_kernel",
+}  # fmt: skip
 
 
 def _randomise_parameter(module, name: str, values, gain: float) -> None:
@@ -47,5 +50,7 @@ def _randomise_parameter(module, name: str, values, gain: float) -> None:
         values.add_(torch.randn_like(values), alpha=0.1)
     elif name == "unconstrained_weight":
         values.normal_(0.5, 0.3)
+    elif name in ("loc_logs", "log_scale_logs"):  # exponents, three times as large, of normflows' GlowBase
+        values.normal_(0, 0.1)
     else:
         values.normal_(0, 0.3)

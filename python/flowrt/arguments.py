@@ -80,8 +80,16 @@ def _mismatch(own: tuple[int, ...], given: tuple[int, ...], name: str) -> str:
     return f"context of the shape (*{given}, C) does not broadcast against rows of {own}"
 
 
-def rows_of(values: npt.ArrayLike, name: str, width: int, names: Optional[Sequence[str]] = None) -> Floats:
+def rows_of(
+    values: npt.ArrayLike,
+    name: str,
+    width: int,
+    names: Optional[Sequence[str]] = None,
+    shape: Optional[tuple[int, ...]] = None,
+) -> Floats:
     """`values` as float32, C-contiguous, of the shape (..., width) with at least two axes.
+
+    Rows that are images may be (..., *shape), if that is known: they are flattened.
 
     The columns of a table (pandas, Polars, Arrow) are taken by `names` if they are known, else in their order; so are
     the labels of one row (a Series of pandas).
@@ -94,6 +102,8 @@ def rows_of(values: npt.ArrayLike, name: str, width: int, names: Optional[Sequen
     if columns is not None:
         values = _of_table(values, columns, name, width, names)
     array = _numbers(values, name)
+    if shape is not None and array.shape[-1:] != (width,) and array.shape[-len(shape) :] == shape:
+        array = array.reshape(*array.shape[: -len(shape)], width)
     if array.ndim < 2:
         array = array.reshape(1, -1)
     if array.shape[-1] != width:

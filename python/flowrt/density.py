@@ -40,6 +40,8 @@ class Density(ABC):
     context_dim: int
     names: Optional[tuple[str, ...]]
     context_names: Optional[tuple[str, ...]]
+    shape: Optional[tuple[int, ...]] = None  # of x, if it is an image,
+    context_shape: Optional[tuple[int, ...]] = None  # and of the context
     threads: int
 
     @abstractmethod
@@ -200,7 +202,7 @@ class Density(ABC):
         name: str = "x",
     ) -> Batch:
         names = self.names if name == "x" else None  # columns of noise have none
-        rows = None if x is None and count is not None else rows_of(x, name, self.dim, names)
+        rows = None if x is None and count is not None else rows_of(x, name, self.dim, names, self.shape if name == "x" else None)
         return batch(rows, self._contexts(context), count=count, name=name)
 
     def _contexts(self, context: Optional[npt.ArrayLike]) -> Optional[Floats]:
@@ -213,4 +215,4 @@ class Density(ABC):
         if not self.context_dim:
             text = f"this flow takes no context, but one of shape {np.shape(context)} was given"
             raise LibraryError(text, Status.CONTEXT_UNUSED)
-        return rows_of(context, "context", self.context_dim, self.context_names)
+        return rows_of(context, "context", self.context_dim, self.context_names, self.context_shape)

@@ -103,11 +103,7 @@ def additive_or_affine(layers: list, scale, form, reads, coordinates: np.ndarray
     `scale` is a `ScaleFunction`, None for an additive coupling.
     """
     each = 1 if scale is None else 2
-    rows, columns = coordinates.shape[1:]
-    expected = (each * len(coordinates), rows, columns)
-    found = (layers[-1].channels, *layers[-1].output)
-    if found != expected:
-        raise ExportError(f"{name}: the network gives {_sizes(found)} numbers, not {_sizes(expected)}")
+    require_outputs(layers, (each * len(coordinates), *coordinates.shape[1:]), name)
     transformed = flat_pixels(coordinates)
     if scale is None:
         return ir.Autoregressive(layers, ir.Additive(), reads, transformed, name)
@@ -115,11 +111,28 @@ def additive_or_affine(layers: list, scale, form, reads, coordinates: np.ndarray
     return ir.Autoregressive(layers, ir.Affine(scale.scale, scale.p, form), reads, transformed, name)
 
 
+def require_outputs(layers: list, shape: tuple, name: str) -> None:
+    """Raises `ExportError` unless the last layer of a network is a plane of this shape."""
+    found = (layers[-1].channels, *layers[-1].output)
+    if found != tuple(shape):
+        raise ExportError(f"{name}: the network gives {_sizes(found)} numbers, not {_sizes(shape)}")
+
+
 def _sizes(shape: tuple) -> str:
     return " x ".join(map(str, shape))
 
 
 # ---- layers ----
+
+
+def linear_plane(layers: list, shape: tuple) -> list:
+    """The network, with a map of each channel at its end if it does not end with a convolution, which can be folded."""
+    last = layers[-1]
+    if isinstance(last, ir.Convolution) and not last.activation and not last.partners and not last.depthwise:
+        return layers
+    channels = shape[0]
+    same = np.eye(channels)[:, :, None, None]
+    return [*layers, ir.Convolution(np.zeros(channels), same, len(layers) - 1, tuple(shape[1:]))]
 
 
 def from_channels_first(shape, source=ir.CONTEXT) -> ir.Gather:

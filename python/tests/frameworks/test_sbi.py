@@ -281,9 +281,9 @@ def test_other_embedding_nets_are_refused_by_name():
     refused(
         estimator(build_maf, embedding_net=nn.Sequential(nn.Linear(4, 6), nn.Softmax(dim=-1))), "activation Softmax"
     )
-    image = CNNEmbedding((16, 16), output_dim=5)
+    recurrent = nn.Sequential(nn.GRU(3, 5))
     refused(
-        estimator(build_maf, shape=(16, 16), embedding_net=image), "Conv2d is not supported.*embedded=True"
+        estimator(build_maf, shape=(6, 3), embedding_net=recurrent), "GRU is not supported.*embedded=True"
     )
 
     class Squared(FCEmbedding):

@@ -12,7 +12,6 @@ from ...building import planes, scales
 from ...building.arrays import float64
 from ...building.coordinates import acting
 from ...building.modules import class_names, diagonal, inverted_if, refuse
-from ...building.pairs import moved_by
 from ...errors import ExportError
 from ...file.codes import Form, Function, Reads, Scale
 from ...flow import flow as ir
@@ -300,17 +299,11 @@ def _masked(layer, reverse: bool, coordinates: np.ndarray) -> ir.Step:
     if np.all(mask == 1):
         return diagonal(coordinates.size, name)
     seen, changed = np.where(mask == 1, coordinates, -1), planes.units_of_pixels(shape)[mask == 0]
-    layers: list = []
-    for offset, module in enumerate((layer.t, layer.s)):
-        if hasattr(module, "parameters"):
-            found = network(module, seen)
-            if found[-1].width != coordinates.size:
-                raise ExportError(f"{name}: a network gives {found[-1].width} numbers, not {coordinates.size}")
-            layers += moved_by(len(layers), found)
-            index = np.full(2 * len(changed), -1)
-            index[offset::2] = changed
-            add = [ir.Add(len(layers) - len(found) - 1)] if layers[: -len(found)] else []
-            layers.append(ir.Gather(index, len(layers) - 1, add=add))
+    nets = [network(module, seen) if hasattr(module, "parameters") else None for module in (layer.t, layer.s)]
+    for found in nets:
+        if found is not None and found[-1].width != coordinates.size:
+            raise ExportError(f"{name}: a network gives {found[-1].width} numbers, not {coordinates.size}")
+    layers = images.interleaved(nets, changed)
     side = Reads(1 - Reads.NOISE) if reverse else Reads.NOISE
     transformed = coordinates[mask == 0]
     if not layers:

@@ -165,11 +165,13 @@ class Network:
             return value
         if "Flatten" in kinds and of_torch:
             return self._shaped("flatten", (value, module.start_dim, module.end_dim), {})
-        if windows.knows(module):
+        if "Unflatten" in kinds and of_torch:
+            return self._shaped("unflatten", (value, module.dim, tuple(module.unflattened_size)), {})
+        if windows.knows(module) or ("BatchNorm1d" in kinds and of_torch and self.is_plane(value)):
             return windows.append(self, module, value)
         if "Linear" in kinds and of_torch:
             return self._linear_module(module, value)
-        if "BatchNorm1d" in kinds and of_torch and not self.is_plane(value):
+        if "BatchNorm1d" in kinds and of_torch:
             norm, axes = BatchNorm.of(module), (-1, 1) if len(value.shape) == 2 else (-1,)
             scale, mean, shift = (part.reshape(axes) for part in (norm.scale, norm.mean, norm.shift))
             if norm.cancels():  # the difference first, as the framework has it
@@ -186,6 +188,8 @@ class Network:
         if "Standardize" in kinds and value.layer is None:  # of sbi, which the flow as a whole is told of
             return value
         if of_torch:
+            if "PReLU" in kinds and module.weight.numel() == value.shape[0] and len(value.shape) > 1:
+                return self._leaky_by_channel(float64(module.weight), value)
             slopes = "PReLU" in kinds and (len(value.shape) == 1 or module.weight.numel() == 1)
             if list(module.children()) or list(module.parameters()) and not slopes:
                 refuse(module, SUPPORTED)
@@ -199,6 +203,12 @@ class Network:
     def activation(self, function, value: Value) -> Value:
         kind, a = recognise(function)
         return value if kind == Activation.IDENTITY else self.sum([(value, 1.0)], activation=kind, a=a)
+
+    def _leaky_by_channel(self, slopes: np.ndarray, value: Value) -> Value:
+        """relu(v) - slope relu(-v), a slope for each channel."""
+        above, below = (self.sum([(value, sign)], activation=Activation.RELU) for sign in (1.0, -1.0))
+        slopes = slopes.reshape(-1, *[1] * (len(value.shape) - 1))
+        return self.sum([(above, 1.0), (below, -slopes)])
 
     def _linear_module(self, module, value: Value) -> Value:
         weight, bias, count = float64(module.weight), bias_of(module), int(np.prod(value.shape[:-1]))

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from ...building import planes
+from ...building.pairs import moved_by
 from ...building.simplify import simplified, without_unused
 from ...errors import ExportError
 from ...flow import flow as ir
@@ -27,19 +28,24 @@ def network(module, coordinates: np.ndarray, special=None, order=None) -> list:
     layers = _reading(layers, coordinates.reshape(-1))
     if order is None:
         return layers
-    layers = linear_plane(layers, value.shape)
+    layers = planes.linear_plane(layers, value.shape)
     output, wanted = layers[-1], np.asarray(order(value.shape[0]))
     return [*layers[:-1], replace(output, bias=output.bias[wanted], weight=output.weight[wanted])]
 
 
-def linear_plane(layers: list, shape: tuple) -> list:
-    """The network, with a map of each channel at its end if it does not end with a convolution, which can be folded."""
-    last = layers[-1]
-    if isinstance(last, ir.Convolution) and not last.activation and not last.partners and not last.depthwise:
-        return layers
-    channels = shape[0]
-    same = np.eye(channels)[:, :, None, None]
-    return [*layers, ir.Convolution(np.zeros(channels), same, len(layers) - 1, tuple(shape[1:]))]
+def interleaved(networks: list, units: np.ndarray) -> list:
+    """One network whose outputs are those `units` of the networks, in turn: t, a of each; zero for one that is None."""
+    layers: list = []
+    last = None
+    for offset, found in enumerate(networks):
+        if found is None:
+            continue
+        layers += moved_by(len(layers), found)
+        index = np.full(len(networks) * len(units), -1)
+        index[offset :: len(networks)] = units
+        layers.append(ir.Gather(index, len(layers) - 1, add=[] if last is None else [ir.Add(last)]))
+        last = len(layers) - 1
+    return layers
 
 
 def _behind_first(layer):

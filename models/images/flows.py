@@ -4,7 +4,7 @@ import normflows as nf
 from data import SIDE
 from torch import nn
 
-ALPHA = 0.05  # a pixel x of (0, 1) becomes logit(ALPHA + (1 - 2 ALPHA) x), the first step of both flows
+ALPHA = 1e-5  # a pixel x of (0, 1) becomes logit(ALPHA + (1 - 2 ALPHA) x), the first step of both flows
 GLOW_STEPS, GLOW_HIDDEN = {8: 6, 4: 4}, 48  # steps by the channels
 NVP_HIDDEN = 24
 

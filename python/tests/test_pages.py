@@ -29,6 +29,7 @@ FOLDERS = (
     "python/examples",
     "models",
     "models/canon",
+    "models/images",
     "examples-c",
     "benchmarks",
     "Tests/golden",

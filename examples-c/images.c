@@ -2,7 +2,7 @@
  *
  *   cc images.c -lflowrt -lm -o images
  *   ./images bits    glow.flw digits.pgm              bits per dimension of every digit
- *   ./images bits    glow.flw digits.pgm inverted     of the same digits, white for black; also shuffled, noise, blank
+ *   ./images bits    glow.flw digits.pgm inverted     the same, white for black; also damaged, shuffled, noise, blank
  *   ./images draw    glow.flw new.png 7               new digits with seed 7, a row of the sheet for each temperature
  *   ./images between glow.flw digits.pgm path.png     from one digit to another, in equal steps of z
  *
@@ -23,7 +23,8 @@
 enum {
     SIDE = 28, PIXELS = SIDE * SIDE, LEVELS = 256,
     GAP = 4, CELL = SIDE + GAP, ACROSS = 20, /* of a sheet: pixels between images, images in a row */
-    PAIRS = 8, STEPS = 11                    /* of `between` */
+    PAIRS = 8, STEPS = 11,                   /* of `between` */
+    DAMAGE = 7                               /* side of a square that is inverted */
 };
 static const double TEMPERATURES[] = {0, 0.5, 0.6, 0.7, 0.8, 0.9, 1};
 
@@ -84,20 +85,22 @@ static unsigned char *read_digits(const char *path, size_t *count)
 /* Other images, made of a digit. */
 static void change(unsigned char *levels, const char *kind)
 {
+    const int top = (int)(uniform() * (SIDE - DAMAGE)), left = (int)(uniform() * (SIDE - DAMAGE));
     for (int i = 0; i < PIXELS; i++) {
+        const int inside = i / SIDE - top < DAMAGE && i / SIDE >= top && i % SIDE - left < DAMAGE && i % SIDE >= left;
         const int other = i + (int)(uniform() * (PIXELS - i)); /* of those that have not been placed */
         const unsigned char level = levels[i];
         if (strcmp(kind, "shuffled") == 0) {
             levels[i] = levels[other];
             levels[other] = level;
-        } else if (strcmp(kind, "inverted") == 0)
+        } else if (strcmp(kind, "inverted") == 0 || (strcmp(kind, "damaged") == 0 && inside))
             levels[i] = (unsigned char)(LEVELS - 1 - level);
         else if (strcmp(kind, "noise") == 0)
             levels[i] = (unsigned char)(uniform() * LEVELS);
         else if (strcmp(kind, "blank") == 0)
             levels[i] = 0;
-        else
-            fail("'%s' is none of inverted, shuffled, noise, blank", kind);
+        else if (strcmp(kind, "damaged") != 0)
+            fail("'%s' is none of inverted, damaged, shuffled, noise, blank", kind);
     }
 }
 
@@ -195,7 +198,7 @@ int main(int argc, char **argv)
     const int drawing = argc >= 4 && argc <= 5 && strcmp(argv[1], "draw") == 0;
     const int joining = argc == 5 && strcmp(argv[1], "between") == 0;
     if (!scoring && !drawing && !joining)
-        fail("usage: images bits MODEL.flw DIGITS.pgm [inverted|shuffled|noise|blank]  or  images draw MODEL.flw "
+        fail("usage: images bits MODEL.flw DIGITS.pgm [inverted|damaged|shuffled|noise|blank]  or  images draw MODEL.flw "
              "SHEET.png [SEED]  or  images between MODEL.flw DIGITS.pgm SHEET.png");
     flowrt_file flow = model_open(argv[2]);
     if (flow.info.dim != PIXELS || flow.info.context_dim != 0)

@@ -23,7 +23,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "canon"))
 from rows import error, rows_of  # noqa: E402
 
-EPOCHS = {"glow": 14, "real_nvp": 12}
+EPOCHS = {"glow": 6, "real_nvp": 6}
 BATCH, RATE, WARM_UP = 50, 2e-3, 200
 
 

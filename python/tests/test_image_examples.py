@@ -99,8 +99,8 @@ def test_bits_are_those_of_the_evaluator(folder, model, kind):
     changed = {None: levels, "inverted": 255 - levels, "blank": 0 * levels}[kind]
     x = []
     for digit in changed:
-        if kind is not None:  # it draws a place for each pixel, whatever becomes of it
-            chance.uniform(PIXELS)
+        if kind is not None:  # it draws a square, and a place for each pixel, whatever becomes of them
+            chance.uniform(2 + PIXELS)
         x.append((digit.reshape(-1) + chance.uniform(PIXELS)) / 256)
     expected = 8 - reference.log_prob(MODELS / f"{model}.flw", np.float32(x)) / (PIXELS * np.log(2))
     done = ran(folder, "bits", MODELS / f"{model}.flw", "two.pgm", *([] if kind is None else [kind]))
@@ -115,6 +115,18 @@ def test_a_digit_that_is_shuffled_has_the_same_pixels_and_more_bits(folder):
     )
     assert len(as_they_are) == len(shuffled) == len(noise) == 500
     assert np.all(shuffled > as_they_are) and np.all(noise > as_they_are) and np.mean(noise) > 8
+
+
+def test_a_damaged_digit_is_inverted_in_a_square_of_seven_pixels(folder):
+    (folder / "blank.pgm").write_bytes(pgm(np.zeros((1, SIDE, SIDE))))
+    chance, image = Chance(0), np.zeros((SIDE, SIDE))
+    top, left = (chance.uniform(2) * (SIDE - 7)).astype(int)
+    chance.uniform(PIXELS)
+    image[top : top + 7, left : left + 7] = 255
+    x = np.float32([(image.reshape(-1) + chance.uniform(PIXELS)) / 256])
+    expected = 8 - reference.log_prob(GLOW, x) / (PIXELS * np.log(2))
+    done = ran(folder, "bits", GLOW, "blank.pgm", "damaged")
+    np.testing.assert_allclose(float(done.stdout), expected, atol=2e-4)
 
 
 def test_draws_are_noise_times_the_temperature(folder):
@@ -149,7 +161,7 @@ def test_a_path_begins_and_ends_with_the_digits(folder):
         (["bits", GLOW, "wide.pgm"], "wide.pgm: 29 x 28 pixels up to 255; expected 28 columns"),
         (["bits", GLOW, "short.pgm"], "short.pgm: ends before its 2 digits do"),
         (["bits", GLOW, "none.pgm"], "none.pgm: No such file or directory"),
-        (["bits", GLOW, DIGITS, "upside-down"], "'upside-down' is none of inverted, shuffled, noise, blank"),
+        (["bits", GLOW, DIGITS, "upside-down"], "'upside-down' is none of inverted, damaged, shuffled, noise, blank"),
         (["draw", GLOW, "new.png", "x"], "SEED: 'x' is not a whole number"),
         (["draw", GLOW, "none/new.png"], "none/new.png: No such file or directory"),
         (["between", GLOW, "short.pgm", "path.png"], "short.pgm: ends before its 2 digits do"),

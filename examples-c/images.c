@@ -70,8 +70,8 @@ static unsigned char *read_digits(const char *path, size_t *count)
     if (fscanf(file, "P5 %u %u %u", &width, &height, &largest) != 3 || getc(file) == EOF)
         fail("%s: not a PGM file (P5, columns, rows, 255)", path);
     if (width != SIDE || height % SIDE != 0 || height == 0 || height > SIDE * 1000000u || largest != LEVELS - 1)
-        fail("%s: %u x %u pixels up to %u; expected %d columns, whole digits below each other, up to %d", path, width, height,
-             largest, SIDE, LEVELS - 1);
+        fail("%s: %u x %u pixels up to %u; expected %d columns, whole digits below each other, up to %d", path, width,
+             height, largest, SIDE, LEVELS - 1);
     *count = height / SIDE;
     unsigned char *digits = malloc(*count * PIXELS);
     if (digits == NULL)
@@ -138,8 +138,8 @@ static void write_sheet(const char *path, const float *images, int rows, int col
     free(grey);
 }
 
-/* z at the temperature T is T times standard normal noise, and x is what the flow makes of it. At 1 the images are draws
- * of the flow; below, they keep to where the density is high, and are cleaner and more alike. */
+/* z at the temperature T is T times standard normal noise, and x is what the flow makes of it. At 1 the images are
+ * draws of the flow; below, they keep to where the density is high, and are cleaner and more alike. */
 static void draw(flowrt_file *flow, const char *path)
 {
     const int rows = sizeof TEMPERATURES / sizeof *TEMPERATURES, count = rows * ACROSS;
@@ -157,8 +157,8 @@ static void draw(flowrt_file *flow, const char *path)
     free(x);
 }
 
-/* Of digits 0 and 1, 2 and 3, ...: their z, points between these, and their x. In many dimensions noise is near a sphere:
- * cos and sin keep the points between two of them on it, where a straight line would pass closer to its centre. */
+/* Of some pairs of digits: their z, points between these, and their x. In many dimensions noise is near a sphere: cos
+ * and sin keep the points between two of them on it, where a straight line would pass closer to its centre. */
 static void between(flowrt_file *flow, const char *path, const char *sheet)
 {
     size_t count;
@@ -186,7 +186,8 @@ static void between(flowrt_file *flow, const char *path, const char *sheet)
         for (int k = 0; k < PIXELS; k++)
             off = fmax(off, fabs(end[k] * LEVELS - levels[k] - 0.5) - 0.5);
     }
-    printf("%d pairs, %d images each: %s; the digits at the ends come back, but for %.2g grey levels\n", PAIRS, STEPS, sheet, off);
+    printf("%d pairs, %d images each: %s; the digits at the ends come back, but for %.2g grey levels\n", PAIRS, STEPS,
+           sheet, off);
     free(ends);
     free(x);
     free(digits);
@@ -198,8 +199,8 @@ int main(int argc, char **argv)
     const int drawing = argc >= 4 && argc <= 5 && strcmp(argv[1], "draw") == 0;
     const int joining = argc == 5 && strcmp(argv[1], "between") == 0;
     if (!scoring && !drawing && !joining)
-        fail("usage: images bits MODEL.flw DIGITS.pgm [inverted|damaged|shuffled|noise|blank]  or  images draw MODEL.flw "
-             "SHEET.png [SEED]  or  images between MODEL.flw DIGITS.pgm SHEET.png");
+        fail("usage: images bits MODEL.flw DIGITS.pgm [inverted|damaged|shuffled|noise|blank]  or  images draw "
+             "MODEL.flw SHEET.png [SEED]  or  images between MODEL.flw DIGITS.pgm SHEET.png");
     flowrt_file flow = model_open(argv[2]);
     if (flow.info.dim != PIXELS || flow.info.context_dim != 0)
         fail("%s: a model of %u dimensions and %u context numbers; these images have 784 and 0", argv[2],

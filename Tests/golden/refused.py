@@ -49,6 +49,17 @@ def normalizing(*layers, base=None):
     return nf.NormalizingFlow(base or nf.distributions.DiagGaussian(4), list(layers))
 
 
+class LastState(nn.Module):
+    """A recurrent embedding net of a series."""
+
+    def __init__(self):
+        super().__init__()
+        self.gru = nn.GRU(3, 5, batch_first=True)
+
+    def forward(self, x):
+        return self.gru(x)[0][:, -1]
+
+
 def estimator(build, shape=(4,), **options):
     return build(torch.randn(50, 3), torch.randn(50, *shape), **options)
 
@@ -139,7 +150,7 @@ REFUSED = {
             "UMNN": partial(estimator, builders.build_zuko_unaf),
         },
         EMBEDDINGS: {
-            "GRU": lambda: estimator(builders.build_maf, (6, 3), embedding_net=nn.Sequential(nn.GRU(3, 5))),
+            "GRU": lambda: estimator(builders.build_maf, (6, 3), embedding_net=LastState()),
             "ConvTranspose2d": lambda: estimator(
                 builders.build_maf,
                 (2, 4, 4),

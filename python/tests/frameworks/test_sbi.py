@@ -281,9 +281,9 @@ def test_other_embedding_nets_are_refused_by_name():
     refused(
         estimator(build_maf, embedding_net=nn.Sequential(nn.Linear(4, 6), nn.Softmax(dim=-1))), "activation Softmax"
     )
-    recurrent = nn.Sequential(nn.GRU(3, 5))
+    upsampling = nn.Sequential(nn.Upsample(scale_factor=2), nn.Flatten(), nn.Linear(36, 5))
     refused(
-        estimator(build_maf, shape=(6, 3), embedding_net=recurrent), "GRU is not supported.*embedded=True"
+        estimator(build_maf, shape=(3, 6), embedding_net=upsampling), "Upsample.*embedded=True"
     )
 
     class Squared(FCEmbedding):

@@ -12,7 +12,7 @@ from ...building.modules import class_names, context_size
 from ...building.standardisation import for_each_number, of_standardised_context, take_standardisation
 from ...errors import ExportError
 from ...flow import flow as ir
-from ..torch.encoders import embedding_layers, modules_of
+from ..torch.encoders import embedding_layers, modules_of, numbers_taken
 from ..torch.live import TorchModel, standard_normal_log_prob, uniform_log_prob
 from ..torch.overrides import require_own
 from ..torch.plain import with_parts, with_plain_weights
@@ -44,7 +44,7 @@ def describe(model, context_dim: int | None = None) -> ir.Flow:
     embedding = getattr(model, "_embedding_net", None)
     scale, shift, modules = take_standardisation(modules_of(embedding))
     encoder = embedding_layers(embedding, modules, (context_dim,) if context_dim else None)
-    given = encoder[0].context_weight.shape[1] if encoder else context_size(steps, context_dim, density)
+    given = numbers_taken(encoder) if encoder else context_size(steps, context_dim, density)
     if encoder:
         context_size(steps, encoder[-1].width, density)
     if context_dim not in (None, given):

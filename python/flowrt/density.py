@@ -202,7 +202,11 @@ class Density(ABC):
         name: str = "x",
     ) -> Batch:
         names = self.names if name == "x" else None  # columns of noise have none
-        rows = None if x is None and count is not None else rows_of(x, name, self.dim, names, self.shape if name == "x" else None)
+        rows = (
+            None
+            if x is None and count is not None
+            else rows_of(x, name, self.dim, names, self.shape if name == "x" else None)
+        )
         return batch(rows, self._contexts(context), count=count, name=name)
 
     def _contexts(self, context: Optional[npt.ArrayLike]) -> Optional[Floats]:

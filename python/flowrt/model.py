@@ -36,10 +36,10 @@ class Model(Density):
     Rows of x and z are (n, D), and contexts, for a flow that takes one, (C,), (1, C) or (n, C). More generally the
     shapes before the last axis broadcast as in NumPy: one row with m contexts gives m results, rows (1, n, D) with
     contexts (m, 1, C) give (m, n). Images are rows that are flattened, channel by channel; where the file knows their
-    `shape` (or `context_shape`), data (n, channels, rows, columns) are taken as well. Whatever is array-like is rounded to float32, and results are float32. The columns
-    of a table (pandas, Polars, Arrow) are found by their `names`, if the file has them. Masked values, nulls, dates,
-    complex numbers, strings, rows of another shape and a context that is missing or superfluous raise `LibraryError`;
-    results that are not finite are returned with a `NonfiniteWarning`.
+    `shape` (or `context_shape`), data (n, channels, rows, columns) are taken as well. Whatever is array-like is rounded
+    to float32, and results are float32. The columns of a table (pandas, Polars, Arrow) are found by their `names`, if
+    the file has them. Masked values, nulls, dates, complex numbers, strings, rows of another shape and a context that
+    is missing or superfluous raise `LibraryError`; results that are not finite are returned with a `NonfiniteWarning`.
 
     A call is made of parts, between which Ctrl-C ends it, with `threads` at a time: the same bits, whatever their
     number. `progress` shows a line on standard error, or is a function of the rows that are done and all rows. A model

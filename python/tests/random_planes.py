@@ -26,7 +26,9 @@ def convolution(rng, source, grid=None, channels=None, **fields):
 def pooling(rng, source):
     grid = tuple(int(size) for size in rng.integers(1, (18, 20)))
     geometry = window(rng, grid)
-    geometry["padding"] = tuple(min(p, (geometry["kernel"][i // 2] - 1) // 2) for i, p in enumerate(geometry["padding"]))
+    geometry["padding"] = tuple(
+        min(p, (geometry["kernel"][i // 2] - 1) // 2) for i, p in enumerate(geometry["padding"])
+    )
     geometry["dilation"] = (1, 1)
     return ir.MaxPool(channels=int(rng.integers(1, 41)), source=source, grid=grid, **geometry)
 

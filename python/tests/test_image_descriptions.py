@@ -69,7 +69,11 @@ def change(description: dict, path: tuple, value) -> dict:
 
 LAYER = ("steps", 0, "layers", 0)
 REFUSED = [
-    ((*LAYER, "operation"), "pooling", "'operation' is 'pooling', not one of dense, convolution, depthwise_convolution"),
+    (
+        (*LAYER, "operation"),
+        "pooling",
+        "'operation' is 'pooling', not one of dense, convolution, depthwise_convolution",
+    ),
     ((*LAYER, "plane"), None, "'plane' is missing: rows and columns of the plane that it takes"),
     ((*LAYER, "plane"), [2, 3, 1], r"'plane' is .*, not \[rows, columns\]"),
     ((*LAYER, "padding"), -1, r"'padding' is -1.0, not a number, \[rows, columns\] or"),

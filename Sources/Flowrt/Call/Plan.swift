@@ -223,17 +223,13 @@ private struct Planner {
     _ outputs: Table?
   ) {
     let record = recordPointer.pointee
-    let operation = LayerOperation(rawValue: record.operation).unsafelyUnwrapped
-    let isPlane = operation != .dense
-    let panels = Flowrt.panels(of: isPlane ? record.channels : record.width)
     layer.pointee.record = recordPointer
-    layer.pointee.is_plane = isPlane ? 1 : 0
     layer.pointee.width = record.width
-    layer.pointee.panels = panels
     layer.pointee.activation = record.activation
     layer.pointee.a = record.a
     layer.pointee.gate = earlierLayer(record.gate)
     layer.pointee.add = (earlierLayer(record.add.0), earlierLayer(record.add.1), earlierLayer(record.add.2))
+    layer.pointee.values_offset = valuesOffset
 
     // Context weights multiply the context itself (1), or an earlier layer that depends on it alone (from 2 on).
     let contextSource = record.context < 2 ? noLayer : Int32(record.context) &- 2
@@ -241,35 +237,51 @@ private struct Planner {
     let contextLines = contextSource == noLayer ? contextDim : UInt64(layers[Int(contextSource)].width)
     // Weights multiply the read side (1), or an earlier layer (from 2 on).
     let source = record.source == 0 ? noLayer : record.source == 1 ? readSide : Int32(record.source) &- 2
-    // The input of a plane layer is taken at once, and not as it becomes known: its record names it.
-    layer.pointee.source = isPlane ? noLayer : source
-    let inputs = source == noLayer ? nil : source == readSide ? visibleRanks : layers[Int(source)].degree_end
-    layer.pointee.visible_end = inputs
-    layer.pointee.panel_start = UnsafePointer(blocks.panelStarts)
+    layer.pointee.source = source
     let units = blocks.layerEnds(record, stages: UInt64(stages), outputs: outputs)
     layer.pointee.degree_end = units
-    if isPlane {
-      let found = blocks.plane(record, operation, inputs: 0, contextLines: contextLines)
-      layer.pointee.bias = found.bias
-      layer.pointee.scale = (nil, nil, nil)
-      layer.pointee.context_weights = found.contextWeights
-      layer.pointee.weights = found.weights
-      layer.pointee.index = found.index
-    } else {
-      let found = blocks.layer(record, units: units, inputs: inputs, contextLines: contextLines)
-      layer.pointee.bias = found.bias
-      layer.pointee.scale = (found.scale0, found.scale1, found.scale2)
-      layer.pointee.context_weights = found.contextWeights
-      layer.pointee.weights = found.weights
-    }
-
     // What depends on the context alone is computed once for each context, and begins in the prologue.
     let hasConstantSource = source >= 0 && layers[Int(source)].context_only != 0
     layer.pointee.constant_source = hasConstantSource ? 1 : 0
     let isConstant = (source == noLayer || hasConstantSource) && outputs == nil && addsOnlyConstants(layers)
     layer.pointee.context_only = isConstant ? 1 : 0
-    let floats = flowrt_prologue_floats(
-      isPlane, isConstant, hasConstantSource, record.source != 0, record.context != 0, UInt64(panels))
+    if record.operation != LayerOperation.dense.rawValue { return planPlane(record, contextLines) }
+
+    let panels = Flowrt.panels(of: record.width)
+    layer.pointee.panels = panels
+    layer.pointee.is_plane = 0
+    let inputs = source == noLayer ? nil : source == readSide ? visibleRanks : layers[Int(source)].degree_end
+    layer.pointee.visible_end = inputs
+    layer.pointee.panel_start = UnsafePointer(blocks.panelStarts)
+    let found = blocks.layer(record, units: units, inputs: inputs, contextLines: contextLines)
+    layer.pointee.bias = found.bias
+    layer.pointee.scale = (found.scale0, found.scale1, found.scale2)
+    layer.pointee.context_weights = found.contextWeights
+    layer.pointee.weights = found.weights
+    start(flowrt_prologue_floats(false, isConstant, hasConstantSource, true, record.context != 0, UInt64(panels)))
+    valuesOffset &+= panels &* UInt32(panelUnits)
+  }
+
+  /// The rest of a plane layer. `contextLines`: units of what its `context` names.
+  @inline(never) private mutating func planPlane(_ record: flowrt_layer_record, _ contextLines: UInt64) {
+    let operation = LayerOperation(rawValue: record.operation).unsafelyUnwrapped
+    let panels = Flowrt.panels(of: record.channels)
+    layer.pointee.panels = panels
+    layer.pointee.is_plane = 1
+    // Its input is taken at once, and not as it becomes known: the record names it.
+    layer.pointee.source = noLayer
+    let found = blocks.plane(record, operation, inputs: 0, contextLines: contextLines)
+    layer.pointee.bias = found.bias
+    layer.pointee.scale = (nil, nil, nil)
+    layer.pointee.context_weights = found.contextWeights
+    layer.pointee.weights = found.weights
+    layer.pointee.index = found.index
+    start(flowrt_prologue_floats(true, false, false, record.source != 0, found.contextWeights != nil, UInt64(panels)))
+    valuesOffset &+= UInt32(truncatingIfNeeded: record.room)
+  }
+
+  /// What the sums of the layer start from: so many floats of the prologue, or the bias.
+  @inline(__always) private mutating func start(_ floats: UInt64) {
     layer.pointee.in_prologue = floats == 0 ? 0 : 1
     if floats != 0 {
       layer.pointee.start = prologue
@@ -278,8 +290,6 @@ private struct Planner {
       // The bias lies in the file, which is read-only. Kernels write to `start` of a layer in the prologue alone.
       layer.pointee.start = UnsafeMutablePointer(mutating: layer.pointee.bias)
     }
-    layer.pointee.values_offset = valuesOffset
-    valuesOffset &+= UInt32(truncatingIfNeeded: record.room)
   }
 
   /// The layer that a field of a record refers to: 0 for none, 2 for the first.

@@ -8,6 +8,8 @@ let maximumLayers: UInt32 = 128
 let maximumWidth: UInt64 = 16_777_216
 /// Units of a plane, with its border or with channels in whole panels.
 let maximumPlane: UInt64 = 16_777_216
+/// Units of all windows of a pooling.
+let maximumPooled: UInt64 = 268_435_456
 let maximumPixelwiseChannels: UInt64 = 65_536
 /// Bins of a spline, components of a mixture.
 let maximumBins: UInt32 = 1024

@@ -131,7 +131,8 @@ private enum Columns<let R: Int, let N: Int> {
       let at = r &* stride
       // Final units have gone through `finish` (Conditioner.swift), so they must not be stored over.
       if keep > 0 {
-        target.store(sums[0][r].lanes, at, in: at &+ keep, at &+ units)
+        let kept = Int32(truncatingIfNeeded: keep)
+        target.store(flowrt_v_if_between(laneNumbers(), 0, kept, target.lanes(at), sums[0][r].lanes), at)
       } else {
         sums[0][r].store(target + at)
       }

@@ -36,22 +36,29 @@ struct Pixels {
     let abreast = panelsAbreast(rows: width)
     // What a single row takes once needs no cache.
     let block = height &* width > 1 ? blockLines : count
-    for from in Swift.stride(from: 0, to: count, by: block) {
-      let to = min(from &+ block, count)
-      for first in Swift.stride(from: 0, to: panels, by: abreast) {
-        // The table of first lines is made here, for the panels abreast; they are 4 at most.
-        let starts = InlineArray<4, UInt32> { UInt32(truncatingIfNeeded: (first &+ $0) &* lines &+ line) }
-        starts.span.withUnsafeBufferPointer {
-          for y in 0..<height {
-            let rows = Rows(
-              count: width, sums: sums + (y &* width &* stride &+ first &* panelUnits), stride: stride,
-              sources: sources + y &* sourcePitch, sourceStride: sourceStride, weights: weights,
-              panelStart: $0.baseAddress.unsafelyUnwrapped)
-            withUnsafePointer(to: rows) {
-              accumulateColumns($0, panel: 0, panels: min(abreast, panels &- first), from: from, to: to, keep: 0)
-            }
-          }
-        }
+    var from = 0
+    while from < count {
+      var first = 0
+      while first < panels {
+        accumulate(first, min(abreast, panels &- first), line: line, from: from, to: min(from &+ block, count))
+        first &+= abreast
+      }
+      from &+= block
+    }
+  }
+
+  /// Terms from ..< to of the panels abreast, 4 at most, from `first` on, for all pixels.
+  @inline(__always) fileprivate func accumulate(_ first: Int, _ count: Int, line: Int, from: Int, to: Int) {
+    let starts = InlineArray<4, UInt32> { UInt32(truncatingIfNeeded: (first &+ $0) &* lines &+ line) }
+    starts.span.withUnsafeBufferPointer {
+      var y = 0
+      while y < height {
+        let rows = Rows(
+          count: width, sums: sums + (y &* width &* stride &+ first &* panelUnits), stride: stride,
+          sources: sources + y &* sourcePitch, sourceStride: sourceStride, weights: weights,
+          panelStart: $0.baseAddress.unsafelyUnwrapped)
+        withUnsafePointer(to: rows) { accumulateColumns($0, panel: 0, panels: count, from: from, to: to, keep: 0) }
+        y &+= 1
       }
     }
   }
@@ -62,8 +69,13 @@ struct Pixels {
   count: Int, sums: UnsafeMutablePointer<Float>, stride: Int, sources: UnsafePointer<Float>, sourceStride: Int,
   weights: UnsafePointer<Float>, panels: Int, lines: Int
 ) {
-  Pixels(
+  let rows = Pixels(
     height: 1, width: count, sums: sums, stride: stride, sources: sources, sourceStride: sourceStride, sourcePitch: 0,
-    weights: weights, panels: panels, lines: lines
-  ).accumulate(line: 0, count: lines)
+    weights: weights, panels: panels, lines: lines)
+  let abreast = panelsAbreast(rows: count)
+  var first = 0
+  while first < panels {
+    rows.accumulate(first, min(abreast, panels &- first), line: 0, from: 0, to: lines)
+    first &+= abreast
+  }
 }

@@ -129,6 +129,19 @@ struct Conditioner {
     if isPlane { sumPlane(layer) }
   }
 
+  /// The sums of a plane layer, or what it gathers, of all units. On entry its input is final, and the first pixel has what
+  /// a convolution's sums start from.
+  @inline(never) private func sumPlane(_ layer: Layer) {
+    let input: UnsafePointer<Float>
+    let source = layer.pointee.record.pointee.source
+    switch source {
+    case 0: input = UnsafePointer(contextSource(layer).unsafelyUnwrapped.0.base)
+    case 1: input = UnsafePointer(read.base)
+    default: input = UnsafePointer(values(layers + Int(source &- 2)))
+    }
+    PlaneLayer(layer, values(layer)).run(input, scratch: planes)
+  }
+
   /// What the context's weights of a layer multiply: the rows' context, or a layer that depends on it.
   @inline(__always) func contextSource(_ layer: Layer) -> (Values, lines: Int)? {
     guard let context else { return nil }
@@ -324,14 +337,12 @@ struct Conditioner {
     add(layer.pointee.add.1, layer.pointee.scale.1)
     add(layer.pointee.add.2, layer.pointee.scale.2)
     let (code, a) = (layer.pointee.activation, layer.pointee.a)
-    if isTile {
-      #if !FLOWRT_BASELINE_HAS_NO_GRADIENT
-        if let sums { keepSums(layer, sums, first &* rows, end &* rows) }
-      #endif
-      activateInPlace(target.base, first &* rows, end &* rows, code, a)
-    } else {
-      activateInPlace(target.base, first, end, code, a, rows: rows, stride: target.stride)
-    }
+    #if !FLOWRT_BASELINE_HAS_NO_GRADIENT
+      if isTile, let sums { keepSums(layer, sums, first &* rows, end &* rows) }
+    #endif
+    // A tile's units lie one behind the other: one row of all their values.
+    activateInPlace(
+      target.base, first &* unitStride, end &* unitStride, code, a, rows: isTile ? 1 : rows, stride: target.stride)
     if !layer.isNormalized { gate(layer, first, end) }
   }
 

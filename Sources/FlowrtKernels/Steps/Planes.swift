@@ -25,27 +25,31 @@ struct PlaneLayer {
   /// The first output unit; the sums of a pixel are `paddedChannels` floats.
   private let target: UnsafeMutablePointer<Float>
   private let weights: UnsafePointer<Float>?
+  /// Of a gather.
+  private let index: UnsafePointer<UInt32>?
 
   init(_ layer: Layer, _ target: UnsafeMutablePointer<Float>) {
     let record = layer.pointee.record.pointee
     self.record = record
     operation = LayerOperation(rawValue: record.operation).unsafelyUnwrapped
-    func places(_ length: UInt16, _ before: UInt16, _ after: UInt16, _ kernel: UInt16, _ stride: UInt16, _ dilation: UInt16)
-      -> Int
-    {
-      let extent = Int(dilation) &* (Int(kernel) &- 1) &+ 1
-      return (Int(length) &+ Int(before) &+ Int(after) &- extent) / Int(stride) &+ 1
+    func places(_ length: Int, _ kernel: UInt16, _ stride: UInt16, _ dilation: UInt16) -> Int {
+      // A gather has no strides.
+      (length &- Int(dilation) &* (Int(kernel) &- 1) &- 1) / max(Int(stride), 1) &+ 1
     }
-    outHeight = places(record.plane.0, record.pad.0, record.pad.1, record.kernel.0, record.stride.0, record.dilation.0)
-    outWidth = places(record.plane.1, record.pad.2, record.pad.3, record.kernel.1, record.stride.1, record.dilation.1)
+    let height = Int(record.plane.0) &+ Int(record.pad.0) &+ Int(record.pad.1)
+    let width = Int(record.plane.1) &+ Int(record.pad.2) &+ Int(record.pad.3)
+    outHeight = places(height, record.kernel.0, record.stride.0, record.dilation.0)
+    outWidth = places(width, record.kernel.1, record.stride.1, record.dilation.1)
     channels = Int(record.channels)
     paddedChannels = paddedTo16(channels)
-    pitch = (Int(record.plane.1) &+ Int(record.pad.2) &+ Int(record.pad.3)) &* Int(record.in_channels)
+    pitch = width &* Int(record.in_channels)
     self.target = target
-    weights = layer.pointee.weights.map { UnsafePointer($0) }
+    weights = layer.pointee.weights
+    index = layer.pointee.index
   }
 
-  /// Sums, or largest values, of all output units. On entry the first pixel has what a convolution's sums start from.
+  /// Sums, largest values or gathered ones, of all output units. On entry the first pixel has what a convolution's sums
+  /// start from.
   func run(_ input: UnsafePointer<Float>, scratch: UnsafeMutablePointer<Float>) {
     switch operation {
     case .convolution:
@@ -62,7 +66,10 @@ struct PlaneLayer {
         target.store(target.lanes(0), i)
       }
       combine(bordered(input, scratch, border: -.infinity))
-    case .dense, .gather: break  // no plane: Conditioner.swift
+    case .gather:
+      for u in 0..<Int(record.width) { target[u] = index![u] == .max ? 0 : input[Int(index![u])] }
+      return
+    case .dense: break  // no plane
     }
     squeeze()
   }
@@ -155,26 +162,5 @@ struct PlaneLayer {
         target.store(target.lanes(pixel &* paddedChannels &+ i), pixel &* channels &+ i)
       }
     }
-  }
-}
-
-extension Conditioner {
-  /// The sums of a plane layer, or what it gathers, of all units. On entry there is one row, the input is final, and the
-  /// first pixel has what a convolution's sums start from.
-  @inline(never) func sumPlane(_ layer: Layer) {
-    let record = layer.pointee.record.pointee
-    let target = values(layer)
-    let input: UnsafeMutablePointer<Float>
-    switch record.source {
-    case 0: input = contextSource(layer).unsafelyUnwrapped.0.base
-    case 1: input = read.base
-    default: input = values(layers + Int(record.source &- 2))
-    }
-    if record.operation != LayerOperation.gather.rawValue {
-      PlaneLayer(layer, target).run(UnsafePointer(input), scratch: planes)
-      return
-    }
-    let index = layer.pointee.index!
-    for u in 0..<Int(record.width) { target[u] = index[u] == .max ? 0 : input[Int(index[u])] }
   }
 }

@@ -109,6 +109,9 @@ void flow_free(flow_file file);
 /* Whether the base is a standard normal. */
 int flow_has_standard_base(const flow_spec *spec);
 
+/* Whether it has plane layers or a pixelwise step. */
+int flow_has_planes(const flow_spec *spec);
+
 /* Write the checksum that the bytes need. */
 void flow_seal(flow_file file);
 

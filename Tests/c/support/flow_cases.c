@@ -203,6 +203,15 @@ int flow_has_standard_base(const flow_spec *spec) {
     return 1;
 }
 
+int flow_has_planes(const flow_spec *spec) {
+    for (const step_spec *step = spec->steps; step < spec->steps + MAX_STEPS; step++) {
+        if (step->kind == RECORD_PIXELWISE_LINEAR) return 1;
+        for (int i = 0; i < step->layer_count; i++)
+            if (step->layers[i].operation != DENSE) return 1;
+    }
+    return 0;
+}
+
 const flow_spec *flow_case(const char *name) {
     for (size_t i = 0; i < flow_case_count; i++)
         if (strcmp(flow_cases[i].name, name) == 0) return &flow_cases[i];

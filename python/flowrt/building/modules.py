@@ -9,7 +9,18 @@ import numpy as np
 
 from ..errors import ExportError
 from ..file.codes import Activation, Function, Reads
-from ..flow.flow import CONTEXT, READ, Autoregressive, Diagonal, Elementwise, Layer, Linear, Permutation, PixelwiseLinear, Step
+from ..flow.flow import (
+    CONTEXT,
+    READ,
+    Autoregressive,
+    Diagonal,
+    Elementwise,
+    Layer,
+    Linear,
+    Permutation,
+    PixelwiseLinear,
+    Step,
+)
 from ..reference.functions import INVERSES
 from ..tables import Table
 from .activations import recognise

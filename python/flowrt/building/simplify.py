@@ -84,7 +84,7 @@ def _is_free(layers: list, place: int, user: int) -> bool:
 
 
 def _with_end(layers: list, place: int, changed, layer, adds: list):
-    """A copy of the layer at a place, with the sums, the activation and the gate of a later one, if it can have them."""
+    """A copy of the layer at a place with sums, activation and gate of a later one, if it can have them."""
     add = [*changed.add, *adds]
     partners = [*(added.layer for added in adds), *([] if layer.gate is None else [layer.gate])]
     if len(add) > _MOST_ADDED or any(partner >= place for partner in partners):

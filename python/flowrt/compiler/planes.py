@@ -155,7 +155,9 @@ def _converted(layer, order: CouplingOrder | None):
 
 
 _OPERATIONS = {
-    ir.Convolution: lambda layer: LayerOperation.DEPTHWISE_CONVOLUTION if layer.depthwise else LayerOperation.CONVOLUTION,
+    ir.Convolution: lambda layer: (
+        LayerOperation.DEPTHWISE_CONVOLUTION if layer.depthwise else LayerOperation.CONVOLUTION
+    ),
     ir.MaxPool: lambda layer: LayerOperation.MAX_POOLING,
     ir.Gather: lambda layer: LayerOperation.GATHER,
 }

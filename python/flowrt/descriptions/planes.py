@@ -1,4 +1,4 @@
-"""Layers of planes in a description: convolutions, pooling and gathering, as images (channels, rows, columns) have them.
+"""Layers of planes in a description: convolutions, pooling and gathering of images (channels, rows, columns).
 
 Frameworks flatten images channel by channel, a file pixel by pixel: what a dense layer takes of an image, and what a
 network takes of the context, is brought into the other order here.
@@ -18,9 +18,11 @@ OPERATIONS = ("dense", "convolution", "depthwise_convolution", "max_pooling", "g
 
 
 def read_plane_layer(fields: Fields, operation: str, source, common: dict):
-    """A layer of another operation than the dense one; `common` are its activation, gate and added layers."""
+    """A layer of an operation other than the dense one; `common` are activation, gate and added layers."""
     if operation == "gather":
-        return ir.Gather(fields.indices("index", "which unit of the source each unit is, -1 for zero"), source, **common)
+        return ir.Gather(
+            fields.indices("index", "which unit of the source each unit is, -1 for zero"), source, **common
+        )
     grid = _pair(fields, "plane", "rows and columns of the plane that it takes")
     geometry = {
         "grid": grid,

@@ -20,8 +20,8 @@ from .elementwise import ElementwiseStep, read_elementwise, write_elementwise
 from .encoder import Encoder, read_encoder, write_encoder
 from .fields import Problem, unknown
 from .header import check_features, checksum, read_header, write_header
-from .pixelwise import PixelwiseLinearStep, read_pixelwise, write_pixelwise
 from .permutation import PermutationStep, read_permutation, write_permutation
+from .pixelwise import PixelwiseLinearStep, read_pixelwise, write_pixelwise
 
 Step = Union[AutoregressiveStep, DiagonalStep, LinearStep, ElementwiseStep, PermutationStep, PixelwiseLinearStep]
 _STEPS = Table(

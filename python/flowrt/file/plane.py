@@ -10,7 +10,7 @@ from typing import Optional
 
 import numpy as np
 
-from .codes import MAX_PLANE, NOWHERE, PANEL, Activation, Feature, LayerOperation
+from .codes import MAX_PLANE, MAX_POOLED, NOWHERE, PANEL, Activation, Feature, LayerOperation
 from .conditioner import Conditioner
 from .cursor import Reader, Writer, within
 from .fields import Problem, beyond
@@ -128,6 +128,9 @@ def check_window(window: Window, width: Optional[int], operation: int) -> Option
         problem = beyond(MAX_PLANE, name, units_of(pixels, channels))
         if problem is not None:
             return problem
+    taps = window.kernel[0] * window.kernel[1]
+    if operation == LayerOperation.MAX_POOLING and window.outputs * taps > MAX_POOLED.most:
+        return beyond(MAX_POOLED, "kernel", window.outputs * taps)
     if width not in (None, window.outputs):
         return Problem("width", f"width is {width}, not {rows} x {columns} pixels of {window.channels} channels")
     return None

@@ -13,7 +13,8 @@ import numpy as np
 
 from ..file.base import BoxUniform, DiagonalNormal, NormalMixture, StandardNormal
 from ..file.codes import NO_PARAMETERS, Activation, Form, Reads, Scale, Transformer
-from .planes import Convolution, Gather, MaxPool, has_planes
+from .planes import Convolution, Gather, MaxPool
+from .planes import has_planes as has_planes
 
 READ = "read"  # source of a layer: the side of the step that the conditioner reads
 CONTEXT = "context"  # context source of a layer: the context itself
@@ -153,9 +154,10 @@ class Autoregressive:
     """MAF, IAF, MADE or coupling layer.
 
     `layers` are those of its network, the output layer last; among them may be layers of planes (`Convolution`,
-    `MaxPool`, `Gather`), if the network reads none of the coordinates that are `transformed`. The output layer has P rows for each coordinate of `transformed`
-    (all coordinates if None), in that order: row `P i + j` is parameter j of coordinate `transformed[i]`. The other
-    coordinates stay as they are. `reads` is the side that the network is given: the data (MAF) or the noise (IAF).
+    `MaxPool`, `Gather`), if the network reads none of the coordinates that are `transformed`. The output layer has P
+    rows for each coordinate of `transformed` (all coordinates if None), in that order: row `P i + j` is parameter j of
+    coordinate `transformed[i]`. The other coordinates stay as they are. `reads` is the side that the network is given:
+    the data (MAF) or the noise (IAF).
 
     `flowrt.compile` raises `ExportError` if the masks do not prove an order of the coordinates, and names those that
     depend on themselves.

@@ -108,9 +108,7 @@ class MaxPool(_WithoutWeights):
 
     @property
     def window(self) -> Window:
-        return Window(
-            self.grid, self.channels, self.channels, self.kernel, self.stride, self.dilation, self.padding
-        )
+        return Window(self.grid, self.channels, self.channels, self.kernel, self.stride, self.dilation, self.padding)
 
     @property
     def output(self) -> tuple:

@@ -19,7 +19,11 @@ def evaluate(layers, context, read=None) -> np.ndarray:
     for layer in layers:
         source = None if layer.source == 0 else read if layer.source == 1 else values[layer.source - 2]
         seen = None if layer.context == 0 else context if layer.context == 1 else values[layer.context - 2]
-        v = _dense(layer, len(context), source, seen) if layer.operation == LayerOperation.DENSE else _plane(layer, source, seen)
+        v = (
+            _dense(layer, len(context), source, seen)
+            if layer.operation == LayerOperation.DENSE
+            else _plane(layer, source, seen)
+        )
         scales = (*layer.scales, None, None, None)
         for reference, scale in zip(layer.add, scales):
             if reference:

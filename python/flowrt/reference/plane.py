@@ -30,11 +30,15 @@ def _taps(window, source: np.ndarray, outside: float):
         y = i * window.dilation[0]
         for j in range(window.kernel[1]):
             x = j * window.dilation[1]
-            yield i, j, planes[
-                :,
-                y : y + (rows - 1) * window.stride[0] + 1 : window.stride[0],
-                x : x + (columns - 1) * window.stride[1] + 1 : window.stride[1],
-            ]
+            yield (
+                i,
+                j,
+                planes[
+                    :,
+                    y : y + (rows - 1) * window.stride[0] + 1 : window.stride[0],
+                    x : x + (columns - 1) * window.stride[1] + 1 : window.stride[1],
+                ],
+            )
 
 
 def _convolution(layer, source):

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from live import agree, agree_in_c
 from sbi.inference import NLE, NPE, NRE
-from sbi.neural_nets.embedding_nets import CNNEmbedding, FCEmbedding
+from sbi.neural_nets.embedding_nets import FCEmbedding
 from sbi.neural_nets.net_builders import (
     build_made,
     build_maf,

@@ -4,7 +4,7 @@ import CFlowrt
 import FlowrtShim
 
 /// What later layers need to know of an earlier one.
-struct LayerFacts {
+private struct LayerFacts {
   /// Where the degrees of its units end.
   var degrees = Degrees()
   /// Its units, without padding.
@@ -14,7 +14,7 @@ struct LayerFacts {
 }
 
 /// The table of the layers so far, where it stands on the stack: an InlineArray as an argument is copied.
-struct EarlierLayers {
+private struct EarlierLayers {
   /// One entry for each layer of the network. Those below the layer at hand are filled.
   let facts: UnsafePointer<LayerFacts>
 
@@ -108,7 +108,7 @@ extension Reader {
 
 /// One layer, and what it needs to know of its network: the fields that refer to other layers can refer to earlier ones
 /// alone.
-struct LayerReader {
+private struct LayerReader {
   /// The record of the layer.
   let record: Record
   let network: Network
@@ -116,8 +116,8 @@ struct LayerReader {
   let number: UInt16
   let earlier: EarlierLayers
 
-  var layer: flowrt_layer_record { record.layer }
-  var width: UInt64 { UInt64(layer.width) }
+  fileprivate var layer: flowrt_layer_record { record.layer }
+  private var width: UInt64 { UInt64(layer.width) }
   private var panels: UInt64 { Flowrt.panels(of: width) }
   /// Whether it is the last of its network.
   private var isOutput: Bool { number &+ 1 == network.layerCount }
@@ -174,7 +174,7 @@ struct LayerReader {
   }
 
   /// What most refusals of a layer are.
-  func refusal(_ field: Int, _ found: UInt64, expected: UInt64 = 0) -> Refusal {
+  private func refusal(_ field: Int, _ found: UInt64, expected: UInt64 = 0) -> Refusal {
     record.refusal(FLOWRT_ERR_MALFORMED, field, found, expected: expected)
   }
 
@@ -197,7 +197,7 @@ struct LayerReader {
     let operation: LayerOperation = try record.code(FLOWRT_LAYER_OPERATION, layer.operation)
     switch operation {
     case .dense, .gather: try record.requireZero(from: FLOWRT_LAYER_PLANE)
-    case .convolution, .depthwiseConvolution, .maxPooling: try checkPlane(operation)
+    case .convolution, .depthwiseConvolution, .maxPooling: try record.checkPlane(operation)
     }
     // 0: no source; 1: the read side, which an encoder has not; from 2 on: an earlier layer.
     if layer.source > number &+ 1 || (layer.source == 1 && network.inputs == nil) {
@@ -267,5 +267,48 @@ struct LayerReader {
       g &+= 1
     }
     return count
+  }
+
+  /// What fields, degrees and input say about each other, and the blocks. `contextLines`: units of what `context` names.
+  private func readPlane(
+    _ reader: inout Reader, _ operation: LayerOperation, _ degrees: Degrees, contextLines: UInt64
+  ) throws(Refusal) {
+    // A depthwise convolution has factors; a norm would be one over all pixels.
+    if layer.scaled != 0 { throw refusal(FLOWRT_LAYER_SCALED, UInt64(layer.scaled)) }
+    if layer.activation == Activation.layerNorm.rawValue {
+      throw refusal(FLOWRT_LAYER_ACTIVATION, UInt64(layer.activation))
+    }
+    if layer.source != 0 && layer.context != 0 && !operation.isConvolution {
+      throw refusal(FLOWRT_LAYER_CONTEXT, UInt64(layer.context))
+    }
+    // All units are evaluated at once: they have one degree.
+    var degree: UInt64 = 0
+    while degrees.count(degree) == 0 { degree &+= 1 }  // the last count is the width
+    if degrees.count(degree) != width { throw refusal(FLOWRT_LAYER_WIDTH, degrees.count(degree), expected: width) }
+
+    let inputs = try checkInput(degree, contextLines: contextLines)
+    let needed = UInt64(layer.plane.0) &* UInt64(layer.plane.1) &* UInt64(layer.in_channels)
+    let isRanks = layer.source == 1
+    // Of the read side the plane is the first ranks. Otherwise it is all units of the input.
+    if operation != .gather && (isRanks ? needed > inputs : needed != inputs) {
+      throw refusal(FLOWRT_LAYER_PLANE, needed, expected: inputs)
+    }
+    _ = try reader.blocks.plane(layer, operation, inputs: inputs, contextLines: contextLines)
+    reader.view.note(layer, operation, isEncoder: network.isEncoder, contextLines: contextLines)
+  }
+
+  /// Units of the input that this layer may see: of the read side, of an earlier layer, or of the context.
+  private func checkInput(_ degree: UInt64, contextLines: UInt64) throws(Refusal) -> UInt64 {
+    switch layer.source {
+    case 0:
+      // Outside of the encoder a plane would be made of the context for each step anew.
+      if layer.context == 0 || !network.isEncoder { throw refusal(FLOWRT_LAYER_SOURCE, 0) }
+      return contextLines
+    case 1: return network.inputs.unsafelyUnwrapped.count(degree)
+    default:
+      let source = earlier[layer.source]
+      if source.isContextOnly && !network.isEncoder { throw refusal(FLOWRT_LAYER_SOURCE, UInt64(layer.source)) }
+      return source.degrees.count(degree)
+    }
   }
 }

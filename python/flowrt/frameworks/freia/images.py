@@ -115,9 +115,7 @@ def _one(net, seen: np.ndarray, changed: np.ndarray, scale, name: str, gain: flo
     if not len(changed):
         return []
     each = 1 if scale is None else 2
-    layers = images.network(
-        net, seen, order=lambda channels: np.arange(channels).reshape(each, -1)[::-1].T.reshape(-1)
-    )
+    layers = images.network(net, seen, order=lambda channels: np.arange(channels).reshape(each, -1)[::-1].T.reshape(-1))
     scale_rows(layers[-1], slice(None), gain)
     return [planes.additive_or_affine(layers, scale, Form.SCALE_THEN_SHIFT, Reads.DATA, changed, name)]
 

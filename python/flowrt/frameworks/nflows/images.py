@@ -181,7 +181,7 @@ def _one_by_one(layer, coordinates: np.ndarray) -> ir.PixelwiseLinear:
 
 def _coupling(layer, inverted: bool, coordinates: np.ndarray, dim: int) -> list:
     """The coupling, then (data to noise) what happens to the channels that parametrise it."""
-    kinds, name = class_names(layer), type(layer).__name__
+    kinds = class_names(layer)
     constant, transformed = (
         coordinates[float64(i).astype(np.int64)] for i in (layer.identity_features, layer.transform_features)
     )

@@ -13,12 +13,12 @@ from ...building.arrays import float64
 from ...building.coordinates import acting
 from ...building.modules import class_names, diagonal, inverted_if, refuse
 from ...errors import ExportError
-from ...file.codes import Form, Function, Reads, Scale
+from ...file.codes import Form, Reads, Scale
 from ...flow import flow as ir
 from ..torch import images, windows
 from ..torch.live import TorchModel
-from ..torch.overrides import require_own_sampler
 from ..torch.plain import with_plain_weights
+from . import image_bases
 
 SUPPORTED = (
     "GlowBlock, AffineCouplingBlock, AffineCoupling between Split and Merge, MaskedAffineFlow, Invertible1x1Conv, "
@@ -44,7 +44,7 @@ def is_of_images(model) -> bool:
 def describe(model, context_dim: int | None) -> ir.Flow:
     model = with_plain_weights(model)
     bases, shape = _bases(model), _data_shape(model)
-    steps = list(_transform(getattr(model, "transform", None), shape))
+    steps = list(image_bases.transform_steps(getattr(model, "transform", None), shape, SUPPORTED))
     coordinates, levels = planes.image(shape), []
     for level in reversed(range(len(bases))):
         walk = _Walk(coordinates)
@@ -64,7 +64,7 @@ def describe(model, context_dim: int | None) -> ir.Flow:
     order = np.concatenate([level.reshape(-1) for level in levels])
     if not np.array_equal(order, np.arange(len(order))):
         steps.append(ir.Permutation(order, "levels"))
-    base, context = _base(model, bases)
+    base, context = image_bases.describe(type(model).__name__, bases, SUPPORTED)
     if context_dim not in (None, context):
         raise ExportError(f"context_dim is {context_dim}, but {type(model).__name__} takes {context} numbers")
     return ir.Flow(
@@ -96,7 +96,7 @@ def live(model, dtype) -> TorchModel:
         parts = zip(_bases(flow), z.split(sizes, dim=1), shapes)
         given = {} if context is None else {"y": context}
         return sum(
-            base.log_prob(part.reshape(-1, *level), **(given if _is_of_classes(base) else {}))
+            base.log_prob(part.reshape(-1, *level), **(given if image_bases.is_of_classes(base) else {}))
             for base, part, level in parts
         )
 
@@ -309,75 +309,3 @@ def _masked(layer, reverse: bool, coordinates: np.ndarray) -> ir.Step:
     if not layers:
         return diagonal(coordinates.size, name)
     return ir.Autoregressive(layers, ir.Affine(Scale.EXP), side, transformed, name)
-
-
-# ---- transforms and bases ----
-
-
-def _transform(transform, shape: tuple):
-    """The steps of the transform of the data, from data to noise."""
-    if transform is None:
-        return
-    kinds, name, dim = class_names(transform), type(transform).__name__, int(np.prod(shape))
-    if "Logit" in kinds:
-        beta = 1 - 2 * transform.alpha
-        low = -transform.alpha / beta
-        function = np.full(dim, int(Function.LOGIT))
-        yield ir.Elementwise(function, np.full(dim, low), np.full(dim, low + 1 / beta), name)
-    elif "Shift" in kinds:
-        yield diagonal(dim, name, shift=float(transform.shift))
-    else:
-        refuse(transform, SUPPORTED)
-
-
-def _is_of_classes(base) -> bool:
-    return "ClassCondDiagGaussian" in class_names(base) or bool(getattr(base, "class_cond", False))
-
-
-def _base(model, bases: list) -> tuple:
-    """The base of all levels, and the length of the context: a number for each class, 1 for that of x."""
-    parts = []
-    for base in bases:
-        require_own_sampler(base, "forward")
-        parts.append(_moments(base))
-    classes = {mean.shape[1] for mean, _ in parts if mean.shape[1] > 1}
-    if len(classes) > 1:
-        raise ExportError(f"the bases of {type(model).__name__} disagree about the number of classes: {classes}")
-    count = max(classes, default=1) - 1
-    mean, log_std = (np.vstack([_of_classes(part[i], count) for part in parts]) for i in range(2))
-    if not count:
-        mean, std = mean[:, 0], np.exp(log_std[:, 0])
-        standard = np.all(mean == 0) and np.all(std == 1)
-        return ir.StandardNormal() if standard else ir.DiagonalNormal(mean, std), 0
-    rows = np.stack([mean, log_std], axis=1).reshape(-1, count + 1)
-    return ir.ConditionalNormal([ir.Layer(rows[:, 0], context_weight=rows[:, 1:])]), count
-
-
-def _of_classes(values: np.ndarray, count: int) -> np.ndarray:
-    """Columns of a base without classes, with zeros for those of others."""
-    return np.pad(values, ((0, 0), (0, count + 1 - values.shape[1])))
-
-
-def _moments(base) -> tuple:
-    """Mean and log std of each number: a column of their own, then what each class adds."""
-    kinds, shape = class_names(base), tuple(base.shape)
-    more = 0.0 if base.temperature is None else np.log(base.temperature)
-    if "ClassCondDiagGaussian" in kinds:
-        mean, log_std = (float64(values).reshape(-1, base.num_classes) for values in (base.loc, base.log_scale))
-        zero = np.zeros((len(mean), 1))
-        return np.hstack([zero, mean]), np.hstack([zero + more, log_std])
-    if "GlowBase" in kinds:
-        factor = float(base.logscale_factor)
-        columns = []
-        for value, logs, of_class in (("loc", "loc_logs", "loc_cc"), ("log_scale", "log_scale_logs", "log_scale_cc")):
-            column = float64(getattr(base, value)) * np.exp(float64(getattr(base, logs)) * factor)
-            column = column.reshape(-1, 1)
-            if base.class_cond:
-                column = np.hstack([column, float64(getattr(base, of_class)).T])
-            columns.append(np.repeat(column, int(np.prod(shape[1:])), axis=0))
-        columns[1][:, 0] += more
-        return columns[0], columns[1]
-    if "DiagGaussian" in kinds:
-        mean, log_std = (float64(values)[0].reshape(-1, 1) for values in (base.loc, base.log_scale))
-        return mean, log_std + more
-    return refuse(base, SUPPORTED)

@@ -3,8 +3,8 @@
 `torch.fx` traces the forward of a module that is no module of PyTorch into a list of calls. Each call that is a linear
 map, an activation, a sum or a product of values becomes a layer; a value of several axes is held flat, so a linear
 module that acts on T trials becomes a matrix of T equal blocks, and a reshaped value is the same layer whose units are
-counted in another order. `windows.py` has the convolutions and what goes with them. What is read is compared with the live model, like
-everything else, before a file is written.
+counted in another order. `windows.py` has the convolutions and what goes with them. What is read is compared with the
+live model, like everything else, before a file is written.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ...building.simplify import simplified
 from ...errors import ExportError
 from ...file.codes import Activation
 from ...flow import flow as ir
-from . import windows
+from . import sbi_modules, windows
 
 SUPPORTED = (
     "networks of linear modules, convolutions, pooling, padding, BatchNorm, LayerNorm, activations, sums and products"
@@ -70,7 +70,7 @@ def dense_layers(module, shape: tuple) -> list:
 
 
 class Network:
-    """Layers, and what adds to them. `special` are functions of a network, a module and a value, by names of classes."""
+    """Layers, and what adds to them. `special` are functions of a network, a module and a value, by class name."""
 
     def __init__(self, special=None):
         self.special = special or {}
@@ -179,12 +179,9 @@ class Network:
             return self.sum([(value, scale)], shift - scale * mean)
         if "LayerNorm" in kinds and of_torch:
             return self._layer_norm(module, value)
-        if "PermutationInvariantEmbedding" in kinds:
-            return self._permutation_invariant(module, value)
-        if "ResidualBLock" in kinds and _is_of_sbi(module):
-            return self._residual_block(module, value)
-        if kinds & {"ResNetEmbedding1D", "ResNetEmbedding2D"} and _is_of_sbi(module):
-            return self._residual_embedding(module, value)
+        reader = sbi_modules.reader_of(module)
+        if reader is not None:
+            return reader(self, module, value)
         if "Standardize" in kinds and value.layer is None:  # of sbi, which the flow as a whole is told of
             return value
         if of_torch:
@@ -227,50 +224,18 @@ class Network:
             return result
         return self.sum([(result, float64(module.weight))], 0.0 if module.bias is None else float64(module.bias))
 
-    def _permutation_invariant(self, module, value: Value) -> Value:
-        """sbi's network of a set: of as many trials as a condition has, none of them missing."""
-        axis = module.aggregation_dim - 1
-        if len(value.shape) != 2 or axis != 0 or not _is_of_sbi(module):
-            raise ExportError(
-                f"{type(module).__name__} is supported for conditions of the shape (trials, numbers) with "
-                f"aggregation_dim=1, not of {value.shape} with {module.aggregation_dim}"
-            )
-        trials = value.shape[0]
-        found = self.module(module.trial_net, value)
-        width = found.shape[-1]
-        share = 1 / trials if module.aggregation_fn == "mean" else 1.0
-        matrix = np.vstack([np.tile(share * np.eye(width), trials), np.zeros((1, trials * width))])
-        counted = self.linear(found, matrix, np.append(np.zeros(width), float(trials)), (width + 1,))
-        return self.module(module.fc_subnet, counted)
-
-    def _residual_embedding(self, module, value: Value) -> Value:
-        """sbi's residual networks, whose forward looks at the shape of what it is given."""
-        if "ResNetEmbedding2D" in class_names(module) and len(value.shape) == 2:
-            value = value.reordered(np.arange(value.width).reshape(1, *value.shape))
-        if module.final is None:
-            raise ExportError(
-                f"{type(module).__name__} makes its last layers when it is first called: call it once, and train it"
-            )
-        for part in (module.initial, module.blocks, module.final):
-            value = self.module(part, value)
-        return value
-
-    def _residual_block(self, module, value: Value) -> Value:
-        if not hasattr(module.residual, "parameters"):
-            raise ExportError("ResidualBLock that fills channels with zeros is not supported, only one of convolutions")
-        other = self.module(module.downsampling, self.module(module.residual, value))
-        return self.module(module.final_activation, self.sum([(self.module(module.f, value), 1.0), (other, 1.0)]))
-
     # ---- forward functions ----
 
     def _traced(self, module, value: Value) -> Value:
         import torch.fx
 
-        known_by_name = {"PermutationInvariantEmbedding", *self.special}
+        self_special = self.special.keys()
 
         class Tracer(torch.fx.Tracer):
             def is_leaf_module(self, part, name):
-                return type(part).__module__.startswith("torch.nn") or bool(class_names(part) & known_by_name)
+                return type(part).__module__.startswith("torch.nn") or (
+                    bool(class_names(part) & self_special) or sbi_modules.reader_of(part) is not None
+                )
 
         left_out = _left_out(module)
         try:
@@ -410,10 +375,6 @@ def _with_rows(sizes):
 def _named(function, name: str):
     function.__name__ = name
     return function
-
-
-def _is_of_sbi(module) -> bool:
-    return type(module).__module__.partition(".")[0] == "sbi"
 
 
 def _scale(scale, shape: tuple, units=None):

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...building import planes
 from ...building.arrays import float64
-from ...building.modules import bias_of, class_names
+from ...building.modules import bias_of
 from ...building.networks import BatchNorm
 from ...errors import ExportError
 from ...flow import flow as ir
@@ -22,8 +22,10 @@ _LAYERS = {"Conv", "MaxPool", "AvgPool", "AdaptiveAvgPool", "AdaptiveMaxPool", "
 def knows(module) -> bool:
     """Whether this is a module of PyTorch that acts on planes; BatchNorm1d may as well act on vectors."""
     kind = type(module).__name__
-    return type(module).__module__.startswith("torch.nn") and kind[-2:] in ("1d", "2d") and kind[:-2] in (
-        _LAYERS - {"BatchNorm"} | ({"BatchNorm"} if kind == "BatchNorm2d" else set())
+    return (
+        type(module).__module__.startswith("torch.nn")
+        and kind[-2:] in ("1d", "2d")
+        and kind[:-2] in (_LAYERS - {"BatchNorm"} | ({"BatchNorm"} if kind == "BatchNorm2d" else set()))
     )
 
 

@@ -1,4 +1,4 @@
-"""The gradients of a golden case: against the slope of the live model's log p and, where it is given, its own gradients.
+"""The gradients of a golden case: against the slope of the live model's log p and, where they are given, its own.
 
 The slope is by central differences of the live model's log p in float64. Where a framework's derivative is not that of
 its function, the slope counts.
@@ -19,21 +19,19 @@ ROWS = 24
 STEP = 1e-6
 
 
-def require_gradients(
-    model, automatic=None, *, has_none: bool = False, differs: bool = False, rows: int = ROWS
-) -> None:
+def require_gradients(model, automatic=None, *, has_none: bool = False, differs: bool = False) -> None:
     """The gradients that libflowrt gives, by x and by the context, are those of the live model.
 
     `automatic(live, x, context)` gives them by automatic differentiation, in the precision of `live`: the error of
-    libflowrt is at most twice its error in float32. Without it, the gradients of the float64 evaluator are compared with
-    the slope, and libflowrt with these. `has_none` says that the file has no gradients, `differs` that
+    libflowrt is at most twice its error in float32. Without it, the gradients of the float64 evaluator are compared
+    with the slope, and libflowrt with these. `has_none` says that the file has no gradients, `differs` that
     those of the framework are not the slope of its log p in some rows.
     """
     adapter = choose(model)
     file = flowrt.compile(adapter.describe(model))
-    x, _, context = random_rows(file, rows, 0)[:3]
+    x, _, context = random_rows(file, ROWS, 0)[:3]
     x = x.astype(np.float32)
-    context = None if context is None else np.broadcast_to(context, (rows, context.shape[-1])).astype(np.float32)
+    context = None if context is None else np.broadcast_to(context, (ROWS, context.shape[-1])).astype(np.float32)
     try:
         found = flowrt.Model(encode(file)).log_prob_gradient(x, context)[1:]
     except LibraryError as error:

@@ -13,6 +13,9 @@ if(PROJECT_VERSION_MAJOR EQUAL 0)
   set(flowrt_compatibility SameMinorVersion)
 endif()
 write_basic_package_version_file("${PROJECT_BINARY_DIR}/flowrtConfigVersion.cmake" COMPATIBILITY ${flowrt_compatibility})
+configure_file("${PROJECT_SOURCE_DIR}/cmake/flowrtConfigCpu.cmake.in" "${PROJECT_BINARY_DIR}/flowrtConfigCpu.cmake" @ONLY)
+file(READ "${PROJECT_BINARY_DIR}/flowrtConfigCpu.cmake" flowrt_cpu_check)
+file(APPEND "${PROJECT_BINARY_DIR}/flowrtConfigVersion.cmake" "${flowrt_cpu_check}")
 
 # flowrt_install(<component> <libdir> <option>...): everything, as this component, with the libraries in <libdir>.
 function(flowrt_install component libdir)

@@ -5,15 +5,16 @@
 #
 #   #include "<name>.h"     const unsigned char <name>[<NAME>_SIZE], on 64 bytes; <NAME>_DIM, <NAME>_CONTEXT_DIM;
 #                           <NAME>_WORKSPACE_BYTES, enough for calls with any number of rows;
-#                           <NAME>_FULL_WORKSPACE_BYTES, with which they run at full speed; <NAME>_PLAN_BYTES, for
-#                           flowrt_model_prepare; <NAME>_ALIGNED, for workspace and plan
+#                           <NAME>_FULL_WORKSPACE_BYTES, with which they run at full speed; the same for gradients,
+#                           <NAME>_GRADIENT_WORKSPACE_BYTES and <NAME>_FULL_GRADIENT_WORKSPACE_BYTES; <NAME>_PLAN_BYTES, for
+#                           flowrt_model_prepare; <NAME>_ALIGNED, for workspaces and plan
 #
 # <name> is the file's name without its ending, or NAME, a C identifier. The file may be the output of a custom command. It works
 # when cross compiling too: CMake itself reads the file (FlowrtModelSource.cmake), and the assembler of the target includes it. Call
 # it in the directory of the target, which links flowrt::flowrt or flowrt::flowrt_static.
 #
 # The sizes of workspace and plan are those of the flowrt version that this file came with. A program that may meet a newer libflowrt.so
-# asks flowrt_workspace_size and flowrt_plan_size.
+# asks flowrt_workspace_size, flowrt_gradient_workspace_size and flowrt_plan_size.
 
 set(FLOWRT_MODEL_SCRIPT "${CMAKE_CURRENT_LIST_DIR}/FlowrtModelSource.cmake")
 set_property(GLOBAL PROPERTY flowrt_model_script "${FLOWRT_MODEL_SCRIPT}")

@@ -75,6 +75,9 @@ set(prologue 0)     # floats that depend on the context alone
 set(activations 0)  # units of the largest conditioner, each layer padded to 16
 set(encoder 0)      # units of the encoder, likewise
 set(columns 0)      # of the transformer with the most parameters
+set(networks 0)     # conditioners
+set(keeps_sums 0)   # 1 if a gradient needs what an activation was applied to
+set(encoded_dim ${context_dim}) # of the context that the steps see
 set(next 0)         # record
 
 macro(next_record)
@@ -105,6 +108,17 @@ macro(network count has_outputs)
     if(NOT source EQUAL 0)
       math(EXPR panels "${panels} + ${padded} / 16")
     endif()
+    # Whether the slope of its activation follows from its value (identity, relu, tanh, sigmoid; elu and leaky relu with a > 0).
+    field(activation 2 2)
+    field(gate 12 2)
+    field(slope 24 4) # bits of a float
+    set(slope_is_of_value FALSE)
+    if(activation MATCHES "^[0128]$" OR (activation MATCHES "^[34]$" AND slope GREATER 0 AND slope LESS 0x7f800001))
+      set(slope_is_of_value TRUE)
+    endif()
+    if(NOT slope_is_of_value OR gate)
+      set(keeps_sums 1)
+    endif()
     # Whether it depends on the context alone: number i of this network is reference i + 1.
     set(constant_source FALSE)
     if(source GREATER 1)
@@ -130,6 +144,7 @@ endmacro()
 
 macro(conditioner count has_outputs)
   network(${count} ${has_outputs})
+  math(EXPR networks "${networks} + 1")
   if(units GREATER activations)
     set(activations ${units})
   endif()
@@ -170,6 +185,7 @@ while(NOT has_base)
   elseif(kind EQUAL 7) # context encoder
     network(${layer_count} FALSE)
     set(encoder ${units})
+    set(encoded_dim ${width})
   elseif(kind EQUAL 8) # base density
     set(has_base TRUE)
     field(base 2 2)
@@ -192,7 +208,7 @@ while(NOT has_base)
   endif()
 endwhile()
 
-# ---- plan and workspace: their parts, for tiles of so many rows ----
+# ---- plan and workspaces: their parts, for tiles of so many rows ----
 
 set(plan "64 * (${steps} + 2)" "192 * ${layers}" "8 * ${stages}" "4 * ${panels}")
 set(plan_bytes 64) # its mark
@@ -200,7 +216,8 @@ foreach(part IN LISTS plan)
   math(EXPR plan_bytes "${plan_bytes} + (${part} + 63) / 64 * 64")
 endforeach()
 
-function(workspace result rows)
+# <result> for densities and draws, <gradient_result> for gradients, which keep more in the place of the activations.
+function(workspace result gradient_result rows)
   set(few ${rows}) # rows side by side without being a tile
   if(few GREATER 15)
     set(few 15)
@@ -224,13 +241,31 @@ function(workspace result rows)
       ${plan} "4 * ${prologue}"
       "4 * ${context_dim} * ${context_rows}" "4 * ${encoder} * ${context_rows}"
       "4 * ${tile}" "4 * ${tile}" "4 * ${few_rows}" "4 * ${few_rows}" # state, read side; other side, log scales
-      "64 * (${columns} + 3)" "12 * ${rows}" "4 * (${units} + 32)")
+      "64 * (${columns} + 3)" "12 * ${rows}")
     math(EXPR bytes "${bytes} + (${part} + 63) / 64 * 64")
   endforeach()
-  set(${result} ${bytes} PARENT_SCOPE)
+  math(EXPR all "${bytes} + (4 * (${units} + 32) + 63) / 64 * 64")
+  set(${result} ${all} PARENT_SCOPE)
+
+  set(callers_context 0)
+  set(widest ${activations})
+  if(encoder)
+    set(callers_context ${context_dim})
+    if(encoder GREATER activations)
+      set(widest ${encoder})
+    endif()
+  endif()
+  foreach(floats IN ITEMS # of each row: units, sums, the encoder's sums, sides of the steps; gradients by state, read side, units, contexts
+      "${networks} * ${activations}" "${keeps_sums} * ${networks} * ${activations}" "${keeps_sums} * ${encoder}" "${steps} * ${dim}"
+      "${dim}" "${dim}" "${widest}" "${encoded_dim}" "${callers_context}")
+    math(EXPR bytes "${bytes} + ((${floats}) * ${rows} * 4 + 63) / 64 * 64")
+  endforeach()
+  math(EXPR bytes "${bytes} + 64 * (${columns} + 8)")
+  set(${gradient_result} ${bytes} PARENT_SCOPE)
 endfunction()
-workspace(workspace_bytes 1)
-workspace(full_workspace_bytes 64)
+workspace(workspace_bytes nothing 1)
+workspace(nothing gradient_workspace_bytes 16) # a gradient takes tiles
+workspace(full_workspace_bytes full_gradient_workspace_bytes 64)
 
 # ---- output ----
 
@@ -246,6 +281,9 @@ file(CONFIGURE OUTPUT "${HEADER}" @ONLY CONTENT [[
 /* flowrt_workspace_size(&model, 1): enough for calls with any number of rows. With SIZE_MAX instead of 1 they run at full speed. */
 #define @upper@_WORKSPACE_BYTES @workspace_bytes@u
 #define @upper@_FULL_WORKSPACE_BYTES @full_workspace_bytes@u
+/* The same of flowrt_gradient_workspace_size, for flowrt_log_prob_gradient. */
+#define @upper@_GRADIENT_WORKSPACE_BYTES @gradient_workspace_bytes@u
+#define @upper@_FULL_GRADIENT_WORKSPACE_BYTES @full_gradient_workspace_bytes@u
 /* flowrt_plan_size(&model) */
 #define @upper@_PLAN_BYTES @plan_bytes@u
 

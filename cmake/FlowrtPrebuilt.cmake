@@ -5,16 +5,8 @@ get_filename_component(flowrt_prebuilt "${FLOWRT_PREBUILT}" ABSOLUTE BASE_DIR "$
 if(EXISTS "${flowrt_prebuilt}/lib/cmake/flowrt/flowrtConfig.cmake")
   find_package(flowrt ${PROJECT_VERSION} EXACT CONFIG QUIET PATHS "${flowrt_prebuilt}" NO_DEFAULT_PATH NO_CMAKE_FIND_ROOT_PATH)
   if(NOT flowrt_FOUND)
-    message(FATAL_ERROR "FLOWRT_PREBUILT: ${flowrt_prebuilt} is not flowrt ${PROJECT_VERSION} for a CPU of "
-                        "${CMAKE_SIZEOF_VOID_P}-byte pointers (${flowrt_CONSIDERED_VERSIONS}).")
-  endif()
-  set(flowrt_elf_x86_64 3e00)
-  set(flowrt_elf_aarch64 b700)
-  set(flowrt_elf_armv7 2800)
-  set(flowrt_elf_riscv64 f300)
-  file(READ "${flowrt_prebuilt}/lib/libflowrt.so" flowrt_elf OFFSET 18 LIMIT 2 HEX)
-  if(NOT flowrt_elf STREQUAL flowrt_elf_${FLOWRT_CPU})
-    message(FATAL_ERROR "FLOWRT_PREBUILT: ${flowrt_prebuilt} is for another CPU than ${FLOWRT_CPU}, which this build is for.")
+    message(FATAL_ERROR "FLOWRT_PREBUILT: ${flowrt_prebuilt} is not flowrt ${PROJECT_VERSION} for ${FLOWRT_CPU}, but "
+                        "${flowrt_CONSIDERED_VERSIONS}.")
   endif()
   foreach(library IN ITEMS flowrt flowrt_static)
     set_target_properties(flowrt::${library} PROPERTIES IMPORTED_GLOBAL TRUE)

@@ -1,6 +1,6 @@
 /* embedded: a model inside the program, for machines without files and without a heap.
  *
- *   python -m flowrt c-array models/iris_maf.flw --name iris_maf -o iris_maf.h
+ *   flowrt c-array models/iris_maf.flw --name iris_maf -o iris_maf.h
  *   cc embedded.c -lflowrt -o embedded
  *   ./embedded
  *

@@ -8,6 +8,8 @@
 #define IRIS_MAF_CONTEXT_DIM 0u
 /* flowrt_workspace_size(&model, 1): enough for calls with any number of rows, which are faster with more. */
 #define IRIS_MAF_WORKSPACE_BYTES 2816u
+/* flowrt_gradient_workspace_size(&model, 1), the same for flowrt_log_prob_gradient. */
+#define IRIS_MAF_GRADIENT_WORKSPACE_BYTES 20928u
 /* flowrt_plan_size(&model): for flowrt_model_prepare. */
 #define IRIS_MAF_PLAN_BYTES 1664u
 

@@ -20,7 +20,9 @@
  * on 32-bit ARM, whose vector unit flushes them to zero.
  *
  * The default floating-point environment is assumed: rounding to nearest, exceptions not trapped (feenableexcept).
- * Calls may raise exception flags spuriously.
+ * Calls may raise exception flags spuriously. A caller that flushes subnormal numbers to zero (FTZ and DAZ of x86, as
+ * -ffast-math sets them when a program starts; FZ of ARM) has what 32-bit ARM has: results without subnormal numbers
+ * keep their bits.
  *
  * The life of a program, in the order of this file:
  *   1. version    which library is this?
@@ -159,8 +161,8 @@ flowrt_status flowrt_model_get_info(const flowrt_model *model, flowrt_model_info
 /* Bytes of scratch memory with which calls of up to `count` rows run at full speed. Exact, the same on every CPU,
  * non-decreasing in count and constant from one tile of rows on: flowrt_workspace_size(model, SIZE_MAX) serves every
  * call but flowrt_log_prob_gradient, whose own size is larger (section 7). Each of these accepts any workspace of at
- * least flowrt_workspace_size(model, 1) bytes. A smaller one makes it slower and never changes its results. 0 if the model is not open. The contents need no initialisation, and they
- * have no meaning after a call. */
+ * least flowrt_workspace_size(model, 1) bytes. A smaller one makes it slower and never changes its results. 0 if the
+ * model is not open. The contents need no initialisation, and they have no meaning after a call. */
 size_t flowrt_workspace_size(const flowrt_model *model, size_t count);
 
 /* Bytes of memory that flowrt_model_prepare needs. The same on every CPU. 0 if the model is not open. */

@@ -45,6 +45,7 @@ finish() {
         mkdir -p "$root/usr/share/lintian/overrides"
         cp "packaging/debian/$1.lintian-overrides" "$root/usr/share/lintian/overrides/$1"
     fi
+    cp NOTICE "$doc"
     find "$root" -name '*.[13]' -exec gzip -9n {} +
     seal "$@"
 }
@@ -107,8 +108,7 @@ debian_packages() { # CPU FOLDER ARCH TRIPLET
     "${prefix}strip" --strip-debug --enable-deterministic-archives --remove-section=.comment \
         -o "$dev/$lib/libflowrt.a" "$deb/all/$lib/libflowrt.a"
     manual "$dev/usr/share/man/man3"
-    pages "$dev/usr/share/doc/libflowrt-dev"
-    rm "$dev/usr/share/doc/libflowrt-dev/CHANGELOG.md"
+    python3 packaging/pages.py "$dev/usr/share/doc/libflowrt-dev" CHANGELOG.md LICENSE # which Debian has by other names
     control libflowrt-dev "$arch" libdevel "Multi-Arch: same" "Depends: $runtime (= $debian_version)" "Suggests: flowrt-tools, pkg-config"
     finish libflowrt-dev "$arch"
 

@@ -7,24 +7,9 @@ archive() {
         gzip -9n >"$out/$1.tar.gz"
 }
 
-# manual FOLDER: the manual page of the library, and one for each function that leads to it.
+# manual FOLDER: the manual pages of the headers, and one for each function that leads there.
 manual() {
-    mkdir -p "$1"
-    awk -v version="$version" -v date="$(date -u -d "@$SOURCE_DATE_EPOCH" +%F)" -f packaging/manual.awk include/flowrt.h >"$1/flowrt.3"
-    while read -r symbol; do
-        echo ".so man3/flowrt.3" >"$1/$symbol.3"
-    done <cmake/api_symbols.txt
-}
-
-# pages FOLDER: what there is to read and to try.
-pages() {
-    mkdir -p "$1/docs" "$1/examples-c" "$1/models"
-    cp README.md CHANGELOG.md SECURITY.md "$1"
-    cp docs/*.md "$1/docs"
-    cp -R docs/pictures "$1/docs"
-    find "$1/docs/pictures" -type f ! -name '*.svg' ! -name '*.png' -delete
-    cp examples-c/*.c examples-c/*.h examples-c/*.sh examples-c/README.md "$1/examples-c"
-    cp models/*.flw models/*.csv models/README.md "$1/models"
+    python3 packaging/manual.py "$1" "$version" "$(date -u -d "@$SOURCE_DATE_EPOCH" +%F)"
 }
 
 # command_line ROOT FOLDER: the program flowrt with its manual page and completions.
@@ -41,8 +26,7 @@ tarball() { # CPU FOLDER
     root=$work/$name
     cmake --install "$2" --prefix "$root" --component flowrt >"$work/log" || { cat "$work/log"; exit 1; }
     rm -rf "$root/share/doc"
-    pages "$root/share/doc/flowrt"
-    cp LICENSE NOTICE "$root/share/doc/flowrt"
+    python3 packaging/pages.py "$root/share/doc/flowrt"
     manual "$root/share/man/man3"
     command_line "$root" "$2"
     archive "$name"

@@ -1,6 +1,6 @@
 #!/bin/bash
 # What `make packages` left in BUILD/packages, as its users meet it:
-#   test.sh BUILD [PART...]     parts: again lint tarballs archives meson_project wheels native foreign; all of them without
+#   test.sh BUILD [PART...]     parts: again lint multiarch tarballs bare_metal archives meson_project wheels native foreign; all of them without
 # Needs root, for a Debian root of its own in BUILD/packages-root (made by debootstrap, once), the cross compilers and qemu-user.
 set -euo pipefail
 umask 022
@@ -9,7 +9,7 @@ source=$PWD
 build=$(realpath "$1")
 shift
 packages=$build/packages
-parts=${*:-again lint tarballs archives meson_project wheels native foreign}
+parts=${*:-again lint multiarch tarballs bare_metal archives meson_project wheels native foreign}
 export PATH=$build/packages-venv/venv/bin:$PATH
 version=$(sed -n 's/^#define FLOWRT_VERSION_[A-Z]* \([0-9]*\)$/\1/p' include/flowrt.h | paste -sd.)
 work=$(mktemp -d)
@@ -72,8 +72,9 @@ again() {
 }
 
 lint() {
-    step "lintian: no errors"
-    quietly lintian --fail-on error --suppress-tags initial-upload-closes-no-bugs --allow-root "$packages"/*.deb
+    step "lintian: no errors and no warnings"
+    # The -dbgsym packages have names without lines, on purpose; a package of symbols may not carry an override.
+    quietly lintian --fail-on error,warning --suppress-tags initial-upload-closes-no-bugs,debug-file-with-no-debug-symbols --allow-root "$packages"/*.deb
     grep -v "^running with root" "$work/log" || true
 }
 
@@ -95,9 +96,61 @@ tarballs() {
         done
     done <<<"x86_64::::
 $foreign_cpus"
-    cmake -S "$work/program" -B "$work/wrong" -DFOLDER="$source" -DFLOWRT_PREBUILT="$work/flowrt-$version-linux-aarch64" \
-        >"$work/log" 2>&1 && fail "a library for another CPU was taken"
-    tr -s " \n" "  " <"$work/log" | grep "is for another CPU than x86_64" >/dev/null || { cat "$work/log"; fail "the reason is not named"; }
+    local taken
+    for cpu in aarch64 armv7 riscv64; do
+        for taken in "-DFOLDER=$source -DFLOWRT_PREBUILT=$work/flowrt-$version-linux-$cpu" \
+            "-Dflowrt_DIR=$work/flowrt-$version-linux-$cpu/lib/cmake/flowrt"; do
+            rm -rf "$work/wrong"
+            # shellcheck disable=SC2086
+            cmake -S "$work/program" -B "$work/wrong" -DLIBRARY=flowrt::flowrt $taken >"$work/log" 2>&1 &&
+                fail "a library for $cpu was taken"
+            tr -s " \n" "  " <"$work/log" | grep "for $cpu; this build is for the CPU 'x86_64' (64 bit)" >/dev/null ||
+                { cat "$work/log"; fail "the reason is not named"; }
+        done
+    done
+}
+
+# Packages of several CPUs that are installed at once may share a path if they agree about its bytes.
+multiarch() {
+    step "Multi-Arch: same: what the packages of two CPUs share has the same bytes"
+    local package arch first
+    for package in libflowrt0 libflowrt-dev libflowrt0-dbgsym; do
+        for arch in amd64 arm64 armhf riscv64; do
+            mkdir -p "$work/multiarch/$package/$arch"
+            dpkg-deb -x "$packages/${package}_$version-1_$arch.deb" "$work/multiarch/$package/$arch"
+            (cd "$work/multiarch/$package/$arch" && find . -type f -exec sha256sum {} +)
+        done | sort -u | awk '{ print $2 }' | sort | uniq -d >"$work/log"
+        [ ! -s "$work/log" ] || { cat "$work/log"; fail "$package differs between CPUs there"; }
+        first=$(find "$work/multiarch/$package/amd64" -type f | wc -l)
+        [ "$first" -gt 0 ] || fail "$package is empty"
+    done
+}
+
+# Links of the pages in a folder that lead nowhere.
+dead_links() { # folder
+    (cd "$1" && find . -name '*.md' | while read -r page; do
+        sed '/^```/,/^```/d' "$page" | grep -o '](\([^)# ]*\)' | sed 's/^](//' | grep -v '^$\|^[a-z]*:' | while read -r link; do
+            [ -e "$(dirname "$page")/$link" ] || echo "$page: $link"
+        done
+    done)
+}
+
+# The example without an operating system, from a tarball alone.
+bare_metal() {
+    step "examples-c/bare-metal, from the tarball and nothing else"
+    local cpu tree example
+    for cpu in aarch64 armv7; do
+        tree=$work/flowrt-$version-linux-$cpu
+        [ -e "$tree" ] || tar -xf "$packages/flowrt-$version-linux-$cpu.tar.gz" -C "$work"
+        [ -z "$(dead_links "$tree/share/doc/flowrt")" ] || fail "links that lead nowhere: $(dead_links "$tree/share/doc/flowrt")"
+        rm -rf "$work/bare"
+        cp -R "$tree/share/doc/flowrt/examples-c" "$work/bare"
+        example=$work/bare/bare-metal
+        quietly make -C "$example" "CPU=$cpu" "FLOWRT=$tree"
+        timeout 60 make -s -C "$example" run "CPU=$cpu" "FLOWRT=$tree" >"$work/found" </dev/null || fail "$cpu: the machine stopped: $(cat "$work/found")"
+        "${CC:-cc}" -O2 "-I$source/include" "$example/program.c" "$example/hosted.c" "$build/libflowrt.a" -o "$work/hosted"
+        "$work/hosted" | diff - "$work/found" || fail "$cpu: other bits than on this machine"
+    done
 }
 
 # One archive a CPU, for every C library and for none.
@@ -261,7 +314,7 @@ native() {
     inside dpkg --purge libflowrt-dev libflowrt0-dbgsym libflowrt0 flowrt-tools >/dev/null 2>&1 || true
     local before
     use() {
-        inside sh -c 'cd /packages && cp /usr/share/doc/libflowrt-dev/examples-c/* . &&
+        inside sh -c 'cd /packages && cp -R /usr/share/doc/libflowrt-dev/examples-c/* . &&
             cc density.c $(pkg-config --cflags --libs flowrt) -o shared &&
             cc density.c $(pkg-config --cflags flowrt) -l:libflowrt.a -o static &&
             for program in shared static; do echo 5.1,3.5,1.4,0.2 | ./$program iris_maf.flw; done | uniq' >"$work/found"
@@ -270,8 +323,32 @@ native() {
         inside sh -c 'ldd /packages/shared' | grep "libflowrt.so.0 => /lib/x86_64-linux-gnu/libflowrt.so.0" >/dev/null || fail "not the library of the package"
         inside sh -c 'echo 5.1,3.5,1.4,0.2 | flowrt log-prob /packages/iris_maf.flw -' | rounded >"$work/answer"
         answer cat "$work/answer"
-        for page in man1/flowrt.1.gz man3/flowrt.3.gz man3/flowrt_log_prob.3.gz; do
+        for page in man1/flowrt.1.gz man3/flowrt.3.gz man3/flowrt_log_prob.3.gz man3/flowrt_file.3.gz man3/flowrt_file_open.3.gz; do
             test -s "$root/usr/share/man/$page" || fail "no manual page $page"
+        done
+        # Each example by the command at its beginning.
+        inside sh -e -c 'cd /packages && for example in /usr/share/doc/libflowrt-dev/examples-c/*.c; do
+                cc $(sed -n "s/^ \*   cc \(.*\)$/\1/p" "$example" | head -n 1) || { echo "$example"; exit 1; }
+            done' || fail "an example of the package is not built by the command that it names"
+        [ -z "$(dead_links "$root/usr/share/doc/libflowrt-dev")" ] ||
+            fail "links that lead nowhere: $(dead_links "$root/usr/share/doc/libflowrt-dev")"
+    }
+    # A crash is located from the packages alone: names from the symbols, frames up to main.
+    crash() {
+        cat >"$work/crash.c" <<'C'
+#include <flowrt_file.h>
+int main(int count, char **argument) {
+    flowrt_file file;
+    if (count != 2 || !flowrt_file_open(&file, argument[1])) return 1;
+    float log_p[64];
+    flowrt_log_prob(&file.model, 64, (const float *)4096, NULL, 0, log_p, file.workspace, file.workspace_size);
+}
+C
+        quietly cc -g "-I$root/usr/include" "$work/crash.c" "-L$root/usr/lib/x86_64-linux-gnu" -lflowrt -o "$work/crash"
+        LD_LIBRARY_PATH=$root/usr/lib/x86_64-linux-gnu gdb -batch -iex "set debug-file-directory $root/usr/lib/debug" -ex run \
+            -ex backtrace --args "$work/crash" models/iris_maf.flw >"$work/trace" 2>&1 </dev/null || true
+        for name in Evaluation "in flowrt_log_prob ()" "in main "; do
+            grep -qF "$name" "$work/trace" || { cat "$work/trace"; fail "gdb does not show '$name'"; }
         done
     }
     step "install, use, upgrade, use, purge"
@@ -282,6 +359,7 @@ native() {
     quietly inside sh -c 'apt-get install -y --no-install-recommends /packages/*-2_amd64.deb'
     [ "$(inside dpkg-query -W -f '${Version}' libflowrt-dev)" = "$version-2" ] || fail "not upgraded"
     use
+    crash
     # Symbols for the library that is installed, by its build-id.
     id=$(readelf -n "$root/usr/lib/x86_64-linux-gnu/libflowrt.so.0" | sed -n 's/^ *Build ID: //p')
     [ "$(nm "$root/usr/lib/debug/.build-id/${id:0:2}/${id:2}.debug" | wc -l)" -gt 100 ] || fail "no symbols in the -dbgsym package"

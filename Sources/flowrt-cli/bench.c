@@ -2,9 +2,9 @@
 #include "commands.h"
 
 #include "block.h"
+#include "context.h"
 #include "failure.h"
 #include "progress.h"
-#include "rows.h"
 
 #include <stdlib.h>
 
@@ -33,14 +33,12 @@ static double time_row(const job *work, block *batch) {
     return times[ROUNDS / 2] / (double)calls / (double)batch->count * 1e9;
 }
 
-static float *read_context(const model *flow, const char *text) {
-    size_t width = flow->info.context_dim;
-    if (!width && text) fail("%s takes no context: leave --context out", flow->path);
-    float *values = allocate(width, sizeof *values);
-    for (size_t i = 0; i < width; i++) values[i] = 0;
-    if (!text) return values;
-    rows *from = rows_of_numbers(text, width, "--context");
-    if (!from) from = rows_open(text, width, flow->context_names.count ? &flow->context_names : NULL);
+/* The first context that is given, else zeros. */
+static float *read_context(const model *flow, const arguments *given) {
+    float *values = allocate(flow->info.context_dim, sizeof *values);
+    for (size_t i = 0; i < flow->info.context_dim; i++) values[i] = 0;
+    rows *from = context_open(given, flow, false);
+    if (!from) return values;
     if (rows_read(from, 1, values, NULL) == 0) fail("%s: there are no rows", rows_name(from));
     rows_close(from);
     return values;
@@ -51,7 +49,7 @@ int command_bench(const arguments *given) {
     model flow;
     model_open(&flow, given->operands[0], NULL);
     require_cpu(flow.path);
-    float *context = read_context(&flow, given->values[OPTION_CONTEXT]);
+    float *context = read_context(&flow, given);
     job draw = {.flow = &flow, .verb = VERB_SAMPLE, .rows = 4096, .shared = flow.info.context_dim ? context : NULL};
     job density = draw;
     density.verb = VERB_LOG_PROB;

@@ -30,12 +30,13 @@ static bool is_keyword(const char *name) {
     return false;
 }
 
-static void check_name(const char *name) {
-    if (!*name || name[strspn(name, letters)] || (*name >= '0' && *name <= '9'))
-        fail("'%s' is not a C identifier", name);
-    if (is_keyword(name)) fail("'%s' is a keyword of C or C++", name);
-    if (*name == '_') fail("'%s' begins with an underscore, which is reserved to the implementation", name);
-    if (strncmp(name, "flowrt_", 7) == 0) fail("'%s' begins with flowrt_, as the names of flowrt.h do", name);
+/* Why `name` cannot be that of an array; NULL if it can. */
+static const char *fault_of_name(const char *name) {
+    if (!*name || name[strspn(name, letters)] || (*name >= '0' && *name <= '9')) return "is not a C identifier";
+    if (is_keyword(name)) return "is a keyword of C or C++";
+    if (*name == '_') return "begins with an underscore, which is reserved to the implementation";
+    if (strncmp(name, "flowrt_", 7) == 0) return "begins with flowrt_, as the names of flowrt.h do";
+    return NULL;
 }
 
 static void put_definitions(const model *flow, const char *name, const char *upper) {
@@ -50,6 +51,10 @@ static void put_definitions(const model *flow, const char *name, const char *upp
         "/* flowrt_workspace_size(&model, 1): enough for calls with any number of rows, which are faster with "
         "more. */\n#define %s_WORKSPACE_BYTES %zuu\n",
         upper, flowrt_workspace_size(&flow->view, 1));
+    output_printf(
+        "/* flowrt_gradient_workspace_size(&model, 1), the same for flowrt_log_prob_gradient. */\n"
+        "#define %s_GRADIENT_WORKSPACE_BYTES %zuu\n",
+        upper, flowrt_gradient_workspace_size(&flow->view, 1));
     output_printf("/* flowrt_plan_size(&model): for flowrt_model_prepare. */\n#define %s_PLAN_BYTES %zuu\n\n", upper,
                   flowrt_plan_size(&flow->view));
     output_printf(
@@ -78,7 +83,8 @@ static void put_bytes(const model *flow) {
 
 int command_c_array(const arguments *given) {
     const char *name = given->values[OPTION_NAME] ? given->values[OPTION_NAME] : "model";
-    check_name(name);
+    const char *fault = fault_of_name(name);
+    if (fault) fail_usage(given->command, "'%s' %s", name, fault);
     model flow;
     model_open(&flow, given->operands[0], NULL);
     char *upper = allocate(strlen(name) + 1, 1);

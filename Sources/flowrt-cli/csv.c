@@ -51,16 +51,27 @@ static field next_field(const csv *table, const char **at, const char *end, size
     return (field){begin, stop, false};
 }
 
+#define SEPARATORS ": columns are separated by commas, semicolons or tabs"
+
+/* Ends the program: the line has another number of columns. */
+static _Noreturn void fail_count(const csv *table, size_t found) {
+    size_t expected = table->columns;
+    fail("%s, line %llu: expected %zu column%s, found %zu%s", table->input->name, (unsigned long long)table->line,
+         expected, expected == 1 ? "" : "s", found, found == 1 ? SEPARATORS : "");
+}
+
 /* Ends the program: what stands in a column is no number. */
 static _Noreturn void fail_field(const csv *table, size_t column, field found) {
     bool named = column < table->header.count;
     size_t length = (size_t)(found.end - found.begin), shown = length > 40 ? 40 : length;
-    bool decimal_comma = table->separator != ',' && memchr(found.begin, ',', length);
+    /* A field that has a comma has another separator around it, or quotes. */
+    bool decimal_comma = memchr(found.begin, ',', length) != NULL;
     const char *quote = length ? "\"" : "";
-    fail("%s, line %llu, column %zu%s%.200s%s: expected a number%s, found %s%.*s%s%s", table->input->name,
+    fail("%s, line %llu, column %zu%s%.200s%s: expected a number%s, found %s%.*s%s%s%s", table->input->name,
          (unsigned long long)table->line, column + 1, named ? " (" : "", named ? table->header.items[column] : "",
          named ? ")" : "", decimal_comma ? " with a decimal point" : "", quote, (int)(length ? shown : 7),
-         length ? found.begin : "nothing", length > shown ? "..." : "", quote);
+         length ? found.begin : "nothing", length > shown ? "..." : "", quote,
+         memchr(found.begin, ' ', length) ? SEPARATORS : "");
 }
 
 /* Files of other kinds that people give by mistake. */
@@ -101,14 +112,26 @@ static char find_separator(const char *line, const char *end) {
     return semicolon ? ';' : ',';
 }
 
-/* Whether a line is a header: none of its fields is a number, and one at least is not empty. */
+/* Whether a field means to be a number, or several: "1,5", "1 000" or "1.5 -2.5". */
+static bool is_nearly_number(field found) {
+    bool any = false, starts = true;
+    for (const char *at = found.begin; at < found.end; at++) {
+        bool is_digit = *at >= '0' && *at <= '9', is_sign = starts && (*at == '-' || *at == '+');
+        if (!is_digit && !is_sign && !memchr("., '", *at, 4)) return false;
+        any |= is_digit;
+        starts = *at == ' ';
+    }
+    return any;
+}
+
+/* Whether a line is a header: none of its fields is a number, nor means to be one, and one at least is not empty. */
 static bool is_header(csv *table, const char *line, const char *end) {
     float ignored;
     bool any = false;
     size_t column = 0;
     for (const char *at = line; at; column++) {
         field found = next_field(table, &at, end, column);
-        if (parse_number(found.begin, found.end, &ignored)) return false;
+        if (parse_number(found.begin, found.end, &ignored) || is_nearly_number(found)) return false;
         any |= found.end > found.begin;
     }
     return any;
@@ -157,9 +180,7 @@ static void read_header(csv *table, const char *line, const char *end) {
     if (repeated != SIZE_MAX)
         fail("%s, line %llu, column %zu: a second column \"%s\"", table->input->name, (unsigned long long)table->line,
              repeated + 1, table->header.items[repeated]);
-    if (column != table->width)
-        fail("%s, line %llu: expected %zu columns, found %zu", table->input->name, (unsigned long long)table->line,
-             table->width, column);
+    if (column != table->width) fail_count(table, column);
 }
 
 static void read_fields(const csv *table, const char *line, const char *end, float *row) {
@@ -170,9 +191,7 @@ static void read_fields(const csv *table, const char *line, const char *end, flo
         size_t number = table->number_of ? table->number_of[column] : column;
         if (number != SIZE_MAX && !parse_number(found.begin, found.end, &row[number])) fail_field(table, column, found);
     }
-    if (column != table->columns)
-        fail("%s, line %llu: expected %zu column%s, found %zu", table->input->name, (unsigned long long)table->line,
-             table->columns, table->columns == 1 ? "" : "s", column);
+    if (column != table->columns) fail_count(table, column);
 }
 
 source_state csv_row(csv *table, bool may_wait, float *row) {

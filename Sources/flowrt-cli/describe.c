@@ -208,10 +208,12 @@ static void put_step_json(const part *of, size_t dim) {
 void describe_json(const model *flow) {
     const flowrt_model_info *info = &flow->info;
     output_printf("{\"dim\": %" PRIu32 ", \"context_dim\": %" PRIu32 ", \"bytes\": %zu, \"format\": \"%" PRIu32
-                  ".%" PRIu32 "\", \"parameters\": %" PRIu64 ", \"workspace_bytes\": {\"least\": %zu, \"most\": %zu}",
+                  ".%" PRIu32 "\", \"parameters\": %" PRIu64 ", \"workspace_bytes\": {\"least\": %zu, \"most\": %zu}"
+                  ", \"gradient_workspace_bytes\": {\"least\": %zu, \"most\": %zu}, \"plan_bytes\": %zu",
                   info->dim, info->context_dim, flow->size, info->format_version / 100, info->format_version % 100,
                   info->parameter_count, flowrt_workspace_size(&flow->view, 1),
-                  flowrt_workspace_size(&flow->view, SIZE_MAX));
+                  flowrt_workspace_size(&flow->view, SIZE_MAX), flowrt_gradient_workspace_size(&flow->view, 1),
+                  flowrt_gradient_workspace_size(&flow->view, SIZE_MAX), flowrt_plan_size(&flow->view));
     layout at = layout_begin(flow);
     static part found;
     bool in_steps = false, any = false;

@@ -2,10 +2,10 @@
 #include "commands.h"
 
 #include "block.h"
+#include "context.h"
 #include "failure.h"
 #include "pipeline.h"
 #include "progress.h"
-#include "rows.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -37,17 +37,10 @@ typedef struct run {
 
 /* Opens the context: one row is shared, more are read on the way. */
 static void open_context(run *of, const arguments *given, float **shared) {
-    const model *flow = of->work.flow;
-    const char *text = given->values[OPTION_CONTEXT];
-    size_t width = flow->info.context_dim;
+    size_t width = of->work.flow->info.context_dim;
     *shared = NULL;
-    if (!width && text) fail("%s takes no context: leave --context out", flow->path);
-    if (!width) return;
-    if (!text)
-        fail("%s needs a context of %zu number%s: --context FILE or --context NUMBERS", flow->path, width,
-             width == 1 ? "" : "s");
-    of->context = rows_of_numbers(text, width, "--context");
-    if (!of->context) of->context = rows_open(text, width, flow->context_names.count ? &flow->context_names : NULL);
+    of->context = context_open(given, of->work.flow, true);
+    if (!of->context) return;
     of->ahead = allocate(2 * width, sizeof(float));
     for (int i = 0; i < 2; i++) of->ahead_count += rows_read(of->context, 1, of->ahead + of->ahead_count * width, NULL);
     if (of->ahead_count == 0) fail("%s: there are no rows", rows_name(of->context));

@@ -1,7 +1,6 @@
 #include "rows.h"
 
 #include "failure.h"
-#include "number.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -27,23 +26,9 @@ rows *rows_open(const char *path, size_t width, const names *wanted) {
     return from;
 }
 
-rows *rows_of_numbers(const char *text, size_t width, const char *what) {
-    float *numbers = NULL;
-    size_t count = 0;
-    const char *blank = " ,;\t\n";
-    for (const char *at = text + strspn(text, blank); *at; at += strspn(at, blank)) {
-        const char *end = at + strcspn(at, blank);
-        numbers = reallocate(numbers, count + 1, sizeof *numbers);
-        if (!parse_number(at, end, &numbers[count++])) {
-            free(numbers);
-            return NULL;
-        }
-        at = end;
-    }
-    if (count == 0) return NULL;
-    if (count != width) fail("%s: expected %zu number%s, found %zu", what, width, width == 1 ? "" : "s", count);
+rows *rows_of_one(float *numbers, size_t width, const char *name) {
     rows *from = allocate(1, sizeof *from);
-    *from = (rows){.input = {.name = what, .ended = true}, .width = width, .form = NUMBERS, .numbers = numbers};
+    *from = (rows){.input = {.name = name, .ended = true}, .width = width, .form = NUMBERS, .numbers = numbers};
     return from;
 }
 

@@ -11,9 +11,8 @@ typedef struct rows rows;
  */
 rows *rows_open(const char *path, size_t width, const names *wanted);
 
-/* One row of `width` numbers from the command line, "0.5,-1" or "0.5 -1"; NULL if the text is something else. Another
- * count of numbers ends the program with a message that names `what`. */
-rows *rows_of_numbers(const char *text, size_t width, const char *what);
+/* One row of `width` numbers, which it takes over and frees. */
+rows *rows_of_one(float *numbers, size_t width, const char *name);
 
 void rows_close(rows *from);
 

@@ -1,5 +1,5 @@
 /* A crash inside the library can be traced to its caller: wherever a call faults, `backtrace` in a signal handler walks through
- * the library's frames to the caller. Every page of the model and of the workspace is made inaccessible, one at a time.
+ * the library's frames to the caller, and the last of these has the name of the function that was called. Every page of the model and of the workspace is made inaccessible, one at a time.
  * Calls that fault in the C library's memcpy or memset are left out: these may be without tables, as on armv7. */
 #include "support/call.h"
 #include "support/guarded.h"
@@ -58,6 +58,17 @@ static void must_reach_caller(const char *name, enum verb verb) {
     CHECK(0, "%s, %s: %d frames, and none is the caller of the crashed call", name, verb_names[verb], frame_count);
 }
 
+/* The function that the program called, as backtrace_symbols and stripped libraries have it: by its exported name. */
+static void must_name_call(const char *name, enum verb verb) {
+    Dl_info at;
+    char expected[32];
+    int last = frame_count - 1;
+    while (last >= 0 && !is_in_library(frames[last])) last--;
+    snprintf(expected, sizeof expected, "flowrt_%s", verb_names[verb]);
+    CHECK(last >= 0 && dladdr((char *)frames[last] - 1, &at) && at.dli_sname && strcmp(at.dli_sname, expected) == 0,
+          "%s: the library's last frame is %s, not %s", name, at.dli_sname ? at.dli_sname : "without a name", expected);
+}
+
 /* Makes one page after the other inaccessible; returns how many calls faulted. */
 static size_t crash(const char *name, call c, unsigned char *pages, size_t size) {
     const size_t page = (size_t)sysconf(_SC_PAGESIZE);
@@ -66,6 +77,7 @@ static size_t crash(const char *name, call c, unsigned char *pages, size_t size)
         CHECK(mprotect(pages + offset, 1, PROT_NONE) == 0, "mprotect");
         if (faults(c) && is_in_library(crash_address)) {
             must_reach_caller(name, c.verb);
+            must_name_call(name, c.verb);
             crashes++;
         }
         CHECK(mprotect(pages + offset, 1, PROT_READ | PROT_WRITE) == 0, "mprotect");

@@ -77,13 +77,17 @@ consume found -DCMAKE_PREFIX_PATH="$work/root/usr"
 step "FetchContent"
 consume fetched -DFLOWRT_SOURCE="$source" -DFLOWRT_SWIFTC="$swiftc"
 
-step "examples from the installed tree"
+step "examples from the installed tree, each by the command at its beginning, which examples-c/README.md names too"
+cp -R "$source/examples-c" "$work/examples-c"
 for example in "$source"/examples-c/*.c; do
-    test -e "$example" || continue
-    # shellcheck disable=SC2046
-    "$cc" -std=c99 "$example" $(pkg-config --cflags --libs flowrt) -lm -pthread -o "$work/$(basename "$example" .c)"
+    name=$(basename "$example" .c)
+    arguments=$(sed -n 's/^ \*   cc \(.*\)$/\1/p' "$example" | head -n 1)
+    linked=$(printf '%s\n' $arguments | grep -e '^-l' -e '^-p' | paste -sd' ' || true)
+    grep -qF "| \`$name.c\` |${linked:+ \`$linked\`} |" "$source/examples-c/README.md" ||
+        { echo "examples-c/README.md does not say that $name.c is linked with '$linked'"; exit 1; }
+    # shellcheck disable=SC2086
+    (cd "$work/examples-c" && "$cc" -std=c99 -I"$(dirname "$header")" -L"$libdir" $arguments)
 done
-
 
 step "flowrt_add_model"
 mkdir "$work/embedding"
@@ -144,17 +148,25 @@ head -c 5000 "$source/models/iris_maf.flw" >"$work/embedding/iris.flw"
 grep -q "iris.flw: has 5000 bytes" "$work/log" || { cat "$work/log"; exit 1; }
 
 step "what find_package refuses"
-refuses() { # version-and-components, text
-    printf 'cmake_minimum_required(VERSION 3.22)\nproject(p C)\nfind_package(flowrt %s)\n' "$1" >"$work/wrong/CMakeLists.txt"
-    "$cmake" -S "$work/wrong" -B "$work/wrong/build" -DCMAKE_PREFIX_PATH="$work/root/usr" >"$work/log" 2>&1 &&
-        { echo "find_package(flowrt $1) succeeded"; exit 1; }
-    grep -q -e "$2" "$work/log" || { echo "find_package(flowrt $1) does not say '$2':"; cat "$work/log"; exit 1; }
+refuses() { # version-and-components, text, options of CMake...
+    request=$1 text=$2
+    shift 2
+    rm -rf "$work/wrong/build"
+    printf 'cmake_minimum_required(VERSION 3.22)\nproject(p C)\nfind_package(flowrt %s)\n' "$request" >"$work/wrong/CMakeLists.txt"
+    "$cmake" -S "$work/wrong" -B "$work/wrong/build" -DCMAKE_PREFIX_PATH="$work/root/usr" "$@" >"$work/log" 2>&1 &&
+        { echo "find_package(flowrt $request) $* succeeded"; exit 1; }
+    tr -s ' \n' '  ' <"$work/log" | grep -q -e "$text" ||
+        { echo "find_package(flowrt $request) $* does not say '$text':"; cat "$work/log"; exit 1; }
 }
 mkdir "$work/wrong"
 refuses "0.0.9 REQUIRED" "version: $version"
 refuses "0.2 REQUIRED" "version: $version"
 refuses "1.0 REQUIRED" "version: $version"
 refuses "REQUIRED COMPONENTS static cuda" "not 'cuda'"
+for request in "REQUIRED" "0.1 REQUIRED"; do # the compiler stays: what is asked is the CPU that a toolchain file names
+    refuses "$request" "$version.* for .*; this build is for the CPU 'ppc64le' (64 bit): take the flowrt of that CPU" \
+        -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=ppc64le
+done
 
 step "FetchContent with a prebuilt library"
 "$cmake" --install "$build" --prefix "$work/prebuilt" >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }

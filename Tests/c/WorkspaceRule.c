@@ -1,5 +1,5 @@
-/* For WorkspaceRule.sh: writes every flow of the tests to DIRECTORY/NUMBER.flw, and prints for each, and for the FILEs, its path
- * what flowrt_workspace_size says for 1 row and for SIZE_MAX, and flowrt_plan_size.
+/* For WorkspaceRule.sh: writes every flow of the tests to DIRECTORY/NUMBER.flw, and prints for each, and for the FILEs, its path,
+ * what flowrt_workspace_size and flowrt_gradient_workspace_size say for 1 row and for SIZE_MAX, and flowrt_plan_size.
  *   WorkspaceRule DIRECTORY FILE... */
 #include "support/check.h"
 #include "support/flow.h"
@@ -8,7 +8,8 @@
 static void print(const char *path, flow_file file) {
     flowrt_model model;
     CHECK_STATUS(FLOWRT_OK, flowrt_model_open(&model, file.bytes, file.size, FLOWRT_OPEN_DEFAULT, NULL));
-    printf("%s %zu %zu %zu\n", path, flowrt_workspace_size(&model, 1), flowrt_workspace_size(&model, SIZE_MAX),
+    printf("%s %zu %zu %zu %zu %zu\n", path, flowrt_workspace_size(&model, 1), flowrt_workspace_size(&model, SIZE_MAX),
+           flowrt_gradient_workspace_size(&model, 1), flowrt_gradient_workspace_size(&model, SIZE_MAX),
            flowrt_plan_size(&model));
 }
 

@@ -1,6 +1,6 @@
 #!/bin/sh
-# flowrt_add_model's own rules for workspace and plan give what flowrt_workspace_size and flowrt_plan_size give: for every flow of the tests, and every
-# model of models/.
+# flowrt_add_model's own rules for workspaces and plan give what flowrt_workspace_size, flowrt_gradient_workspace_size and flowrt_plan_size
+# give: for every flow of the tests, and every model of models/ and Tests/golden.
 #   WorkspaceRule.sh CMAKE WORKSPACE_RULE SOURCE [EMULATOR...]
 set -eu
 cmake=$1 program=$2 source=$3
@@ -8,15 +8,17 @@ shift 3
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 # shellcheck disable=SC2046
-"$@" "$program" "$work" $(find "$source/models" -name '*.flw') >"$work/expected"
-while read -r model one all plan; do
+"$@" "$program" "$work" $(find "$source/models" "$source/Tests/golden" -name '*.flw') >"$work/expected"
+while read -r model one all gradient all_gradient plan; do
     "$cmake" "-DMODEL=$model" -DNAME=model "-DHEADER=$work/model.h" "-DSOURCE=$work/model.c" \
         -P "$source/cmake/FlowrtModelSource.cmake"
-    grep -q "MODEL_WORKSPACE_BYTES ${one}u\$" "$work/model.h" && grep -q "MODEL_FULL_WORKSPACE_BYTES ${all}u\$" "$work/model.h" &&
-        grep -q "MODEL_PLAN_BYTES ${plan}u\$" "$work/model.h" || {
-        echo "$model: flowrt_workspace_size is $one and $all, flowrt_plan_size $plan; flowrt_add_model writes"
-        grep BYTES "$work/model.h"
-        exit 1
-    }
+    for size in "WORKSPACE $one" "FULL_WORKSPACE $all" "GRADIENT_WORKSPACE $gradient" "FULL_GRADIENT_WORKSPACE $all_gradient" \
+        "PLAN $plan"; do
+        grep -q "MODEL_${size% *}_BYTES ${size#* }u\$" "$work/model.h" || {
+            echo "$model: the library says $size; flowrt_add_model writes"
+            grep BYTES "$work/model.h"
+            exit 1
+        }
+    done
 done <"$work/expected"
 echo "$(wc -l <"$work/expected") models"

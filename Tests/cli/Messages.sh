@@ -8,6 +8,16 @@ p '1,2,3,4\n1,2,x,4\n' && lp 'flowrt: in, line 2, column 3: expected a number, f
 p '1,2,3,4\n\n1,2,3\n' && lp 'flowrt: in, line 3: expected 4 columns, found 3' in
 p '1,2,3,4,5\n' && lp 'flowrt: in, line 1: expected 4 columns, found 5' in
 p 'a,b,c,d\n1,2,,4\n' && lp 'flowrt: in, line 2, column 3 (c): expected a number, found nothing' in
+columns=': columns are separated by commas, semicolons or tabs'
+for text in '1,5;2,5;3,5;4,5' '1,5\t2\t3\t4' '"1,5","2","3","4"' '1,234.5;2;3;4'; do # one row, which is no header
+    p "$text\n" && lp 'flowrt: in, line 1, column 1: expected a number with a decimal point, found "1,' in
+done
+p '1 2 3 4\n' && lp "flowrt: in, line 1, column 1: expected a number, found \"1 2 3 4\"$columns" in
+p '1.5 -2.5 +3 4\n1 2 3 4\n' && lp "flowrt: in, line 1, column 1: expected a number, found \"1.5 -2.5 +3 4\"$columns" in
+p '1,5 2,5 3,5 4,5\n' && lp "flowrt: in, line 1, column 2: expected a number, found \"5 2\"$columns" in
+p 'a b c d\n1 2 3 4\n' && lp "flowrt: in, line 1: expected 4 columns, found 1$columns" in
+p '1|2|3|4\n' && lp "flowrt: in, line 1: expected 4 columns, found 1$columns" in
+p '0-1,1-2,2-3,1st\n1,2,3,4\n' && flowrt log-prob "$iris" in >out || broken "names that begin with digits"
 p '1;2,5;3;4\n' && lp 'flowrt: in, line 1, column 2: expected a number with a decimal point, found "2,5"' in
 p 'a,b,c,d\n1,"2,3,4\n' && lp 'flowrt: in, line 2, column 2: expected a closing quote and a separator' in
 p '' && lp 'flowrt: in: there are no rows' in
@@ -53,9 +63,14 @@ lp "short.npy: the file ends within its header" short.npy
 
 # Context.
 p '1,2,3,4,5\n'
-fails 1 'needs a context of 4 numbers: --context FILE or --context NUMBERS' log-prob "$diabetes" in
-fails 1 '--context: expected 4 numbers, found 2' log-prob "$diabetes" in --context 1,2
-fails 1 'takes no context' sample "$iris" --context 1
+fails 2 'needs a context of 4 numbers: --context FILE or --context NUMBERS' log-prob "$diabetes" in
+fails 2 '--context: expected 4 numbers, found 2' log-prob "$diabetes" in --context 1,2
+fails 2 '--context: expected 4 numbers, found 0' log-prob "$diabetes" in --context ''
+fails 2 'found 8: a comma separates numbers, and is no decimal point' log-prob "$diabetes" in --context '1,5;2,5;3,5;4,5'
+fails 2 '--context: expected a number, found "abc"' bench "$diabetes" --context '51,1,31.5,abc'
+fails 1 'nofile: No such file or directory' log-prob "$diabetes" in --context nofile
+fails 2 'takes no context' sample "$iris" --context 1
+fails 2 'takes no context' bench "$iris" --context 1
 p '1,2,3,4,5\n1,2,3,4,5\n1,2,3,4,5\n' && printf '1,2,3,4\n1,2,3,4\n' >c
 fails 1 'c has 2 rows: expected 1, or as many as in (3)' log-prob "$diabetes" in --context c
 p '1,2,3,4,5\n'
@@ -90,5 +105,5 @@ fails 2 'there are draws 0 to 2^64 - 1 alone' sample "$iris" --index 18446744073
 fails 2 '--threads: expected 0 to' sample "$iris" --threads 5000
 fails 2 '--format: expected csv, tsv or npy, found "xml"' sample "$iris" --format xml
 fails 2 'standard input can be one thing only' log-prob "$diabetes" --context -
-fails 1 "'int' is a keyword of C or C++" c-array "$iris" --name int
-fails 1 "'3d' is not a C identifier" c-array "$iris" --name 3d
+fails 2 "'int' is a keyword of C or C++" c-array "$iris" --name int
+fails 2 "'3d' is not a C identifier" c-array "$iris" --name 3d

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Optional
 
 from .errors import Error
 from .model import Model
@@ -30,6 +31,8 @@ _TEMPLATE = """\
 #define {upper}_CONTEXT_DIM {context_dim}u
 /* flowrt_workspace_size(&model, 1): enough for calls with any number of rows, which are faster with more. */
 #define {upper}_WORKSPACE_BYTES {workspace}u
+/* flowrt_gradient_workspace_size(&model, 1), the same for flowrt_log_prob_gradient. */
+#define {upper}_GRADIENT_WORKSPACE_BYTES {gradient}u
 /* flowrt_plan_size(&model): for flowrt_model_prepare. */
 #define {upper}_PLAN_BYTES {plan}u
 
@@ -50,19 +53,27 @@ _TEMPLATE = """\
 """
 
 
+def fault_of_name(name: str) -> Optional[str]:
+    """Why `name` cannot be that of an array in C and C++; None if it can."""
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+        return f"'{name}' is not a C identifier"
+    if name in _KEYWORDS:
+        return f"'{name}' is a keyword of C or C++"
+    if name.startswith("_"):
+        return f"'{name}' begins with an underscore, which is reserved to the implementation"
+    if name.startswith("flowrt_"):
+        return f"'{name}' begins with flowrt_, as the names of flowrt.h do"
+    return None
+
+
 def c_array(data: bytes, name: str) -> str:
     """The C source of an array `name` with the bytes of a valid file. Needs libflowrt for the sizes of memory.
 
     Raises `LibraryError` if libflowrt refuses the file, `Error` if `name` cannot be that of an array in C and C++.
     """
-    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
-        raise Error(f"{name!r} is not a C identifier")
-    if name in _KEYWORDS:
-        raise Error(f"{name!r} is a keyword of C or C++")
-    if name.startswith("_"):
-        raise Error(f"{name!r} begins with an underscore, which is reserved to the implementation")
-    if name.startswith("flowrt_"):
-        raise Error(f"{name!r} begins with flowrt_, as the names of flowrt.h do")
+    fault = fault_of_name(name)
+    if fault:
+        raise Error(fault)
     model = Model(data)
     rows = [", ".join(f"0x{byte:02x}" for byte in data[i : i + 20]) + "," for i in range(0, len(data), 20)]
     context = f" and a context of {model.context_dim}" if model.context_dim else ""
@@ -74,6 +85,7 @@ def c_array(data: bytes, name: str) -> str:
         dim=model.dim,
         context_dim=model.context_dim,
         workspace=model.workspace_size(1),
+        gradient=model.gradient_workspace_size(1),
         plan=model.plan_size(),
         rows="\n".join("    " + row for row in rows),
     )

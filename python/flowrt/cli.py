@@ -15,7 +15,7 @@ from typing import Any, Optional
 from . import info
 from ._version import __version__
 from .atomic import replacing
-from .c_array import c_array
+from .c_array import c_array, fault_of_name
 from .density import Density
 from .errors import Error, LibraryError
 from .evaluate import evaluate, model_bytes, open_model
@@ -25,7 +25,7 @@ from .mixture import MAGIC as MIXTURE
 from .mixture import Mixture
 from .model import Model, NonfiniteWarning
 from .plot import plot
-from .rows import numbers, output, read_rows
+from .rows import CommandLineError, output, read_context, read_rows
 from .verify import verify
 
 
@@ -38,6 +38,9 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     try:
         code: Optional[int] = options.run(options)
         sys.stdout.flush()
+    except CommandLineError as error:
+        print(f"flowrt: {error}\ntry: python -m flowrt {options.command} --help", file=sys.stderr)
+        return 2
     except BrokenPipeError:  # the reader of a pipe has seen enough
         sys.stderr.close()
         return 0
@@ -139,8 +142,15 @@ def _info(options: argparse.Namespace) -> None:
     if options.json:
         model = Model(data)
         most = (1 << 8 * ctypes.sizeof(ctypes.c_size_t)) - 1
-        workspace = {"least": model.workspace_size(1), "most": model.workspace_size(most)}
-        sizes = {"parameters": model.parameter_count, "workspace_bytes": workspace}
+        sizes = {
+            "parameters": model.parameter_count,
+            "workspace_bytes": {"least": model.workspace_size(1), "most": model.workspace_size(most)},
+            "gradient_workspace_bytes": {
+                "least": model.gradient_workspace_size(1),
+                "most": model.gradient_workspace_size(most),
+            },
+            "plan_bytes": model.plan_size(),
+        }
         print(json.dumps(info.facts(file, sizes), ensure_ascii=False))
     else:
         print(info.describe(file))
@@ -165,9 +175,9 @@ def _check(options: argparse.Namespace) -> int:
 def _verify(options: argparse.Namespace) -> None:
     data, name = model_bytes(options.file)
     if options.data == options.context == "-":
-        raise Error("standard input can be one thing only")
+        raise CommandLineError("verify: standard input can be one thing only")
     if options.data is None and options.context is not None:
-        raise Error("a context goes with rows of x")
+        raise CommandLineError("verify: a context goes with rows of x")
     model = open_model(data, name)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NonfiniteWarning)  # random rows without an answer are compared, too
@@ -190,6 +200,9 @@ def _plot(options: argparse.Namespace) -> None:
 
 
 def _c_array(options: argparse.Namespace) -> None:
+    fault = fault_of_name(options.name)
+    if fault:
+        raise CommandLineError(fault)
     text = c_array(model_bytes(options.file)[0], options.name)
     with output(options.output) as stream:
         stream.write(text.encode())
@@ -214,8 +227,7 @@ def _load(options: argparse.Namespace, model: Density) -> tuple[Any, Any]:
     if options.data is not None:
         x = read_rows(options.data, model.dim, model.names).values
     if options.context is not None:
-        given = numbers(options.context, model.context_dim, "--context")
-        context = (given or read_rows(options.context, model.context_dim, model.context_names)).values
+        context = read_context(options.context, model.context_dim, model.context_names).values
     return x, context
 
 

@@ -13,7 +13,7 @@ from .arguments import Floats, seed_of
 from .errors import Error, LibraryError
 from .library import load
 from .model import Model, NonfiniteWarning
-from .rows import FileRows, kind_of, numbers, read_rows, write_rows
+from .rows import CommandLineError, FileRows, kind_of, read_context, read_rows, write_rows
 
 
 def model_bytes(path: str) -> tuple[bytes, str]:
@@ -36,7 +36,7 @@ def open_model(data: bytes, name: str) -> Model:
 def evaluate(options: Namespace) -> int:
     """Writes the results of one verb; 3 if some are NaN or infinite, else 0."""
     if [options.file, options.context, getattr(options, "data", None)].count("-") > 1:
-        raise Error("standard input can be one thing only")
+        raise CommandLineError(f"{options.command}: standard input can be one thing only")
     data, name = model_bytes(options.file)
     model = open_model(data, name)
     context = _context(model, name, options.context)
@@ -60,12 +60,13 @@ def _context(model: Model, name: str, text: Optional[str]) -> Optional[FileRows]
     width = model.context_dim
     if not width:
         if text is not None:
-            raise Error(f"{name} takes no context: leave --context out")
+            raise CommandLineError(f"{name} takes no context: leave --context out")
         return None
     if text is None:
         plural = "s" * (width != 1)
-        raise Error(f"{name} needs a context of {width} number{plural}: --context FILE or --context NUMBERS")
-    return numbers(text, width, "--context") or read_rows(text, width, model.context_names)
+        needed = f"{name} needs a context of {width} number{plural}: --context FILE or --context NUMBERS"
+        raise CommandLineError(needed)
+    return read_context(text, width, model.context_names)
 
 
 def _drawn(model: Model, options: Namespace, context: Optional[FileRows]) -> tuple[Floats, Optional[str]]:

@@ -170,6 +170,11 @@ class Model(Density):
         size: int = self._library.flowrt_workspace_size(self._model, whole(count, "count"))
         return size
 
+    def gradient_workspace_size(self, count: SupportsIndex) -> int:
+        """The same for `log_prob_gradient`, which keeps the units of all networks."""
+        size: int = self._library.flowrt_gradient_workspace_size(self._model, whole(count, "count"))
+        return size
+
     def plan_size(self) -> int:
         """Bytes of memory for a plan that a program in C keeps. A call from Python takes longer than making one."""
         size: int = self._library.flowrt_plan_size(self._model)

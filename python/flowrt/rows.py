@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -19,7 +20,15 @@ from .foreign import kind_of_rows
 
 Lines = list[tuple[int, str]]
 
+
+class CommandLineError(Error):
+    """What the options say is wrong, by itself or for the model: exit code 2."""
+
+
 _ARRAY = b"\x93NUMPY"
+_SEPARATORS = ": columns are separated by commas, semicolons or tabs"
+# What means to be a number, or several: "1,5", "1 000" or "1.5 -2.5".
+_NEARLY_NUMBERS = re.compile(r"(?=.*[0-9])[-+]*(?:[0-9.,']| [-+]*)*")
 
 
 @dataclass(frozen=True)
@@ -56,15 +65,20 @@ def read_rows(path: str, width: int, names: Optional[Sequence[str]] = None) -> F
     return rows
 
 
-def numbers(text: str, width: int, what: str) -> Optional[FileRows]:
-    """One row of numbers between commas or blanks; None if the text is something else."""
+def read_context(text: str, width: int, names: Optional[Sequence[str]]) -> FileRows:
+    """The contexts of the option --context: a file, or one row of numbers between commas or blanks."""
     parts = text.replace(",", " ").replace(";", " ").split()
     values = [_number(part) for part in parts]
-    if not values or None in values:
-        return None
+    wrong = values.index(None) if None in values else None
+    if wrong == 0 or wrong is not None and os.path.exists(text):
+        return read_rows(text, width, names)
+    if wrong is not None:
+        raise CommandLineError(f'--context: expected a number, found "{_printable(parts[wrong])}"')
     if len(values) != width:
-        raise Error(f"{what}: expected {width} number{'s' * (width != 1)}, found {len(values)}")
-    return FileRows(np.array([values], dtype=np.float32), what)
+        comma = ": a comma separates numbers, and is no decimal point" if len(values) > width and "," in text else ""
+        found = f"expected {width} number{'s' * (width != 1)}, found {len(values)}"
+        raise CommandLineError(f"--context: {found}{comma}")
+    return FileRows(np.array([values], dtype=np.float32), "--context")
 
 
 def write_rows(path: str, kind: str, rows: Floats, header: Optional[Sequence[str]] = None) -> None:
@@ -175,16 +189,22 @@ class _Text:
                     self._refuse(number, column, text)
                 values[column] = value
         if len(fields) != expected:
-            raise Error(f"{self._line(number)}: expected {expected} column{'s' * (expected != 1)}, found {len(fields)}")
+            self._refuse_count(number, expected, len(fields))
         return [values[column] for column in (self.columns if self.columns is not None else range(expected))]
 
     def _refuse(self, number: int, column: int, text: str) -> NoReturn:
         place = f"{self._line(number)}, column {column + 1}"
         if column < len(self.header):
             place += f" ({self.header[column]})"
-        point = " with a decimal point" if self.separator != "," and "," in text else ""
+        # A field that has a comma has another separator around it, or quotes.
+        point = " with a decimal point" if "," in text else ""
         found = f'"{text[:40]}{"..." * (len(text) > 40)}"' if text else "nothing"
-        raise Error(f"{place}: expected a number{point}, found {_printable(found)}")
+        hint = _SEPARATORS if " " in text else ""
+        raise Error(f"{place}: expected a number{point}, found {_printable(found)}{hint}")
+
+    def _refuse_count(self, number: int, expected: int, found: int) -> NoReturn:
+        hint = _SEPARATORS if found == 1 else ""
+        raise Error(f"{self._line(number)}: expected {expected} column{'s' * (expected != 1)}, found {found}{hint}")
 
     def _line(self, number: int) -> str:
         return f"{self.name}, line {number}"
@@ -217,7 +237,7 @@ class _Text:
 
     def _is_header(self, number: int, line: str) -> bool:
         texts = [text for text, _ in self._fields(number, line)]
-        return any(texts) and all(_number(text) is None for text in texts)
+        return any(texts) and all(_number(text) is None and not _NEARLY_NUMBERS.fullmatch(text) for text in texts)
 
     def _read_header(self, number: int, line: str) -> None:
         self.header = [text.replace('""', '"') if quoted else text for text, quoted in self._fields(number, line)]
@@ -231,7 +251,7 @@ class _Text:
                     raise Error(f'{self._line(number)}: expected a column "{name}", found {found}')
             self.columns = [self.header.index(name) for name in self.names]
         elif len(self.header) != self.width:
-            raise Error(f"{self._line(number)}: expected {self.width} columns, found {len(self.header)}")
+            self._refuse_count(number, self.width, len(self.header))
 
 
 def _printable(text: str) -> str:

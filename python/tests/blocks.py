@@ -76,7 +76,7 @@ def shell(commands: str, folder: Path) -> str:
     """Standard output, without the blanks at its end."""
     environment = {
         **os.environ,
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "PATH": f"{folder}/build/bin:{Path(sys.executable).parent}:{os.environ['PATH']}",
         "PYTHONPATH": str(ROOT / "python"),
         "FLOWRT_LIBRARY": str(Path(load()._name).resolve()),
         "LD_LIBRARY_PATH": str(folder / "build"),

@@ -133,8 +133,7 @@ def test_verify_on_rows_of_a_file(flow, context, tmp_path, capsys, monkeypatch):
     assert "log_prob" in capsys.readouterr().out
     np.testing.assert_array_equal(seen[0], rows)
     np.testing.assert_array_equal(seen[1], np.loadtxt(context, delimiter=",", ndmin=2, dtype=np.float32).repeat(4, 0))
-    assert main(["verify", flow, "--context", context]) == 1
-    assert capsys.readouterr().err == "flowrt: a context goes with rows of x\n"
+    assert "a context goes with rows of x\n" in failing(["verify", flow, "--context", context], capsys, 2)
     assert main(["verify", flow, str(data)]) == 1
     assert "the rows need contexts of 2 floats each" in capsys.readouterr().err
 
@@ -176,11 +175,11 @@ def test_a_seed_at_random_is_printed_and_draws_the_same_again(flow, context, cap
     assert capsys.readouterr().out != first.out
 
 
-def failing(arguments, capsys) -> str:
-    """The one line on stderr of a command that fails."""
-    assert main(arguments) == 1
+def failing(arguments, capsys, code=1) -> str:
+    """The line on stderr of a command that fails; a second one after a wrong command line."""
+    assert main(arguments) == code
     captured = capsys.readouterr()
-    assert captured.out == "" and captured.err.startswith("flowrt: ") and captured.err.count("\n") == 1
+    assert captured.out == "" and captured.err.startswith("flowrt: ") and captured.err.count("\n") == code
     return captured.err
 
 
@@ -198,9 +197,9 @@ def test_errors_are_one_line(flow, context, tmp_path, capsys):
     found = failing(["log-prob", flow, str(short), "--context", context], capsys)
     assert "short.csv, line 1: expected 3 columns, found 2" in found
     assert "no rows" in failing(["log-prob", flow, str(empty), "--context", context], capsys)
-    assert "needs a context of 2" in failing(["sample", flow], capsys)
+    assert "needs a context of 2" in failing(["sample", flow], capsys, 2)
     assert "missing" in failing(["log-prob", flow, missing, "--context", context], capsys)
-    assert "not a C identifier" in failing(["c-array", flow, "--name", "3d"], capsys)
+    assert "not a C identifier" in failing(["c-array", flow, "--name", "3d"], capsys, 2)
     assert "allocate" in failing(["sample", flow, "--context", context, "-n", str(10**15)], capsys)
 
 
@@ -216,7 +215,7 @@ def test_errors_of_standard_input_name_it(flow, context, text, reason, capsys, m
 
 
 def test_standard_input_is_read_once(flow, capsys):
-    assert "standard input can be one thing only" in failing(["log-prob", flow, "-", "--context", "-"], capsys)
+    assert "standard input can be one thing only" in failing(["log-prob", flow, "-", "--context", "-"], capsys, 2)
 
 
 def test_a_byte_order_mark_is_no_number(flow, tmp_path, capsys, monkeypatch):
@@ -319,8 +318,8 @@ C_PROGRAM = """
 int main(void) {
     unsigned long sum = 0;
     for (unsigned i = 0; i < MY_FLOW_SIZE; i++) sum = sum * 31 + my_flow[i];
-    printf("%u %u %u %u %d %lu\\n", MY_FLOW_SIZE, MY_FLOW_DIM, MY_FLOW_CONTEXT_DIM, MY_FLOW_WORKSPACE_BYTES,
-           (int)((uintptr_t)my_flow % 64), sum & 0xffffffffUL);
+    printf("%u %u %u %u %u %u %d %lu\\n", MY_FLOW_SIZE, MY_FLOW_DIM, MY_FLOW_CONTEXT_DIM, MY_FLOW_WORKSPACE_BYTES,
+           MY_FLOW_GRADIENT_WORKSPACE_BYTES, MY_FLOW_PLAN_BYTES, (int)((uintptr_t)my_flow % 64), sum & 0xffffffffUL);
     return 0;
 }
 """
@@ -335,13 +334,14 @@ def test_c_array_in_c(flow, tmp_path, compiler, standard):
     warnings = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"]
     program = tmp_path / "program"
     subprocess.run([compiler, f"-std={standard}", *warnings, f"main.{suffix}", "-o", program], cwd=tmp_path, check=True)
-    size, dim, context_dim, workspace, misalignment, total = map(int, subprocess.check_output([program]).split())
+    size, dim, context_dim, *memory, misalignment, total = map(int, subprocess.check_output([program]).split())
     data = Path(flow).read_bytes()
     expected = 0
     for byte in data:
         expected = (expected * 31 + byte) & 0xFFFFFFFF
     assert (size, dim, context_dim, misalignment) == (len(data), 3, 2, 0)
-    assert workspace == flowrt.Model(data).workspace_size(1)
+    model = flowrt.Model(data)
+    assert memory == [model.workspace_size(1), model.gradient_workspace_size(1), model.plan_size()]
     assert total == expected
 
 

@@ -174,6 +174,10 @@ def test_the_c_program_of_the_readme_prints_what_it_says(tmp_path):
     assert f"It prints `{printed.strip()}`" in README
 
 
+def test_the_readme_is_short_enough_to_be_read():
+    assert len(README.splitlines()) <= 85, "details belong to docs/"
+
+
 def test_every_make_target_of_the_readme_exists():
     targets = re.findall(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.M)[0].split()
     assert {"demo", "test", "install", "bench"} <= set(re.findall(r"\bmake (\w+)", README)) <= set(targets)

@@ -3,7 +3,7 @@
 import CFlowrt
 import FlowrtShim
 
-@implementation @_cdecl("flowrt_gradient_workspace_size")
+@c(flowrt_gradient_workspace_size) @implementation
 public func flowrt_gradient_workspace_size(_ model: UnsafePointer<flowrt_model>!, _ count: Int) -> Int {
   guard let view = openView(model) else { return 0 }
   let size = gradientWorkspaceSize(view.pointee, UInt64(UInt(bitPattern: count)))
@@ -11,7 +11,7 @@ public func flowrt_gradient_workspace_size(_ model: UnsafePointer<flowrt_model>!
   return size > UInt64(Int.max) ? Int(bitPattern: UInt.max) : Int(truncatingIfNeeded: size)
 }
 
-@implementation @_cdecl("flowrt_log_prob_gradient")
+@c(flowrt_log_prob_gradient) @implementation
 public func flowrt_log_prob_gradient(
   _ model: UnsafePointer<flowrt_model>!, _ count: Int, _ x: UnsafePointer<Float>!,
   _ context: UnsafePointer<Float>!, _ context_rows: Int,

@@ -3,7 +3,7 @@
 import CFlowrt
 import FlowrtShim
 
-@implementation @_cdecl("flowrt_model_open")
+@c(flowrt_model_open) @implementation
 public func flowrt_model_open(
   _ model: UnsafeMutablePointer<flowrt_model>!, _ data: UnsafeRawPointer!, _ size: Int, _ flags: UInt32,
   _ detail: UnsafeMutablePointer<flowrt_error_detail>!
@@ -42,7 +42,7 @@ public func flowrt_model_open(
   return refusal.status
 }
 
-@implementation @_cdecl("flowrt_model_get_info")
+@c(flowrt_model_get_info) @implementation
 public func flowrt_model_get_info(
   _ model: UnsafePointer<flowrt_model>!, _ info: UnsafeMutablePointer<flowrt_model_info>!
 ) -> flowrt_status {
@@ -59,14 +59,14 @@ public func flowrt_model_get_info(
   return FLOWRT_OK
 }
 
-@implementation @_cdecl("flowrt_plan_size")
+@c(flowrt_plan_size) @implementation
 public func flowrt_plan_size(_ model: UnsafePointer<flowrt_model>!) -> Int {
   guard let view = openView(model) else { return 0 }
   // Below the workspace's size, which fits the address space (flowrt_model_open), and 64 bytes.
   return Int(truncatingIfNeeded: KeptPlan.size(view.pointee))
 }
 
-@implementation @_cdecl("flowrt_model_prepare")
+@c(flowrt_model_prepare) @implementation
 public func flowrt_model_prepare(
   _ model: UnsafeMutablePointer<flowrt_model>!, _ plan: UnsafeMutableRawPointer!, _ plan_size: Int
 ) -> flowrt_status {
@@ -100,7 +100,7 @@ public func flowrt_model_prepare(
   return FLOWRT_OK
 }
 
-@implementation @_cdecl("flowrt_workspace_size")
+@c(flowrt_workspace_size) @implementation
 public func flowrt_workspace_size(_ model: UnsafePointer<flowrt_model>!, _ count: Int) -> Int {
   guard let view = openView(model) else { return 0 }
   return Int(truncatingIfNeeded: workspaceSize(view.pointee, UInt64(UInt(bitPattern: count))))

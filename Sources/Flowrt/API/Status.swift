@@ -3,7 +3,7 @@
 import CFlowrt
 import FlowrtShim
 
-@implementation @_cdecl("flowrt_status_message")
+@c(flowrt_status_message) @implementation
 public func flowrt_status_message(_ status: flowrt_status) -> UnsafePointer<CChar>! {
   flowrt_status_text(status.rawValue)
 }

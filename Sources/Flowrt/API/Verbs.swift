@@ -3,7 +3,7 @@
 import CFlowrt
 import FlowrtShim
 
-@implementation @_cdecl("flowrt_forward")
+@c(flowrt_forward) @implementation
 public func flowrt_forward(
   _ model: UnsafePointer<flowrt_model>!, _ count: Int, _ x: UnsafePointer<Float>!,
   _ context: UnsafePointer<Float>!, _ context_rows: Int,
@@ -16,7 +16,7 @@ public func flowrt_forward(
   ).run(model, hasRequiredPointers: x != nil && (z != nil || log_det != nil))
 }
 
-@implementation @_cdecl("flowrt_inverse")
+@c(flowrt_inverse) @implementation
 public func flowrt_inverse(
   _ model: UnsafePointer<flowrt_model>!, _ count: Int, _ z: UnsafePointer<Float>!,
   _ context: UnsafePointer<Float>!, _ context_rows: Int,
@@ -29,7 +29,7 @@ public func flowrt_inverse(
   ).run(model, hasRequiredPointers: z != nil && x != nil)
 }
 
-@implementation @_cdecl("flowrt_log_prob")
+@c(flowrt_log_prob) @implementation
 public func flowrt_log_prob(
   _ model: UnsafePointer<flowrt_model>!, _ count: Int, _ x: UnsafePointer<Float>!,
   _ context: UnsafePointer<Float>!, _ context_rows: Int,
@@ -42,7 +42,7 @@ public func flowrt_log_prob(
   ).run(model, hasRequiredPointers: x != nil && log_prob != nil)
 }
 
-@implementation @_cdecl("flowrt_sample")
+@c(flowrt_sample) @implementation
 public func flowrt_sample(
   _ model: UnsafePointer<flowrt_model>!, _ count: Int, _ rng: UnsafeMutablePointer<flowrt_rng>!,
   _ context: UnsafePointer<Float>!, _ context_rows: Int,

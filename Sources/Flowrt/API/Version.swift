@@ -3,15 +3,15 @@
 import CFlowrt
 import FlowrtShim
 
-@implementation @_cdecl("flowrt_version_number")
+@c(flowrt_version_number) @implementation
 public func flowrt_version_number() -> UInt32 {
   UInt32(FLOWRT_VERSION_MAJOR * 10_000 + FLOWRT_VERSION_MINOR * 100 + FLOWRT_VERSION_PATCH)
 }
 
-@implementation @_cdecl("flowrt_version_string")
+@c(flowrt_version_string) @implementation
 public func flowrt_version_string() -> UnsafePointer<CChar>! { flowrt_version_text() }
 
-@implementation @_cdecl("flowrt_build_info")
+@c(flowrt_build_info) @implementation
 public func flowrt_build_info() -> UnsafePointer<CChar>! { flowrt_build_text(bestLevel()) }
 
 /// The best kernel level that this machine can run and this library holds.

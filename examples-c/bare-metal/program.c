@@ -1,6 +1,6 @@
 /* The iris model on a machine without operating system and without libc: densities and samples, in decimals and in
  * bits. The same file is also built as an ordinary program, whose output must be the same. */
-#include "../../examples-c/iris_maf.h"
+#include "../iris_maf.h"
 #include "console.h"
 #include <flowrt.h>
 

@@ -102,7 +102,6 @@ IMAGES = "other layers of images"
 EMBEDDINGS = "embedding net with attention or recurrence"
 MIXTURES_OF_CONTEXT = "base: mixture of normals of the context"
 OTHER_BASES = "base: other densities"
-SPLINES_ON_OTHER_INTERVALS = "splines whose interval comes from a network"
 NOISE = "noise added to the data"
 REFUSED_FEATURES = [
     MONOTONE_NETWORKS,
@@ -115,7 +114,6 @@ REFUSED_FEATURES = [
     EMBEDDINGS,
     MIXTURES_OF_CONTEXT,
     OTHER_BASES,
-    SPLINES_ON_OTHER_INTERVALS,
     NOISE,
 ]
 

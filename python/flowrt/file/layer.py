@@ -125,8 +125,10 @@ def _read_layer(reader: Reader, record, conditioner: Conditioner, width: int | N
     reader.check(beyond(MAX_WIDTH, "width", record.width))
     reader.require(width in (None, record.width), f"the output layer has {record.width} units, not {width}", "width")
     reader.check(_check_activation(record.activation, record.a))
+    reader.check(_check_operation(record))
     reader.check(_check_references(record, conditioner, reader.context_dim))
-    reader.check(_check_plane(record, conditioner, reader.context_dim))
+    if record.operation != LayerOperation.DENSE:
+        reader.check(plane.check_input(record, conditioner, _input_width(record, conditioner, reader.context_dim)))
     layer = _layer_of(record)
     conditioner.layers.append(layer)
     has_known_degrees = is_output and conditioner.stage_end is not None
@@ -144,21 +146,17 @@ def _read_layer(reader: Reader, record, conditioner: Conditioner, width: int | N
     _read_values(reader, conditioner, i, [bool(record.scaled >> j & 1) for j in range(ADDS)])
 
 
-def _check_plane(record, conditioner: Conditioner, context_dim: int) -> Optional[Problem]:
+def _check_operation(record) -> Optional[Problem]:
     """What is wrong with the fields from `operation` on."""
     operation = record.operation
     if operation not in set(LayerOperation):
         return unknown("operation", "operation", operation)
-    has_window = operation not in (LayerOperation.DENSE, LayerOperation.GATHER)
-    if not has_window:
-        for name, value in plane.UNUSED.items():
-            if getattr(record, name) != value:
-                return Problem(name, f"{name} of a layer without a window is not zero")
-    if operation == LayerOperation.DENSE:
-        return None
-    return plane.check_input(record, conditioner, _input_width(record, conditioner, context_dim)) or (
-        plane.check_window(_window_of(record), record.width, operation) if has_window else None
-    )
+    if operation not in (LayerOperation.DENSE, LayerOperation.GATHER):
+        return plane.check_window(_window_of(record), record.width, operation)
+    for name, value in plane.UNUSED.items():
+        if getattr(record, name) != value:
+            return Problem(name, f"{name} of a layer without a window is not zero")
+    return None
 
 
 def _input_width(record, conditioner: Conditioner, context_dim: int) -> int:

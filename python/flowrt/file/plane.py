@@ -118,16 +118,15 @@ def check_window(window: Window, width: Optional[int], operation: int) -> Option
             return Problem(name, f"{name} is 0")
     if operation != LayerOperation.CONVOLUTION and window.channels != window.in_channels:
         return Problem("channels", f"{window.channels} channels of {window.in_channels}")
+    problem = beyond(MAX_PLANE, "in_channels", units_of(window.padded, window.in_channels))
+    if problem is not None:
+        return problem
     rows, columns = window.output
     if rows < 1 or columns < 1:
         return Problem("kernel", f"the kernel is larger than the plane of {window.padded} pixels with its padding")
-    for name, pixels, channels in (
-        ("in_channels", window.padded, window.in_channels),
-        ("channels", window.output, window.channels),
-    ):
-        problem = beyond(MAX_PLANE, name, units_of(pixels, channels))
-        if problem is not None:
-            return problem
+    problem = beyond(MAX_PLANE, "channels", units_of(window.output, window.channels))
+    if problem is not None:
+        return problem
     taps = window.kernel[0] * window.kernel[1]
     if operation == LayerOperation.MAX_POOLING and window.outputs * taps > MAX_POOLED.most:
         return beyond(MAX_POOLED, "kernel", window.outputs * taps)

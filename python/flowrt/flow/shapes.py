@@ -147,7 +147,8 @@ def _check_plane(layer, layers: list, dim: int, context_dim: int, name: str) -> 
         if layer.depthwise:
             _require(layer.weight.shape[1], 1, f"{name}: inputs of a channel of a depthwise convolution")
     window = layer.window
-    problem = check_window(window, None, LayerOperation.CONVOLUTION)
+    operation = LayerOperation.MAX_POOLING if isinstance(layer, ir.MaxPool) else LayerOperation.CONVOLUTION
+    problem = check_window(window, None, operation)
     if problem is not None:
         raise ExportError(f"{name}: {problem.message}")
     if layer.source == ir.READ:

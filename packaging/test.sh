@@ -273,6 +273,12 @@ import flowrt
 m = flowrt.Model("iris_maf.flw")
 print("log p = %.5g" % m.log_prob([[5.1, 3.5, 1.4, 0.2]])[0])') >"$work/answer"
     answer cat "$work/answer"
+    # The wheel alone serves a C program.
+    # shellcheck disable=SC2046
+    cc examples-c/density.c $(env -i PATH=/usr/bin:/bin "$work/venv/bin/python" -m flowrt paths --cflags --libs) \
+        -o "$work/density"
+    echo 5.1,3.5,1.4,0.2 | "$work/density" models/iris_maf.flw | rounded >"$work/answer"
+    answer cat "$work/answer"
     # A source distribution installs; it then says what the library needs.
     quietly "$work/venv/bin/pip" uninstall -y flowrt
     quietly "$work/venv/bin/pip" install "$packages/flowrt-$version.tar.gz"

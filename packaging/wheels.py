@@ -1,4 +1,4 @@
-"""The Python package: an sdist without the library, and for each CPU a wheel that carries it.
+"""The Python package: an sdist without the library, and for each CPU a wheel that carries it. Both have the C headers.
 
     wheels.py VERSION OUTPUT WORK      (called by build.sh; VERSION is the header's, for a check)
 
@@ -32,12 +32,13 @@ def run(*command: object) -> None:
 
 
 def staged(work: Path) -> Path:
-    """A copy of python/ with the licence, without tests."""
+    """A copy of python/ with the licence and the C headers, without tests."""
     stage = work / "python"
     ignored = shutil.ignore_patterns("__pycache__", "tests", "*.egg-info", "build", "*.so", ".*_cache")
     shutil.copytree(ROOT / "python", stage, ignore=ignored)
     for name in ("LICENSE", "NOTICE"):
         shutil.copy(ROOT / name, stage)
+    shutil.copytree(ROOT / "include", stage / "flowrt/include", ignore=shutil.ignore_patterns("module.modulemap"))
     return stage
 
 
@@ -74,7 +75,7 @@ def main(version: str, output: Path, work: Path) -> None:
     metadata = unpacked / f"flowrt-{version}.dist-info" / "WHEEL"
     generator = [line for line in metadata.read_text().splitlines() if line.startswith(("Wheel-Version", "Generator"))]
     for cpu, platforms in PLATFORMS.items():
-        library = unpacked / "flowrt" / "libflowrt.so"
+        library = unpacked / "flowrt" / "libflowrt.so.0"
         shutil.copy(work / f"flowrt-{version}-linux-{cpu}" / "lib" / f"libflowrt.so.{version}", library)
         library.chmod(0o755)
         tags = [f"Tag: py3-none-{platform}" for platform in platforms]

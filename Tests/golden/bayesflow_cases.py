@@ -29,6 +29,14 @@ def approximator(context=3):
     return standardised(flow(4, context), 4, context, np.random.default_rng(0), "all")
 
 
+def spline(features=3, context=0, **options):
+    network = bf.networks.CouplingFlow(
+        depth=1, transform="spline", subnet_kwargs={"widths": (6,)}, transform_kwargs={"bins": 4, **options}
+    )
+    network.build((None, features), (None, context) if context else None)
+    return network
+
+
 CASES = {
     "bayesflow_affine": flow,
     "bayesflow_unclamped": lambda: flow(clamp=False, permutation="swap", activation="silu"),
@@ -36,6 +44,8 @@ CASES = {
     "bayesflow_orthogonal": lambda: flow(permutation="orthogonal", activation="relu", use_actnorm=False),
     "bayesflow_context": lambda: flow(context=3, activation="tanh"),
     "bayesflow_standardised": approximator,
+    "bayesflow_spline": spline,
+    "bayesflow_spline_context": lambda: spline(2, 2, bins=3, default_domain=(-2.0, 4.0, -5.0, 1.0), min_bin_height=0.0),
     "bayesflow_diagonal_normal": lambda: flow(base_distribution=bf.distributions.DiagonalNormal(mean=0.5, std=2.0)),
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bayesflow_cases  # noqa: F401 - chooses the backend
 
 import bayesflow as bf  # isort: skip
-from features import CONTINUOUS, OTHER_BASES, SPLINES_ON_OTHER_INTERVALS
+from features import CONTINUOUS, OTHER_BASES
 
 
 def flow(**options):
@@ -16,7 +16,6 @@ def flow(**options):
 
 REFUSED = {
     "bayesflow": {
-        SPLINES_ON_OTHER_INTERVALS: {"SplineTransform": lambda: flow(transform="spline")},
         CONTINUOUS: {"FlowMatching": bf.networks.FlowMatching},
         OTHER_BASES: {"DiagonalStudentT": lambda: flow(base_distribution="student_t")},
     }

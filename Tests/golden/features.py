@@ -84,7 +84,6 @@ IMAGES = "layers of images"
 EMBEDDINGS = "embedding net of convolutions"
 MIXTURES_OF_CONTEXT = "base: mixture of normals of the context"
 OTHER_BASES = "base: other densities"
-SPLINES_ON_OTHER_INTERVALS = "splines whose interval comes from a network"
 NOISE = "noise added to the data"
 REFUSED_FEATURES = [
     MONOTONE_NETWORKS,
@@ -97,7 +96,6 @@ REFUSED_FEATURES = [
     EMBEDDINGS,
     MIXTURES_OF_CONTEXT,
     OTHER_BASES,
-    SPLINES_ON_OTHER_INTERVALS,
     NOISE,
 ]
 

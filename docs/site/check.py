@@ -2,11 +2,12 @@
 
 Every link, picture and anchor leads to something in the folder, nothing is loaded from elsewhere, and no mark of
 Markdown is left in the text, which is what a list or table becomes that Markdown reads another way. Links to other
-sites are not followed.
+sites are not followed. The Python reference has every public name of the package, and what classes inherit.
 """
 
 from __future__ import annotations
 
+import ast
 import re
 import sys
 from html.parser import HTMLParser
@@ -14,6 +15,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 LEFT_OVER = re.compile(r"\n\s*(?:[*+-] |\d+\. |\|.*\||#+ )|```|^:::|\]\([\w/#-]+\.[\w./#-]+\)")
+PACKAGE = Path(__file__).resolve().parents[2] / "python/flowrt"
 VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
 
 
@@ -74,7 +76,74 @@ def problems(folder: Path) -> list:
     return found
 
 
+# ---- the Python reference ----
+
+
+def names_of(package: Path) -> list:
+    """`flowrt.Model`, `flowrt.Model.sample`, ...: what `__all__` has, and what is public in its modules and classes."""
+    tree = tree_of(package)
+    found = []
+    for name in listed(tree):
+        if name.startswith("__"):
+            continue
+        found.append(f"flowrt.{name}")
+        module, node = origin(package, tree, name)
+        if isinstance(node, ast.ClassDef):
+            found += [f"flowrt.{name}.{method}" for method in methods(package, module, node)]
+        elif node is None:
+            found += [f"flowrt.{name}.{part}" for part in listed(module)]
+    return found
+
+
+def tree_of(module: Path) -> ast.Module:
+    return ast.parse((module / "__init__.py" if module.is_dir() else module.with_suffix(".py")).read_text())
+
+
+def listed(tree: ast.Module) -> list:
+    """The names in `__all__`; without one, of the functions and classes that have a docstring."""
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "__all__":
+            return ast.literal_eval(node.value)
+    return [node.name for node in tree.body if is_public(node)]
+
+
+def is_public(node: ast.stmt) -> bool:
+    named = isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_")
+    return named and ast.get_docstring(node) is not None
+
+
+def origin(package: Path, tree: ast.Module, name: str) -> tuple:
+    """Where a name of a module comes from: its module, and its definition there; None for a module itself."""
+    for node in tree.body:
+        if getattr(node, "name", None) == name:
+            return tree, node
+        if isinstance(node, ast.ImportFrom) and node.level == 1:
+            for alias in node.names:
+                if (alias.asname or alias.name) == name:
+                    module = package.joinpath(*(node.module or alias.name).split("."))
+                    if node.module is None or (module / f"{alias.name}.py").exists():
+                        return tree_of(module if node.module is None else module / alias.name), None
+                    return origin(package, tree_of(module), alias.name)
+    return tree, ast.Pass()
+
+
+def methods(package: Path, module: ast.Module, node: ast.ClassDef) -> list:
+    """Of a class and those of its bases that the package defines."""
+    found = [part.name for part in node.body if is_public(part)]
+    for base in node.bases:
+        tree, defined = origin(package, module, getattr(base, "id", ""))
+        if isinstance(defined, ast.ClassDef):
+            found += methods(package, tree, defined)
+    return sorted(set(found))
+
+
+def not_in_reference(page: Path) -> list:
+    anchors = Reader(page.read_text()).anchors
+    return [f"the Python reference lacks {name}" for name in names_of(PACKAGE) if name not in anchors]
+
+
 if __name__ == "__main__":
-    wrong = problems(Path(sys.argv[1]))
+    site = Path(sys.argv[1])
+    wrong = problems(site) + not_in_reference(site / "docs/reference/python.html")
     print("\n".join(wrong), file=sys.stderr, end="\n" if wrong else "")
     sys.exit(1 if wrong else 0)

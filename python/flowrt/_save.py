@@ -18,10 +18,10 @@ from dataclasses import replace
 from typing import Any, Optional, Sequence, Union
 
 from . import descriptions
-from .arguments import in_order
 from .atomic import replacing
+from .columns import in_order
 from .compiler.compile import compile
-from .errors import Error, ExportError, FormatError
+from .errors import ArgumentError, ExportError, FormatError
 from .file import encode
 from .flow import flow as ir
 from .frameworks import choose, dtypes, refuse_holder, refusing, registry, restored, unwrapped
@@ -66,8 +66,8 @@ def save(
     decide, and this is done without `verify`, too. Of many rows 256 are taken, without those that the file has no
     answer for.
 
-    Raises `ExportError` that names the layer and what is supported, and `Error` for rows that are not the flow's. Then,
-    and if writing fails, an older file stays.
+    Raises `ExportError` that names the layer and what is supported, and `ArgumentError` for rows that are not the
+    flow's. Then, and if writing fails, an older file stays.
 
     A model of a framework needs no more than `flowrt.save("model.flw", model)`. A flow of your own, z = 2 x, of two
     coordinates:
@@ -79,7 +79,7 @@ def save(
     'by hand'
     """
     if rows is None and contexts is not None:
-        raise Error("contexts go with rows")
+        raise ArgumentError("contexts go with rows: give rows=, data (n, D), too")
     own = None if rows is None else (in_order(rows, names), in_order(contexts, context_names))
     labels = {"notes": notes, "names": names, "context_names": context_names}
     flow = restored(flow)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Optional
+import reprlib
+from typing import Any, Callable, Optional, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from .arguments import Batch, Floats
-from .errors import Error
+from .columns import columns_of, labelled, picked, refuse_mapping
+from .errors import ArgumentError, Error
 
 Box = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
 Draw = Callable[[Optional[Floats], int, int], tuple[Floats, Floats]]
@@ -16,21 +18,42 @@ Draw = Callable[[Optional[Floats], int, int], tuple[Floats, Floats]]
 _BLOCK = 4096  # draws at a time, where there are as many to make
 
 
-def box(within: Any, dim: int) -> Box:
+def box(within: Any, dim: int, names: Optional[Sequence[str]] = None) -> Box:
     """Two arrays (dim,) of the lowest and the highest value that each coordinate may take, both included.
 
-    Raises `Error` for anything that is no box with some room.
+    A bound with labels, such as `frame.min()` of pandas, is read by the `names` of the coordinates.
+    Raises `ArgumentError` for anything that is no box with some room.
     """
     try:
         first, second = within
-        low, high = (np.broadcast_to(np.asarray(bound, dtype=np.float64), (dim,)) for bound in (first, second))
     except (TypeError, ValueError):
-        raise Error(f"within must be (low, high), numbers or vectors of {dim}") from None
+        shape = f" of shape {np.shape(within)}" if hasattr(within, "shape") else ""
+        raise ArgumentError(f"within must be (low, high), not {reprlib.repr(within)}{shape}") from None
+    low, high = _bound(first, "low", dim, names), _bound(second, "high", dim, names)
     empty = np.flatnonzero(~(low < high))
     if len(empty):
         i = empty[0]
-        raise Error(f"within is empty in coordinate {i}: from {low[i]:g} to {high[i]:g}")
+        where = f"coordinate {i}" if names is None else f"{names[i]!r}"
+        raise ArgumentError(f"within is empty in {where}: from {low[i]:g} to {high[i]:g}")
     return low, high
+
+
+def _bound(bound: Any, name: str, dim: int, names: Optional[Sequence[str]]) -> npt.NDArray[np.float64]:
+    called = f"{name} of within"
+    refuse_mapping(bound, called, names)
+    bound = labelled(bound)
+    columns = columns_of(bound)
+    try:
+        if columns is not None:
+            bound = np.concatenate([np.ravel(values) for values, _ in picked(bound, columns, called, dim, names)])
+        values = np.asarray(bound, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        if isinstance(error, ArgumentError):
+            raise
+        raise ArgumentError(f"{called} must be a number or a vector of {dim}: {error}") from None
+    if values.size not in (1, dim):
+        raise ArgumentError(f"{called} must be a number or a vector of {dim}, not of shape {values.shape}")
+    return np.broadcast_to(values.reshape(-1), (dim,))
 
 
 def inside(x: npt.NDArray[Any], limits: Box) -> npt.NDArray[np.bool_]:

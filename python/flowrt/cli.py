@@ -1,4 +1,4 @@
-"""Command line: `python -m flowrt {info,verify,log-prob,sample,plot,c-array}`."""
+"""Command line: `python -m flowrt {info,verify,log-prob,sample,plot,c-array,paths}`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import ctypes
 import json
 import os
+import shlex
 import sys
 import warnings
 from collections.abc import Callable, Sequence
@@ -19,7 +20,7 @@ from .density import Density
 from .errors import Error, LibraryError
 from .evaluate import evaluate, model_bytes, open_model
 from .file import read
-from .library import load
+from .library import include_dir, library_path, load
 from .mixture import MAGIC as MIXTURE
 from .mixture import Mixture
 from .model import Model, NonfiniteWarning
@@ -100,6 +101,10 @@ def _parser() -> argparse.ArgumentParser:
     sub = command("c-array", _c_array, "the file as an aligned C array, with its sizes (needs libflowrt) as #defines")
     sub.add_argument("--name", default="model", help="C identifier of the array (model)")
     sub.add_argument("-o", "--output", default="-", metavar="H", help="where to write (standard output)")
+    sub = commands.add_parser("paths", help="where header and library are", description="For compiling C programs.")
+    sub.set_defaults(run=_paths, command="paths")
+    sub.add_argument("--cflags", action="store_true", help="only what a C compiler needs to find flowrt.h")
+    sub.add_argument("--libs", action="store_true", help="only what a linker needs to find the library")
     return parser
 
 
@@ -201,6 +206,19 @@ def _c_array(options: argparse.Namespace) -> None:
     text = c_array(model_bytes(options.file)[0], options.name)
     with output(options.output) as stream:
         stream.write(text.encode())
+
+
+def _paths(options: argparse.Namespace) -> None:
+    """Two lines for people; with options, one for `cc program.c $(python -m flowrt paths --cflags --libs)`."""
+    if not (options.cflags or options.libs):
+        print(f"headers  {include_dir()}\nlibrary  {library_path()}")
+        return
+    flags = [f"-I{include_dir()}"] if options.cflags else []
+    if options.libs:
+        library = library_path()
+        folder = os.path.dirname(os.path.abspath(library))
+        flags += [library, f"-Wl,-rpath,{folder}"] if os.path.dirname(library) else ["-lflowrt"]
+    print(" ".join(map(shlex.quote, flags)))
 
 
 def _load(options: argparse.Namespace, model: Density) -> tuple[Any, Any]:

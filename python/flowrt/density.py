@@ -15,7 +15,8 @@ from .bridges.arrow import ArrowDensity
 from .bridges.jax import JaxDensity
 from .bridges.sklearn import estimator
 from .bridges.torch import TorchDensity
-from .errors import Error, LibraryError, Status
+from .columns import Labels, labels_of
+from .errors import ArgumentError, Status
 from .parts import Progress
 
 Seed = Union[None, SupportsIndex, np.random.Generator, np.random.RandomState]
@@ -123,24 +124,24 @@ class Density(ABC):
         0 .. 2^64 - 1, and its context, however the draws are split into calls.
 
         `context` is one for all draws, (C,) or (1, C), or one for each, (n, C). For n draws of each of m contexts give
-        contexts (m, 1, C), such as `contexts[:, None]`: x is (m, n, D) then, and draw j of context i has the number
-        index + i n + j.
+        contexts (m, 1, C), such as `contexts[:, None]`, of a table `model.as_contexts(table)[:, None]`: x is (m, n, D)
+        then, and draw j of context i has the number index + i n + j.
 
-        With `within`, (low, high) of numbers or vectors (D,), rows outside of that box are drawn again, with the draws
-        that follow. log p remains that of the flow: the density of what is returned is larger by -log `acceptance`.
-        After `most_draws` draws a row `Error` says how many were in the box.
+        With `within`, (low, high) of numbers, vectors (D,) or rows of a table, rows outside of that box are drawn
+        again, with the draws that follow. log p remains that of the flow: the density of what is returned is larger by
+        -log `acceptance`. After `most_draws` draws a row `Error` says how many were in the box.
         """
         rows = self._batch(None, context, count=whole(n, "n"), name="n")
         draws = Draws(seed_of(seed), whole(stream, "stream"), whole(index, "index"))
         if within is None:
             x, density = self._draw(rows, draws, threads, progress, log_prob=log_prob)
         else:
-            limits, most = box(within, self.dim), whole(most_draws, "most_draws")
+            limits, most = box(within, self.dim, self.names), whole(most_draws, "most_draws")
 
             def draw(contexts: Optional[Floats], count: int, drawn: int) -> tuple[Floats, Floats]:
-                found, density = self._draw(
-                    Batch((count,), count, None, contexts), draws.after(drawn), threads, progress, log_prob=True
-                )
+                names = Labels(columns=rows.context_labels.columns)  # contexts come in another order
+                again = Batch((count,), count, None, contexts, context_labels=names)
+                found, density = self._draw(again, draws.after(drawn), threads, progress, log_prob=True)
                 assert density is not None
                 return found, density
 
@@ -150,23 +151,43 @@ class Density(ABC):
 
     def acceptance(
         self,
-        within: Any,
         context: Optional[npt.ArrayLike] = None,
+        *,
+        within: Any,
         draws: SupportsIndex = 10_000,
-        seed: SupportsIndex = 0,
+        seed: Seed = 0,
         stream: SupportsIndex = 0,
     ) -> npt.NDArray[np.float64]:
         """(m,) the share of the flow's draws within the box (low, high), for each of m contexts; (1,) without.
 
-        This is the leakage correction: log p - log acceptance is the log density within the box. Its error is that of
-        counting: sqrt(a (1 - a) / draws).
+        `within` is that of `sample`. This is the leakage correction: log p - log acceptance is the log density within
+        the box. Its error is that of counting: sqrt(a (1 - a) / draws).
         """
-        limits, count = box(within, self.dim), whole(draws, "draws")
+        limits, count = box(within, self.dim, self.names), whole(draws, "draws")
         if count == 0:
-            raise Error("draws must be at least 1")
+            raise ArgumentError("draws must be at least 1, not 0")
         given = self._contexts(context)
         contexts = [None] if given is None else given.reshape(-1, self.context_dim)
-        return np.array([inside(self.sample(count, one, seed, stream), limits).mean() for one in contexts])
+        start = seed_of(seed)
+        return np.array([inside(self.sample(count, one, start, stream), limits).mean() for one in contexts])
+
+    # ---- tables ----
+
+    def as_rows(self, x: npt.ArrayLike) -> Floats:
+        """x as it is read: (n, D) in float32, the columns of a table found by their names.
+
+        A table has no axis to add: for all its rows with each of m contexts give `model.as_rows(table)[None]`.
+        """
+        return rows_of(x, "x", self.dim, self.names)
+
+    def as_contexts(self, context: npt.ArrayLike) -> Floats:
+        """Contexts as they are read: (m, C) in float32, the columns of a table found by their names.
+
+        For n draws of each row of a table: `model.sample(n, model.as_contexts(table)[:, None])`.
+        """
+        found = self._contexts(context)
+        assert found is not None  # `_contexts` refuses one for a flow without context
+        return found
 
     # ---- other libraries ----
 
@@ -201,16 +222,18 @@ class Density(ABC):
     ) -> Batch:
         names = self.names if name == "x" else None  # columns of noise have none
         rows = None if x is None and count is not None else rows_of(x, name, self.dim, names)
-        return batch(rows, self._contexts(context), count=count, name=name)
+        labels, context_labels = labels_of(x, names), labels_of(context, self.context_names)
+        contexts = self._contexts(context)
+        return batch(rows, contexts, count=count, name=name, labels=labels, context_labels=context_labels)
 
     def _contexts(self, context: Optional[npt.ArrayLike]) -> Optional[Floats]:
         """(..., C), checked; None for a flow without context."""
         if context is None:
             if self.context_dim:
                 text = f"this flow needs a context of {self.context_dim} floats a row"
-                raise LibraryError(text, Status.CONTEXT_MISSING)
+                raise ArgumentError(text, Status.CONTEXT_MISSING)
             return None
         if not self.context_dim:
             text = f"this flow takes no context, but one of shape {np.shape(context)} was given"
-            raise LibraryError(text, Status.CONTEXT_UNUSED)
+            raise ArgumentError(text, Status.CONTEXT_UNUSED)
         return rows_of(context, "context", self.context_dim, self.context_names)

@@ -6,7 +6,7 @@ from enum import IntEnum
 
 
 class Status(IntEnum):
-    """The `flowrt_status` values of include/flowrt.h."""
+    """The `flowrt_status` values of include/flowrt.h, which an error has as its `status`."""
 
     OK = 0
     ARGUMENT = -1
@@ -62,3 +62,10 @@ class LibraryError(Error):
     def __init__(self, message: str, status: Status | int | None = None):
         super().__init__(message)
         self.status = status
+
+
+class ArgumentError(LibraryError, ValueError):
+    """A call with rows, contexts or numbers that it cannot take. `status` is what libflowrt calls the mistake."""
+
+    def __init__(self, message: str, status: Status = Status.ARGUMENT):
+        super().__init__(message, status)

@@ -15,6 +15,7 @@ from .errors import LibraryError
 
 ALIGNMENT = 64  # FLOWRT_ALIGNMENT
 OPEN_VERIFY = 1  # FLOWRT_OPEN_VERIFY
+_SONAME = "libflowrt.so.0"  # the name by which programs that are linked with it look for it
 
 
 class ModelStruct(ctypes.Structure):
@@ -78,9 +79,9 @@ def load() -> ctypes.CDLL:
 
     Raises `LibraryError` that says where it was looked for.
     """
-    bundled = Path(__file__).with_name("libflowrt.so")
+    bundled = Path(__file__).with_name(_SONAME)
     path = os.environ.get("FLOWRT_LIBRARY") or (str(bundled) if bundled.exists() else None)
-    path = path or ctypes.util.find_library("flowrt") or "libflowrt.so.0"
+    path = path or ctypes.util.find_library("flowrt") or _SONAME
     try:
         library = ctypes.CDLL(path)
         for name, (result, arguments) in _PROTOTYPES.items():
@@ -92,6 +93,26 @@ def load() -> ctypes.CDLL:
             "libflowrt0, or build libflowrt.so and set FLOWRT_LIBRARY to its path"
         ) from None
     return library
+
+
+def library_path() -> str:
+    """The path of the libflowrt that is used, for linking C programs; its bare name if the loader found it."""
+    return str(load()._name)
+
+
+def include_dir() -> str:
+    """The folder of flowrt.h and flowrt_file.h, for compiling C programs: `-I`. `python -m flowrt paths` prints it.
+
+    Raises `LibraryError` where the headers are not: a wheel has them, and so has the source distribution.
+    """
+    here = Path(__file__).resolve().parent
+    for folder in (here / "include", here.parents[1] / "include"):  # of an installation; of the repository
+        if (folder / "flowrt.h").exists():
+            return str(folder)
+    raise LibraryError(
+        f"there are no C headers in {here / 'include'}: a wheel of flowrt has them, and so has the Debian package "
+        "libflowrt-dev, in /usr/include"
+    )
 
 
 def aligned(size: int) -> np.ndarray:

@@ -23,7 +23,8 @@ from .building.arrays import float64
 from .building.modules import class_names
 from .density import Density, Draws
 from .errors import Error, ExportError
-from .model import Model
+from .foreign import kind_of_model
+from .model import Model, bytes_of
 from .parts import Progress
 
 MAGIC = b"\x89FLM\r\n\x1a\n"
@@ -82,13 +83,9 @@ class Mixture(Density):
         level: int = 0,
         threads: int = 1,
     ):
-        if isinstance(source, (bytes, bytearray, memoryview)):
-            data = bytes(source)
-        else:
-            with open(os.fspath(source), "rb") as stream:
-                data = stream.read()
+        data, name = bytes_of(source)
         self._data, self._options = data, {"verify": verify, "level": level, "threads": threads}
-        self.weights, parts = _split(data)
+        self.weights, parts = _split(data, name)
         self.members = [Model(part, verify=verify, level=level, threads=threads) for part in parts]
         shapes = {(member.dim, member.context_dim) for member in self.members}
         if len(shapes) > 1:
@@ -203,27 +200,30 @@ def _largest(terms: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.where(np.isfinite(largest), largest, 0)
 
 
-def _split(data: bytes) -> tuple[npt.NDArray[np.float64], list[bytes]]:
+def _split(data: bytes, name: str) -> tuple[npt.NDArray[np.float64], list[bytes]]:
     """Weights and the bytes of the members. Raises `Error` for what is no mixture."""
     if len(data) < _HEADER.size or data[:8] != MAGIC:
-        raise Error("this is no mixture of flows: it does not begin as a file of flowrt.save_mixture")
+        kind = kind_of_model(data)
+        found = "it does not begin as a file of flowrt.save_mixture" if kind is None else f"it is {kind}"
+        way = ": open it with flowrt.Model" if kind == "a .flw model" else ""
+        raise Error(f"{name}this is no mixture of flows, {found}{way}")
     _, version, count = _HEADER.unpack_from(data)
     if version != _VERSION:
-        raise Error(f"the mixture has version {version}; this release knows {_VERSION}")
+        raise Error(f"{name}the mixture has version {version}; this release knows {_VERSION}")
     start = _HEADER.size + count * _MEMBER.size
     if not 0 < count <= _MOST_MEMBERS or start > len(data):
-        raise Error(f"the mixture has {count} members, which do not fit into {len(data)} bytes")
+        raise Error(f"{name}the mixture has {count} members, which do not fit into {len(data)} bytes")
     weights, parts = np.empty(count), []
     for i in range(count):
         weights[i], size = _MEMBER.unpack_from(data, _HEADER.size + i * _MEMBER.size)
         if size > len(data) - start:
-            raise Error(f"the mixture ends within member {i}")
+            raise Error(f"{name}the mixture ends within member {i}")
         parts.append(data[start : start + size])
         start += size + -size % _LINE
     if start != len(data):
-        raise Error(f"the mixture has {len(data)} bytes, not {start}")
+        raise Error(f"{name}the mixture has {len(data)} bytes, not {start}")
     if not (np.all(weights >= 0) and abs(weights.sum() - 1) < 1e-9):
-        raise Error("the weights of the mixture are not positive numbers that add up to 1")
+        raise Error(f"{name}the weights of the mixture are not positive numbers that add up to 1")
     return weights, parts
 
 

@@ -14,6 +14,7 @@ from .arguments import Batch, Floats, whole
 from .density import Density, Draws
 from .errors import LibraryError, Status
 from .file.metadata import metadata_of, names_of
+from .foreign import kind_of_model
 from .library import OPEN_VERIFY, ErrorDetail, ModelInfo, ModelStruct, Rng, aligned, load
 from .nonfinite import explanation
 from .parts import Part, Progress, parts_of, rows_in_part, run, thread_count
@@ -37,7 +38,7 @@ class Model(Density):
     shapes before the last axis broadcast as in NumPy: one row with m contexts gives m results, rows (1, n, D) with
     contexts (m, 1, C) give (m, n). Whatever is array-like is rounded to float32, and results are float32. The columns
     of a table (pandas, Polars, Arrow) are found by their `names`, if the file has them. Masked values, nulls, dates,
-    complex numbers, strings, rows of another shape and a context that is missing or superfluous raise `LibraryError`;
+    complex numbers, strings, rows of another shape and a context that is missing or superfluous raise `ArgumentError`;
     results that are not finite are returned with a `NonfiniteWarning`.
 
     A call is made of parts, between which Ctrl-C ends it, with `threads` at a time: the same bits, whatever their
@@ -66,11 +67,7 @@ class Model(Density):
         threads: int = 1,
     ):
         self._library = load()
-        if isinstance(source, (bytes, bytearray, memoryview)):
-            data = bytes(source)
-        else:
-            with open(os.fspath(source), "rb") as stream:
-                data = stream.read()
+        data, name = bytes_of(source)
         self._data = aligned(max(len(data), 1))  # an empty array has no address of its own
         self._data[: len(data)] = np.frombuffer(data, dtype=np.uint8)
         self._model = ModelStruct()
@@ -78,7 +75,8 @@ class Model(Density):
         flags = (OPEN_VERIFY if verify else 0) | (level & 0xFF) << 8
         status = self._library.flowrt_model_open(self._model, self._data.ctypes.data, len(data), flags, detail)
         if status != Status.OK:
-            raise LibraryError(f"{self._message(status)} ({_place(detail)})", status)
+            way = _way_on(status, data) if name else ""
+            raise LibraryError(f"{name}{self._message(status)} ({_place(detail)}){way}", status)
         info = ModelInfo(struct_size=ctypes.sizeof(ModelInfo))
         self._check(self._library.flowrt_model_get_info(self._model, info))
         self._options = {"verify": verify, "level": level}
@@ -161,9 +159,9 @@ class Model(Density):
     ) -> tuple[Floats, Floats, Optional[Floats]]:
         """log p (n,), its gradient by x (n, D), and by each row's context (n, C): None for a flow without one.
 
-        A context that several rows share has a gradient for each of them; their sum is that of the sum of log p. Outside
-        of a support log p is -inf and the gradient 0. Raises `LibraryError` with `Status.GRADIENT` for the few models
-        that have none, and on CPUs without fused multiply-add (docs/GRADIENTS.md).
+        A context that several rows share has a gradient for each of them; their sum is that of the sum of log p.
+        Outside of a support log p is -inf and the gradient 0. Raises `LibraryError` with `Status.GRADIENT` for the few
+        models that have none, and on CPUs without fused multiply-add (docs/GRADIENTS.md).
         """
         return self._scores(self._batch(x, context), threads, progress)
 
@@ -303,6 +301,33 @@ class _Call:
 def _opened(kind: type[Model], data: bytes, options: dict[str, Any]) -> Model:
     """A pickled model, opened again."""
     return kind(data, **options)
+
+
+def bytes_of(source: Any) -> tuple[bytes, str]:
+    """Those of a file or of what is bytes already, and `PATH: ` for messages, empty for bytes.
+
+    Raises `TypeError` that says what a model object is given to.
+    """
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return bytes(source), ""
+    if not isinstance(source, (str, os.PathLike)):
+        kind = type(source).__name__
+        way = 'write one with flowrt.save("model.flw", ...)'
+        raise TypeError(f"a path or bytes of a file are needed, not {kind}: {way}")
+    path = os.fspath(source)
+    with open(path, "rb") as stream:
+        return stream.read(), f"{path}: "
+
+
+def _way_on(status: int, data: bytes) -> str:
+    """What to do with a file of another kind."""
+    if status != Status.MAGIC:
+        return ""
+    kind = kind_of_model(data)
+    if kind == "a mixture of flows":
+        return "; it is a mixture of flows: open it with flowrt.Mixture"
+    found = "" if kind is None else f"; it is {kind}"
+    return f'{found}. Load the trained model in its framework, then flowrt.save("model.flw", model)'
 
 
 def _place(detail: ErrorDetail) -> str:

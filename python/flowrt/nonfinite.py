@@ -22,18 +22,22 @@ def explanation(verb: str, rows: Batch, outputs: Sequence[Floats | None]) -> str
         infinite &= ~answers
     first = int(np.argmax(infinite))
     place: Any = first if len(rows.shape) == 1 else tuple(int(i) for i in np.unravel_index(first, rows.shape))
-    return f"{np.count_nonzero(infinite)} of {rows.count} rows, the first is {place}: {_reason(verb, rows, first)}"
+    label = rows.labels.row(first) if len(rows.shape) == 1 else ""
+    wrong = f"{np.count_nonzero(infinite)} of {rows.count} rows, the first is {place}{label}"
+    return f"{wrong}: {_reason(verb, rows, first)}"
 
 
 def _reason(verb: str, rows: Batch, row: int) -> str:
     name = {"inverse": "z", "sample": "the draw"}.get(verb, "x")
     if rows.rows is not None and _spoilt(rows.rows[row : row + 1])[0]:
         column = int(np.argmin(np.isfinite(rows.rows[row])))
-        return f"{name} is {rows.rows[row, column]} in column {column}"
+        return f"{name} is {rows.rows[row, column]} in {rows.labels.column(column)}"
     if rows.contexts is not None and _spoilt(rows.contexts[row // rows.each][None])[0]:
-        context = rows.contexts[row // rows.each]
-        column = int(np.argmin(np.isfinite(context)))
-        return f"its context is {context[column]} in column {column}"
+        number = row // rows.each
+        column = int(np.argmin(np.isfinite(rows.contexts[number])))
+        label = rows.context_labels.row(number) if len(rows.contexts) > 1 else ""
+        found = rows.contexts[number, column]
+        return f"its context{label} is {found} in {rows.context_labels.column(column)}"
     return f"its numbers are finite, but {name} is too far from the data for float32"
 
 

@@ -17,7 +17,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Callable, NamedTuple, Optional, Union
 
-from .errors import Error
+from .errors import ArgumentError
 
 Progress = Union[bool, Callable[[int, int], object]]
 
@@ -56,7 +56,7 @@ def parts_of(count: int, each: int, group: int) -> list[Part]:
 def thread_count(threads: int) -> int:
     """`threads`, or for 0 the CPUs that this process may use."""
     if threads < 0:
-        raise Error(f"threads must be 0 (all CPUs) or more, not {threads}")
+        raise ArgumentError(f"threads must be 0 (all CPUs) or more, not {threads}")
     return threads or (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 
 

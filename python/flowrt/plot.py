@@ -1,12 +1,12 @@
 """Pictures of a flow beside data: its draws, their log p, the ranks of data among draws, a density of two coordinates.
 
-+---------+
-| x0      |                    +---------------+   log p of draws and of data: what lies left of all draws is
-+---------+---------+          | log p         |   unlike them
-| x1 : x0 | x1      |          +---------------+
-+---------+---------+-----+    | ranks         |   of data among draws of the same context: flat if the flow is
-| x2 : x0 | x2 : x1 | x2  |    +---------------+   calibrated (Talts et al. 2018)
-+---------+---------+-----+    | density       |   log p over two coordinates
+    +---------+
+    | x0      |                    +---------------+   log p of draws and of data: what lies left of all draws is
+    +---------+---------+          | log p         |   unlike them
+    | x1 : x0 | x1      |          +---------------+
+    +---------+---------+-----+    | ranks         |   of data among draws of the same context: flat if the flow is
+    | x2 : x0 | x2 : x1 | x2  |    +---------------+   calibrated (Talts et al. 2018)
+    +---------+---------+-----+    | density       |   log p over two coordinates
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ import numpy.typing as npt
 
 from .arguments import Floats, rows_of
 from .density import Density
-from .errors import Error
+from .errors import ArgumentError, Error
+
+__all__ = ["plot"]
 
 _MOST_COLUMNS = 5  # of a corner plot, if a user does not say which
 _RANKED_ROWS, _RANKED_DRAWS = 500, 99  # rows whose ranks are shown, among so many draws each
@@ -63,7 +65,7 @@ def plot(
     picked = list(range(min(density.dim, _MOST_COLUMNS))) if columns is None else list(columns)
     wrong = [column for column in picked if not 0 <= column < density.dim]
     if wrong or not picked:
-        raise Error(f"columns must be some of 0 .. {density.dim - 1}, not {wrong or picked}")
+        raise ArgumentError(f"columns must be some of 0 .. {density.dim - 1}, not {wrong or picked}")
     size = max(len(picked), 3)
     figure = Figure(figsize=(2.1 * size + 4.6, 2.1 * size), layout="constrained")
     halves: Any = figure.subfigures(1, 2, width_ratios=[2.1 * size, 4.6])
@@ -88,7 +90,7 @@ def _shown(density: Density, x: Any, context: Any, count: int, seed: int) -> Sho
     if contexts is not None and len(contexts) > 1:
         if data is None or len(data) != len(contexts):
             rows = "there are no rows" if data is None else f"there are {len(data)} rows"
-            raise Error(f"context has {len(contexts)} rows, not 1, and {rows} of x to go with them")
+            raise ArgumentError(f"context has {len(contexts)} rows, not 1, and {rows} of x to go with them")
         draws_of = contexts[np.arange(count) % len(contexts)]
     draws, draws_log_prob = density.sample(count, draws_of, seed, log_prob=True)
     data_log_prob = None if data is None else density.log_prob(data, contexts)

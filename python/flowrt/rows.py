@@ -16,6 +16,7 @@ import numpy as np
 from .arguments import Floats
 from .atomic import replacing
 from .errors import Error
+from .foreign import kind_of_rows
 
 Lines = list[tuple[int, str]]
 
@@ -28,17 +29,6 @@ _ARRAY = b"\x93NUMPY"
 _SEPARATORS = ": columns are separated by commas, semicolons or tabs"
 # What means to be a number, or several: "1,5", "1 000" or "1.5 -2.5".
 _NEARLY_NUMBERS = re.compile(r"(?=.*[0-9])[-+]*(?:[0-9.,']| [-+]*)*")
-_OTHERS = {  # how files of other kinds begin, which people give by mistake
-    b"\x89FLW": "a .flw model",
-    b"PK\3\4": "a zip archive (.npz, .xlsx)",
-    b"\x1f\x8b": "gzip",
-    b"PAR1": "a Parquet file",
-    b"\xff\xfe": "UTF-16 text",
-    b"\xfe\xff": "UTF-16 text",
-    b"\x89HDF": "an HDF5 file",
-    b"BZh": "bzip2",
-    b"\xfd7zXZ": "xz",
-}
 
 
 @dataclass(frozen=True)
@@ -66,9 +56,9 @@ def read_rows(path: str, width: int, names: Optional[Sequence[str]] = None) -> F
             data = stream.read()
     if data.startswith(_ARRAY):
         return FileRows(_array(data, name, width), name)
-    for start, kind in _OTHERS.items():
-        if data.startswith(start):
-            raise Error(f"{name}: expected rows as CSV or .npy, found {kind}")
+    kind = kind_of_rows(data)
+    if kind is not None:
+        raise Error(f"{name}: expected rows as CSV or .npy, found {kind}")
     rows = _Text(name, width, names).read(data.decode("utf-8-sig", "surrogateescape"))
     if not len(rows.values):
         raise Error(f"{name}: there are no rows")

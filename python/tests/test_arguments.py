@@ -22,13 +22,13 @@ NAMES = ("mass", "age", "metal [Fe/H]")
 
 @pytest.fixture(scope="module")
 def model():
-    return Model(encode(flowrt.compile(random_flow(5, 3, 2))))
+    return Model(encode(flowrt.compile(random_flow(10, 3, 2))))
 
 
 @pytest.fixture(scope="module")
 def named(tmp_path_factory):
     path = tmp_path_factory.mktemp("named") / "m.flw"
-    flowrt.save(path, random_flow(5, 3, 2), names=NAMES, context_names=["u", "v"])
+    flowrt.save(path, random_flow(10, 3, 2), names=NAMES, context_names=["u", "v"])
     return Model(path)
 
 
@@ -96,6 +96,52 @@ def test_no_rows_and_no_contexts(model):
     assert model.log_prob(rows(0, 3), rows(0, 2)).shape == (0,)
 
 
+@pytest.mark.parametrize(
+    "given, text",
+    [
+        (np.zeros(5), r"x must be \(n, 3\), not \(5,\)$"),
+        (np.zeros((2, 3, 4)), r"x must be \(n, 3\), not \(2, 3, 4\)$"),
+    ],
+)
+def test_a_wrong_shape_is_told_as_it_was_given(model, given, text):
+    with pytest.raises(ValueError, match=text):
+        model.log_prob(given, [0, 0])
+
+
+def test_a_column_of_numbers_is_told_how_it_becomes_rows():
+    narrow = Model(encode(flowrt.compile(random_flow(5, 1, 0))))
+    with pytest.raises(ValueError, match=r"not \(7,\): for n rows of one number give numpy.reshape\(x, \(-1, 1\)\)"):
+        narrow.log_prob(np.zeros(7))
+    assert narrow.log_prob(0.5).shape == (1,)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda model: model.log_prob(np.zeros((2, 4)), [0, 0]),
+        lambda model: model.log_prob(np.zeros((2, 3))),
+        lambda model: model.log_prob(np.zeros((2, 3)), np.zeros((3, 2))),
+        lambda model: model.sample(-1, [0, 0]),
+        lambda model: model.sample(1, [0, 0], threads=-1),
+        lambda model: model.sample(1, [0, 0], within=3),
+        lambda model: model.sample(1, [0, 0], within=(0, np.zeros(4))),
+        lambda model: model.acceptance([0, 0], within=(1, 0)),
+        lambda model: model.acceptance([0, 0], within=(0, 1), draws=0),
+        lambda model: flowrt.reference.log_prob(model.to_bytes(), np.zeros((2, 4)), [0, 0]),
+        lambda model: flowrt.plot.plot(model, np.zeros((2, 3)), np.zeros((3, 2))),
+    ],
+)
+def test_a_wrong_argument_is_a_value_error(model, call):
+    with pytest.raises(flowrt.ArgumentError) as caught:
+        call(model)
+    assert isinstance(caught.value, (ValueError, LibraryError)) and caught.value.status < 0
+
+
+def test_a_count_that_is_no_whole_number_is_named(model):
+    with pytest.raises(TypeError, match=r"^n must be a whole number, not 1000.0 of float$"):
+        model.sample(1e3, [0, 0])
+
+
 # ---- what is no number ----
 
 
@@ -116,7 +162,7 @@ def test_no_rows_and_no_contexts(model):
         (np.array([[1.0, datetime.date(2020, 1, 1), 3.0]], object), "datetime.date.* of date"),
         (np.array([[1.0, 2j, 3.0]], object), "2j of complex"),
         ([[1, 2, 3], [1, 2]], "no array of numbers"),
-        ({"a": 1}, "of dict"),
+        ([{"a": 1}], "of dict"),
         (None, "None of NoneType"),
     ],
 )
@@ -144,6 +190,21 @@ def test_numbers_of_any_kind_are_taken(model):
         np.testing.assert_array_equal(model.log_prob(values, [False, True]), expected)
 
 
+def test_a_dictionary_of_columns_is_named_shortly_with_the_way_on(model, named):
+    columns = {name: np.zeros(100_000) for name in NAMES}
+    with pytest.raises(LibraryError) as caught:
+        named.log_prob(columns, [0, 0])
+    assert str(caught.value) == (
+        "x is a dict of 'mass', 'age', 'metal [Fe/H]', not rows: give a table, pandas.DataFrame(x), or an array, "
+        "numpy.column_stack([x[column] for column in ['mass', 'age', 'metal [Fe/H]']])"
+    )
+    for wrong in ({str(i): np.zeros(9) for i in range(100)}, [{"a": list(range(1000))}], [["long" * 1000]]):
+        for call in (lambda: model.log_prob(wrong, [0, 0]), lambda: model.sample(1, wrong)):  # noqa: B023
+            with pytest.raises(LibraryError) as caught:
+                call()
+            assert len(str(caught.value)) < 300
+
+
 def test_beyond_float32_is_infinite(model):
     with pytest.warns(flowrt.NonfiniteWarning):
         assert not np.isfinite(model.log_prob([[1e300, 0, 0]], [0, 0])[0])
@@ -164,6 +225,40 @@ def test_columns_are_found_by_their_names(named):
     both._columns.append(context[:, 0])
     np.testing.assert_array_equal(named.log_prob(both, both), expected)
     assert named.sample(6, both, seed=1).shape == (6, 3)
+
+
+def test_a_table_has_no_axis_to_add(named, model):
+    """So the model makes an array of it, whose columns are in its order."""
+    x, contexts = rows(6, 3), rows(4, 2)
+    swapped = Table(v=contexts[:, 1], u=contexts[:, 0])
+    np.testing.assert_array_equal(named.as_contexts(swapped), contexts)
+    np.testing.assert_array_equal(named.as_rows(table(x[:, ::-1], NAMES[::-1])), x)
+    drawn = named.sample(9, named.as_contexts(swapped)[:, None], seed=1)
+    np.testing.assert_array_equal(drawn, named.sample(9, contexts[:, None], seed=1))
+    with pytest.raises(LibraryError, match=r"4 contexts give model.as_contexts\(context\)\[:, None\]$"):
+        named.sample(9, swapped)
+    with pytest.raises(LibraryError, match=r"give context\[:, None\] and model.as_rows\(x\)\[None\]$"):
+        named.log_prob(table(x), contexts)
+    with pytest.raises(LibraryError, match=r"takes no context, but one of shape \(1, 2\)"):
+        Model(encode(flowrt.compile(random_flow(5, 3, 0)))).as_contexts([[0, 0]])
+
+
+def test_a_column_that_is_not_finite_is_named_as_the_user_names_it(named, model):
+    x, contexts = rows(4, 3), rows(4, 2)
+    x[2, 1] = np.nan
+    with pytest.warns(flowrt.NonfiniteWarning, match="the first is 2: x is nan in column 'age'$"):
+        named.log_prob(table(x[:, ::-1], NAMES[::-1]), contexts)
+    with pytest.warns(flowrt.NonfiniteWarning, match="the first is 2: x is nan in column 'age'$"):
+        named.log_prob(x, contexts)
+    with pytest.warns(flowrt.NonfiniteWarning, match="the first is 2: x is nan in column 'b'$"):
+        model.log_prob(table(x, "abc"), contexts)
+    with pytest.warns(flowrt.NonfiniteWarning, match="the first is 2: x is nan in column 1$"):
+        model.log_prob(x, contexts)
+    with pytest.warns(flowrt.NonfiniteWarning, match="the first is 2: z is nan in column 1$"):
+        named.inverse(x, contexts)
+    contexts[3, 0] = np.nan
+    with pytest.warns(flowrt.NonfiniteWarning, match=r"first is \(3, 0\): its context is nan in column 'u'$"):
+        named.sample(5, contexts[:, None])
 
 
 def test_a_missing_column_is_named(named):
@@ -214,7 +309,7 @@ def test_names_are_kept_in_the_file(named, model, tmp_path):
 )
 def test_names_that_are_none_are_refused(names, text, tmp_path):
     with pytest.raises(flowrt.ExportError, match=text):
-        flowrt.save(tmp_path / "m.flw", random_flow(5, 3, 2), names=names)
+        flowrt.save(tmp_path / "m.flw", random_flow(10, 3, 2), names=names)
 
 
 @pytest.mark.parametrize("found", [None, 3, "abc", ["a"], ["a", "a", "b"], [1, 2, 3], ["a", None, "b"]])

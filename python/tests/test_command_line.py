@@ -6,6 +6,7 @@ import errno
 import io
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -29,7 +30,7 @@ PACKAGE = Path(flowrt.__file__).parents[1]
 @pytest.fixture
 def flow(tmp_path):
     path = tmp_path / "flow.flw"
-    description = random_flow(5, 3, 2)
+    description = random_flow(10, 3, 2)
     description.base = ir.DiagonalNormal(np.zeros(3), np.ones(3))
     description.framework, description.notes = "by hand", "for tests"
     path.write_bytes(encode(flowrt.compile(description)))
@@ -365,3 +366,44 @@ def test_c_array_refuses_what_is_no_flow():
 def test_c_array_refuses_names_that_do_not_compile(flow, name, reason):
     with pytest.raises(flowrt.Error, match=f"'{name}' {reason}"):
         c_array(Path(flow).read_bytes(), name)
+
+
+# ---- where things are ----
+
+
+def test_paths_serve_a_compiler_and_a_linker(tmp_path, capsys):
+    """As for `cc program.c $(python -m flowrt paths --cflags --libs)`."""
+    root = PACKAGE.parent
+    assert main(["paths", "--cflags", "--libs"]) == 0
+    flags = shlex.split(capsys.readouterr().out)
+    subprocess.run(["cc", root / "examples-c/density.c", *flags, "-o", tmp_path / "density"], check=True)
+    rows = "5.1,3.5,1.4,0.2\n"
+    done = subprocess.run(
+        [tmp_path / "density", root / "models/iris_maf.flw"], input=rows, capture_output=True, text=True, check=True
+    )
+    model = flowrt.Model(root / "models/iris_maf.flw")
+    assert float(done.stdout) == pytest.approx(model.log_prob([5.1, 3.5, 1.4, 0.2])[0], rel=1e-6)
+
+
+def test_paths_for_people(capsys):
+    assert main(["paths"]) == 0
+    headers, library = (line.split()[1] for line in capsys.readouterr().out.splitlines())
+    assert (Path(headers) / "flowrt.h").exists() and Path(library).exists()
+    assert (headers, library) == (flowrt.include_dir(), flowrt.library_path())
+
+
+def test_headers_of_an_installation_come_first_and_their_absence_is_told(tmp_path, capsys, monkeypatch):
+    package = tmp_path / "python/flowrt"
+    (package / "include").mkdir(parents=True)
+    monkeypatch.setattr("flowrt.library.__file__", str(package / "library.py"))
+    assert main(["paths", "--cflags"]) == 1
+    assert "there are no C headers in" in (text := capsys.readouterr().err) and "libflowrt-dev" in text
+    (package / "include/flowrt.h").touch()
+    assert main(["paths", "--cflags"]) == 0
+    assert capsys.readouterr().out == f"-I{package / 'include'}\n"
+
+
+def test_a_library_that_the_loader_found_is_linked_by_its_name(capsys, monkeypatch):
+    monkeypatch.setattr("flowrt.cli.library_path", lambda: "libflowrt.so.0")
+    assert main(["paths", "--libs"]) == 0
+    assert capsys.readouterr().out == "-lflowrt\n"

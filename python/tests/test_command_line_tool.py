@@ -26,7 +26,7 @@ EVERY_MODEL = sorted([*MODELS.glob("*.flw"), *FOLDER.glob("*.flw")])
 def files(tmp_path, monkeypatch):
     """A folder with a model of names and context, and with rows in all forms, right and wrong."""
     monkeypatch.chdir(tmp_path)
-    description = random_flow(5, 3, 2)
+    description = random_flow(10, 3, 2)
     description.names, description.context_names = ["a", "b", "c"], ["k", "l"]
     description.notes = "two\nlines"
     Path("m.flw").write_bytes(encode(flowrt.compile(description)))

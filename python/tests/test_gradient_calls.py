@@ -11,7 +11,7 @@ import flowrt
 from flowrt import LibraryError, Model, parts
 from flowrt.file import encode
 
-DATA = encode(flowrt.compile(random_flow(5, 3, 2)))
+DATA = encode(flowrt.compile(random_flow(10, 3, 2)))
 MODEL = Model(DATA)
 PLAIN = Model(encode(flowrt.compile(random_flow(4, 3, 0))))
 X = np.random.default_rng(1).normal(size=(200, 3)).astype(np.float32)
@@ -45,7 +45,7 @@ def test_without_a_context_there_is_no_gradient_by_it():
 
 
 def test_columns_are_found_by_their_names(tmp_path):
-    flowrt.save(tmp_path / "m.flw", random_flow(5, 3, 2), names=["a", "b", "c"], context_names=["u", "v"])
+    flowrt.save(tmp_path / "m.flw", random_flow(10, 3, 2), names=["a", "b", "c"], context_names=["u", "v"])
     columns = {"v": CONTEXT[:, 1], "c": X[:, 2], "a": X[:, 0], "other": X[:, 0], "u": CONTEXT[:, 0], "b": X[:, 1]}
     model, table = Model(tmp_path / "m.flw"), Table(**columns)
     for found, expected in zip(model.log_prob_gradient(table, table), model.log_prob_gradient(X, CONTEXT)):

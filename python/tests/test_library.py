@@ -94,7 +94,7 @@ def test_the_batch_around_a_row_changes_nothing(seed, dim, context_dim, count):
 
 @pytest.fixture(scope="module")
 def model():
-    return Model(encode(flowrt.compile(random_flow(5, 3, 2))))
+    return Model(encode(flowrt.compile(random_flow(10, 3, 2))))
 
 
 def test_facts_of_a_model(model):
@@ -254,7 +254,7 @@ def test_the_library_that_the_environment_names_comes_before_the_bundled_one(tmp
     from flowrt import library
 
     path = library.load()._name
-    bundled = tmp_path / "libflowrt.so"
+    bundled = tmp_path / "libflowrt.so.0"
     bundled.write_text("no library")
     monkeypatch.setattr(library, "__file__", str(tmp_path / "library.py"))
     try:

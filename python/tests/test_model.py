@@ -6,6 +6,7 @@ import copy
 import multiprocessing
 import os
 import pickle
+import re
 import signal
 import subprocess
 import sys
@@ -17,11 +18,11 @@ import pytest
 from random_flows import flow as random_flow
 
 import flowrt
-from flowrt import Mixture, Model, parts
+from flowrt import LibraryError, Mixture, Model, Status, parts
 from flowrt.file import encode
 from flowrt.mixture import encode_mixture
 
-DATA = encode(flowrt.compile(random_flow(5, 3, 2)))
+DATA = encode(flowrt.compile(random_flow(10, 3, 2)))
 X = np.random.default_rng(0).normal(size=(1000, 3)).astype(np.float32)
 CONTEXT = np.random.default_rng(1).normal(size=(1000, 2)).astype(np.float32)
 
@@ -35,7 +36,7 @@ def model(request):
 
 
 def test_what_is_shown():
-    flow = random_flow(5, 3, 2)
+    flow = random_flow(10, 3, 2)
     flow.framework = "zuko 1.5"
     shown = repr(Model(encode(flowrt.compile(flow))))
     steps = Model(DATA).step_count
@@ -86,6 +87,55 @@ def test_joblib(model):
         joblib.delayed(density)((model, X[i : i + 500], CONTEXT[i : i + 500])) for i in (0, 500)
     )
     np.testing.assert_array_equal(np.concatenate(pieces), model.log_prob(X, CONTEXT))
+
+
+# ---- what is no model file ----
+
+
+@pytest.mark.parametrize(
+    "begin, found",
+    [
+        (b"PK\3\4", "it is a zip archive, as torch.save and Keras write them"),
+        (b"\x80\2", "it is a pickle"),
+        (b"\x89HDF\r\n", "it is an HDF5 file, as Keras writes them"),
+        (b"\x93NUMPY", "it is an array of NumPy"),
+        (b"hello", ""),
+    ],
+)
+def test_a_file_of_another_kind_is_named_with_the_way_on(tmp_path, begin, found):
+    path = tmp_path / "flow.pt"
+    path.write_bytes(begin + bytes(200))
+    with pytest.raises(LibraryError) as caught:
+        Model(path)
+    assert caught.value.status == Status.MAGIC
+    text = str(caught.value)
+    assert text.startswith(f"{path}: not a .flw model file (") and found in text
+    assert text.endswith('Load the trained model in its framework, then flowrt.save("model.flw", model)')
+    for other in (Mixture, flowrt.format.read, lambda path: flowrt.reference.log_prob(path, X)):
+        with pytest.raises(flowrt.Error, match=f"^{re.escape(str(path))}: this is no.*{found[6:]}"):
+            other(path)
+
+
+def test_models_and_mixtures_are_told_apart(tmp_path):
+    (tmp_path / "m.flm").write_bytes(encode_mixture([DATA, DATA], [0.5, 0.5]))
+    (tmp_path / "m.flw").write_bytes(DATA)
+    with pytest.raises(LibraryError, match=r"m.flm: .*; it is a mixture of flows: open it with flowrt.Mixture$"):
+        Model(tmp_path / "m.flm")
+    with pytest.raises(flowrt.Error, match=r"m.flw: .* it is a .flw model: open it with flowrt.Model$"):
+        Mixture(tmp_path / "m.flw")
+
+
+def test_a_damaged_file_is_named(tmp_path):
+    (tmp_path / "m.flw").write_bytes(DATA[:-1])
+    for opened in (Model, flowrt.format.read):
+        with pytest.raises(flowrt.Error, match=f"^{re.escape(str(tmp_path))}/m.flw: "):
+            opened(tmp_path / "m.flw")
+
+
+@pytest.mark.parametrize("kind", [Model, Mixture])
+def test_a_live_model_is_no_file(kind):
+    with pytest.raises(TypeError, match='of a file are needed, not Flow: write one with flowrt.save\\("model.flw"'):
+        kind(random_flow(10, 3, 2))
 
 
 # ---- draws ----

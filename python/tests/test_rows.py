@@ -95,10 +95,26 @@ def test_own_rows_without_an_answer_are_left_out():
     np.testing.assert_array_equal(rows.x, [[5], [3], [2]])
     np.testing.assert_array_equal(rows.numbers, [0, 2, 6])
     assert rows.note == (
-        "3 of 7 rows were compared; the file has no answer for 4 that were left out, the first of them row 1"
+        "3 of 7 rows were compared; 2 rows (3, 4) left out, for there is a NaN or an infinity, first in column 0 of x: "
+        "drop or fill them; the file has no answer for 2 rows (1, 5), left out"
     )
     with pytest.raises(flowrt.Error, match="the file has no answer for any of the rows"):
         own_rows(file, [[0.5], [np.nan]])
+
+
+def test_rows_with_a_nan_are_named_with_the_way_on():
+    file, x, context = with_context(2), np.ones((400, 2)), np.ones((400, 2))
+    x[7, 1] = np.nan
+    assert own_rows(file, x, context).note == (
+        "256 of 400 rows were compared; row 7 left out, for there is a NaN or an infinity, first in column 1 of x: "
+        "drop or fill them"
+    )
+    x[7, 1], context[20:30, 0] = 1, np.inf
+    rows = own_rows(file, x, context)
+    assert len(rows.x) == 256 and not set(rows.numbers) & set(range(20, 30))  # those that are taken are good ones
+    assert "10 rows (20, 21, 22, 23, 24, ...) left out" in rows.note and "column 0 of the context: drop" in rows.note
+    with pytest.raises(ValueError, match="^all 3 rows have a NaN or an infinity, first in column 0 of x: drop or fill"):
+        own_rows(file, np.full((3, 2), np.nan), np.ones(2))
 
 
 def test_own_rows_whose_noise_rounds_to_the_end_of_an_interval_are_left_out():

@@ -91,5 +91,18 @@ def test_a_broken_page_is_noticed(change, message, tmp_path):
     assert message in problem
 
 
+def test_the_python_reference_has_what_a_user_calls(tmp_path):
+    check = script("check")
+    names = check.names_of(check.PACKAGE)
+    assert len(names) == len(set(names))
+    for name in ("Model.log_prob", "Model.sample", "Mixture.sample", "Status", "plot.plot", "save", "ir.Affine"):
+        assert f"flowrt.{name}" in names
+    for name in ("Model._batch", "plot.Shown", "Model.__repr__"):
+        assert f"flowrt.{name}" not in names
+    page = tmp_path / "python.html"
+    page.write_text("".join(f'<h2 id="{name}">' for name in names if name != "flowrt.Model.sample"))
+    assert check.not_in_reference(page) == ["the Python reference lacks flowrt.Model.sample"]
+
+
 def test_a_folder_without_pages_is_noticed(tmp_path):
     assert script("check").problems(tmp_path)

@@ -55,9 +55,9 @@ def test_rows_with_contexts_of_their_own_stay_with_these():
 
 def test_the_acceptance_is_the_mass_of_the_box():
     mass = math.erf(1 / math.sqrt(2)) ** 2
-    found = model().acceptance((-1.0, 1.0), draws=20_000)
+    found = model().acceptance(within=(-1.0, 1.0), draws=20_000)
     assert found.shape == (1,) and abs(found[0] - mass) < 5 * math.sqrt(mass * (1 - mass) / 20_000)
-    shifted = model(shift_of_context=True).acceptance((-1.0, 1.0), [[0.0, 0.0], [5.0, 0.0]])
+    shifted = model(shift_of_context=True).acceptance([[0.0, 0.0], [5.0, 0.0]], within=(-1.0, 1.0))
     assert shifted[0] > 0.4 and shifted[1] < 1e-3
 
 
@@ -71,4 +71,4 @@ def test_what_is_no_box_is_refused(within):
     with pytest.raises(flowrt.Error, match="within"):
         model().sample(1, within=within)
     with pytest.raises(flowrt.Error, match="within"):
-        model().acceptance(within)
+        model().acceptance(within=within)

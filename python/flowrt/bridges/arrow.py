@@ -6,7 +6,7 @@ from typing import Any, Optional
 
 import numpy as np
 
-from ..errors import Error
+from ..errors import ArgumentError
 
 
 class ArrowDensity:
@@ -23,6 +23,9 @@ class ArrowDensity:
 
     def __repr__(self) -> str:
         return f"ArrowDensity({self._density!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return ArrowDensity, (self._density,)  # Arrow itself, a module, is not pickled
 
     def log_prob(self, x: Any, context: Any = None, **options: Any) -> Any:
         """A float32 array of log p(x | context). `context` may be the table of x, if the file has names for it."""
@@ -55,9 +58,10 @@ class ArrowDensity:
         if width is None:
             lengths = set(values.value_lengths().unique().to_pylist()) if hasattr(values, "value_lengths") else set()
             if len(lengths) != 1 or None in lengths:
-                raise Error(f"{name} must be an array of lists of one length, not {values.type}")
+                raise ArgumentError(f"{name} must be an array of lists of one length, not {values.type}")
             (width,) = lengths
         flat = values.flatten()
         if values.null_count or flat.null_count:
-            raise Error(f"{name} has {values.null_count + flat.null_count} nulls: drop their rows, or fill them")
+            nulls = values.null_count + flat.null_count
+            raise ArgumentError(f"{name} has {nulls} nulls: drop their rows, or fill them")
         return flat.to_numpy(zero_copy_only=False).reshape(len(values), width)

@@ -26,6 +26,9 @@ class JaxDensity:
     def __repr__(self) -> str:
         return f"JaxDensity({self._density!r})"
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return JaxDensity, (self._density,)  # JAX itself, a module, is not pickled
+
     def log_prob(self, x: Any, context: Any = None) -> Any:
         """(...) log p(x | context)."""
         return self._score(*self._arrays(x, context))

@@ -23,6 +23,9 @@ class TorchDensity:
     def __repr__(self) -> str:
         return f"TorchDensity({self._density!r})"
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return TorchDensity, (self._density,)  # PyTorch itself, a module, is not pickled
+
     def log_prob(self, x: Any, context: Any = None, **options: Any) -> Any:
         """(n,) log p(x | context), a tensor like x.
 

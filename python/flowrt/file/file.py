@@ -10,6 +10,7 @@ import os
 from dataclasses import dataclass, field
 from typing import Optional, Union
 
+from ..errors import FormatError
 from ..tables import Table
 from .autoregressive import AutoregressiveStep, read_autoregressive, write_autoregressive
 from .base import Base, StandardNormal, read_base, write_base
@@ -71,8 +72,14 @@ def read(source: Source) -> File:
         return source
     if isinstance(source, (bytes, bytearray, memoryview)):
         return _decode(bytes(source))
-    with open(os.fspath(source), "rb") as stream:
-        return _decode(stream.read())
+    path = os.fspath(source)
+    with open(path, "rb") as stream:
+        data = stream.read()
+    try:
+        return _decode(data)
+    except FormatError as error:
+        error.args = (f"{path}: {error}",)
+        raise
 
 
 def _decode(data: bytes) -> File:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 
 from ..errors import FormatError, Status
+from ..foreign import kind_of_model
 from .codes import LINE, MAGIC, MAJOR, MAX_CONTEXT_DIM, MAX_DIM, MAX_RECORDS
 from .cursor import Reader, Writer, within
 from .fields import Structure, beyond
@@ -30,7 +31,9 @@ def read_header(data: bytes) -> Reader:
         raise FormatError(Status.TRUNCATED, f"{len(data)} bytes are less than a header", -1, len(data))
     header, reader = HEADER.unpack(data), Reader(data, HEADER)
     size, features = header.file_size, header.features
-    reader.require(header.magic == MAGIC, "this is not a .flw file", "magic", Status.MAGIC)
+    kind = kind_of_model(data)
+    found = "" if kind is None else f", but {kind}"
+    reader.require(header.magic == MAGIC, f"this is not a .flw file{found}", "magic", Status.MAGIC)
     reader.require(header.major == MAJOR, f"format version {header.major} is not {MAJOR}", "major", Status.VERSION)
     reader.require(features == 0, f"unknown required features {features:#x}", "features", Status.FEATURE)
     reader.require(size == len(data), f"{len(data)} bytes instead of {size}", "file_size", Status.TRUNCATED)

@@ -13,7 +13,7 @@ from typing import Any, Union
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import Error
+from ..errors import ArgumentError
 from ..file import File, read
 from . import base, steps
 from .conditioner import evaluate
@@ -83,7 +83,7 @@ def _inverse(file: File, z: Doubles, context: Doubles) -> Pair:
 def _rows(file: File, values: Any, name: str) -> Doubles:
     rows: Doubles = np.atleast_2d(np.asarray(values, dtype=np.float64))
     if rows.ndim != 2 or rows.shape[1] != file.dim:
-        raise Error(f"{name} must be (n, {file.dim}), not {rows.shape}")
+        raise ArgumentError(f"{name} must be (n, {file.dim}), not {rows.shape}")
     return rows
 
 
@@ -91,12 +91,13 @@ def _context(file: File, context: Any, rows: int) -> Doubles:
     """(rows, E) context as the steps see it; (rows, 0) for a flow without one."""
     if file.context_dim == 0:
         if context is not None:
-            raise Error("this flow takes no context")
+            raise ArgumentError(f"this flow takes no context, but one of shape {np.shape(context)} was given")
         return np.zeros((rows, 0))
     if context is None:
-        raise Error(f"this flow needs a context of {file.context_dim} floats a row")
+        raise ArgumentError(f"this flow needs a context of {file.context_dim} floats a row")
     given: Doubles = np.atleast_2d(np.asarray(context, dtype=np.float64))
     if given.ndim != 2 or given.shape[1] != file.context_dim or len(given) not in (1, rows):
-        raise Error(f"context must be (1, {file.context_dim}) or ({rows}, {file.context_dim}), not {given.shape}")
+        wanted = f"(1, {file.context_dim}) or ({rows}, {file.context_dim})"
+        raise ArgumentError(f"context must be {wanted}, not {given.shape}")
     given = np.broadcast_to(given, (rows, file.context_dim))
     return given if file.encoder is None else evaluate(file.encoder.layers, given)

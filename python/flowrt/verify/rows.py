@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import reference
 from ..building.arrays import float64
-from ..errors import Error
+from ..errors import ArgumentError
 from ..file import File
 from ..file.codes import BaseKind, Function, Kind
 from ..reference import base, functions, steps
@@ -105,20 +105,23 @@ def answered(file: File, rows: Rows) -> Rows:
 def own_rows(file: File, x, context=None) -> Rows:
     """A user's data (n, D) and contexts, (n, C) or one for all; and the noise that the file finds for them.
 
-    Of many rows 256 are taken, evenly spread; those that the file has no answer for are left out. `note` says so.
+    Of many rows 256 are taken, evenly spread; those with a NaN or an infinity, and those that the file has no answer
+    for, are left out. `note` says which.
 
     Raises `Error` for anything else, and if no row is left.
     """
     x = _numbers("rows", x, file.dim)
     count = len(x)
-    numbers = np.unique(np.linspace(0, count - 1, _OWN).astype(int))
     if context is not None:
-        context = _float32(_numbers("contexts", context, file.context_dim))
+        context = _numbers("contexts", context, file.context_dim)
         if len(context) not in (1, count):
-            raise Error(f"there are {len(context)} contexts, not 1 or {count}")
-        context = np.broadcast_to(context, (count, file.context_dim))[numbers]
+            raise ArgumentError(f"there are {len(context)} contexts, not 1 or {count}")
+        context = np.broadcast_to(_float32(context), (count, file.context_dim))
     elif file.context_dim:
-        raise Error(f"the rows need contexts of {file.context_dim} floats each")
+        raise ArgumentError(f"the rows need contexts of {file.context_dim} floats each")
+    usable, spoilt = _finite(x, context)
+    numbers = usable[np.unique(np.linspace(0, len(usable) - 1, _OWN).astype(int))]
+    context = context if context is None else context[numbers]
     exact = x[numbers]
     x = _float32(exact)
     with np.errstate(all="ignore"):
@@ -127,15 +130,38 @@ def own_rows(file: File, x, context=None) -> Rows:
     z = _float32(z)
     usable &= _has_data(file, z, seen)  # rounding may take a point of a bounded interval to its end
     if not usable.any():
-        raise Error("the file has no answer for any of the rows")
-    note = f"{np.count_nonzero(usable)} of {count} rows were compared"
+        way = "give x in the units of the data that it was trained with"
+        raise ArgumentError(f"the file has no answer for any of the rows: {way}")
+    note = f"{np.count_nonzero(usable)} of {count} rows were compared{spoilt}"
     if not usable.all():
         without = numbers[~usable]
-        note += f"; the file has no answer for {len(without)} that were left out, the first of them row {without[0]}"
+        note += f"; the file has no answer for {_counted(without)}, left out"
     change = _change(*(reference.log_prob(file, part, context)[usable] for part in (exact, x)))
     if change > _TELLING:
         note += f"; that libflowrt takes x as float32 changes log p by up to {change:.2g}"
     return Rows(x, z, context, numbers, note).some(usable)
+
+
+def _finite(x: np.ndarray, context: np.ndarray | None) -> tuple[np.ndarray, str]:
+    """The numbers of the rows without a NaN or an infinity, and a note about the others. Raises `Error` if none is."""
+    values = {"x": x} if context is None else {"x": x, "the context": context}
+    spoilt = ~np.all([np.isfinite(part).all(axis=1) for part in values.values()], axis=0)
+    if not spoilt.any():
+        return np.arange(len(x)), ""
+    first = int(np.argmax(spoilt))
+    name, column = next((name, i) for name, part in values.items() for i in np.flatnonzero(~np.isfinite(part[first])))
+    text = f"a NaN or an infinity, first in column {column} of {name}: drop or fill them"
+    if spoilt.all():
+        raise ArgumentError(f"all {len(x)} rows have {text}")
+    return np.flatnonzero(~spoilt), f"; {_counted(np.flatnonzero(spoilt))} left out, for there is {text}"
+
+
+def _counted(numbers: np.ndarray) -> str:
+    """`row 7`, or `9 rows (2, 5, 7, ...)`."""
+    if len(numbers) == 1:
+        return f"row {numbers[0]}"
+    few = ", ".join(str(number) for number in numbers[:5])
+    return f"{len(numbers)} rows ({few}{', ...' if len(numbers) > 5 else ''})"
 
 
 def _change(values: np.ndarray, others: np.ndarray) -> float:
@@ -148,14 +174,14 @@ def _change(values: np.ndarray, others: np.ndarray) -> float:
 def _numbers(name: str, values, width: int) -> np.ndarray:
     """`values` (n, width) as float64."""
     if width == 0:
-        raise Error(f"there are {name}, but the flow takes none")
+        raise ArgumentError(f"there are {name}, but the flow takes none")
     try:
         numbers = float64(values)
     except (TypeError, ValueError, OverflowError) as error:
-        raise Error(f"{name} must be numbers: {error}") from None
+        raise ArgumentError(f"{name} must be numbers: {error}") from None
     rows = np.atleast_2d(numbers)
     if rows.ndim != 2 or rows.shape[1] != width or not len(rows):
-        raise Error(f"{name} must be (n, {width}), not {numbers.shape}")
+        raise ArgumentError(f"{name} must be (n, {width}), not {numbers.shape}")
     return rows
 
 

@@ -19,7 +19,7 @@ import flowrt
 from flowrt import Model
 from flowrt.file import encode
 
-DATA = encode(flowrt.compile(random_flow(5, 3, 2)))
+DATA = encode(flowrt.compile(random_flow(10, 3, 2)))
 X = np.random.default_rng(0).normal(size=(20, 3))
 CONTEXT = [0.5, -1.0]
 

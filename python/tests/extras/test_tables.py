@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pandas
 import polars
@@ -22,7 +24,7 @@ COLUMNS = {"id": list("abcdef"), "age": X[:, 1], NAMES[2]: X[:, 2], "mass": X[:,
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     path = tmp_path_factory.mktemp("named") / "m.flw"
-    flowrt.save(path, random_flow(5, 3, 2), names=NAMES, context_names=["u", "v"])
+    flowrt.save(path, random_flow(10, 3, 2), names=NAMES, context_names=["u", "v"])
     return Model(path)
 
 
@@ -48,6 +50,53 @@ def test_a_row_of_pandas_is_found_by_its_labels(model):
         model.log_prob(row.drop("mass"), [0.5, 1.0])
 
 
+def test_rows_of_pandas_are_named_by_their_labels(model):
+    frame = pandas.DataFrame(COLUMNS, index=list("pqrstu"))
+    contexts = pandas.DataFrame({"v": np.zeros(6), "u": np.zeros(6)}, index=[10, 20, 30, 40, 50, 60])
+    with pytest.warns(flowrt.NonfiniteWarning, match=r"the first is 4 \(label 't'\): x is nan in column 'age'$"):
+        model.log_prob(frame.assign(age=[1, 2, 3, 4, np.nan, 6]), [0, 0])
+    with pytest.warns(flowrt.NonfiniteWarning, match=r"first is 1 .*: its context \(label 20\) is nan in column 'u'$"):
+        model.log_prob(frame, contexts.assign(u=[1, np.nan, 3, 4, 5, 6]))
+    with pytest.warns(flowrt.NonfiniteWarning, match=r"first is 3: x is nan"):  # labels that are the places
+        model.log_prob(frame.reset_index().assign(age=[1, 2, 3, np.nan, 5, 6]), [0, 0])
+
+
+@pytest.mark.parametrize("make", [pandas.DataFrame, polars.DataFrame, pyarrow.table])
+def test_tables_as_contexts(model, make):
+    u, v = np.float32([0, 1, 2, 3]), np.float32([4, 5, 6, 7])
+    contexts, table = np.stack([u, v], axis=1), make({"v": v, "u": u, "w": u})
+    np.testing.assert_array_equal(model.log_prob(X[:4], table), model.log_prob(X[:4], contexts))
+    np.testing.assert_array_equal(model.sample(4, table, seed=1), model.sample(4, contexts, seed=1))
+    expected = model.sample(9, contexts[:, None], seed=1)
+    np.testing.assert_array_equal(model.sample(9, model.as_contexts(table)[:, None], seed=1), expected)
+    np.testing.assert_array_equal(model.acceptance(table, within=(-1, 1)), model.acceptance(contexts, within=(-1, 1)))
+    np.testing.assert_array_equal(model.forward(X[0], table)[0], model.forward(X[0], contexts)[0])
+    with pytest.raises(LibraryError, match=r"give model.as_contexts\(context\)\[:, None\]$"):
+        model.sample(9, table)
+
+
+def test_bounds_with_labels_are_found_by_them(model):
+    frame = pandas.DataFrame({name: x for name, x in zip(NAMES, X.T)})
+    low, high = frame.min() - [0, 5, 5], frame.max() + [5, 5, 5]  # the mass has the narrow bound
+    order = list(NAMES[::-1])
+    expected = model.sample(50, [0, 0], seed=1, within=(low.to_numpy(), high.to_numpy()))
+    np.testing.assert_array_equal(model.sample(50, [0, 0], seed=1, within=(low[order], high[order])), expected)
+    with pytest.raises(ValueError, match="low of within has no column 'mass'"):
+        model.sample(1, [0, 0], within=(low.drop("mass"), high))
+    with pytest.raises(ValueError, match="within is empty in 'age'"):
+        model.sample(1, [0, 0], within=(low, low - [-1, 1, -1]))
+
+
+def test_rows_and_contexts_that_are_saved_with_are_found_by_their_labels(tmp_path, capsys):
+    """In `save`, a row of a table as the context of all rows, in whatever order."""
+    path, flow = tmp_path / "m.flw", random_flow(10, 3, 2)
+    row = pandas.Series({"v": 7.0, "u": 0.5})
+    flowrt.save(path, flow, names=NAMES, context_names=["u", "v"], rows=pandas.DataFrame(COLUMNS), contexts=row)
+    swapped = capsys.readouterr().out
+    flowrt.save(path, flow, names=NAMES, context_names=["u", "v"], rows=X, contexts=[0.5, 7.0])
+    assert swapped == capsys.readouterr().out
+
+
 @pytest.mark.parametrize("make", [polars.DataFrame, pyarrow.table, pyarrow.RecordBatch.from_pydict])
 def test_polars_and_arrow(model, make):
     np.testing.assert_array_equal(model.log_prob(make(COLUMNS), [0, 0]), model.log_prob(X, [0, 0]))
@@ -67,6 +116,11 @@ def test_arrow_out(model, make):
     more = arrow.with_log_prob(make(COLUMNS), [0, 0], column="score")
     assert more.schema.names == [*COLUMNS, "score"] and isinstance(more, type(make(COLUMNS)))
     np.testing.assert_array_equal(more.column(4), expected)
+
+
+def test_the_bridge_to_arrow_is_pickled(model):
+    again = pickle.loads(pickle.dumps(model.arrow()))
+    np.testing.assert_array_equal(again.log_prob(pyarrow.table(COLUMNS), [0, 0]), model.log_prob(X, [0, 0]))
 
 
 def test_arrow_arrays_of_lists(model):

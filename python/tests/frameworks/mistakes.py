@@ -141,7 +141,8 @@ def spline_soft_clip(flow):
 def activation(flow):
     others = {Activation.RELU: Activation.ELU, Activation.TANH: Activation.SIGMOID, Activation.ELU: Activation.RELU}
     layer = first([layer for layer in layers(flow) if layer.activation])
-    layer.activation, layer.a = others.get(layer.activation, Activation.TANH), 0.0
+    other = Activation.TANH if isinstance(layer.activation, ir.Composition) else others.get(layer.activation)
+    layer.activation, layer.a = other or Activation.TANH, 0.0
     if layer.activation == Activation.ELU:
         layer.a = 1.0
 

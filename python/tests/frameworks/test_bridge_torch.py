@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -11,7 +14,7 @@ import flowrt
 from flowrt import Model
 from flowrt.file import encode
 
-MODEL = Model(encode(flowrt.compile(random_flow(5, 3, 2))))
+MODEL = Model(encode(flowrt.compile(random_flow(10, 3, 2))))
 X, CONTEXT = torch.randn(7, 3), torch.randn(7, 2)
 
 
@@ -49,3 +52,29 @@ def test_a_tensor_that_asks_for_gradients_is_none_for_the_model():
         MODEL.log_prob(x, CONTEXT)
     with torch.no_grad():
         assert torch.equal(bridge.log_prob(x, CONTEXT), bridge.log_prob(X, CONTEXT))
+
+
+class Guide(torch.nn.Module):
+    """A module of a user's that keeps a flow."""
+
+    def __init__(self):
+        super().__init__()
+        self.flow = MODEL.torch()
+
+    def forward(self, x):
+        return self.flow.log_prob(x, CONTEXT)
+
+
+@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, lambda thing: pickle.loads(pickle.dumps(thing))])
+def test_it_is_copied_and_pickled_alone_and_within_a_module(duplicate):
+    expected = MODEL.torch().log_prob(X, CONTEXT)
+    assert torch.equal(duplicate(MODEL.torch()).log_prob(X, CONTEXT), expected)
+    x = X.clone().requires_grad_()
+    duplicate(Guide())(x).sum().backward()
+    assert torch.isfinite(x.grad).all() and x.grad.abs().max() > 0
+
+
+def test_a_module_with_a_flow_is_saved_whole(tmp_path):
+    torch.save(Guide(), tmp_path / "guide.pt")
+    again = torch.load(tmp_path / "guide.pt", weights_only=False)
+    assert torch.equal(again(X), Guide()(X))

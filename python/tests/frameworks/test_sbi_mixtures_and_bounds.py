@@ -38,7 +38,7 @@ def test_the_acceptance_is_the_leakage_correction(tmp_path):
     flowrt.save(tmp_path / "p.flw", own)
     model = flowrt.Model(tmp_path / "p.flw")
     theirs = float(own.leakage_correction(condition, num_rejection_samples=draws))
-    (ours,) = model.acceptance(model.bounds, condition.numpy(), draws=draws)
+    (ours,) = model.acceptance(condition.numpy(), within=model.bounds, draws=draws)
     assert 0.05 < ours < 0.95
     assert abs(ours - theirs) < 5 * math.sqrt(2 * ours * (1 - ours) / draws)
     theta = torch.rand(20, 2) * (HIGH - LOW) + LOW

@@ -24,13 +24,14 @@ from ..arrays.evaluation import ArrayModel, standard_normal_log_prob
 from ..torch.overrides import require_own
 from .copies import copied, floatx
 from .networks import dense, network_layers
+from .splines import spline_steps
 
 framework = "bayesflow"
 dtypes = (np.float32, np.float64)
 
 _SHIFT = float(np.log(np.e - 1))  # softplus(_SHIFT) = 1
 _SUPPORTED = (
-    "CouplingFlow of affine transforms, with ActNorm, permutations and DiagonalNormal as base, alone or in a "
+    "CouplingFlow of affine or spline transforms, with ActNorm, permutations and DiagonalNormal as base, alone or in a "
     "ContinuousApproximator without a summary network, or in a BasicWorkflow"
 )
 
@@ -195,23 +196,22 @@ def _steps(layer, dim: int) -> list:
 
 
 def _coupling(coupling, seen: np.ndarray, changed: np.ndarray, dim: int) -> list:
-    """z = softplus(arsinh(a) + log(e - 1)) x + t, without the arsinh where the option `clamp` is false."""
-    transform, count = coupling.transform, len(changed)
-    if "AffineTransform" not in class_names(transform):
-        raise ExportError(
-            f"{type(transform).__name__} is not supported: its network gives each spline an interval of its own, where "
-            "a file has one for all rows; supported is AffineTransform"
-        )
+    """z = softplus(arsinh(a) + log(e - 1)) x + t, without the arsinh where the option `clamp` is false; or a spline."""
+    transform, count, name = coupling.transform, len(changed), type(coupling).__name__
+    if not class_names(transform) & {"AffineTransform", "SplineTransform"}:
+        refuse(transform, "AffineTransform and SplineTransform")
     require_own(coupling, "call", "get_parameters")
-    require_own(transform, "call", "constrain_parameters", "_forward", "_inverse")
     if not count:
         return []
     layers = network_layers(coupling.subnet, len(seen))
     layers = linear_output([*layers, dense(coupling.output_projector, layers, len(seen))])
+    if "SplineTransform" in class_names(transform):
+        return spline_steps(transform, layers, seen, changed, dim, name)
+    require_own(transform, "call", "constrain_parameters", "_forward", "_inverse")
     reordered(layers[-1], np.arange(2 * count).reshape(2, count)[::-1].T.reshape(-1))  # t, a of each in turn
     if transform.clamp:
         layers = through_units(layers, Activation.INVERSE_HYPERBOLIC_SINE, np.eye(count), offset=_SHIFT)
     else:
         layers[-1].bias[1::2] += _SHIFT
     affine = ir.Affine(Scale.SOFTPLUS, (0.0,))
-    return [ir.Autoregressive(reading(layers, seen, dim), affine, transformed=changed, name=type(coupling).__name__)]
+    return [ir.Autoregressive(reading(layers, seen, dim), affine, transformed=changed, name=name)]

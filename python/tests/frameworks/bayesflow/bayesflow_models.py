@@ -16,7 +16,14 @@ def sequence(widths, activation):
     return keras.Sequential(layers)
 
 
-def random_flow(seed: int, dim: int | None = None, context: int | None = None, trained: float = 1.0):
+def random_flow(
+    seed: int,
+    dim: int | None = None,
+    context: int | None = None,
+    trained: float = 1.0,
+    transform: str = "affine",
+    **transform_options,
+):
     """A built coupling flow; `trained` is the size of what is added to its parameters."""
     generator = np.random.default_rng(seed)
     keras.utils.set_random_seed(seed)
@@ -32,13 +39,15 @@ def random_flow(seed: int, dim: int | None = None, context: int | None = None, t
     base = "normal"
     if generator.random() < 0.2:
         base = bf.distributions.DiagonalNormal(mean=0.5, std=2.0)
+    depth = int(generator.integers(1, 7))
     network = bf.networks.CouplingFlow(
-        depth=int(generator.integers(1, 7)),
+        depth=depth if transform == "affine" else min(depth, 2),
+        transform=transform,
         permutation=generator.choice(np.array(["random", "swap", "orthogonal", None], dtype=object)),
         use_actnorm=bool(generator.random() < 0.7),
         base_distribution=base,
         subnet_kwargs=options,
-        transform_kwargs={"clamp": bool(generator.random() < 0.7)},
+        transform_kwargs=transform_options or {"clamp": bool(generator.random() < 0.7)},
     )
     network.build((None, dim), (None, context) if context else None)
     randomise(network, generator, trained)

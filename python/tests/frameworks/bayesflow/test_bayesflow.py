@@ -17,6 +17,44 @@ def test_random_flows(seed):
     agree(random_flow(seed), rows=5, tolerance=1e-9)
 
 
+@pytest.mark.parametrize(
+    "seed, options",
+    [
+        (0, {}),
+        (1, {"bins": 4}),
+        (2, {"bins": 5, "default_domain": (-2.0, 4.0, -5.0, 1.0)}),
+        (3, {"bins": 6, "min_width": 2.0, "min_height": 0.5, "min_bin_height": 0.01}),
+        (4, {"bins": 3, "min_bin_width": 0.0}),
+        (5, {"bins": 4, "min_bin_height": 0.0}),
+        (6, {"bins": 2, "min_width": 6.0, "min_height": 6.0}),  # the length of the interval is constant
+        (7, {"bins": 1}),
+    ],
+)
+def test_splines_whose_interval_comes_from_a_network(seed, options):
+    agree(random_flow(seed, 3, seed % 3, transform="spline", **{"bins": 16, **options}), rows=5, tolerance=1e-9)
+
+
+def test_splines_as_they_are_trained(tmp_path):
+    """Large outputs of the networks: long intervals, narrow bins, derivatives near zero."""
+    model = random_flow(1, 2, 1, 2.0, "spline", bins=8)
+    file = agree(model, rows=5, tolerance=1e-7)
+    assert len(file.steps) > 4
+    flowrt.save(tmp_path / "f.flw", model)
+
+
+def test_a_class_that_overrides_the_constraints_of_a_spline_is_refused(tmp_path):
+    model = random_flow(0, 2, 0, transform="spline", bins=4)
+    coupling = next(layer for layer in model.invertible_layers if hasattr(layer, "coupling1")).coupling1
+
+    class Other(type(coupling.transform)):
+        def constrain_parameters(self, parameters):
+            return super().constrain_parameters(parameters)
+
+    coupling.transform.__class__ = Other
+    with pytest.raises(flowrt.ExportError, match="Other.*constrain_parameters"):
+        flowrt.save(tmp_path / "f.flw", model)
+
+
 @pytest.mark.parametrize("seed", [0, 1])
 def test_standardised_variables_and_conditions(seed):
     agree(random_approximator(seed), rows=5, tolerance=1e-9)

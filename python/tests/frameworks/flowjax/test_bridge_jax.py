@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import jax
 import numpy as np
+import pytest
 from random_flows import flow as random_flow
 
 import flowrt
 from flowrt import Model
 from flowrt.file import encode
 
-MODEL = Model(encode(flowrt.compile(random_flow(5, 3, 2))))
+MODEL = Model(encode(flowrt.compile(random_flow(10, 3, 2))))
 PLAIN = Model(encode(flowrt.compile(random_flow(5, 3, 0))))
 X = np.random.default_rng(0).normal(size=(7, 3)).astype(np.float32)
 CONTEXT = np.random.default_rng(1).normal(size=(7, 2)).astype(np.float32)
@@ -48,3 +52,11 @@ def test_a_key_is_a_seed():
     assert bridge.sample(key, 5, CONTEXT[:, None]).shape == (7, 5, 3)
     each = jax.vmap(lambda key: PLAIN.jax().sample(key, 5))(jax.random.split(key, 3))
     assert each.shape == (3, 5, 3) and not np.array_equal(each[0], each[1])
+
+
+@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, lambda thing: pickle.loads(pickle.dumps(thing))])
+def test_it_is_copied_and_pickled_with_its_gradients(duplicate):
+    bridge = duplicate(MODEL.jax())
+    np.testing.assert_array_equal(jax.jit(bridge.log_prob)(X, CONTEXT), MODEL.log_prob(X, CONTEXT))
+    gradient = jax.grad(lambda x: bridge.log_prob(x, CONTEXT).sum())(X)
+    np.testing.assert_array_equal(gradient, MODEL.log_prob_gradient(X, CONTEXT)[1])

@@ -27,8 +27,10 @@ def make(framework: str, shape) -> tuple:
     x, c = shape.data()
     if kind != "approximator" and c is not None:
         c = (c - shape.far).astype(np.float32)
+    transform = shape.pick("affine", "affine", "spline")
     network = bf.networks.CouplingFlow(
         depth=min(shape.layers, 8),
+        transform=transform,
         permutation=shape.pick("random", "swap", "orthogonal", None),
         use_actnorm=bool(shape.pick(True, False)),
         subnet_kwargs={
@@ -42,13 +44,13 @@ def make(framework: str, shape) -> tuple:
     if kind == "flow":
         network.build(x.shape, None if c is None else c.shape)
         _move(network, shape)
-        return kind, network, (x, c)
+        return f"{kind} {transform}", network, (x, c)
     standardize = "all" if kind == "approximator" else "inference_variables"
     model = bf.ContinuousApproximator(inference_network=network, standardize=standardize)
     model.compile(optimizer=keras.optimizers.Adam(2e-3 if shape.weights == "trained" else 0.0))
     model.fit(dataset=bf.OfflineDataset(data, batch_size=128, adapter=bf.Adapter()), epochs=4, verbose=0)
     _move(network, shape)
-    return kind, model, (x, c)
+    return f"{kind} {transform}", model, (x, c)
 
 
 def _move(network, shape) -> None:

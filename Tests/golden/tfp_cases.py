@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 import tf_keras
+from tfp_image_cases import IMAGES
 
 tfb, tfd = tfp.bijectors, tfp.distributions
 
@@ -139,6 +140,7 @@ CASES = {
     "tfp_correlated_normal": lambda n: flow(
         n.maf(), base=tfd.MultivariateNormalTriL(loc=[0.0, 1, 2, 3], scale_tril=LOWER)
     ),
+    **IMAGES,
 }
 
 

@@ -18,8 +18,8 @@ from ..arrays.evaluation import ArrayModel, standard_normal_log_prob
 from ..torch.overrides import require_own_sampler
 from . import bases as tfp_bases
 from . import elementwise as tfp_elementwise
+from . import images, networks
 from . import linear as tfp_linear
-from . import networks
 from .networks import cast
 
 framework = "tfp"
@@ -30,7 +30,7 @@ _INVERTED, _CHAINED = {"Invert", "_Invert"}, {"Chain", "_Chain"}
 _SUPPORTED = (
     "MaskedAutoregressiveFlow, RealNVP, Permute, Shift, Scale, ScaleMatvecDiag, ScaleMatvecTriL, ScaleMatvecLU, "
     "ScaleMatvecLinearOperator, BatchNormalization, RationalQuadraticSpline, Exp, Log, Sigmoid, Tanh, Softsign, "
-    "NormalCDF, Identity, Invert and Chain"
+    "NormalCDF, Identity, Invert, Chain and Glow"
 )
 
 
@@ -49,10 +49,13 @@ def describe(model, context_dim: int | None = None) -> ir.Flow:
     contexts |= set() if context_dim is None else {context_dim}
     if len(contexts) > 1:
         raise ExportError(f"layers and context_dim disagree about the length of the context: {sorted(contexts)}")
-    steps = [step for layer, inverted in layers for step in _step(layer, inverted, dim)]
+    of_images, of_vectors = images.split(layers)
+    steps = images.steps(of_images)
+    steps += [step for layer, inverted in of_vectors for step in _step(layer, inverted, dim)]
     context = contexts.pop() if contexts else 0
     name = type(model).__name__.lstrip("_")
-    return ir.Flow(dim, context, steps, tfp_bases.describe(base, dim), framework=framework, model=name)
+    base = tfp_bases.describe(base, dim)
+    return ir.Flow(dim, context, steps, base, framework=framework, model=name, shape=images.shape_of(layers))
 
 
 def live(model, dtype) -> ArrayModel:
@@ -61,16 +64,19 @@ def live(model, dtype) -> ArrayModel:
 
     layers, base = _parts(model)
     dim = _dim(model, layers, base)
+    shape = images.shape_of(layers)
     copies = [(_copied(layer, dim, dtype), inverted, _takes_context(layer, dim)) for layer, inverted in layers]
 
     def run(values, context, to_noise: bool):
-        values, log_det = tf.constant(values, dtype=dtype), 0.0
+        values, log_det = tf.convert_to_tensor(values, dtype=dtype), 0.0
+        values = images.as_images(values, shape) if shape and to_noise else values
         for layer, inverted, conditional in copies if to_noise else reversed(copies):
-            given = {"conditional_input": tf.constant(context, dtype=dtype)} if conditional else {}
+            given = {"conditional_input": tf.convert_to_tensor(context, dtype=dtype)} if conditional else {}
             way = "forward" if inverted == to_noise else "inverse"
-            slope = getattr(layer, f"{way}_log_det_jacobian")(values, event_ndims=1, **given)
+            axes = len(values.shape) - 1
+            slope = getattr(layer, f"{way}_log_det_jacobian")(values, event_ndims=axes, **given)
             values, log_det = getattr(layer, way)(values, **given), log_det + slope
-        return values, log_det
+        return images.as_rows(values) if shape and not to_noise else values, log_det
 
     def forward(x, context):
         return run(x, context, to_noise=True)
@@ -78,15 +84,18 @@ def live(model, dtype) -> ArrayModel:
     def inverse(z, context):
         return run(z, context, to_noise=False)
 
+    if shape:
+        forward, inverse = (images.compiled(function, dtype) for function in (forward, inverse))
     if base is None:
         return ArrayModel(forward, inverse, standard_normal_log_prob)
     flow = _copied_distribution(model, dim, dtype)
 
     def density(x, context):
-        given = _given(model, dim, None if context is None else tf.constant(context, dtype=dtype))
-        return flow.log_prob(tf.constant(x, dtype=dtype), **given)
+        given = _given(model, dim, None if context is None else tf.convert_to_tensor(context, dtype=dtype))
+        x = tf.convert_to_tensor(x, dtype=dtype)
+        return flow.log_prob(images.as_images(x, shape) if shape else x, **given)
 
-    return ArrayModel(forward, inverse, density=density)
+    return ArrayModel(forward, inverse, density=images.compiled(density, dtype) if shape else density)
 
 
 # ---- walking ----
@@ -132,6 +141,8 @@ def _dim(model, layers: list, base) -> int:
                 f"{tuple(base.batch_shape)} is not supported as base; a file holds the density of one vector"
             )
         return int(base.event_shape[0])
+    if images.shape_of(layers):
+        return int(np.prod(images.shape_of(layers)))
     for layer, _ in layers:
         if "Permute" in class_names(layer):
             return len(float64(layer.permutation))
@@ -166,21 +177,10 @@ def _step(layer, inverted: bool, dim: int) -> list:
         scale = float64(norm.gamma) / np.sqrt(float64(norm.moving_variance) + norm.epsilon)
         shift = 0.0 if norm.beta is None else float64(norm.beta)
         return [inverted_if(diagonal(dim, name, scale, shift, 0 - float64(norm.moving_mean)), inverted)]
-    return [inverted_if(diagonal(dim, name, *_affine(layer)), not inverted)]
-
-
-def _affine(layer) -> tuple:
-    """Scale and shift of a bijector from noise to data that has nothing else."""
-    kinds = class_names(layer)
-    if "Shift" in kinds:
-        return np.ones(()), float64(layer.shift)
-    if "Scale" in kinds and layer.scale is not None:
-        return float64(layer.scale), np.zeros(())
-    if "Scale" in kinds:
-        return np.exp(float64(layer.log_scale)), np.zeros(())
-    if "ScaleMatvecDiag" in kinds:
-        return float64(layer.scale.diag_part()), np.zeros(())
-    return refuse(layer, _SUPPORTED)
+    scale_and_shift = tfp_linear.affine(layer)
+    if scale_and_shift is None:
+        refuse(layer, _SUPPORTED)
+    return [inverted_if(diagonal(dim, name, *scale_and_shift), not inverted)]
 
 
 def _built(norm, dim: int):
@@ -280,6 +280,8 @@ def _copied(layer, dim: int, dtype):
         fields = dict(layer.parameters)
         fields["shift_and_log_scale_fn"] = networks.of(layer, dim).function_in(dtype)
         return remake(**fields)
+    if "Glow" in kinds:
+        return images.copied(layer, dtype)
     if "BatchNormalization" in kinds:
         norm = _built(layer.batchnorm, dim)
         copy = type(norm)(axis=norm.axis, epsilon=norm.epsilon, center=norm.center, dtype=np.dtype(dtype).name)

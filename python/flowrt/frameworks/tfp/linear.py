@@ -20,6 +20,20 @@ def step(layer, dim: int) -> ir.Linear:
     return ir.Linear(matrix, np.zeros(dim), type(layer).__name__)
 
 
+def affine(layer):
+    """Scale and shift of a bijector from noise to data that has nothing else; None for another one."""
+    kinds = class_names(layer)
+    if "Shift" in kinds:
+        return np.ones(()), float64(layer.shift)
+    if "Scale" in kinds and layer.scale is not None:
+        return float64(layer.scale), np.zeros(())
+    if "Scale" in kinds:
+        return np.exp(float64(layer.log_scale)), np.zeros(())
+    if "ScaleMatvecDiag" in kinds:
+        return float64(layer.scale.diag_part()), np.zeros(())
+    return None
+
+
 def copied(layer, dtype):
     """The bijector with a matrix of another floating-point type."""
     kinds, remake = class_names(layer), type(layer)

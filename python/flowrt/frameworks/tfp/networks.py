@@ -75,7 +75,7 @@ class LiveConditioner:
         elif templates.is_template(self.network):
             layers = [_layer(kernel, bias, i) for i, (kernel, bias) in enumerate(templates.kernels(self.network))]
             for layer in layers[:-1]:
-                layer.activation, layer.a = recognise(templates.activation(self.network), _values)
+                layer.activation, layer.a = recognise(templates.activation(self.network), values_of)
         else:
             layers = _perceptron_layers(self.network)
         first = layers[0]
@@ -240,7 +240,7 @@ def _autoregressive_layers(network) -> list:
         layer.context_weight = float64(context.kernel).T
     activations = [layer.activation for layer in inner.layers if "Activation" in class_names(layer)]
     for layer, activation in zip(layers, activations):
-        layer.activation, layer.a = recognise(activation, _values)
+        layer.activation, layer.a = recognise(activation, values_of)
     return layers
 
 
@@ -274,9 +274,9 @@ def _perceptron_layers(network) -> list:
             continue
         if "Dense" in kinds:
             layers.append(_dense(layer, len(layers)))
-            layers[-1].activation, layers[-1].a = recognise(layer.activation, _values)
+            layers[-1].activation, layers[-1].a = recognise(layer.activation, values_of)
         elif layers and not layers[-1].activation and not layer.weights:
-            layers[-1].activation, layers[-1].a = recognise(layer, _values)
+            layers[-1].activation, layers[-1].a = recognise(layer, values_of)
         else:
             return refuse(layer, "perceptrons of Dense layers and activations")
     if layers[-1].activation:
@@ -325,7 +325,7 @@ def _converted(activation, dtype):
     return type(activation).from_config(retyped(activation.get_config(), np.dtype(dtype).name))
 
 
-def _values(function, grid: np.ndarray) -> np.ndarray:
+def values_of(function, grid: np.ndarray) -> np.ndarray:
     import tensorflow as tf
 
     return _converted(function, np.float64)(tf.constant(grid)).numpy()

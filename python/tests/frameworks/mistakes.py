@@ -180,7 +180,8 @@ def missing_context(flow):
 
 
 def transposed_weight(flow):
-    found = [layer for layer in layers(flow) if layer.weight is not None and np.all(layer.mask)]
+    found = [layer for layer in layers(flow) if isinstance(layer, ir.Layer)]
+    found = [layer for layer in found if layer.weight is not None and np.all(layer.mask)]
     layer = first([layer for layer in found if layer.width == layer.weight.shape[1] > 1])
     layer.weight = layer.weight.T
 

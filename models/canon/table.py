@@ -14,16 +14,19 @@ import flowrt
 from flowrt import reference
 
 HERE = Path(__file__).parent
+IMAGES = HERE.parent / "images"
 BATCH, REPEATS = 1024, 30
 HEAD = """# The canon of normalizing flows, in C
 
 One small trained model of every system of the literature, in both directions. The data are the thirteen chemical
-measurements of wines that scikit-learn ships. The models and the scripts that train them are in
-[models/canon/](../models/canon/README.md). This command writes this page:
+measurements of wines that scikit-learn ships, and for flows of images digits of MNIST. The models and the scripts that
+train them are in [models/canon/](../models/canon/README.md) and [models/images/](../models/images/README.md). This
+command writes this page:
 
     FLOWRT_LIBRARY=build/libflowrt.so python models/canon/table.py
 
 * **D, C**: coordinates of a row, floats of the context.
+* **log p held out**: in nats of a row; of images in bits per dimension.
 * **error**: the largest difference of libflowrt from the float64 evaluator of the same file, on 256 rows, beside 1 or
   beside the largest value of the coordinate if that is more; z and log p of data, x of noise. In brackets: the error of
   the framework in float32, against itself in float64 on the same rows.
@@ -39,7 +42,9 @@ bound of the autoencoder that it was trained in. The file does not contain the d
 
 
 def main():
-    results = json.loads((HERE / "canon.json").read_text())
+    systems = {HERE / f"{name}.flw": result for name, result in json.loads((HERE / "canon.json").read_text()).items()}
+    images = json.loads((IMAGES / "images.json").read_text())
+    systems |= {IMAGES / f"{name}.flw": result for name, result in images.items()}
     columns = [
         "system",
         "model",
@@ -52,20 +57,22 @@ def main():
         "error of log p",
     ]
     lines = [" | ".join([*columns, "cost of a draw"]), " | ".join(["---"] * (len(columns) + 1))]
-    lines += [" | ".join(row(name, result)) for name, result in results.items()]
+    lines += [" | ".join(row(path, result)) for path, result in systems.items()]
     text = HEAD + "".join(f"| {line} |\n" for line in lines)
     text += FOOT
     (HERE.parents[1] / "docs" / "CANON.md").write_text(text)
     print(text)
 
 
-def row(name, result):
-    path = HERE / f"{name}.flw"
+def row(path, result):
     model, rows, own = flowrt.Model(path), rows_of(path), result["float32 errors"]
     errors = library_errors(model, path, rows)
     framework = model.metadata["framework"]
+    name = path.stem if path.parent == HERE else f"images/{path.stem}"
     label = f"`{name}` ({'own module' if framework == 'description' else framework})"
-    numbers = [str(model.dim), str(model.context_dim), str(model.parameter_count), f"{result['held out']:.2f}"]
+    bits = result.get("held out bits per dimension")
+    held_out = f"{result['held out']:.2f}" if bits is None else f"{bits:.2f} bits"
+    numbers = [str(model.dim), str(model.context_dim), str(model.parameter_count), held_out]
     compared = [f"{errors[quantity]:.1e} ({own[quantity]:.1e})" for quantity in ("z", "x", "log p")]
     return [result["system"], label, *numbers, *compared, f"{cost_of_a_draw(model, path):.2f}"]
 

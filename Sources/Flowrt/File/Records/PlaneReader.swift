@@ -42,7 +42,7 @@ extension Record {
     // A pooling has no weights, whose bytes bound the work of a convolution.
     let taps = UInt64(layer.kernel.0) &* UInt64(layer.kernel.1)
     if operation == .maxPooling && units &* taps > maximumPooled {
-      throw refusal(FLOWRT_ERR_LIMIT, FLOWRT_LAYER_KERNEL, taps, expected: maximumPooled / units)
+      throw refusal(FLOWRT_ERR_LIMIT, FLOWRT_LAYER_KERNEL, taps, expected: maximumPooled)
     }
     if UInt64(layer.width) != units { throw malformed(FLOWRT_LAYER_WIDTH, UInt64(layer.width), expected: units) }
   }
@@ -60,7 +60,7 @@ extension Record {
   ) throws(Refusal) -> UInt64 {
     let extent = UInt64(dilation) &* (UInt64(kernel) &- 1) &+ 1
     if extent > length { throw malformed(field, UInt64(kernel)) }
-    return (length &- extent) / UInt64(stride) &+ 1
+    return (length &- extent) / max(UInt64(stride), 1) &+ 1
   }
 }
 

@@ -77,6 +77,25 @@ echo "All 200 are on $out/digits.png"
 area=$(auc "$out/new.txt" "$out/shuffled.txt")
 at_least "$area" 0.999 "AUC of drawn digits against shuffled ones"
 
+title "Images and their convolutions: a Glow and a RealNVP on digits of 28 x 28 pixels"
+digits=models/images/digits.pgm
+mean() { awk '{ sum += $1 } END { if (NR) printf "%.3f", sum / NR }' "$1"; }
+for name in glow real_nvp; do
+    "$bin/images" bits models/images/$name.flw $digits > "$out/bits.txt"
+    echo "$name: $(mean "$out/bits.txt") bits per dimension of 500 digits that the training never saw"
+    case $name in glow) bound=BOUND_GLOW ;; real_nvp) bound=BOUND_NVP ;; esac
+    at_least "$(awk -v bits="$(mean "$out/bits.txt")" 'BEGIN { print -bits }')" -$bound "minus the bits per dimension of $name"
+    for kind in inverted shuffled noise damaged; do
+        "$bin/images" bits models/images/$name.flw $digits $kind > "$out/other_bits.txt"
+        area=$(auc "$out/other_bits.txt" "$out/bits.txt")
+        printf '    %-10s %6s bits   AUC %s\n' "$kind:" "$(mean "$out/other_bits.txt")" "$area"
+        case $kind in damaged) bound=DAMAGED ;; *) bound=0.999 ;; esac
+        at_least "$area" $bound "AUC of digits against $kind ones, by the bits of $name"
+    done
+    "$bin/images" draw models/images/$name.flw "$out/$name.png" 1
+done
+"$bin/images" between models/images/glow.flw $digits "$out/between.png"
+
 title "Breast tumours: the flow knows benign cells, and flags the others"
 data=models/breast_cancer
 for kind in benign malignant; do

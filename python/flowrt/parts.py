@@ -55,6 +55,8 @@ def parts_of(count: int, each: int, group: int) -> list[Part]:
 
 def thread_count(threads: int) -> int:
     """`threads`, or for 0 the CPUs that this process may use."""
+    if not hasattr(threads, "__index__"):
+        raise TypeError(f"threads must be a whole number, not {threads!r} of {type(threads).__name__}")
     if threads < 0:
         raise ArgumentError(f"threads must be 0 (all CPUs) or more, not {threads}")
     return threads or (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)

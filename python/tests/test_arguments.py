@@ -140,6 +140,8 @@ def test_a_wrong_argument_is_a_value_error(model, call):
 def test_a_count_that_is_no_whole_number_is_named(model):
     with pytest.raises(TypeError, match=r"^n must be a whole number, not 1000.0 of float$"):
         model.sample(1e3, [0, 0])
+    with pytest.raises(TypeError, match=r"^threads must be a whole number, not '2' of str$"):
+        model.sample(1, [0, 0], threads="2")
 
 
 # ---- what is no number ----

@@ -71,7 +71,7 @@ packages: configure
 
 pictures: demo
 	@cmake/setup.sh python $(BUILD)/pictures matplotlib
-	for picture in sweep speed rows digits; do $(BUILD)/pictures/venv/bin/python docs/pictures/$$picture.py || exit 1; done
+	for picture in sweep speed rows digits images; do $(BUILD)/pictures/venv/bin/python docs/pictures/$$picture.py || exit 1; done
 
 site:
 	@cmake/setup.sh python $(BUILD)/site-tools -r docs/site/requirements.txt

@@ -7,6 +7,7 @@ Sections:
     cold      from process start to the first log p: time, memory, size on disk
     threads   two threads against one
     gradients log p with its gradient by x beside log p, of the programs that differentiate; on a page of its own
+    planes    flows of images: convolutions beside three peers; on a page of its own
 """
 
 import argparse
@@ -19,6 +20,8 @@ from pathlib import Path
 
 import flows
 import gradients
+import planes
+import planes_page
 import report
 import tables
 import whole_process
@@ -26,7 +29,8 @@ from measure import JOBS, Results, plan, run
 from programs import AVX2, BEST, CONTEXT, DIFFERENTIATE, FLOWRT, IAF, NFLOWS_CONTEXT, ONNX_SSE, PEERS, PLAIN, SSE2
 from worker import Unable, Worker
 
-SECTIONS = ("peers", "levels", "context", "cold", "threads", "gradients")
+SECTIONS = ("peers", "levels", "context", "cold", "threads", "gradients", "planes")
+PAGES = {"gradients", "planes"}  # which have their own
 FLOWS = [name for name in flows.SIZES if name != "SBI"]
 # Between the shapes of the kernels (docs/SWEEP.md) as well as on them.
 BATCHES = [1, 2, 3, 4, 6, 8, 12, 16, 17, 24, 32, 48, 64, 256, 1024]
@@ -35,11 +39,12 @@ QUICK_BATCHES = [1, 2, 4, 8, 17, 64, 1024]
 
 class Bench:
     def __init__(self, options):
-        self.options, self.results, self.gradients = options, Results(), Results()
+        self.options = options
+        self.results, self.gradients, self.planes = Results(), Results(), Results()
         self.build = options.build.resolve() / "bench"
         self.folder = self.build / "flows"
         self.machine = Worker("machine", [str(self.build / "machine")], options.core)
-        self.workers, self.versions, self.cold, self.threads = {}, {}, {}, {}
+        self.workers, self.versions, self.cold, self.threads, self.planes_cold = {}, {}, {}, {}, {}
         self.peers = [peer for peer in PEERS if options.programs is None or peer.name in options.programs]
         self.started = time.time()
         # That of the best instruction set which this core has.
@@ -131,6 +136,23 @@ class Bench:
             self.measure(name, [(f"{name}-MAF", program, cells) for program in (FLOWRT, *peers)], {}, self.gradients)
             self.say(f"{name} is differentiated")
 
+    def on_planes(self):
+        """Flows of images; the cold start of one of them."""
+        programs = [planes_page.OWN, *planes_page.beside_peers(self.peers)]
+        for name in planes.SIZES:
+            planes.write(self.folder, name)
+            turns = []
+            for program in programs:
+                worker = self.worker(program)
+                turns += planes_page.plan(self.planes, name, program, worker, self.options.rounds, self.folder)
+            run(self.planes, turns, self.options.rounds, name, self.machine, {"peak": self.best_peak})
+            self.say(f"{name} is measured beside the peers")
+        for program in programs:
+            command, runs = [*self.command(program), "cold", planes_page.COLD], 9 if program.executable else 2
+            self.planes_cold[program.name] = whole_process.typical(
+                command, self.variables(program), self.options.core, runs
+            )
+
     def rate_machine(self):
         commands = [f"peak {level}" for level in tables.LEVELS] + [f"tile {terms}" for terms in tables.TILE_TERMS]
         commands += [f"read {size}" for size in tables.READ_SIZES]
@@ -170,12 +192,14 @@ def arguments():
 def main():
     bench = Bench(arguments())
     sections = [bench.beside_peers, bench.levels, bench.context, bench.cold_start, bench.two_threads]
-    for name, section in zip(SECTIONS, [*sections, bench.differentiate], strict=True):
+    for name, section in zip(SECTIONS, [*sections, bench.differentiate, bench.on_planes], strict=True):
         if name in bench.options.sections:
             section()
     if bench.gradients.times:
         gradients.write(bench)
-    if list(bench.options.sections) != ["gradients"]:
+    if bench.planes.times:
+        planes_page.write(bench)
+    if not set(bench.options.sections) <= PAGES:
         bench.rate_machine()
         report.write(bench)
     for worker in [*bench.workers.values(), bench.machine]:

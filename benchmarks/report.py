@@ -64,10 +64,10 @@ Processor time of one thread for all rows, over that of the slower of two that r
 {ratios}."""
 
 
-def head(bench):
+def head(bench, programs=(FLOWRT, *PEERS)):
     """When, where and with what it was measured."""
     cpu = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
-    names = [(program.name, program.what) for program in [FLOWRT, *PEERS]]
+    names = [(program.name, program.what) for program in programs]
     return HEAD.format(
         date=datetime.date.today(),
         cpu=cpu[1] if cpu else platform.processor(),

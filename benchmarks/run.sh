@@ -11,9 +11,14 @@ bench=$build/bench
 mkdir -p "$bench"
 bench=$(cd "$bench" && pwd)
 
+case "$*" in
+"--sections planes"*) needed='torch runtimes' ;;
+*) needed='torch runtimes iree tfp jax' ;;
+esac
 environment() { # name, packages...
     name=$1
     shift
+    case " $needed " in *" $name "*) ;; *) return ;; esac
     [ -e "$bench/$name/ready" ] && return
     echo "environment of $name: $*"
     "$here/../cmake/setup.sh" python "$bench/$name" "$@"
@@ -49,6 +54,8 @@ interpreter() { # environment
     exit 1
 }
 mkdir -p "$bench/flows"
+[ "$needed" != 'torch runtimes' ] || # the flows of images are made by the section itself
+    exec "$(interpreter runtimes)" "$here/bench.py" --build "$build" --environments "$BENCH_ENVIRONMENTS" "$@"
 OMP_NUM_THREADS=1 "$(interpreter runtimes)" "$here/flows.py" "$bench/flows"
 TF_CPP_MIN_LOG_LEVEL=3 "$(interpreter tfp)" "$here/peers/convert_litert.py" "$bench/flows" 2>"$bench/convert.log" ||
     { cat "$bench/convert.log"; exit 1; }

@@ -54,7 +54,7 @@ field(record_count 36 4)
 if(NOT major EQUAL 1)
   refuse("has version ${major} of the format; this flowrt reads version 1.")
 endif()
-if(NOT features EQUAL 0)
+if(features GREATER 1) # 1: planes
   refuse("asks for features (${features}) that this flowrt does not have.")
 endif()
 if(NOT file_size EQUAL size)
@@ -77,6 +77,9 @@ set(encoder 0)      # units of the encoder, likewise
 set(columns 0)      # of the transformer with the most parameters
 set(networks 0)     # conditioners
 set(keeps_sums 0)   # 1 if a gradient needs what an activation was applied to
+set(planes 0)       # scratch of the plane layer or pixelwise step that needs most
+set(step_planes 0)    # 1 if a step has planes: rows are evaluated one by one
+set(encoder_planes 0) # 1 if the encoder has: contexts are encoded one by one
 set(encoded_dim ${context_dim}) # of the context that the steps see
 set(next 0)         # record
 
@@ -90,9 +93,38 @@ macro(next_record)
   math(EXPR next "${next} + 1")
 endmacro()
 
+macro(at_least result number)
+  if(${number} GREATER ${${result}})
+    set(${result} ${${number}})
+  endif()
+endmacro()
+
+# What a plane layer (docs/FORMAT.md, section 4.3) needs: <padded>, floats of its values, and <starts>, of the prologue.
+macro(plane_layer flag)
+  set(${flag} 1)
+  set(starts 0)
+  foreach(name_place IN ITEMS height:28 width:30 top:52 bottom:54 left:56 right:58)
+    string(REPLACE ":" ";" name_place ${name_place})
+    list(GET name_place 0 name)
+    list(GET name_place 1 place_of)
+    field(plane_${name} ${place_of} 2)
+  endforeach()
+  field(in_channels 32 4)
+  field(channels 36 4)
+  math(EXPR bordered
+    "(${plane_height} + ${plane_top} + ${plane_bottom}) * (${plane_width} + ${plane_left} + ${plane_right}) * ${in_channels} + 16")
+  at_least(planes bordered)
+  if(channels)
+    math(EXPR padded "${width} / ${channels} * ((${channels} + 15) / 16 * 16)")
+    if(operation LESS 3 AND source AND context) # a convolution
+      math(EXPR starts "(${channels} + 15) / 16 * 16")
+    endif()
+  endif()
+endmacro()
+
 # The layers of a conditioner: <units>, of all of them, and <width>, of the last. <has_outputs>: its last layer has the parameters of
-# ranks, which depend on more than the context.
-macro(network count has_outputs)
+# ranks, which depend on more than the context. <flag>: step_planes or encoder_planes.
+macro(network count has_outputs flag)
   set(units 0)
   foreach(number RANGE 1 ${count})
     next_record()
@@ -101,11 +133,16 @@ macro(network count has_outputs)
     endif()
     field(width 4 4)
     math(EXPR padded "(${width} + 15) / 16 * 16")
-    math(EXPR units "${units} + ${padded}")
     math(EXPR layers "${layers} + 1")
     field(source 8 2)
     field(context 10 2)
-    if(NOT source EQUAL 0)
+    field(operation 22 2)
+    set(starts ${padded})
+    if(operation)
+      plane_layer(${flag})
+    endif()
+    math(EXPR units "${units} + ${padded}")
+    if(source AND NOT operation)
       math(EXPR panels "${panels} + ${padded} / 16")
     endif()
     # Whether the slope of its activation follows from its value (identity, relu, tanh, sigmoid; elu and leaky relu with a > 0).
@@ -116,7 +153,7 @@ macro(network count has_outputs)
     if(activation MATCHES "^[0128]$" OR (activation MATCHES "^[34]$" AND slope GREATER 0 AND slope LESS 0x7f800001))
       set(slope_is_of_value TRUE)
     endif()
-    if(NOT slope_is_of_value OR gate)
+    if(NOT operation AND (NOT slope_is_of_value OR gate))
       set(keeps_sums 1)
     endif()
     # Whether it depends on the context alone: number i of this network is reference i + 1.
@@ -136,14 +173,14 @@ macro(network count has_outputs)
     endforeach()
     math(EXPR reference "${number} + 1")
     set(constant_${reference} ${constant})
-    if(constant OR constant_source OR context)
-      math(EXPR prologue "${prologue} + ${padded}")
+    if(operation OR constant OR constant_source OR context)
+      math(EXPR prologue "${prologue} + ${starts}")
     endif()
   endforeach()
 endmacro()
 
 macro(conditioner count has_outputs)
-  network(${count} ${has_outputs})
+  network(${count} ${has_outputs} step_planes)
   math(EXPR networks "${networks} + 1")
   if(units GREATER activations)
     set(activations ${units})
@@ -183,7 +220,7 @@ while(NOT has_base)
     transformer("${dim} - ${passthrough}" ${spline_columns})
     math(EXPR steps "${steps} + 1")
   elseif(kind EQUAL 7) # context encoder
-    network(${layer_count} FALSE)
+    network(${layer_count} FALSE encoder_planes)
     set(encoder ${units})
     set(encoded_dim ${width})
   elseif(kind EQUAL 8) # base density
@@ -203,6 +240,13 @@ while(NOT has_base)
     endif()
   elseif(kind GREATER 2 AND kind LESS 7) # diagonal, linear, elementwise, permutation
     math(EXPR steps "${steps} + 1")
+  elseif(kind EQUAL 9) # pixelwise linear step
+    field(channels 4 4)
+    field(pixels 16 4)
+    math(EXPR needed "2 * ${pixels} * ((${channels} + 15) / 16 * 16) + 16")
+    at_least(planes needed)
+    set(step_planes 1)
+    math(EXPR steps "${steps} + 1")
   else()
     refuse("has a record of kind ${kind}, which this flowrt does not know.")
   endif()
@@ -218,6 +262,9 @@ endforeach()
 
 # <result> for densities and draws, <gradient_result> for gradients, which keep more in the place of the activations.
 function(workspace result gradient_result rows)
+  if(step_planes)
+    set(rows 1)
+  endif()
   set(few ${rows}) # rows side by side without being a tile
   if(few GREATER 15)
     set(few 15)
@@ -233,13 +280,15 @@ function(workspace result gradient_result rows)
     set(units ${few_units})
   endif()
   set(context_rows ${rows})
-  if(rows EQUAL 1)
+  set(encoder_rows ${rows})
+  if(rows EQUAL 1 OR encoder_planes)
     set(context_rows 0)
+    set(encoder_rows ${encoder_planes})
   endif()
   set(bytes 0)
   foreach(part IN ITEMS
-      ${plan} "4 * ${prologue}"
-      "4 * ${context_dim} * ${context_rows}" "4 * ${encoder} * ${context_rows}"
+      ${plan} "4 * ${prologue}" "4 * ${planes}"
+      "4 * ${context_dim} * ${context_rows}" "4 * ${encoder} * ${encoder_rows}"
       "4 * ${tile}" "4 * ${tile}" "4 * ${few_rows}" "4 * ${few_rows}" # state, read side; other side, log scales
       "64 * (${columns} + 3)" "12 * ${rows}")
     math(EXPR bytes "${bytes} + (${part} + 63) / 64 * 64")

@@ -30,7 +30,7 @@ endif()
 
 # swiftc gives no function an unwind table, so it only makes LLVM's intermediate code, in which every function is then marked
 # `uwtable`; the clang of the same toolchain makes the object. Without tables a backtrace would end at the first frame of this
-# library. The tables cost no time, and 7 kB for each kernel level.
+# library. The tables cost no time, and 5 kB for each kernel level.
 get_filename_component(flowrt_swift_bin "${FLOWRT_SWIFTC}" REALPATH)
 get_filename_component(flowrt_swift_bin "${flowrt_swift_bin}" DIRECTORY)
 find_program(FLOWRT_CLANG clang DOC "The clang of the Swift toolchain" HINTS "${flowrt_swift_bin}" NO_DEFAULT_PATH)
@@ -84,13 +84,19 @@ endif()
 
 # What the commands below are made of: when it changes, they run again.
 set(flowrt_recipe "${PROJECT_SOURCE_DIR}/cmake/FlowrtSwift.cmake" "${PROJECT_SOURCE_DIR}/cmake/FlowrtTarget.cmake"
-    "${PROJECT_SOURCE_DIR}/cmake/api_symbols.txt")
+    "${PROJECT_SOURCE_DIR}/cmake/api_symbols.txt" "${PROJECT_SOURCE_DIR}/cmake/cold.sed"
+    "${PROJECT_SOURCE_DIR}/cmake/epilogues.awk")
 
 # On riscv64 there are no tables: of those that `ld -r --gc-sections` leaves (binutils 2.40) the relocations point behind their end, and
 # the next link breaks off or overwrites memory.
 set(flowrt_unwind -e "/^attributes #[0-9]* = {.*target-features/s/{/{ uwtable/")
 if(FLOWRT_CPU STREQUAL "riscv64")
   set(flowrt_unwind "")
+endif()
+# For the size of three levels. An awk and a sed are in POSIX.
+set(flowrt_cold "")
+if(FLOWRT_CPU STREQUAL "x86_64")
+  set(flowrt_cold -f "${PROJECT_SOURCE_DIR}/cmake/cold.sed")
 endif()
 
 set(flowrt_object_dir "${PROJECT_BINARY_DIR}/swift")
@@ -115,15 +121,23 @@ function(flowrt_swift_object name)
        OUTPUT_VARIABLE globals)
   set(stem "${flowrt_object_dir}/${name}")
   flowrt_clang_flags(clang_flags ${FLOWRT_SWIFT_FLAGS} ${arg_FLAGS} -Xcc -fPIC)
+  set(compile "${FLOWRT_CLANG}" ${clang_flags} -O2 -Xclang -disable-llvm-passes -ffunction-sections -Wno-override-module
+      "${stem}.ll")
+  set(assemble COMMAND ${compile} -c -o "${stem}.swift.o")
+  if(FLOWRT_CPU STREQUAL "x86_64")
+    set(assemble COMMAND ${compile} -S -o "${stem}.s"
+                 COMMAND awk -f "${PROJECT_SOURCE_DIR}/cmake/epilogues.awk" "${stem}.s" > "${stem}.short.s"
+                 COMMAND "${FLOWRT_CLANG}" ${clang_flags} -Wno-unused-command-line-argument -c "${stem}.short.s"
+                         -o "${stem}.swift.o")
+  endif()
   add_custom_command(
     OUTPUT "${stem}.o"
     # swiftc keeps a file whose contents would not change, even if flags have.
     COMMAND "${CMAKE_COMMAND}" -E rm -f "${stem}.ll"
     COMMAND ${flowrt_swiftc} -module-name ${arg_MODULE} ${arg_FLAGS} -emit-ir ${sources} -o "${stem}.ll"
     # @llvm.used keeps functions of the Swift runtime that nothing here calls.
-    COMMAND sed -i ${flowrt_unwind} -e "/^@llvm.used = /d" "${stem}.ll"
-    COMMAND "${FLOWRT_CLANG}" ${clang_flags} -O2 -Xclang -disable-llvm-passes -ffunction-sections -Wno-override-module
-            -c "${stem}.ll" -o "${stem}.swift.o"
+    COMMAND sed -i ${flowrt_unwind} -e "/^@llvm.used = /d" ${flowrt_cold} "${stem}.ll"
+    ${assemble}
     COMMAND ${flowrt_relocatable} -Wl,--gc-sections ${roots} "${stem}.swift.o" -o "${stem}.reached.o"
     COMMAND "${CMAKE_OBJCOPY}" ${flowrt_discard} ${globals} "${stem}.reached.o" "${stem}.o"
     DEPENDS ${sources} ${headers} "${FLOWRT_SWIFTC}" ${flowrt_recipe}

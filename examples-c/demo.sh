@@ -1,12 +1,13 @@
 #!/bin/sh
-# The examples at work on the models of models/: sh examples-c/demo.sh BUILD_DIR
+# The examples at work on the models of models/: sh examples-c/demo.sh FOLDER
 #
-# Needs the built examples, a POSIX shell and awk; no Python. Leaves its files in BUILD_DIR/demo and fails if a model
-# does not do what it was trained for.
+# FOLDER is the build folder, or an empty one: then cc builds the examples there, with an installed flowrt, each by the
+# command at its beginning. Needs a POSIX shell and awk; no Python. Leaves its files in FOLDER/demo and fails if a model does
+# not do what it was trained for.
 set -eu
 
 if [ $# -ne 1 ] || [ ! -d "$1" ]; then
-    echo "usage: demo.sh BUILD_DIR" >&2
+    echo "usage: demo.sh FOLDER" >&2
     exit 2
 fi
 build=$(cd "$1" && pwd)
@@ -14,6 +15,14 @@ bin=$build/examples
 out=$build/demo
 cd "$(dirname "$0")/.."
 mkdir -p "$out"
+if [ ! -d "$bin" ]; then
+    mkdir "$bin"
+    for source in examples-c/*.c; do
+        arguments=$(sed -n 's/^ \*   cc \(.*\) -o .*$/\1/p' "$source" | head -n 1)
+        # shellcheck disable=SC2086
+        (cd examples-c && ${CC:-cc} -O2 ${CFLAGS-} $arguments ${LDFLAGS-} -o "$bin/$(basename "$source" .c)")
+    done
+fi
 
 title() { printf '\n== %s\n\n' "$1"; }
 
@@ -67,6 +76,25 @@ echo "All 200 are on $out/digits.png"
 "$bin/digits" score $model "$out/new.csv" > "$out/new.txt"
 area=$(auc "$out/new.txt" "$out/shuffled.txt")
 at_least "$area" 0.999 "AUC of drawn digits against shuffled ones"
+
+title "Images and their convolutions: a Glow and a RealNVP on digits of 28 x 28 pixels"
+digits=models/images/digits.pgm
+mean() { awk '{ sum += $1 } END { if (NR) printf "%.3f", sum / NR }' "$1"; }
+for name in glow real_nvp; do
+    "$bin/images" bits models/images/$name.flw $digits > "$out/bits.txt"
+    echo "$name: $(mean "$out/bits.txt") bits per dimension of 500 digits that the training never saw"
+    case $name in glow) bound=BOUND_GLOW ;; real_nvp) bound=BOUND_NVP ;; esac
+    at_least "$(awk -v bits="$(mean "$out/bits.txt")" 'BEGIN { print -bits }')" -$bound "minus the bits per dimension of $name"
+    for kind in inverted shuffled noise damaged; do
+        "$bin/images" bits models/images/$name.flw $digits $kind > "$out/other_bits.txt"
+        area=$(auc "$out/other_bits.txt" "$out/bits.txt")
+        printf '    %-10s %6s bits   AUC %s\n' "$kind:" "$(mean "$out/other_bits.txt")" "$area"
+        case $kind in damaged) bound=DAMAGED ;; *) bound=0.999 ;; esac
+        at_least "$area" $bound "AUC of digits against $kind ones, by the bits of $name"
+    done
+    "$bin/images" draw models/images/$name.flw "$out/$name.png" 1
+done
+"$bin/images" between models/images/glow.flw $digits "$out/between.png"
 
 title "Breast tumours: the flow knows benign cells, and flags the others"
 data=models/breast_cancer

@@ -80,9 +80,11 @@ static void change_record(file *f, random_source *random) {
     const size_t record = LINE * (1 + random_below(random, (uint32_t)count));
     const size_t at = record + 2 * random_below(random, 12), other = record + 24 + 4 * random_below(random, 10);
     uint64_t now = 0;
+    const size_t plane = record + 28 + 2 * random_below(random, 16);
     memcpy(&now, f->bytes + at, 2);
-    switch (random_below(random, 4)) {
+    switch (random_below(random, 5)) {
     case 0: set(f, other, parameter(random), 4); break;
+    case 4: set(f, plane, integer(random, f->bytes[plane]), 2); break;
     case 1: set(f, record + 4 * (1 + random_below(random, 5)), integer(random, now), 4); break;
     default: set(f, at, integer(random, now), 2);
     }
@@ -138,16 +140,30 @@ static void change_lines(file *f, random_source *random) {
 
 /* ---- repairs ---- */
 
+/* Whether a layer goes over a plane. */
+static int has_plane(const uint8_t *layer) { return layer[22] >= 1 && layer[22] <= 3 && layer[23] == 0; }
+
+/* The feature bits that the records ask for. */
+static uint64_t features(const file *f) {
+    for (size_t at = LINE; at < records_end(f); at += LINE) {
+        const uint8_t *record = f->bytes + at;
+        if (record[0] == 9 || (record[0] == 2 && (record[22] || record[23]))) return 1;
+    }
+    return 0;
+}
+
 /* Bytes of a record that its kind leaves unused; {0, 0} ends the list. */
 static void clear_padding(uint8_t *record) {
     static const uint8_t unused[][3][2] = {
-        [1] = {{56, 64}},         [2] = {{22, 24}, {28, 64}}, [3] = {{2, 8}, {16, 64}}, [4] = {{2, 8}, {16, 64}},
+        [1] = {{56, 64}},         [2] = {{60, 64}},           [3] = {{2, 8}, {16, 64}}, [4] = {{2, 8}, {16, 64}},
         [5] = {{2, 64}},          [6] = {{2, 64}},            [7] = {{2, 12}, {14, 64}}, [8] = {{8, 12}, {14, 18}, {56, 64}},
+        [9] = {{2, 4}, {20, 64}},
     };
     uint16_t kind;
     memcpy(&kind, record, sizeof kind);
     if (kind >= sizeof unused / sizeof *unused) return;
     for (int i = 0; i < 3; i++) memset(record + unused[kind][i][0], 0, (size_t)(unused[kind][i][1] - unused[kind][i][0]));
+    if (kind == 2 && !has_plane(record)) memset(record + 28, 0, 32);
 }
 
 /* Magic, version, size and reserved bytes of the header. */
@@ -155,7 +171,7 @@ static void mend_header(file *f) {
     static const uint8_t magic[10] = {0x89, 'F', 'L', 'W', '\r', '\n', 0x1a, '\n', 1, 0};
     memcpy(f->bytes, magic, sizeof magic);
     set(f, 16, f->size, 8);
-    set(f, 24, 0, 4);
+    set(f, 24, features(f), 4);
     memset(f->bytes + 48, 0, 16);
 }
 

@@ -51,6 +51,14 @@ static uint64_t autoregressive_bytes(const uint8_t *record) {
     }
 }
 
+static uint64_t layer_bytes(const uint8_t *record) {
+    const uint16_t activation = get_u16(record + 2), operation = get_u16(record + 22);
+    uint64_t used = bytes_of_record(0, 24);
+    if (activation == ELU || activation == LEAKY_RELU || activation == LAYER_NORM) used |= bytes_of_record(24, 28);
+    if (operation != DENSE && operation != GATHER) used |= bytes_of_record(28, 60);
+    return used;
+}
+
 static uint64_t base_bytes(const uint8_t *record) {
     const uint64_t head = bytes_of_record(0, 4);
     switch (get_u16(record + 2)) {
@@ -65,14 +73,11 @@ static uint64_t base_bytes(const uint8_t *record) {
 
 /* The bytes of a record that have a meaning. */
 static uint64_t used_bytes(const uint8_t *record) {
-    const uint16_t activation = get_u16(record + 2);
     const uint64_t kind = bytes_of_record(0, 2);
     switch (get_u16(record)) {
     case RECORD_AUTOREGRESSIVE: return autoregressive_bytes(record);
-    case RECORD_LAYER:
-        return bytes_of_record(0, 22) |
-               (activation == ELU || activation == LEAKY_RELU || activation == LAYER_NORM ? bytes_of_record(24, 28)
-                                                                                          : 0);
+    case RECORD_LAYER: return layer_bytes(record);
+    case RECORD_PIXELWISE_LINEAR: return kind | bytes_of_record(4, 20);
     case RECORD_DIAGONAL:
     case RECORD_LINEAR: return kind | bytes_of_record(8, 16);
     case RECORD_ENCODER: return kind | bytes_of_record(12, 14);
@@ -163,7 +168,10 @@ int main(void) {
         uint32_t record_count;
         memcpy(&record_count, file.bytes + 36, sizeof record_count);
         int has_matrix = 0;
-        for (size_t r = 1; r <= record_count; r++) has_matrix |= get_u16(file.bytes + LINE * r) == RECORD_LINEAR;
+        for (size_t r = 1; r <= record_count; r++) {
+            const uint16_t kind = get_u16(file.bytes + LINE * r);
+            has_matrix |= kind == RECORD_LINEAR || kind == RECORD_PIXELWISE_LINEAR;
+        }
         bits += check_unused_bytes(spec->name, file, record_count);
         if (file.size <= LARGEST && spec->steps[0].kind != RECORD_ELEMENTWISE)
             words += check_words(spec->name, file, LINE * (1 + (size_t)record_count), has_matrix);

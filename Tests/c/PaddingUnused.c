@@ -25,7 +25,7 @@ static size_t poison(flow_file file) {
 
 static int has_matrix(const flow_spec *spec) {
     for (const step_spec *step = spec->steps; step < spec->steps + MAX_STEPS; step++)
-        if (step->kind == RECORD_LINEAR) return 1; /* whose zeros are parameters */
+        if (step->kind == RECORD_LINEAR || step->kind == RECORD_PIXELWISE_LINEAR) return 1; /* whose zeros are parameters */
     return 0;
 }
 

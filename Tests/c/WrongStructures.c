@@ -228,7 +228,73 @@ static const field fields[] = {
     {"mixture-base-17", "too many components", FLOWRT_ERR_LIMIT, 0, 20, 4, 1025},
     {"made-mog", "no components for each rank", FLOWRT_ERR_MALFORMED, 0, 20, 4, 0},
     {"conditional-base", "parameters of too few coordinates", FLOWRT_ERR_MALFORMED, 5, 4, 4, 8},
+    {"convolution", "no channels of a pixelwise step", FLOWRT_ERR_MALFORMED, 0, 4, 4, 0},
+    {"convolution", "too many channels of a pixelwise step", FLOWRT_ERR_LIMIT, 0, 4, 4, 65537},
+    {"convolution", "no pixels", FLOWRT_ERR_MALFORMED, 0, 16, 4, 0},
+    {"convolution", "more pixels than coordinates", FLOWRT_ERR_MALFORMED, 0, 16, 4, 5},
+    {"convolution", "an unknown operation", FLOWRT_ERR_FEATURE, 2, 22, 2, 5},
+    {"convolution", "no rows", FLOWRT_ERR_MALFORMED, 2, 28, 2, 0},
+    {"convolution", "no columns", FLOWRT_ERR_MALFORMED, 2, 30, 2, 0},
+    {"convolution", "no channels of the input", FLOWRT_ERR_MALFORMED, 2, 32, 4, 0},
+    {"convolution", "no channels", FLOWRT_ERR_MALFORMED, 2, 36, 4, 0},
+    {"convolution", "an empty kernel", FLOWRT_ERR_MALFORMED, 2, 42, 2, 0},
+    {"convolution", "a kernel above the plane", FLOWRT_ERR_MALFORMED, 2, 40, 2, 5},
+    {"convolution", "a kernel beside the plane", FLOWRT_ERR_MALFORMED, 2, 42, 2, 0xffff},
+    {"convolution", "no stride", FLOWRT_ERR_MALFORMED, 2, 44, 2, 0},
+    {"convolution", "no dilation", FLOWRT_ERR_MALFORMED, 2, 50, 2, 0},
+    {"convolution", "a plane that has too many channels", FLOWRT_ERR_LIMIT, 2, 32, 4, 0xffffffff},
+    {"convolution", "an output that has too many channels", FLOWRT_ERR_LIMIT, 2, 36, 4, 0xffffffff},
+    {"convolution", "a width that is not the output's", FLOWRT_ERR_MALFORMED, 2, 4, 4, 21},
+    {"convolution", "a convolution without an input", FLOWRT_ERR_MALFORMED, 2, 8, 2, 0},
+    {"gathered-planes", "channels that a pooling does not keep", FLOWRT_ERR_MALFORMED, 2, 36, 4, 3},
+    {"gathered-planes", "a context of a pooling", FLOWRT_ERR_MALFORMED, 2, 10, 2, 1},
+    {"gathered-planes", "a plane of a gather", FLOWRT_ERR_MALFORMED, 1, 28, 1, 1},
+    {"image-context", "a source of the encoder that reads the flow", FLOWRT_ERR_MALFORMED, 2, 8, 2, 1},
 };
+
+/* Of planes: what contradicts the header, a second layer or the blocks. */
+static void check_planes(void) {
+    flow_file wrong = flow_build(flow_case("convolution"), 1);
+    wrong.bytes[24] = 0;
+    CHECK(expect_refusal(FLOWRT_ERR_MALFORMED, wrong, 0, -1, 24, 4, "planes that the header does not tell") == 0, "found");
+    wrong.bytes[24] = 3;
+    expect_refusal(FLOWRT_ERR_FEATURE, wrong, 0, -1, 24, 4, "an unknown feature");
+    wrong.bytes[24] = 1;
+    const size_t blocks = 64 * (1 + 5); /* of the pixelwise step: 8 coordinates */
+    memcpy(wrong.bytes + blocks + 4, wrong.bytes + blocks, 4);
+    expect_refusal(FLOWRT_ERR_MALFORMED, wrong, 0, 0, blocks + 4, 4, "a coordinate of two pixels");
+    flow_free(wrong);
+
+    wrong = flow_build(flow_case("image"), 1);
+    wrong.bytes[64 * 3 + 8] = READ_SIDE; /* 60 ranks are known, and the plane has 400 units */
+    expect_refusal(FLOWRT_ERR_MALFORMED, wrong, 0, 2, 64 * 3 + 28, 4, "a plane that is larger than its input");
+    flow_free(wrong);
+
+    wrong = flow_build(flow_case("convolution"), 1);
+    wrong.bytes[64 * 3 + 2] = LAYER_NORM;
+    set_float(wrong, 64 * 3 + 24, 1e-5f);
+    expect_refusal(FLOWRT_ERR_MALFORMED, wrong, 0, 2, 64 * 3 + 2, 2, "a norm over all pixels");
+    flow_free(wrong);
+
+    wrong = flow_build(flow_case("coupling"), 1);
+    wrong.bytes[24] = 1;
+    expect_refusal(FLOWRT_ERR_MALFORMED, wrong, 0, -1, 24, 4, "a header that tells of planes that are not there");
+    flow_free(wrong);
+
+    wrong = flow_build(flow_case("gathered-planes"), 1); /* orders of 36, three stages, degrees: then 70 gathered units */
+    const size_t gathered = 64 * (1 + 6) + 3 * 64 + 3 * 64 + 64 + 64;
+    const uint32_t unit = 24;
+    memcpy(wrong.bytes + gathered, &unit, 4);
+    expect_refusal(FLOWRT_ERR_MALFORMED, wrong, 0, 1, gathered, 4, "a gathered rank that is not known yet");
+    flow_free(wrong);
+
+    wrong = flow_build(flow_case("convolution"), 1); /* degrees of the first layer: 0, 20 */
+    const size_t degrees = blocks + 64 + 2 * 2 * 64 + 64 + 3 * 64;
+    const uint32_t some = 3;
+    memcpy(wrong.bytes + degrees, &some, 4);
+    expect_refusal(FLOWRT_ERR_MALFORMED, wrong, 0, 2, 64 * 3 + 4, 4, "units of a plane with different degrees");
+    flow_free(wrong);
+}
 
 /* Words of a block that are wrong: of the block `block` of 64 bytes behind the records, or before the metadata if
  * negative. */
@@ -341,6 +407,7 @@ int main(void) {
     check_blocks();
     check_fields();
     check_words();
+    check_planes();
     check_degenerate_values();
     check_structures();
 }

@@ -7,6 +7,7 @@ from functools import partial
 import torch
 import zuko
 from freia_cases import FREIA
+from image_cases import IMAGES
 from nflows import transforms as nt
 from nflows.distributions import DiagonalNormal, StandardNormal
 from nflows.flows import Flow, MaskedAutoregressiveFlow, SimpleRealNVP
@@ -355,7 +356,7 @@ PYRO = {
     "pyro_conditional_mixed": lambda: pyro_conditional_flow(iaf().inv, pt.BatchNorm(5), conditional_iaf().inv),
 }
 
-CASES = {**NFLOWS, **ZUKO, **PYRO, **PYRO_SPLINES, **POLYNOMIAL_SPLINES, **WIDER, **FREIA}
+CASES = {**NFLOWS, **ZUKO, **PYRO, **PYRO_SPLINES, **POLYNOMIAL_SPLINES, **WIDER, **FREIA, **IMAGES}
 
 
 def random_model(name: str, seed: int, gain: float):

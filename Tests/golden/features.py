@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from flowrt.file.codes import Activation, BaseKind, Form, Kind, Pieces, Reads, SplineForm, Transformer, pieces_of
+from flowrt.file.codes import (
+    Activation,
+    BaseKind,
+    Form,
+    Kind,
+    LayerOperation,
+    Pieces,
+    Reads,
+    SplineForm,
+    Transformer,
+    pieces_of,
+)
 
 
 def _steps(file, kind: Kind) -> list:
@@ -44,6 +55,10 @@ def _in_circles(file) -> bool:
     return sines or any(form >> 4 & 3 == 2 or form & SplineForm.HALF_TURN for form in forms)
 
 
+def _has_planes(part) -> bool:
+    return any(layer.operation != LayerOperation.DENSE for layer in part.layers)
+
+
 FEATURES = {
     "autoregressive, reads data (MAF)": lambda f: any(s.reads == Reads.DATA for s in _autoregressive(f)),
     "autoregressive, reads noise (IAF)": lambda f: any(s.reads == Reads.NOISE for s in _autoregressive(f)),
@@ -61,6 +76,9 @@ FEATURES = {
     "context": lambda f: f.context_dim > 0,
     "context that gates": lambda f: any(layer.gate for layer in _layers(f)),
     "embedding net": lambda f: f.encoder is not None,
+    "embedding net of convolutions": lambda f: f.encoder is not None and _has_planes(f.encoder),
+    "coupling of images by convolutions": lambda f: any(_has_planes(s) for s in _steps(f, Kind.AUTOREGRESSIVE)),
+    "1x1 convolution, actnorm of images": lambda f: bool(_steps(f, Kind.PIXELWISE_LINEAR)),
     "linear layer (LU, QR, 1x1, ...)": lambda f: bool(_steps(f, Kind.LINEAR)),
     "batch norm, actnorm, standardisation": lambda f: bool(_steps(f, Kind.DIAGONAL)),
     "elementwise layer, bounds": lambda f: bool(_steps(f, Kind.ELEMENTWISE)),
@@ -80,8 +98,8 @@ OTHER_FUNCTIONS = "other elementwise functions"
 ANGLES = "shift of angles by other than half a circle"
 MATRICES_OF_CONTEXT = "linear layer with a network"
 BATCH = "normalisation by the batch"
-IMAGES = "layers of images"
-EMBEDDINGS = "embedding net of convolutions"
+IMAGES = "other layers of images"
+EMBEDDINGS = "embedding net with attention or recurrence"
 MIXTURES_OF_CONTEXT = "base: mixture of normals of the context"
 OTHER_BASES = "base: other densities"
 NOISE = "noise added to the data"

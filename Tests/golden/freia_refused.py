@@ -5,6 +5,7 @@ from __future__ import annotations
 from features import CONTINUOUS, IMAGES
 from FrEIA import framework as Ff
 from FrEIA import modules as Fm
+from torch import nn
 
 
 def sequence(module, **options):
@@ -13,13 +14,13 @@ def sequence(module, **options):
     return network
 
 
-def reshaped():
-    data = Ff.InputNode(4)
-    node = Ff.Node(data, Fm.Reshape, {"output_dims": (4,)})
-    return Ff.GraphINN([data, node, Ff.OutputNode(node)])
+def volume_preserving():
+    network = Ff.SequenceINN(2, 4, 4)
+    network.append(Fm.GINCouplingBlock, subnet_constructor=lambda inputs, outputs: nn.Conv2d(inputs, outputs, 1))
+    return network
 
 
 REFUSED_FREIA = {
     CONTINUOUS: {"IResNetLayer": lambda: sequence(Fm.IResNetLayer)},
-    IMAGES: {"Reshape": reshaped},
+    IMAGES: {"GINCouplingBlock": volume_preserving},
 }

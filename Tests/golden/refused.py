@@ -29,7 +29,6 @@ from nflows.transforms import nonlinearities
 from pyro import distributions as pd
 from pyro.distributions import transforms as pt
 from sbi.neural_nets import net_builders as builders
-from sbi.neural_nets.embedding_nets import CNNEmbedding
 from torch import nn
 
 
@@ -48,6 +47,17 @@ def pyro_flow(*transforms):
 
 def normalizing(*layers, base=None):
     return nf.NormalizingFlow(base or nf.distributions.DiagGaussian(4), list(layers))
+
+
+class LastState(nn.Module):
+    """A recurrent embedding net of a series."""
+
+    def __init__(self):
+        super().__init__()
+        self.gru = nn.GRU(3, 5, batch_first=True)
+
+    def forward(self, x):
+        return self.gru(x)[0][:, -1]
 
 
 def estimator(build, shape=(4,), **options):
@@ -140,8 +150,11 @@ REFUSED = {
             "UMNN": partial(estimator, builders.build_zuko_unaf),
         },
         EMBEDDINGS: {
-            "Conv2d": lambda: estimator(
-                builders.build_maf, (16, 16), embedding_net=CNNEmbedding((16, 16), output_dim=5)
+            "GRU": lambda: estimator(builders.build_maf, (6, 3), embedding_net=LastState()),
+            "ConvTranspose2d": lambda: estimator(
+                builders.build_maf,
+                (2, 4, 4),
+                embedding_net=nn.Sequential(nn.ConvTranspose2d(2, 3, 2), nn.Flatten(), nn.Linear(75, 4)),
             ),
         },
     },

@@ -30,7 +30,10 @@ def modules(model):
         yield from modules(model.inv)
 
 
-_CONSTANT = {"w_perm", "w_perm_inv", "w_0", "perm", "perm_inv", "M", "M_inv", "b", "logDetM", "weights"}  # of FrEIA
+_CONSTANT = {  # of FrEIA
+    "w_perm", "w_perm_inv", "w_0", "perm", "perm_inv", "M", "M_inv", "b", "logDetM", "weights", "haar_weights",
+    "downsample_kernel",
+}  # fmt: skip
 
 
 def _randomise_parameter(module, name: str, values, gain: float) -> None:
@@ -41,11 +44,13 @@ def _randomise_parameter(module, name: str, values, gain: float) -> None:
     if name == "gamma" or (name == "weight" and values.dim() == 1):  # gains of batch norms
         values.uniform_(0.5, 1.5)
     elif name == "weight":
-        fan_in = module.mask.sum(dim=1, keepdim=True).clamp(min=1) if hasattr(module, "mask") else values.shape[1]
+        fan_in = module.mask.sum(dim=1, keepdim=True).clamp(min=1) if hasattr(module, "mask") else values[0].numel()
         values.normal_().mul_(gain / fan_in**0.5)
     elif name == "_weight":  # a free matrix, orthogonal so far
         values.add_(torch.randn_like(values), alpha=0.1)
     elif name == "unconstrained_weight":
         values.normal_(0.5, 0.3)
+    elif name in ("loc_logs", "log_scale_logs"):  # exponents, three times as large, of normflows' GlowBase
+        values.normal_(0, 0.1)
     else:
         values.normal_(0, 0.3)

@@ -5,6 +5,7 @@
 PEER is a module of this folder with a class Peer:
 
     Peer.packages       what has to be installed, for versions and sizes on disk
+    MODELS              beside it, if the models are not those of flows.py: a module with its `load` and `rows`
     Peer(flow, folder, name)    make everything that calls have in common
     .log_prob(rows), .inverse(rows), .sample(count)    functions that do the job and return an array or tensor
     .gradient(rows)     (count, D) d log p / dx, after log p; of those that can
@@ -58,12 +59,16 @@ def timed(work, repeats):
     return (time.process_time() - start) / repeats
 
 
-def job(peer, folder, name, verb, count):
+def models(module):
+    return getattr(module, "MODELS", flows)
+
+
+def job(peer, models, folder, name, verb, count):
     """A function without arguments."""
     function = getattr(peer, verb)
     if verb == "sample":
         return lambda: function(count)
-    rows = peer.prepare(flows.rows(folder, name, "z" if verb == "inverse" else "x", count))
+    rows = peer.prepare(models.rows(folder, name, "z" if verb == "inverse" else "x", count))
     return lambda: function(rows)
 
 
@@ -72,11 +77,11 @@ def answer(command, state, folder, module):
     if what == "open":
         state.clear()
         state["name"] = rest[0].split("-")[0]
-        state["peer"] = module.Peer(flows.load(folder, state["name"]), folder, state["name"])
+        state["peer"] = module.Peer(models(module).load(folder, state["name"]), folder, state["name"])
         return "ok"
     verb, count = rest[0], int(rest[1])
     if (verb, count) not in state:
-        state[verb, count] = job(state["peer"], folder, state["name"], verb, count)
+        state[verb, count] = job(state["peer"], models(module), folder, state["name"], verb, count)
     work = state[verb, count]
     if what == "values":
         np.asarray(work(), dtype=np.float32).tofile(rest[2])
@@ -88,8 +93,8 @@ def main():
     module, folder = importlib.import_module(sys.argv[1]), sys.argv[2]
     if sys.argv[3:4] == ["cold"]:
         name = sys.argv[4].split("-")[0]
-        peer = module.Peer(flows.load(folder, name), folder, name)
-        print(float(np.asarray(peer.log_prob(peer.prepare(flows.rows(folder, name, "x", 1))))[0]), file=sys.stderr)
+        peer = module.Peer(models(module).load(folder, name), folder, name)
+        print(float(np.asarray(peer.log_prob(peer.prepare(models(module).rows(folder, name, "x", 1))))[0]), file=sys.stderr)
         print(re.search(r"VmHWM:\s*(\d+)", Path("/proc/self/status").read_text())[1])
         return
     # The libraries print what they like; answers go to where standard output was.

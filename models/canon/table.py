@@ -14,21 +14,25 @@ import flowrt
 from flowrt import reference
 
 HERE = Path(__file__).parent
-BATCH, REPEATS = 1024, 30
+IMAGES = HERE.parent / "images"
+BATCH, IMAGE_BATCH, REPEATS = 1024, 64, 30
 HEAD = """# The canon of normalizing flows, in C
 
 One small trained model of every system of the literature, in both directions. The data are the thirteen chemical
-measurements of wines that scikit-learn ships. The models and the scripts that train them are in
-[models/canon/](../models/canon/README.md). This command writes this page:
+measurements of wines that scikit-learn ships, and for flows of images digits of MNIST. The models and the scripts that
+train them are in [models/canon/](../models/canon/README.md) and [models/images/](../models/images/README.md). This
+command writes this page:
 
     FLOWRT_LIBRARY=build/libflowrt.so python models/canon/table.py
 
 * **D, C**: coordinates of a row, floats of the context.
+* **log p held out**: in nats of a row; of images in bits per dimension.
 * **error**: the largest difference of libflowrt from the float64 evaluator of the same file, on 256 rows, beside 1 or
   beside the largest value of the coordinate if that is more; z and log p of data, x of noise. In brackets: the error of
   the framework in float32, against itself in float64 on the same rows.
-* **cost of a draw**: processor time of a sample and its log p over that of log p of a given row, in batches of 1024. A
-  loop over the whole network would cost D. The flows are so small that generating noise is a large part of the cost.
+* **cost of a draw**: processor time of a sample and its log p over that of log p of a given row, in batches of 1024 rows
+  or 64 images. A loop over the whole network would cost D. The flows of wines are so small that generating noise is a
+  large part of the cost.
 
 """
 
@@ -39,7 +43,9 @@ bound of the autoencoder that it was trained in. The file does not contain the d
 
 
 def main():
-    results = json.loads((HERE / "canon.json").read_text())
+    systems = {HERE / f"{name}.flw": result for name, result in json.loads((HERE / "canon.json").read_text()).items()}
+    images = json.loads((IMAGES / "images.json").read_text())
+    systems |= {IMAGES / f"{name}.flw": result for name, result in images.items()}
     columns = [
         "system",
         "model",
@@ -52,20 +58,22 @@ def main():
         "error of log p",
     ]
     lines = [" | ".join([*columns, "cost of a draw"]), " | ".join(["---"] * (len(columns) + 1))]
-    lines += [" | ".join(row(name, result)) for name, result in results.items()]
+    lines += [" | ".join(row(path, result)) for path, result in systems.items()]
     text = HEAD + "".join(f"| {line} |\n" for line in lines)
     text += FOOT
     (HERE.parents[1] / "docs" / "CANON.md").write_text(text)
     print(text)
 
 
-def row(name, result):
-    path = HERE / f"{name}.flw"
+def row(path, result):
     model, rows, own = flowrt.Model(path), rows_of(path), result["float32 errors"]
     errors = library_errors(model, path, rows)
     framework = model.metadata["framework"]
+    name = path.stem if path.parent == HERE else f"images/{path.stem}"
     label = f"`{name}` ({'own module' if framework == 'description' else framework})"
-    numbers = [str(model.dim), str(model.context_dim), str(model.parameter_count), f"{result['held out']:.2f}"]
+    bits = result.get("held out bits per dimension")
+    held_out = f"{result['held out']:.2f}" if bits is None else f"{bits:.2f} bits"
+    numbers = [str(model.dim), str(model.context_dim), str(model.parameter_count), held_out]
     compared = [f"{errors[quantity]:.1e} ({own[quantity]:.1e})" for quantity in ("z", "x", "log p")]
     return [result["system"], label, *numbers, *compared, f"{cost_of_a_draw(model, path):.2f}"]
 
@@ -80,12 +88,13 @@ def library_errors(model, path, rows):
 
 
 def cost_of_a_draw(model, path):
-    rows = rows_of(path, BATCH)
+    count = BATCH if path.parent == HERE else IMAGE_BATCH
+    rows = rows_of(path, count)
     x, context = rows.x.astype(np.float32), None if rows.context is None else rows.context.astype(np.float32)
     density, draw = [], []
     for _ in range(REPEATS):  # in turn, and the best of each: the machine may be busy
         density.append(timed(lambda: model.log_prob(x, context)))
-        draw.append(timed(lambda: model.sample(BATCH, context, seed=0, log_prob=True)))
+        draw.append(timed(lambda: model.sample(count, context, seed=0, log_prob=True)))
     return min(draw) / min(density)
 
 

@@ -97,8 +97,16 @@ def _mismatch(own: tuple[int, ...], given: tuple[int, ...], name: str, labels: L
     return f"context of the shape (*{given}, C) does not broadcast against rows of {own}"
 
 
-def rows_of(values: npt.ArrayLike, name: str, width: int, names: Optional[Sequence[str]] = None) -> Floats:
+def rows_of(
+    values: npt.ArrayLike,
+    name: str,
+    width: int,
+    names: Optional[Sequence[str]] = None,
+    shape: Optional[tuple[int, ...]] = None,
+) -> Floats:
     """`values` as float32, C-contiguous, of the shape (..., width) with at least two axes.
+
+    Rows that are images may be (..., *shape), if that is known: they are flattened.
 
     The columns of a table (pandas, Polars, Arrow) are taken by `names` if they are known, else in their order; so are
     the labels of one row (a Series of pandas).
@@ -113,6 +121,8 @@ def rows_of(values: npt.ArrayLike, name: str, width: int, names: Optional[Sequen
         array = _numbers(values, name)
     else:
         array = np.stack([_numbers(*column) for column in picked(values, columns, name, width, names)], axis=-1)
+    if shape is not None and array.shape[-1:] != (width,) and array.shape[-len(shape) :] == shape:
+        array = array.reshape(*array.shape[: -len(shape)], width)
     row = array if array.ndim > 1 else array.reshape(1, -1)
     if row.shape[-1] != width:
         hint = f": for n rows of one number give numpy.reshape({name}, (-1, 1))" if width == 1 == array.ndim else ""

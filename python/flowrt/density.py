@@ -41,6 +41,8 @@ class Density(ABC):
     context_dim: int
     names: Optional[tuple[str, ...]]
     context_names: Optional[tuple[str, ...]]
+    shape: Optional[tuple[int, ...]] = None  # of x, if it is an image,
+    context_shape: Optional[tuple[int, ...]] = None  # and of the context
     threads: int
 
     @abstractmethod
@@ -221,7 +223,8 @@ class Density(ABC):
         name: str = "x",
     ) -> Batch:
         names = self.names if name == "x" else None  # columns of noise have none
-        rows = None if x is None and count is not None else rows_of(x, name, self.dim, names)
+        shape = self.shape if name == "x" else None
+        rows = None if x is None and count is not None else rows_of(x, name, self.dim, names, shape)
         labels, context_labels = labels_of(x, names), labels_of(context, self.context_names)
         contexts = self._contexts(context)
         return batch(rows, contexts, count=count, name=name, labels=labels, context_labels=context_labels)
@@ -236,4 +239,4 @@ class Density(ABC):
         if not self.context_dim:
             text = f"this flow takes no context, but one of shape {np.shape(context)} was given"
             raise ArgumentError(text, Status.CONTEXT_UNUSED)
-        return rows_of(context, "context", self.context_dim, self.context_names)
+        return rows_of(context, "context", self.context_dim, self.context_names, self.context_shape)

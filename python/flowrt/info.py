@@ -18,6 +18,7 @@ from .file.codes import (
     Form,
     Function,
     Kind,
+    LayerOperation,
     Pieces,
     Reads,
     Scale,
@@ -79,7 +80,24 @@ def _numbers(index: npt.NDArray[Any]) -> list[int]:
 
 
 def _layers(layers: Iterable[Any]) -> list[dict[str, Any]]:
-    return [{"width": int(layer.width), "activation": _name(Activation(layer.activation))} for layer in layers]
+    return [
+        {"width": int(layer.width), "activation": _name(Activation(layer.activation)), **_plane_facts(layer)}
+        for layer in layers
+    ]
+
+
+def _plane_facts(layer: Any) -> dict[str, Any]:
+    """What a layer of planes is; nothing of a dense one."""
+    if layer.operation == LayerOperation.DENSE:
+        return {}
+    facts: dict[str, Any] = {"operation": _name(LayerOperation(layer.operation))}
+    if layer.window is not None:
+        facts |= {key: _listed(value) for key, value in vars(layer.window).items()}
+    return facts
+
+
+def _listed(value: Any) -> Any:
+    return [int(number) for number in value] if isinstance(value, tuple) else int(value)
 
 
 def _step(step: Any) -> str:
@@ -99,6 +117,11 @@ def _autoregressive(step: Any) -> str:
 
 def _constant(step: Any) -> str:
     return f"{_name(Kind(step.kind))}, log|det| {step.log_det:.6g}"
+
+
+def _pixelwise(step: Any) -> str:
+    pixels, channels = step.index.shape
+    return f"{_constant(step)}, {pixels} pixels of {channels} channels"
 
 
 def _elementwise(step: Any) -> str:
@@ -123,6 +146,7 @@ _STEPS = Table(
         Kind.LINEAR: _constant,
         Kind.ELEMENTWISE: _elementwise,
         Kind.PERMUTATION: lambda step: f"permutation, {_order(step.index)}",
+        Kind.PIXELWISE_LINEAR: _pixelwise,
     },
 )
 
@@ -136,6 +160,11 @@ _FACTS = Table(
         Kind.LINEAR: lambda step: {"log_det": float(step.log_det)},
         Kind.ELEMENTWISE: lambda step: {"functions": [_name(Function(f)) for f in step.function]},
         Kind.PERMUTATION: lambda step: {"order": _numbers(step.index)},
+        Kind.PIXELWISE_LINEAR: lambda step: {
+            "pixels": len(step.index),
+            "channels": step.index.shape[1],
+            "log_det": float(step.log_det),
+        },
     },
 )
 
@@ -157,7 +186,18 @@ def _order(index: npt.NDArray[Any]) -> str:
 
 
 def _widths(layers: Iterable[Any]) -> str:
-    return ", ".join(f"{layer.width} {_name(Activation(layer.activation))}" for layer in layers)
+    return ", ".join(f"{_size(layer)} {_name(Activation(layer.activation))}" for layer in layers)
+
+
+def _size(layer: Any) -> str:
+    """Units of a dense layer; of one with a window its output plane, what it does there, and the kernel."""
+    if layer.operation == LayerOperation.DENSE:
+        return str(layer.width)
+    name = _name(LayerOperation(layer.operation))
+    if layer.window is None:
+        return f"{layer.width} {name}"
+    plane = " x ".join(map(str, (layer.window.channels, *layer.window.output)))
+    return f"{plane} {name} {layer.window.kernel[0]} x {layer.window.kernel[1]}"
 
 
 def _name(code: Enum) -> str:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from .arguments import Batch, Floats, whole
 from .density import Density, Draws
 from .errors import LibraryError, Status
-from .file.metadata import metadata_of, names_of
+from .file.metadata import metadata_of, names_of, shape_of
 from .foreign import kind_of_model
 from .library import OPEN_VERIFY, ErrorDetail, ModelInfo, ModelStruct, Rng, aligned, load
 from .nonfinite import explanation
@@ -36,10 +36,11 @@ class Model(Density):
 
     Rows of x and z are (n, D), and contexts, for a flow that takes one, (C,), (1, C) or (n, C). More generally the
     shapes before the last axis broadcast as in NumPy: one row with m contexts gives m results, rows (1, n, D) with
-    contexts (m, 1, C) give (m, n). Whatever is array-like is rounded to float32, and results are float32. The columns
-    of a table (pandas, Polars, Arrow) are found by their `names`, if the file has them. Masked values, nulls, dates,
-    complex numbers, strings, rows of another shape and a context that is missing or superfluous raise `ArgumentError`;
-    results that are not finite are returned with a `NonfiniteWarning`.
+    contexts (m, 1, C) give (m, n). Images are rows that are flattened, channel by channel; where the file knows their
+    `shape` (or `context_shape`), data (n, channels, rows, columns) are taken as well. Whatever is array-like is rounded
+    to float32, and results are float32. The columns of a table (pandas, Polars, Arrow) are found by their `names`, if
+    the file has them. Masked values, nulls, dates, complex numbers, strings, rows of another shape and a context that
+    is missing or superfluous raise `ArgumentError`; results that are not finite are returned with a `NonfiniteWarning`.
 
     A call is made of parts, between which Ctrl-C ends it, with `threads` at a time: the same bits, whatever their
     number. `progress` shows a line on standard error, or is a function of the rows that are done and all rows. A model
@@ -91,6 +92,8 @@ class Model(Density):
         )
         self.names: Optional[tuple[str, ...]] = names_of(self.metadata, "names", self.dim)
         self.context_names: Optional[tuple[str, ...]] = names_of(self.metadata, "context_names", self.context_dim)
+        self.shape: Optional[tuple[int, ...]] = shape_of(self.metadata, "shape", self.dim)
+        self.context_shape: Optional[tuple[int, ...]] = shape_of(self.metadata, "context_shape", self.context_dim)
 
     def __repr__(self) -> str:
         def counted(count: int, what: str) -> str:

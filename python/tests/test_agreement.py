@@ -10,6 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from random_flows import flow as random_flow
+from random_planes import flow as random_flow_of_planes
 from test_format import (
     LIMITS,
     at_and_beyond,
@@ -61,7 +62,7 @@ def verdict(data) -> Status:
 
 EDGES = [0, -0.0, 1, -1, 0.5, 1e-45, 3.4028235e38, -3.4028235e38, 1.7014118e38, -1.7014118e38, np.inf, -np.inf, np.nan]
 FLOATS = st.one_of(st.sampled_from(EDGES), st.floats(width=32))
-INTEGERS = [0, 1, 2, 127, 128, 129, 1023, 1024, 1025, 65535, 65536, 65537, 1048576, 1048577, 2**31, 2**32 - 1]
+INTEGERS = [0, 1, 2, 127, 128, 129, 1023, 1024, 1025, 65535, 65536, 65537, 2**24, 2**24 + 1, 2**31, 2**32 - 1]
 
 
 def f32(value) -> bytes:
@@ -72,7 +73,16 @@ def f32(value) -> bytes:
 @given(seed=st.integers(0, 2**32), dim=st.integers(1, 5), context_dim=st.integers(0, 2), data=st.data())
 def test_library_and_reader_refuse_the_same_files(seed, dim, context_dim, data):
     """A byte or a word is changed and the checksum mended."""
-    whole = encode(flowrt.compile(random_flow(seed, dim, context_dim)))
+    change_somewhere(encode(flowrt.compile(random_flow(seed, dim, context_dim))), data)
+
+
+@settings(max_examples=400)
+@given(seed=st.integers(0, 2**32), data=st.data())
+def test_library_and_reader_refuse_the_same_files_of_planes(seed, data):
+    change_somewhere(encode(flowrt.compile(random_flow_of_planes(seed, most_pixels=6, most_channels=3))), data)
+
+
+def change_somewhere(whole: bytes, data) -> None:
     end = data.draw(st.sampled_from([blocks_start(whole), len(whole) - 3])) - 1
     if data.draw(st.booleans()):
         offset = data.draw(st.integers(0, end))

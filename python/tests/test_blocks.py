@@ -15,6 +15,7 @@ ELSEWHERE = {
     "docs/DESCRIPTIONS.md": "python/tests/frameworks/test_pages_of_torch.py",
     "docs/CLI.md": "Tests/cli/Examples.sh",
     "docs/MIXTURES.md": "python/tests/frameworks/test_pages_of_torch.py",
+    "docs/IMAGES.md": "python/tests/frameworks/test_pages_of_torch.py",
 }
 
 GUIDES_OF_TORCH = ("nflows", "zuko", "sbi", "pyro", "normflows", "glasflow", "freia")
@@ -66,6 +67,7 @@ EXCEPTIONS = {
         "writes the file that the test InstructionCounts compares",
     ("models/README.md", "pip install -r models/requirements.txt ./python"): INSTALLS,
     ("models/canon/README.md", "pip install -r models/requirements.txt ./python"): INSTALLS,
+    ("models/images/README.md", "pip install -r models/requirements.txt ./python"): INSTALLS,
     ("python/README.md", "export FLOWRT_LIBRARY=build/libflowrt.so frameworks=python/t"): MAKES,
     ("docs/DESCRIPTIONS.md", 'flowrt.save("model.flw", {'): STATE,
     ("docs/DESCRIPTIONS.md", 'flowrt.save("model.flw", {"layout": "nflows", "state_dict":'): STATE,

@@ -15,6 +15,7 @@ from flowrt.file.constant import CONSTANT
 from flowrt.file.encoder import ENCODER
 from flowrt.file.header import HEADER
 from flowrt.file.layer import LAYER
+from flowrt.file.pixelwise import PIXELWISE
 
 ROOT = Path(__file__).resolve().parents[2]
 HEADERS = "\n".join(path.read_text() for path in sorted(ROOT.glob("Sources/*/include/flowrt_*.h")))
@@ -59,6 +60,7 @@ IN_SWIFT = {
     "SplineDerivatives": codes.Derivatives,
     "SplineEnds": codes.Ends,
     "SplinePieces": codes.Pieces,
+    "LayerOperation": codes.LayerOperation,
 }
 NOT_IN_FILES = {"EXP_BELOW"}  # an inverse that only kernels run
 
@@ -104,6 +106,7 @@ RECORDS = {
     "flowrt_step_record": [AUTOREGRESSIVE, BASE, ENCODER],
     "flowrt_layer_record": [LAYER],
     "flowrt_constant_record": [CONSTANT],
+    "flowrt_pixelwise_record": [PIXELWISE],
 }
 
 
@@ -145,6 +148,7 @@ SPELLINGS = {
     codes.Form: "{}",
     codes.Scale: "SCALE_{}",
     codes.Activation: "{}",
+    codes.LayerOperation: "{}",
 }
 LEFT_OUT = {"STANDARD_NORMAL", "RATIONAL_QUADRATIC_PIECES"}  # which are 0
 NO_CODES = {

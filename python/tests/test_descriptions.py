@@ -418,7 +418,7 @@ WRONG = [
     (("expected",), {"x": [], "log_prob": []}, r"expected: 'x' has the shape \(1, 0\), not \(rows, 3\) with at least"),
     (("expected",), {"x": np.zeros((0, D)), "log_prob": []}, r"expected: 'x' has the shape \(0, 3\), not \(rows, 3\)"),
     (("arrays",), [1.0], "the description: 'arrays' is list, not a dictionary of arrays"),
-    (("dim",), 2**17, "the description: 131072 coordinates; a file holds at most 65536"),
+    (("dim",), 2**25, "the description: 33554432 coordinates; a file holds at most 16777216"),
     ((*STEP, "layers"), [], r"steps\[0\]: 'layers' is empty"),
     ((*STEP, "layers", 1, "bias"), [0.0, 1.0], r"layers\[1\]: 'bias' has the shape \(2,\), not \(6,\)"),
     ((*STEP, "layers", 1, "context_weight"), [[0.0]], r"'weight' has 6 rows, but 'context_weight' has 1"),

@@ -25,12 +25,13 @@ def test_examples(tmp_path, monkeypatch):
     for block in blocks():
         exec(compile(block, str(PAGE), "exec"), names)
     written = {path.name for path in tmp_path.iterdir()}
-    assert written == {"zeros.flw", "realnvp.flw", "context.flw", "bounded.flw"}
+    assert written == {"zeros.flw", "realnvp.flw", "context.flw", "bounded.flw", "glow.flw"}
     assert "exact zeros" in flowrt.Model("zeros.flw").metadata["notes"]
     assert flowrt.Model("context.flw").context_dim == 3
+    assert flowrt.Model("glow.flw").metadata["shape"] == [1, 4, 4]
 
 
-@pytest.mark.parametrize("number", range(4))
+@pytest.mark.parametrize("number", range(5))
 def test_expected_results_of_the_examples_can_fail(number, tmp_path, monkeypatch):
     """Each example compares: with another number in its description it is refused."""
     monkeypatch.chdir(tmp_path)

@@ -91,10 +91,11 @@ HEADER_FIELDS = [
     (6, b"\n\n", Status.MAGIC),
     (8, b"\x02", Status.VERSION),
     (16, struct.pack("<Q", 1 << 40), Status.TRUNCATED),
-    (24, b"\x01", Status.FEATURE),
+    (24, b"\x01", Status.MALFORMED),  # planes, of which there are none
+    (24, b"\x02", Status.FEATURE),
     (28, struct.pack("<I", 0), Status.MALFORMED),
-    (28, struct.pack("<I", 65537), Status.LIMIT),
-    (32, struct.pack("<I", 65537), Status.LIMIT),
+    (28, struct.pack("<I", 2**24 + 1), Status.LIMIT),
+    (32, struct.pack("<I", 2**24 + 1), Status.LIMIT),
     (36, struct.pack("<I", 0), Status.MALFORMED),
     (36, struct.pack("<I", 65536), Status.MALFORMED),
     (36, struct.pack("<I", 65537), Status.LIMIT),
@@ -151,7 +152,7 @@ LAYER_FIELDS = [
     (0, struct.pack("<H", 3), Status.MALFORMED),
     (2, struct.pack("<H", 99), Status.FEATURE),
     (4, struct.pack("<I", 0), Status.MALFORMED),
-    (4, struct.pack("<I", 1048577), Status.LIMIT),
+    (4, struct.pack("<I", 2**24 + 1), Status.LIMIT),
     (8, struct.pack("<H", 900), Status.MALFORMED),
     (10, struct.pack("<H", 900), Status.MALFORMED),
     (12, struct.pack("<H", 1), Status.MALFORMED),
@@ -159,6 +160,8 @@ LAYER_FIELDS = [
     (20, struct.pack("<H", 1), Status.MALFORMED),
     (20, struct.pack("<H", 8), Status.MALFORMED),
     (22, struct.pack("<H", 1), Status.MALFORMED),
+    (22, struct.pack("<H", 5), Status.FEATURE),
+    (28, struct.pack("<H", 1), Status.MALFORMED),
     (24, struct.pack("<f", np.inf), Status.MALFORMED),
     (60, b"\x01", Status.MALFORMED),
 ]
@@ -278,8 +281,8 @@ def wide(units) -> Encoder:
 
 # What there is at most, a file with so many, and where the number stands.
 LIMITS = {
-    "dim": (65536, lambda n: File(n, 0, []), 28, "<I"),
-    "context_dim": (65536, lambda n: File(1, n, []), 32, "<I"),
+    "dim": (2**24, lambda n: File(n, 0, []), 28, "<I"),
+    "context_dim": (2**24, lambda n: File(1, n, []), 32, "<I"),
     "records": (65536, lambda n: File(1, 0, [PermutationStep(np.array([0]))] * (n - 1)), 36, "<I"),
     "layers of a step": (
         128,
@@ -290,7 +293,7 @@ LIMITS = {
     "layers of an encoder": (128, lambda n: File(1, 1, [], encoder=Encoder(chain(n))), 76, "<H"),
     "layers of a base": (128, lambda n: File(1, 1, [], ConditionalNormalBase(chain(n))), 76, "<H"),
     "layers of a mixture": (128, lambda n: File(1, 1, [], autoregressive_mixture(1, chain(n - 1))), 76, "<H"),
-    "width": (1048576, lambda n: File(1, 1, [], encoder=wide(n)), 132, "<I"),
+    "width": (2**24, lambda n: File(1, 1, [], encoder=wide(n)), 132, "<I"),
     "bins": (1024, lambda n: File(1, 0, [autoregressive(bins=n)]), 84, "<I"),
     "components": (1024, lambda n: File(1, 0, [], mixture(n)), 84, "<I"),
     "components of each rank": (1024, lambda n: File(1, 0, [], autoregressive_mixture(n)), 84, "<I"),

@@ -29,6 +29,7 @@ FOLDERS = (
     "python/examples",
     "models",
     "models/canon",
+    "models/images",
     "examples-c",
     "benchmarks",
     "Tests/golden",
@@ -127,6 +128,22 @@ def test_the_table_of_the_performance_page_was_measured():
         np.testing.assert_allclose(
             [float(number) for number in numbers], expected, rtol=0.06, err_msg=f"{flow}, {rows}"
         )
+
+
+def test_the_table_of_convolutions_is_that_of_its_measurement():
+    page = (ROOT / "docs" / "PERFORMANCE.md").read_text()
+    table = page.partition("## Flows of images\n")[2].partition("\n## ")[0]
+    measurement = (ROOT / "benchmarks" / "results" / "zen3" / "planes.md").read_text()
+    rows = [line.split(" | ") for line in measurement.split("\n") if re.match(r"\| (C\d+_|GlowStep|DigitsGlow)", line)]
+    expected = [" | ".join([f"{job}, {images}", *rest]) for _, job, images, _, *rest in rows]
+    found = [line.partition(" | ")[2] for line in table.split("\n") if re.search(r"^\|.*\d %", line)]
+    assert len(found) == 11 and found == expected
+    flowrt, onnx = (
+        re.search(rf"^\| {name} \|.*$", measurement, re.M)[0].split(" | ") for name in ("flowrt", "ONNX Runtime")
+    )
+    said = " ".join(table.split())
+    assert f"{float(flowrt[2]):.0f} ms of CPU time and {flowrt[3].strip(' |')} MB" in said
+    assert f"ONNX Runtime {float(onnx[2]):.0f} ms and {float(onnx[3].strip(' |')):.0f} MB" in said
 
 
 def test_the_plot_of_rows_shows_the_measured_times():

@@ -118,7 +118,7 @@ struct Arguments {
   /// Runs the call at the model's level. Returns whether all that was written is finite.
   private func evaluate(_ view: UnsafePointer<flowrt_view>, _ workspace: UnsafeMutableRawPointer) -> Bool {
     if isGradient { return evaluateGradient(view, workspace) }
-    var rows = tileRows(UInt64(UInt(bitPattern: count)))
+    var rows = tileRows(view.pointee, UInt64(UInt(bitPattern: count)))
     let size = UInt64(UInt(bitPattern: workspaceSize))
     // Less workspace than the full size: smaller tiles.
     while rows > 1 && WorkspaceLayout(view.pointee, rows: rows).size > size { rows = rows > 16 ? rows &- 16 : 1 }
@@ -128,7 +128,7 @@ struct Arguments {
   private func evaluateGradient(
     _ view: UnsafePointer<flowrt_view>, _ workspace: UnsafeMutableRawPointer
   ) -> Bool {
-    var rows = tileRows(max(UInt64(UInt(bitPattern: count)), 16))
+    var rows = tileRows(view.pointee, max(UInt64(UInt(bitPattern: count)), 16))
     var layout = WorkspaceLayout(view.pointee, rows: rows)
     var parts = GradientLayout(view.pointee, rows: rows, behind: layout)
     while rows > 16 && parts.size > UInt64(UInt(bitPattern: workspaceSize)) {
@@ -156,7 +156,7 @@ struct Arguments {
       seed: rng?.pointee.seed ?? 0, stream: rng?.pointee.stream ?? 0, index: rng?.pointee.index ?? 0,
       steps: part(layout.plan.steps), layers: part(layout.plan.layers), tables: part(layout.plan.tables),
       panels: part(layout.plan.panels),
-      prologue: part(layout.prologue), context_tile: part(layout.contextTile), encoder: part(layout.encoder),
+      prologue: part(layout.prologue), planes: part(layout.planes), context_tile: part(layout.contextTile), encoder: part(layout.encoder),
       state: part(layout.state),
       read: part(layout.read), other: part(layout.other), log_scale: part(layout.logScale),
       log_sum: part(layout.logSum), transformer_scratch: part(layout.transformerScratch),

@@ -46,7 +46,12 @@ private struct PlanBlocks: BlockVisitor {
     return block.assumingMemoryBound(to: T.self)
   }
 
-  @inline(__always) mutating func permutation(_ count: UInt64) -> UnsafePointer<UInt32> { take(count) }
+  @inline(__always) mutating func distinct(_ count: UInt64, below bound: UInt64) -> UnsafePointer<UInt32> {
+    take(count)
+  }
+  @inline(__always) mutating func gathered(_ count: UInt64, below bound: UInt64) -> UnsafePointer<UInt32> {
+    take(count)
+  }
   @inline(__always) mutating func integers(_ count: UInt64) -> UnsafePointer<UInt32> { take(count) }
   @inline(__always) mutating func ends(_ count: UInt64, last: UInt64, increase: Bool) -> UnsafePointer<UInt32> {
     take(count)
@@ -140,6 +145,9 @@ private struct Planner {
       case .linear: step.pointee.linear = blocks.linear(dim)
       case .elementwise: step.pointee.elementwise = blocks.elementwise(dim)
       case .permutation: step.pointee.permutation = blocks.permutation(of: dim)
+      case .pixelwiseLinear:
+        step.pointee.pixelwise = blocks.pixelwise(
+          UnsafeRawPointer(record).assumingMemoryBound(to: flowrt_pixelwise_record.self).pointee, dim)
       case .base: base(record.pointee)
       case .layer: break  // planned with the record that it belongs to
       }
@@ -215,13 +223,13 @@ private struct Planner {
     _ outputs: Table?
   ) {
     let record = recordPointer.pointee
-    let panels = Flowrt.panels(of: record.width)
+    layer.pointee.record = recordPointer
     layer.pointee.width = record.width
-    layer.pointee.panels = panels
     layer.pointee.activation = record.activation
     layer.pointee.a = record.a
     layer.pointee.gate = earlierLayer(record.gate)
     layer.pointee.add = (earlierLayer(record.add.0), earlierLayer(record.add.1), earlierLayer(record.add.2))
+    layer.pointee.values_offset = valuesOffset
 
     // Context weights multiply the context itself (1), or an earlier layer that depends on it alone (from 2 on).
     let contextSource = record.context < 2 ? noLayer : Int32(record.context) &- 2
@@ -230,31 +238,58 @@ private struct Planner {
     // Weights multiply the read side (1), or an earlier layer (from 2 on).
     let source = record.source == 0 ? noLayer : record.source == 1 ? readSide : Int32(record.source) &- 2
     layer.pointee.source = source
-    let inputs = source == noLayer ? nil : source == readSide ? visibleRanks : layers[Int(source)].degree_end
-    layer.pointee.visible_end = inputs
-    layer.pointee.panel_start = UnsafePointer(blocks.panelStarts)
     let units = blocks.layerEnds(record, stages: UInt64(stages), outputs: outputs)
-    let found = blocks.layer(record, units: units, inputs: inputs, contextLines: contextLines)
     layer.pointee.degree_end = units
-    layer.pointee.bias = found.bias
-    layer.pointee.scale = (found.scale0, found.scale1, found.scale2)
-    layer.pointee.context_weights = found.contextWeights
-    layer.pointee.weights = found.weights
-
     // What depends on the context alone is computed once for each context, and begins in the prologue.
     let hasConstantSource = source >= 0 && layers[Int(source)].context_only != 0
     layer.pointee.constant_source = hasConstantSource ? 1 : 0
     let isConstant = (source == noLayer || hasConstantSource) && outputs == nil && addsOnlyConstants(layers)
     layer.pointee.context_only = isConstant ? 1 : 0
-    if flowrt_is_in_prologue(isConstant, hasConstantSource, record.context != 0) {
+    if record.operation != LayerOperation.dense.rawValue { return planPlane(record, contextLines) }
+
+    let panels = Flowrt.panels(of: record.width)
+    layer.pointee.panels = panels
+    layer.pointee.is_plane = 0
+    let inputs = source == noLayer ? nil : source == readSide ? visibleRanks : layers[Int(source)].degree_end
+    layer.pointee.visible_end = inputs
+    layer.pointee.panel_start = UnsafePointer(blocks.panelStarts)
+    let found = blocks.layer(record, units: units, inputs: inputs, contextLines: contextLines)
+    layer.pointee.bias = found.bias
+    layer.pointee.scale = (found.scale0, found.scale1, found.scale2)
+    layer.pointee.context_weights = found.contextWeights
+    layer.pointee.weights = found.weights
+    start(flowrt_prologue_floats(false, isConstant, hasConstantSource, true, record.context != 0, UInt64(panels)))
+    valuesOffset &+= panels &* UInt32(panelUnits)
+  }
+
+  /// The rest of a plane layer. `contextLines`: units of what its `context` names.
+  @inline(never) private mutating func planPlane(_ record: flowrt_layer_record, _ contextLines: UInt64) {
+    let operation = LayerOperation(rawValue: record.operation).unsafelyUnwrapped
+    let panels = Flowrt.panels(of: record.channels)
+    layer.pointee.panels = panels
+    layer.pointee.is_plane = 1
+    // Its input is taken at once, and not as it becomes known: the record names it.
+    layer.pointee.source = noLayer
+    let found = blocks.plane(record, operation, inputs: 0, contextLines: contextLines)
+    layer.pointee.bias = found.bias
+    layer.pointee.scale = (nil, nil, nil)
+    layer.pointee.context_weights = found.contextWeights
+    layer.pointee.weights = found.weights
+    layer.pointee.index = found.index
+    start(flowrt_prologue_floats(true, false, false, record.source != 0, found.contextWeights != nil, UInt64(panels)))
+    valuesOffset &+= UInt32(truncatingIfNeeded: record.room)
+  }
+
+  /// What the sums of the layer start from: so many floats of the prologue, or the bias.
+  @inline(__always) private mutating func start(_ floats: UInt64) {
+    layer.pointee.in_prologue = floats == 0 ? 0 : 1
+    if floats != 0 {
       layer.pointee.start = prologue
-      prologue += Int(panels) &* panelUnits
+      prologue += Int(truncatingIfNeeded: floats)
     } else {
       // The bias lies in the file, which is read-only. Kernels write to `start` of a layer in the prologue alone.
-      layer.pointee.start = UnsafeMutablePointer(mutating: found.bias)
+      layer.pointee.start = UnsafeMutablePointer(mutating: layer.pointee.bias)
     }
-    layer.pointee.values_offset = valuesOffset
-    valuesOffset &+= panels &* UInt32(panelUnits)
   }
 
   /// The layer that a field of a record refers to: 0 for none, 2 for the first.
@@ -294,11 +329,7 @@ private func copyPlan(_ kept: KeptPlan, _ call: flowrt_call) {
   let prologueMove = distance(kept.prologue, call.prologue)
   for i in 0..<layers {
     let layer = call.layers + i
-    if flowrt_is_in_prologue(
-      layer.pointee.context_only != 0, layer.pointee.constant_source != 0, layer.pointee.context_weights != nil)
-    {
-      layer.pointee.start = moved(layer.pointee.start, prologueMove)
-    }
+    if layer.pointee.in_prologue != 0 { layer.pointee.start = moved(layer.pointee.start, prologueMove) }
   }
   let base = call.steps + Int(view.step_count)
   if base.pointee.record.pointee.density == BaseDensity.normalMixture.rawValue {

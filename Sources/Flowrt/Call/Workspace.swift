@@ -8,7 +8,7 @@ struct WorkspaceLayout {
   private(set) var size: UInt64 = 0
   /// The plan comes first.
   let plan: PlanLayout
-  let prologue, contextTile, encoder, state, read, other, logScale, transformerScratch,
+  let prologue, planes, contextTile, encoder, state, read, other, logScale, transformerScratch,
     logSum, activations: UInt64
 
   init(_ view: flowrt_view, rows: UInt64) {
@@ -28,8 +28,11 @@ struct WorkspaceLayout {
     plan = PlanLayout(view)
     _ = part(plan.size)
     prologue = part(view.prologue_size &* 4)
-    contextTile = part(rows == 1 ? 0 : UInt64(view.context_dim) &* rows &* 4)
-    encoder = part(rows == 1 ? 0 : view.encoder_size &* rows &* 4)
+    planes = part(view.planes_size &* 4)
+    // Contexts are encoded by rows, each in the prologue, or one by one.
+    let encodesTiles = rows > 1 && view.has_encoder_planes == 0
+    contextTile = part(encodesTiles ? UInt64(view.context_dim) &* rows &* 4 : 0)
+    encoder = part(encodesTiles ? view.encoder_size &* rows &* 4 : view.has_encoder_planes != 0 ? view.encoder_size &* 4 : 0)
     state = part(tile &* 4)
     read = part(tile &* 4)
     other = part(fewRows &* 4)
@@ -71,19 +74,19 @@ struct GradientLayout {
   }
 }
 
-/// The largest tile that a call of `count` rows can use.
-func tileRows(_ count: UInt64) -> UInt64 {
-  if count <= 1 { return 1 }
+/// The largest tile that a call of `count` rows can use. Planes are evaluated row by row.
+func tileRows(_ view: flowrt_view, _ count: UInt64) -> UInt64 {
+  if count <= 1 || view.has_step_planes != 0 { return 1 }
   return count >= UInt64(FLOWRT_TILE_ROWS) ? UInt64(FLOWRT_TILE_ROWS) : (count &+ 15) & ~15
 }
 
 /// Bytes for calls of up to `count` rows.
 func workspaceSize(_ view: flowrt_view, _ count: UInt64) -> UInt64 {
-  WorkspaceLayout(view, rows: tileRows(count)).size
+  WorkspaceLayout(view, rows: tileRows(view, count)).size
 }
 
 /// Bytes for gradients of up to `count` rows, which always take tiles.
 func gradientWorkspaceSize(_ view: flowrt_view, _ count: UInt64) -> UInt64 {
-  let rows = tileRows(max(count, 16))
+  let rows = tileRows(view, max(count, 16))
   return GradientLayout(view, rows: rows, behind: WorkspaceLayout(view, rows: rows)).size
 }

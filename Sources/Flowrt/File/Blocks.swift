@@ -101,8 +101,8 @@ struct Blocks: BlockVisitor {
     // A panel has as many lines as its last unit sees. In the last panel that is unit width - 1 (section 4.2).
     let panelUnits = UInt64(panelUnits)
     func lastUnit(_ panel: UInt64) -> UInt64 { min(panel &* panelUnits &+ panelUnits, width) &- 1 }
-    // Units are < width, and the last end is width, so `advance` stops inside the table. With at most 2^16 panels of at
-    // most 2^20 lines, the sum cannot wrap around.
+    // Units are < width, and the last end is width, so `advance` stops inside the table. With at most 2^20 panels of at
+    // most 2^24 lines, the sum cannot wrap around.
     var lines: UInt64 = 0
     var panelDegree: UInt64 = 0
     var panel: UInt64 = 0
@@ -127,13 +127,13 @@ struct Blocks: BlockVisitor {
       })
   }
 
-  /// Takes weight panels of `lines` lines in all, 2^36 at most. `panelLines(panel)`: lines of one panel.
+  /// Takes weight panels of `lines` lines in all, 2^44 at most. `panelLines(panel)`: lines of one panel.
   /// `visible(unit)`: lines that one unit may use, of units below `width`. Both are asked in ascending order.
   @inline(never) private mutating func panels(
     width: UInt64, lines: UInt64, panelLines: (UInt64) -> UInt64, visible: (UInt64) -> UInt64
   ) throws(Refusal) -> UnsafePointer<Float> {
     let start = next
-    // 64 bytes for each line: at most 2^42, within what `take` allows.
+    // 64 bytes for each line: at most 2^50, within what `take` allows.
     let block = try take(lines &* alignment).assumingMemoryBound(to: Float.self)
     // A plan stores the first line of each panel in 32 bits (Plan.swift). More lines would wrap around there.
     if lines > maximumPanelLines {
@@ -149,7 +149,7 @@ struct Blocks: BlockVisitor {
       var lane: UInt64 = 0
       // Lane by lane rather than line by line, so that `visible` is asked once for each unit.
       while lane < UInt64(panelUnits) {
-        // panel <= 2^16 - 1, so no unit passes 2^20.
+        // panel <= 2^20 - 1, so no unit passes 2^24.
         let unit = panel &* UInt64(panelUnits) &+ lane
         // Lanes of the last panel behind the last unit are padding on every line.
         let used = unit < width ? visible(unit) : 0
@@ -201,23 +201,45 @@ struct Blocks: BlockVisitor {
   /// Ends as the reader uses them.
   func ends(_ block: UnsafePointer<UInt32>) -> Degrees { Degrees(table: block) }
 
-  /// A permutation of 0 ..< count, with count <= 65536. Kernels use each number as an index into a row. An index that
-  /// occurred twice would leave another coordinate without a value.
-  @inline(never) mutating func permutation(_ count: UInt64) throws(Refusal) -> UnsafePointer<UInt32> {
+  /// `count` different numbers below `bound`; with as many as there are below it, an order of them. Kernels use each
+  /// number as an index into a row. One that occurred twice would leave another coordinate without a value.
+  @inline(never) mutating func distinct(_ count: UInt64, below bound: UInt64) throws(Refusal) -> UnsafePointer<UInt32> {
     let start = next
     let block = try integers(count)
-    var seen = InlineArray<1024, UInt64>(repeating: 0)  // one bit for each of at most 65536 coordinates
+    // One bit for each of 65536 numbers: larger rows take several passes over the block.
+    let numbers: UInt64 = 65_536
+    var first: UInt64 = 0
+    while first < bound {
+      var seen = InlineArray<1024, UInt64>(repeating: 0)
+      var i: UInt64 = 0
+      while i < count {
+        let value = UInt64(block[Int(truncatingIfNeeded: i)])
+        // Numbers below `first` wrap around, far above `numbers`.
+        let place = value &- first
+        let word = Int(truncatingIfNeeded: place / 64)
+        let bit = UInt64(1) &<< (place & 63)
+        // place < 65536 is tested first: it makes word < 1024, so the unchecked access is in bounds.
+        if value >= bound || (place < numbers && seen[unchecked: word] & bit != 0) {
+          throw refusal(FLOWRT_ERR_MALFORMED, offset: start &+ 4 &* i, expected: bound, found: value)
+        }
+        if place < numbers { seen[unchecked: word] |= bit }
+        i &+= 1
+      }
+      first &+= numbers
+    }
+    return block
+  }
+
+  /// `count` units of an input, all below `bound`, or 0xFFFFFFFF for none. Kernels use each as an index without a check.
+  @inline(never) mutating func gathered(_ count: UInt64, below bound: UInt64) throws(Refusal) -> UnsafePointer<UInt32> {
+    let start = next
+    let block = try integers(count)
     var i: UInt64 = 0
     while i < count {
-      let value = UInt64(block[Int(truncatingIfNeeded: i)])
-      // One bit for each number: bit value mod 64 of word value / 64.
-      let word = Int(truncatingIfNeeded: value / 64)
-      let bit = UInt64(1) &<< (value & 63)
-      // value < count <= 65536 is tested first: it makes word < 1024, so the unchecked access is in bounds.
-      if value >= count || seen[unchecked: word] & bit != 0 {
-        throw refusal(FLOWRT_ERR_MALFORMED, offset: start &+ 4 &* i, expected: count, found: value)
+      let unit = block[Int(truncatingIfNeeded: i)]
+      if UInt64(unit) >= bound && unit != .max {
+        throw refusal(FLOWRT_ERR_MALFORMED, offset: start &+ 4 &* i, expected: bound, found: UInt64(unit))
       }
-      seen[unchecked: word] |= bit
       i &+= 1
     }
     return block

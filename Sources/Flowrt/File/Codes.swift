@@ -10,7 +10,20 @@ import FlowrtShim
 /// What a record is (section 2).
 enum RecordKind: UInt16 {
   case autoregressive = 1
-  case layer, diagonal, linear, elementwise, permutation, encoder, base
+  case layer, diagonal, linear, elementwise, permutation, encoder, base, pixelwiseLinear
+}
+
+/// How a layer makes its sums of its input (sections 4 and 4.3).
+enum LayerOperation: UInt16 {
+  case dense, convolution, depthwiseConvolution, maxPooling, gather
+
+  /// Whether it has a bias and weights for each channel.
+  var isConvolution: Bool {
+    switch self {
+    case .convolution, .depthwiseConvolution: return true
+    case .dense, .maxPooling, .gather: return false
+    }
+  }
 }
 
 /// The side of a step from which its conditioner makes the parameters (section 2.1).

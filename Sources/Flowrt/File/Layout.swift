@@ -17,8 +17,10 @@ protocol BlockVisitor {
   /// For each degree, how many units or ranks have it or a lower one.
   associatedtype Ends
 
-  /// An order of `count` coordinates.
-  mutating func permutation(_ count: UInt64) throws(Failure) -> UnsafePointer<UInt32>
+  /// `count` different numbers below `bound`: coordinates.
+  mutating func distinct(_ count: UInt64, below bound: UInt64) throws(Failure) -> UnsafePointer<UInt32>
+  /// `count` numbers below `bound`, or 0xFFFFFFFF: units that are gathered.
+  mutating func gathered(_ count: UInt64, below bound: UInt64) throws(Failure) -> UnsafePointer<UInt32>
   /// `count` numbers of functions.
   mutating func integers(_ count: UInt64) throws(Failure) -> UnsafePointer<UInt32>
   /// `count` ends that do not decrease, or strictly increase, and reach `last`.
@@ -40,6 +42,11 @@ enum ParameterRule {
 }
 
 extension BlockVisitor {
+  /// An order of `count` coordinates.
+  @inline(__always) private mutating func permutation(_ count: UInt64) throws(Failure) -> UnsafePointer<UInt32> {
+    try distinct(count, below: count)
+  }
+
   @inline(__always) mutating func autoregressive(_ dim: UInt64) throws(Failure) -> flowrt_autoregressive_blocks {
     flowrt_autoregressive_blocks(data_index: try permutation(dim), noise_index: try permutation(dim))
   }
@@ -66,6 +73,16 @@ extension BlockVisitor {
 
   @inline(__always) mutating func permutation(of dim: UInt64) throws(Failure) -> flowrt_permutation_blocks {
     flowrt_permutation_blocks(index: try permutation(dim))
+  }
+
+  @inline(__always) mutating func pixelwise(
+    _ record: flowrt_pixelwise_record, _ dim: UInt64
+  ) throws(Failure) -> flowrt_pixelwise_blocks {
+    let channels = UInt64(record.channels)
+    return flowrt_pixelwise_blocks(
+      index: try distinct(UInt64(record.pixels) &* channels, below: dim),
+      matrix: try panels(width: channels, lines: channels), inverse_matrix: try panels(width: channels, lines: channels),
+      shift: try floats(channels, .any))
   }
 
   @inline(__always) mutating func autoregressiveMixture(
@@ -121,6 +138,47 @@ extension BlockVisitor {
       contextWeights: record.context != 0 ? try panels(width: width, lines: contextLines) : nil,
       weights: record.source != 0 ? try panels(width: width, units: units, inputs: inputs.unsafelyUnwrapped) : nil)
   }
+}
+
+extension BlockVisitor {
+  /// The other blocks of a plane layer. `inputs`: units that a gather may take.
+  @inline(__always) mutating func plane(
+    _ record: flowrt_layer_record, _ operation: LayerOperation, inputs: UInt64, contextLines: UInt64
+  ) throws(Failure) -> PlaneBlocks {
+    if operation == .gather {
+      return PlaneBlocks(index: try gathered(UInt64(record.width), below: inputs))
+    }
+    if !operation.isConvolution { return PlaneBlocks() }
+    let channels = UInt64(record.channels)
+    return PlaneBlocks(
+      bias: try floats(channels, .any),
+      contextWeights: record.source != 0 && record.context != 0
+        ? try panels(width: channels, lines: contextLines) : nil,
+      weights: try panels(width: channels, lines: record.lines(operation)))
+  }
+}
+
+extension flowrt_layer_record {
+  /// Floats that a call sets aside for the values of a row: whole panels; of a plane layer, for each pixel.
+  var room: UInt64 {
+    let (units, channels) = (UInt64(width), UInt64(channels))
+    return channels == 0 ? paddedTo16(units) : units / channels &* paddedTo16(channels)
+  }
+
+  /// Terms of a unit of a convolution: lines of its weight panels.
+  func lines(_ operation: LayerOperation) -> UInt64 {
+    let taps = UInt64(kernel.0) &* UInt64(kernel.1)
+    return operation == .convolution ? taps &* UInt64(in_channels) : taps
+  }
+}
+
+/// What a plane layer has of these, in their order.
+struct PlaneBlocks {
+  var bias: UnsafePointer<Float>? = nil
+  var contextWeights: UnsafePointer<Float>? = nil
+  var weights: UnsafePointer<Float>? = nil
+  /// The units that a gather takes.
+  var index: UnsafePointer<UInt32>? = nil
 }
 
 /// The parameters of a layer, in their order.

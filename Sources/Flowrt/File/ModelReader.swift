@@ -50,6 +50,7 @@ extension Reader {
       case .permutation:
         try record.requireZero(from: FLOWRT_RECORD_FIELDS)
         _ = try blocks.permutation(of: dim)
+      case .pixelwiseLinear: try readPixelwise(record)
       case .base:
         try readBase(record)
         return try finish()
@@ -62,11 +63,17 @@ extension Reader {
   }
 
   /// What must hold behind the base: no further record, and the last block ends where the metadata begins. Otherwise
-  /// the file has bytes that nothing describes.
+  /// the file has bytes that nothing describes. And the header names the features that the file has, no others.
   private func finish() throws(Refusal) {
     if recordsLeft != 0 { throw countRefusal(expected: UInt64(next)) }
     if blocks.next != blocks.end {
       throw blocks.refusal(FLOWRT_ERR_MALFORMED, offset: blocks.next, expected: blocks.next, found: blocks.end)
+    }
+    let features = view.planes_size == 0 ? 0 : UInt32(FLOWRT_FEATURE_PLANES)
+    if header.features != features {
+      throw Refusal(
+        status: FLOWRT_ERR_MALFORMED, offset: UInt64(FLOWRT_HEADER_FEATURES), expected: UInt64(features),
+        found: UInt64(header.features))
     }
   }
 

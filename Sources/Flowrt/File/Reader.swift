@@ -36,7 +36,7 @@ struct Reader {
     view.format_version = UInt32(header.major) &* 100 &+ UInt32(header.minor)
   }
 
-  /// D, 1 to 65536. The type is that of all sizes in this reader.
+  /// D, 1 to 2^24. The type is that of all sizes in this reader.
   var dim: UInt64 { UInt64(header.dim) }
   /// Records that were not read yet. It does not wrap around: `next` never passes the count.
   var recordsLeft: UInt32 { header.record_count &- next }

@@ -17,6 +17,7 @@ struct Record {
   var step: flowrt_step_record { bytes.load(as: flowrt_step_record.self) }
   var layer: flowrt_layer_record { bytes.load(as: flowrt_layer_record.self) }
   var constant: flowrt_constant_record { bytes.load(as: flowrt_constant_record.self) }
+  var pixelwise: flowrt_pixelwise_record { bytes.load(as: flowrt_pixelwise_record.self) }
 
   /// A refusal at `field`, an offset in this record. The header is as long as a record, so record `index` begins at
   /// byte 64 (1 + index) of the file.

@@ -5,6 +5,8 @@
 let panelUnits = 16
 /// Floats of a line: the weights of a panel's units for one input.
 let lineFloats = 16
+/// Floats behind a plane that a vector may reach into.
+let laneSlack = 16
 /// Bytes of the header, and of each record behind it.
 let recordBytes = 64
 /// Blocks begin at multiples of so many bytes, and so does the workspace with its parts.

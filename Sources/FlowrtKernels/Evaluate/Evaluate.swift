@@ -28,13 +28,15 @@ struct Evaluation {
     let count = Int(truncatingIfNeeded: call.pointee.count)
     // Rows of one context fill tiles of their own. Fewer than 16 share a tile with those of other contexts.
     // A gradient by the context is that of each row, so there every row has a context of its own.
+    // An encoder with planes takes one context at a time.
     let areMixed =
-      (sharing < count && sharing < laneCount && call.pointee.tile_rows > 1) || call.pointee.gradient?.pointee.context_output != nil
+      (sharing < count && sharing < laneCount && call.pointee.tile_rows > 1
+        && call.pointee.view.pointee.has_encoder_planes == 0) || call.pointee.gradient?.pointee.context_output != nil
     if areMixed { return evaluate(0, count, areMixed: true) }
     var finite = true
     var context = call.pointee.context
     for first in stride(from: 0, to: count, by: sharing) {
-      makePrologue(call.pointee, context)
+      prepare(context)
       context = context.map { $0 + contextDim }
       finite = evaluate(first, first &+ sharing, areMixed: false) && finite
     }
@@ -53,7 +55,7 @@ struct Evaluation {
       var contexts: UnsafePointer<Float>? = nil
       if areMixed {
         let own = call.pointee.context + first / sharing &* contextDim
-        if rows == 1 { makePrologue(call.pointee, own) } else { contexts = encode(own, first, rows, used) }
+        if rows == 1 { prepare(own) } else { contexts = encode(own, first, rows, used) }
       }
       finite = evaluate(first, Batch(rows: rows, contexts: contexts), used) && finite
       first &+= used
@@ -86,6 +88,24 @@ struct Evaluation {
     return min(most, tile > Int(FLOWRT_TILE_ROWS) ? 48 : tile)
   }
 
+  /// What depends on one context alone. An encoder with planes runs at the CPU's own level, as a step does.
+  @inline(never) private func prepare(_ context: UnsafePointer<Float>?) {
+    let hasPlanes = call.pointee.view.pointee.has_encoder_planes != 0
+    if !hasPlanes {
+      makePrologue(call.pointee, context, isEncoded: false)
+    } else {
+      makePrologue(call.pointee, runEncoder(Batch(rows: 1, contexts: context)), isEncoded: true)
+    }
+  }
+
+  /// The encoder's outputs for the contexts of a batch.
+  @inline(never) private func runEncoder(_ batch: Batch) -> UnsafePointer<Float> {
+    let encoder = call.pointee.encoderPlan
+    runStep(encoder, Sweep(call: call, batch: batch), direction: .toNoise)
+    let last = encoder.pointee.layers + (Int(call.pointee.view.pointee.encoder_layers) &- 1)
+    return UnsafePointer(call.pointee.encoder + Int(last.pointee.values_offset) &* (batch.isTile ? batch.rows : 1))
+  }
+
   /// The contexts that the steps see: the encoder's outputs, or the caller's, of a tile by coordinate.
   private func encode(_ own: UnsafePointer<Float>, _ first: Int, _ rows: Int, _ used: Int) -> UnsafePointer<Float> {
     let view = call.pointee.view.pointee
@@ -97,11 +117,7 @@ struct Evaluation {
         isTile: isTile, rowStride: contextDim)
       contexts = UnsafePointer(call.pointee.context_tile)
     }
-    if view.encoder_layers == 0 { return contexts }
-    let encoder = call.pointee.encoderPlan
-    runStep(encoder, Sweep(call: call, batch: Batch(rows: rows, contexts: contexts)), direction: .toNoise)
-    let last = encoder.pointee.layers + (Int(view.encoder_layers) &- 1)
-    return UnsafePointer(call.pointee.encoder + Int(last.pointee.values_offset) &* (isTile ? rows : 1))
+    return view.encoder_layers == 0 ? contexts : runEncoder(Batch(rows: rows, contexts: contexts))
   }
 
   /// A step at the CPU's own level.

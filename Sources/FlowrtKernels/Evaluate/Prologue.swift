@@ -7,13 +7,14 @@
 import FlowrtShim
 
 /// Fills the prologue of the encoder, of all steps and of the base for one context (nil if the model takes none).
-func makePrologue(_ call: flowrt_call, _ context: UnsafePointer<Float>?) {
+/// `isEncoded`: the encoder has run, and this is its output.
+func makePrologue(_ call: flowrt_call, _ context: UnsafePointer<Float>?, isEncoded: Bool) {
   let view = call.view.pointee
   // Nothing depends on the context alone, so no layer needs to be looked at.
   if view.prologue_size == 0 { return }
   var context = context
-  var contextDim = Int(view.context_dim)
-  if view.encoder_layers != 0 {
+  var contextDim = Int(isEncoded ? view.encoded_dim : view.context_dim)
+  if view.encoder_layers != 0 && !isEncoded {
     let layers = call.encoderPlan.pointee.layers!
     let count = Int(view.encoder_layers)
     makePrologue(call, layers, count, context, contextDim)
@@ -26,7 +27,7 @@ func makePrologue(_ call: flowrt_call, _ context: UnsafePointer<Float>?) {
     case .autoregressive, .base:
       let count = Int(step.record.pointee.layer_count)
       if count > 0 { makePrologue(call, step.layers, count, context, contextDim) }
-    case .diagonal, .linear, .elementwise, .permutation, .encoder, .layer: break  // no step with layers
+    case .diagonal, .linear, .elementwise, .permutation, .encoder, .layer, .pixelwiseLinear: break  // no step with layers
     }
   }
 }
@@ -36,7 +37,8 @@ private func makePrologue(
 ) {
   let conditioner = Conditioner(
     rows: 1, unitStride: 1, layers: layers, read: .init(base: call.read, stride: 0),
-    activations: .init(base: call.activations, stride: 0), sums: nil, context: nil, contextDim: contextDim)
+    activations: .init(base: call.activations, stride: 0), sums: nil, context: nil, contextDim: contextDim,
+    planes: call.planes)
   @inline(__always) func accumulate(
     _ target: UnsafeMutablePointer<Float>, _ weights: UnsafePointer<Float>, _ source: UnsafePointer<Float>,
     panels: Int, lines: Int

@@ -3,7 +3,7 @@
 // |x| <= 1: x + x^3 p(x^2), p of degree 8; beyond: pi/2 - atan(1 / x).
 
 /// atan x.
-@inline(never) func atan(_ x: Lanes) -> Lanes {
+@inline(never) func atan(_ x: Register) -> Register {
   let a = magnitude(x)
   let y = ifMore(a, 1, 1 / a, a)
   let s = y * y

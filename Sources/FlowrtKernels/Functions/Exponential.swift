@@ -43,9 +43,6 @@ private let log2e: Float = 1.442_695_04
 /// 2^n from the bits of n + 127, whatever stands above them.
 @inline(__always) private func powerOfTwo(_ biased: RegisterBits) -> Register { float(biased &<< 23) }
 
-/// e^x. Overflows to infinity, underflows through the subnormals to zero.
-@inline(never) func exp(_ x: Lanes) -> Lanes { Lanes(exp(x.chunk)) }
-
 /// tanh x.
 @inline(never) func tanh(_ x: Lanes) -> Lanes { Lanes(tanh(x.chunk)) }
 
@@ -57,6 +54,7 @@ private let log2e: Float = 1.442_695_04
   @inline(__always) func inlinedTanh(_ x: Lanes) -> Lanes { tanh(x) }
 #endif
 
+/// e^x. Overflows to infinity, underflows through the subnormals to zero.
 @inline(__always) func exp<let N: Int>(_ x: Unrolled<N>) -> Unrolled<N> {
   #if FLOWRT_LEVEL_3
     return expOfNegative(atMost(89, x))  // whose instruction for 2^n takes any n
@@ -79,9 +77,6 @@ private let log2e: Float = 1.442_695_04
     return fma(expm1Ratio(r), r * scale, scale) * 0x1p-63
   #endif
 }
-
-/// The same where a call would not be felt.
-@inline(never) func expOfNegative(_ x: Lanes) -> Lanes { Lanes(expOfNegative(x.chunk)) }
 
 /// e^x - 1 without cancellation, for x <= 0 (elu).
 @inline(__always) func expm1OfNegative<let N: Int>(_ x: Unrolled<N>) -> Unrolled<N> {
@@ -125,11 +120,8 @@ private let log2e: Float = 1.442_695_04
   let lost = scale - sum + unit
   return (sum + fma(expm1Ratio(r), r * scale, lost)).map { unit / $0 }
 }
-@inline(never) func sigmoid(_ x: Lanes) -> Lanes { Lanes(sigmoid(x.chunk)) }
 
 /// log(1 + e^x).
-@inline(never) func softplus(_ x: Lanes) -> Lanes { Lanes(softplus(x.chunk)) }
-
 @inline(__always) func softplus<let N: Int>(_ x: Unrolled<N>) -> Unrolled<N> {
   atLeast(0, x) + log1pOfUnit(expOfNegative(x.map { -magnitude($0) }))
 }

@@ -9,7 +9,7 @@ private let large: Float = 8192
 private let logOf2: Float = 0.693_147_18
 
 /// asinh x.
-@inline(never) func asinh(_ x: Lanes) -> Lanes {
+@inline(never) func asinh(_ x: Register) -> Register {
   let a = magnitude(x)
   let moderate = atMost(large, a)
   let squared = moderate * moderate

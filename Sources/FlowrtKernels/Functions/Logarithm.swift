@@ -40,18 +40,16 @@ let ln2Low: Float = -2.121_944_4e-4
 }
 
 /// ln x: -infinity at 0, NaN below.
-@inline(never) func log(_ lanes: Lanes) -> Lanes {
-  let x = lanes.chunk
+@inline(__always) func log<let N: Int>(_ x: Unrolled<N>) -> Unrolled<N> {
   // Subnormals have no exponent of their own: scale them up.
   let scaled = x.map { ifLess($0, smallestNormal, $0 * 0x1p23, $0) }
   let exponent = x.map { ifLess($0, smallestNormal, Register(repeating: -23), Register()) }
-  let y = x.with(logOfNormal(scaled, plus: exponent)) { x, y in
+  return x.with(logOfNormal(scaled, plus: exponent)) { x, y in
     var y = ifEqual(x, 0, Register(repeating: -.infinity), y)
     y = ifLess(x, 0, Register(repeating: .nan), y)
     // Infinity and NaN come back as they are.
     return ifLess(x, .infinity, y, x)
   }
-  return Lanes(y)
 }
 
 /// log(1 + e) for e in [0, 1], to full relative precision.
@@ -61,6 +59,3 @@ let ln2Low: Float = -2.121_944_4e-4
   let f = e.map { ifMore($0, boundary, $0 * 0.5 - 0.5, $0) }
   return logCore(f, e.map { ifMore($0, boundary, Register(repeating: 1), Register()) }, fused: true)
 }
-
-/// log(1 + e) for e in [0, 1], as a call: for places where speed does not depend on it.
-@inline(never) func log1pOfUnit(_ e: Lanes) -> Lanes { Lanes(log1pOfUnit(e.chunk)) }

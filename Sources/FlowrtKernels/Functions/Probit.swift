@@ -6,7 +6,7 @@
 import FlowrtShim
 
 /// The z with Phi(z) = p, from p and 1 - p (so that neither tail loses digits). Infinite where one of them is 0.
-@inline(never) func probit(_ p: Lanes, complement: Lanes) -> Lanes {
+@inline(never) func probit(_ p: Register, complement: Register) -> Register {
   let x = p - 0.5
   let s = x * x
   var c = fma(s, 63_568.152, -16_812.766)

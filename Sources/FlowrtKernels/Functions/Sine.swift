@@ -7,16 +7,16 @@
 import FlowrtShim
 
 /// sin x.
-@inline(never) func sin(_ x: Lanes) -> Lanes {
+@inline(never) func sin(_ x: Register) -> Register {
   let shifted = fma(x, 0.318_309_89, roundingMagic)
   let n = shifted - roundingMagic
-  var r = negatedFma(n, Lanes(repeating: 3.140_625), x)
-  r = negatedFma(n, Lanes(repeating: 9.675_025_939_941_406e-4), r)
+  var r = negatedFma(n, Register(repeating: 3.140_625), x)
+  r = negatedFma(n, Register(repeating: 9.675_025_939_941_406e-4), r)
   // What the third part rounds off goes into the fourth.
-  let third = Lanes(repeating: 1.509_906_724_095_344_5e-7)
+  let third = Register(repeating: 1.509_906_724_095_344_5e-7)
   let rounded = negatedFma(n, third, r)
   let lost = negatedFma(n, third, r - rounded)
-  r = rounded + negatedFma(n, Lanes(repeating: 5.126_688e-12), lost)
+  r = rounded + negatedFma(n, Register(repeating: 5.126_688e-12), lost)
   r = atMost(1.6, atLeast(-1.6, r))
   let s = r * r
   var p = fma(s, -2.550_259_6e-8, 2.762_705e-6)

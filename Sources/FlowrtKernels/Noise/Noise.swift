@@ -56,7 +56,7 @@ struct Noise {
     var left = rows &* blocks
     while left > 0 {
       let used = min(laneCount, left)
-      var (rowOfLane, blockOfLane) = (Words(), Words())
+      var (rowOfLane, blockOfLane) = (LaneWords(repeating: 0), LaneWords(repeating: 0))
       let (firstRow, firstBlock) = (row, block)
       for lane in 0..<used {
         rowOfLane[lane] = UInt32(truncatingIfNeeded: row)
@@ -64,8 +64,8 @@ struct Noise {
         block &+= 1
         if block == blocks { (row, block) = (row &+ 1, 0) }
       }
-      let (low, high) = indices(index, rowOfLane)
-      let z = draw(low, high, blockOfLane, law, used: min(4, dim))
+      let (low, high) = indices(index, Words(rowOfLane))
+      let z = draw(low, high, Words(blockOfLane), law, used: min(4, dim))
       (row, block) = (firstRow, firstBlock)
       for lane in 0..<used {
         for j in 0..<min(4, dim &- 4 &* block) { target[row &* stride &+ 4 &* block &+ j] = z[j][lane] }
@@ -79,7 +79,8 @@ struct Noise {
   /// Numbers in (0, 1) that pick a component: number `numbers` of the draws index + `rows`, lane by lane.
   func choices(index: UInt64, rows: Words, numbers: Words) -> Lanes {
     let (low, high) = indices(index, rows)
-    return uniform(philox((low, high, numbers, Words(repeating: 1)), key: key).0)
+    let w = philox((low, high, numbers, Words(repeating: 1)), key: key).0
+    return eachRegister(asFloats(w)) { uniform($0) }
   }
 
   /// Both halves of start + `rows`.
@@ -95,12 +96,16 @@ struct Noise {
     _ low: Words, _ high: Words, _ block: Words, _ law: Law, used: Int
   ) -> InlineArray<4, Lanes> {
     let w = inlinedPhilox((low, high, block, Words()), key: key)
-    if law == .uniform { return [uniform(w.0), uniform(w.1), uniform(w.2), uniform(w.3)] }
     var z: InlineArray<4, Lanes> = [asFloats(w.0), asFloats(w.1), asFloats(w.2), asFloats(w.3)]
     withUnsafeMutablePointer(to: &z) {
       $0.withMemoryRebound(to: Float.self, capacity: 64) { z in
         for pair in stride(from: 0, to: used, by: 2) {
-          eachRegister(laneCount) { at in boxMuller(z + pair &* laneCount + at) }
+          eachRegister(laneCount) { at in
+            let p = z + pair &* laneCount + at
+            if law == .normal { return boxMuller(p) }
+            p.store(uniform(p.register(0)), 0)
+            p.store(uniform(p.register(laneCount)), laneCount)
+          }
         }
       }
     }
@@ -110,9 +115,9 @@ struct Noise {
 
 @inline(__always) private func asFloats(_ w: Words) -> Lanes { unsafeBitCast(w, to: Lanes.self) }
 
-/// U(w) = float(w >> 9) 2^-23 + 2^-24, in (0, 1): exact, so the same bits everywhere.
-@inline(__always) private func uniform(_ w: Words) -> Lanes {
-  flowrt_v_from_int((bits(asFloats(w)) &>> 9) & 0x007F_FFFF) * 0x1p-23 + 0x1p-24
+/// U(w) = float(w >> 9) 2^-23 + 2^-24, in (0, 1), of the words w whose bits are here: exact, so the same everywhere.
+@inline(__always) private func uniform(_ w: Register) -> Register {
+  flowrt_v_from_int((bits(w) &>> 9) & 0x007F_FFFF) * 0x1p-23 + 0x1p-24
 }
 
 /// Two normals from two words: R(a) cos(2 pi T(b)), R(a) sin(2 pi T(b)). A register of a is at p, of b 16 floats

@@ -5,6 +5,13 @@ import FlowrtShim
 
 typealias Words = SIMD16<UInt32>
 
+/// Words that are set one by one: in memory, where a lane has an address.
+typealias LaneWords = InlineArray<16, UInt32>
+
+extension Words {
+  @inline(__always) init(_ words: LaneWords) { self = unsafeBitCast(words, to: Words.self) }
+}
+
 @inline(__always) func laneWords() -> Words { unsafeBitCast(laneNumbers(), to: Words.self) }
 
 /// Four words for each of 16 counters.

@@ -17,15 +17,19 @@ import FlowrtShim
 
 /// The largest pieces that the registers hold: 32 of 16 floats on AVX-512, 16 of 8 on AVX2, 32 of 4 on aarch64, 16 of
 /// 4 on SSE2.
-/// `maximumHeight`: rows of a piece. `panelsAbreast`: its panels, for a call of so many rows; a power of two.
+/// `maximumHeight`: rows of a piece. `panelsAbreast`: its panels, for a call of so many rows; a power of two. `Tall`: of a
+/// single panel, so many rows that their sums hide the latency.
 #if FLOWRT_LEVEL_3
   private let maximumHeight = 4
+  private typealias Tall = Columns<8, 1>
   @inline(__always) func panelsAbreast(rows: Int) -> Int { 4 }
 #elseif FLOWRT_LEVEL_2 || arch(arm64)
   private let maximumHeight = 3
+  private typealias Tall = Columns<4, 1>
   @inline(__always) func panelsAbreast(rows: Int) -> Int { rows == 1 ? 4 : 2 }
 #else
   private let maximumHeight = 2
+  private typealias Tall = Columns<2, 1>
   @inline(__always) func panelsAbreast(rows: Int) -> Int { rows == 1 ? 2 : 1 }
 #endif
 
@@ -92,6 +96,8 @@ struct Rows {
 /// R rows from `row` on, by N panels of 16 units from `panel` on. The first `keep` units of the first panel stay as
 /// they are.
 private enum Columns<let R: Int, let N: Int> {
+  static var height: Int { R }
+
   /// Adds source values from ..< to. Panels from `panel` on must be there, N of them. R and N are constants, so the
   /// loops over rows and panels are unrolled, and the sums stay in registers.
   @inline(never)
@@ -125,7 +131,8 @@ private enum Columns<let R: Int, let N: Int> {
       let at = r &* stride
       // Final units have gone through `finish` (Conditioner.swift), so they must not be stored over.
       if keep > 0 {
-        target.store(sums[0][r].lanes, at, in: at &+ keep, at &+ units)
+        let kept = Int32(truncatingIfNeeded: keep)
+        target.store(flowrt_v_if_between(laneNumbers(), 0, kept, target.lanes(at), sums[0][r].lanes), at)
       } else {
         sums[0][r].store(target + at)
       }
@@ -150,9 +157,9 @@ private protocol Product {
 }
 
 extension Product {
-  /// For `count` rows, piece by piece. Returns what the last piece does.
-  @inline(__always) func run(count: Int) -> Int {
-    var row = 0
+  /// For the rows from `row` on, `count` in all, piece by piece. Returns what the last piece does.
+  @inline(__always) func run(from row: Int = 0, count: Int) -> Int {
+    var row = row
     while true {
       let left = count &- row
       // Up to twice the maximum, two halves: five rows are 3 + 2, where 4 + 1 would leave registers idle.
@@ -197,8 +204,18 @@ extension Product {
 @inline(never) private func accumulatePieces(
   _ rows: UnsafePointer<Rows>, panel: Int, panels: Int, from: Int, to: Int, keep: Int
 ) {
+  let count = rows.pointee.count
+  var row = 0
+  if panels == 1 {
+    // A piece of one row is not compiled for several (Product.run), so none is left over.
+    while count &- row == Tall.height || count &- row > Tall.height &+ 1 {
+      Tall.run(rows, row: row, panel: panel, from: from, to: to, keep: keep)
+      row &+= Tall.height
+    }
+    if row == count { return }
+  }
   _ = ColumnsProduct(rows: rows, panel: panel, panels: panels, from: from, to: to, keep: keep)
-    .run(count: rows.pointee.count)
+    .run(from: row, count: count)
 }
 
 /// The arguments of accumulateColumns.
@@ -343,26 +360,5 @@ private struct TriangleProduct: Product {
 
   @inline(__always) func run<let R: Int, let P: Int>(_ shape: Shape<R, P>, row: Int) -> Int {
     Triangle<R, P>.run(rows, row: row, from: from, units: first, end, degrees)
-  }
-}
-
-/// sums[row][u] += sum over all k of w[k][u] * source[row][k], for `panels` panels that all have `lines` lines.
-@inline(never) func accumulateDense(
-  count: Int, sums: UnsafeMutablePointer<Float>, stride: Int, sources: UnsafePointer<Float>, sourceStride: Int,
-  weights: UnsafePointer<Float>, panels: Int, lines: Int
-) {
-  // Every panel has the same lines, so line k of panel p is p lines + k. The table of first
-  // lines is made here, for the panels abreast; they are 4 at most.
-  let abreast = panelsAbreast(rows: count)
-  for first in Swift.stride(from: 0, to: panels, by: abreast) {
-    let starts = InlineArray<4, UInt32> { UInt32(truncatingIfNeeded: (first &+ $0) &* lines) }
-    starts.span.withUnsafeBufferPointer {
-      let rows = Rows(
-        count: count, sums: sums + first &* panelUnits, stride: stride, sources: sources, sourceStride: sourceStride,
-        weights: weights, panelStart: $0.baseAddress.unsafelyUnwrapped)
-      withUnsafePointer(to: rows) {
-        accumulateColumns($0, panel: 0, panels: min(abreast, panels &- first), from: 0, to: lines, keep: 0)
-      }
-    }
   }
 }

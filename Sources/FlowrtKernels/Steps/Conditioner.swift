@@ -41,6 +41,8 @@ struct Conditioner {
   let context: Values?
   /// Floats of context of a row: E in a step or base, C in the encoder.
   let contextDim: Int
+  /// Scratch of plane layers.
+  let planes: UnsafeMutablePointer<Float>
 
   /// Whether the rows lie side by side. Fewer than 16 rows never do.
   @inline(__always) private var isTile: Bool { rows >= laneCount }
@@ -106,8 +108,11 @@ struct Conditioner {
   }
 
   /// Few rows: fills the sums of all units with what they start from, and adds the rows' own context. It writes whole
-  /// panels: bias, start and values are all padded to 16 floats, so 16 * panels of them are in bounds.
+  /// panels: bias, start and values are all padded to 16 floats, so 16 * panels of them are in bounds. A plane layer has
+  /// all of its sums then.
   @inline(never) private func startRows(_ layer: Layer) {
+    let isPlane = layer.pointee.is_plane != 0
+    if isPlane && layer.pointee.bias == nil { return sumPlane(layer) }
     let target = place(layer)
     let start = context == nil ? UnsafePointer<Float>(layer.pointee.start!) : layer.pointee.bias!
     let panels = Int(layer.pointee.panels)
@@ -121,10 +126,24 @@ struct Conditioner {
         count: rows, sums: target.base, stride: target.stride, sources: source.base, sourceStride: source.stride,
         weights: weights, panels: panels, lines: lines)
     }
+    if isPlane { sumPlane(layer) }
+  }
+
+  /// The sums of a plane layer, or what it gathers, of all units. On entry its input is final, and the first pixel has what
+  /// a convolution's sums start from.
+  @inline(never) private func sumPlane(_ layer: Layer) {
+    let input: UnsafePointer<Float>
+    let source = layer.pointee.record.pointee.source
+    switch source {
+    case 0: input = UnsafePointer(contextSource(layer).unsafelyUnwrapped.0.base)
+    case 1: input = UnsafePointer(read.base)
+    default: input = UnsafePointer(values(layers + Int(source &- 2)))
+    }
+    PlaneLayer(layer, values(layer)).run(input, scratch: planes)
   }
 
   /// What the context's weights of a layer multiply: the rows' context, or a layer that depends on it.
-  @inline(__always) private func contextSource(_ layer: Layer) -> (Values, lines: Int)? {
+  @inline(__always) func contextSource(_ layer: Layer) -> (Values, lines: Int)? {
     guard let context else { return nil }
     let number = layer.pointee.context_source
     if number == noLayer { return (context, contextDim) }
@@ -318,14 +337,12 @@ struct Conditioner {
     add(layer.pointee.add.1, layer.pointee.scale.1)
     add(layer.pointee.add.2, layer.pointee.scale.2)
     let (code, a) = (layer.pointee.activation, layer.pointee.a)
-    if isTile {
-      #if !FLOWRT_BASELINE_HAS_NO_GRADIENT
-        if let sums { keepSums(layer, sums, first &* rows, end &* rows) }
-      #endif
-      activateInPlace(target.base, first &* rows, end &* rows, code, a)
-    } else {
-      activateInPlace(target.base, first, end, code, a, rows: rows, stride: target.stride)
-    }
+    #if !FLOWRT_BASELINE_HAS_NO_GRADIENT
+      if isTile, let sums { keepSums(layer, sums, first &* rows, end &* rows) }
+    #endif
+    // A tile's units lie one behind the other: one row of all their values.
+    activateInPlace(
+      target.base, first &* unitStride, end &* unitStride, code, a, rows: isTile ? 1 : rows, stride: target.stride)
     if !layer.isNormalized { gate(layer, first, end) }
   }
 

@@ -6,6 +6,12 @@
 import FlowrtShim
 
 extension ElementwiseFunction {
+  /// Of a code that the reader has checked: the cases lie in memory as numbers in their order, which the codes of a file
+  /// are too. (`init(rawValue:)` compares with each of them.)
+  @inline(__always) init(checked code: UInt32) {
+    self = unsafeBitCast(UInt8(truncatingIfNeeded: code), to: ElementwiseFunction.self)
+  }
+
   var inverse: ElementwiseFunction {
     switch self {
     case .identity: return .identity
@@ -27,12 +33,12 @@ extension ElementwiseFunction {
   }
 
   /// w and log|dw/dv|. NaN or infinite where v is not inside the domain.
-  @inline(never) func apply(_ v: Lanes, _ a: Lanes, _ b: Lanes) -> (w: Lanes, logSlope: Lanes) {
+  @inline(never) func apply(_ v: Register, _ a: Register, _ b: Register) -> (w: Register, logSlope: Register) {
     let width = b - a
-    let logWidth = usesInterval ? log(width) : Lanes()
+    let logWidth = usesInterval ? log(width) : Register()
     let size = magnitude(v)
     switch self {
-    case .identity: return (v, Lanes())
+    case .identity: return (v, Register())
     case .logit:
       let (low, high) = (log(v - a), log(b - v))
       return (low - high, logWidth - (low + high))
@@ -54,7 +60,7 @@ extension ElementwiseFunction {
       return (FlowrtKernels.tanh(v), -2 * (softplus(-2 * size) + (size - 0.693_147_2)))
     case .leaky, .leakyInverse:
       let slope = self == .leaky ? a : 1 / a
-      return (ifLess(v, 0, slope * v, v), ifLess(v, 0, log(slope), Lanes()))
+      return (ifLess(v, 0, slope * v, v), ifLess(v, 0, log(slope), Register()))
     case .softsign, .softsignInverse:
       let part = size / a
       let d = self == .softsign ? 1 + part : 1 - part
@@ -63,7 +69,7 @@ extension ElementwiseFunction {
       let w = FlowrtKernels.probit((v - a) / width, complement: (b - v) / width)
       return (w, fma(w * w, 0.5, Float(-logNormalizer) - logWidth))
     case .normalCdf:
-      return (fma(width, 0.5 * (1 + erf(v * sqrtHalf)), a), logWidth + fma(v * v, -0.5, Float(logNormalizer)))
+      return (fma(width, 0.5 * (1 + through(erf, v * sqrtHalf)), a), logWidth + fma(v * v, -0.5, Float(logNormalizer)))
     }
   }
 
@@ -77,22 +83,22 @@ extension ElementwiseFunction {
   }
 
   /// 1 for points that are not inside the domain, 0 for all others (and for NaN).
-  @inline(never) func outside(_ v: Lanes, _ a: Lanes, _ b: Lanes) -> Lanes {
-    let all = Lanes(repeating: .infinity)
-    let (low, high): (Lanes, Lanes)
+  @inline(never) func outside(_ v: Register, _ a: Register, _ b: Register) -> Register {
+    let all = Register(repeating: .infinity)
+    let (low, high): (Register, Register)
     switch self {
     case .logit, .probit: (low, high) = (a, b)
     case .logAbove: (low, high) = (a, all)
     case .logBelow: (low, high) = (-all, a)
-    case .atanh: (low, high) = (Lanes(repeating: -1), Lanes(repeating: 1))
+    case .atanh: (low, high) = (Register(repeating: -1), Register(repeating: 1))
     case .softsignInverse: (low, high) = (-a, a)
     // Defined everywhere.
-    case .identity, .sigmoid, .expAbove, .expBelow, .tanh, .leaky, .leakyInverse, .softsign, .normalCdf: return Lanes()
+    case .identity, .sigmoid, .expAbove, .expBelow, .tanh, .leaky, .leakyInverse, .softsign, .normalCdf: return Register()
     }
-    let one = Lanes(repeating: 1)
-    let below = flowrt_v_if_less(low, v, Lanes(), one)
+    let one = Register(repeating: 1)
+    let below = flowrt_v_if_less(low, v, Register(), one)
     let beyond = flowrt_v_if_less(v, high, below, one)
-    return flowrt_v_if_equal(v, v, beyond, Lanes())
+    return flowrt_v_if_equal(v, v, beyond, Register())
   }
 }
 
@@ -102,41 +108,41 @@ extension Sweep {
     let (lower, upper, codes) = (step.elementwise.lower!, step.elementwise.upper!, step.elementwise.functions!)
     let sums = LogSum(call.pointee.log_sum, rows: rows)
     @inline(__always) func function(_ i: Int) -> ElementwiseFunction {
-      let f = ElementwiseFunction(rawValue: codes[i]).unsafelyUnwrapped
+      let f = ElementwiseFunction(checked: codes[i])
       return direction == .toNoise ? f : f.inverse
     }
     if isTile {
       for i in 0..<dim {
-        for row in stride(from: 0, to: rows, by: laneCount) {
-          let (f, v, a, b) = (
-            function(i), state.lanes(i &* rows &+ row), Lanes(repeating: lower[i]), Lanes(repeating: upper[i])
-          )
+        let (f, a, b) = (function(i), Register(repeating: lower[i]), Register(repeating: upper[i]))
+        var row = 0
+        while row < rows {
+          let v = state.register(i &* rows &+ row)
           let (w, logSlope) = f.apply(v, a, b)
           state.store(w, i &* rows &+ row)
-          sums.add(logSlope, first: row)
-          if direction == .toNoise { sums.exclude(f.outside(v, a, b), first: row) }
+          sums.add(logSlope, at: row)
+          if direction == .toNoise { sums.exclude(f.outside(v, a, b), at: row) }
+          row &+= registerCount
         }
       }
       return
     }
-    // Few rows: 16 coordinates in lanes, once for each run of equal functions among them.
-    let (logSlopes, outside) = (call.pointee.log_scale!, call.pointee.other!)
+    // Few rows: coordinates in lanes, once for each run of equal functions among those of a register.
     var first = 0
     while first < dim {
       let f = function(first)
       var end = first &+ 1
-      while end < dim && end & (laneCount &- 1) != 0 && codes[end] == codes[first] { end &+= 1 }
-      let at = first & ~(laneCount &- 1)
+      while end < dim && end & (registerCount &- 1) != 0 && codes[end] == codes[first] { end &+= 1 }
+      let at = first & ~(registerCount &- 1)
+      let (a, b) = (lower.register(at), upper.register(at))
       for row in 0..<rows {
         let values = state + row &* rowStride
-        let (v, a, b) = (values.lanes(at), lower.lanes(at), upper.lanes(at))
+        let v = values.register(at)
         let (w, logSlope) = f.apply(v, a, b)
-        values.store(w, at, in: first, end)
-        logSlopes.store(logSlope, 0)
-        outside.store(direction == .toNoise ? f.outside(v, a, b) : Lanes(), 0)
+        let outside = direction == .toNoise ? f.outside(v, a, b) : Register()
         for i in first..<end {
-          sums.add(logSlopes[i &- at], row: row)
-          sums.exclude(Lanes(repeating: outside[i &- at]), first: row)
+          values[i] = w[i &- at]
+          sums.add(logSlope[i &- at], row: row)
+          sums.exclude(outside[i &- at], row: row)
         }
       }
       first = end

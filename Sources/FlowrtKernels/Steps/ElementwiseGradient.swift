@@ -38,10 +38,9 @@ extension ElementwiseFunction {
       let d = 1 - magnitude(v) / a
       return (1 / (d * d), copySign(2 / (a * d), v))
     case .probit, .normalCdf:
-      let slope = exp(through({ apply($0, Lanes(repeating: low), Lanes(repeating: high)).logSlope }, v))
-      return (
-        slope, self == .probit ? through({ apply($0, Lanes(repeating: low), Lanes(repeating: high)).w }, v) * slope : -v
-      )
+      let (w, logSlope) = apply(v, a, b)
+      let slope = exp(logSlope)
+      return (slope, self == .probit ? w * slope : -v)
     }
   }
 }
@@ -52,7 +51,7 @@ extension Sweep {
     let (lower, upper, codes) = (step.elementwise.lower!, step.elementwise.upper!, step.elementwise.functions!)
     let by = call.pointee.gradient.pointee.by_state!
     for i in 0..<dim {
-      let f = ElementwiseFunction(rawValue: codes[i]).unsafelyUnwrapped
+      let f = ElementwiseFunction(checked: codes[i])
       for at in stride(from: i &* rows, to: (i &+ 1) &* rows, by: registerCount) {
         let (slope, ofLogSlope) = f.derivatives(given.register(at), lower[i], upper[i])
         by.store(fma(by.register(at), slope, ofLogSlope), at)

@@ -42,6 +42,7 @@ struct Sweep {
     case .diagonal: diagonal(step, direction: direction)
     case .linear: linear(step, direction: direction)
     case .permutation: permutation(step, direction: direction)
+    case .pixelwiseLinear: pixelwise(step, direction: direction)
     case .encoder: encode(step)
     case .elementwise, .base, .layer: break  // not run here: Evaluate.swift, Base.swift, Conditioner.swift
     }
@@ -127,7 +128,7 @@ struct Sweep {
         .init(
           base: UnsafeMutablePointer(mutating: $0), stride: isCallers ? Int(view.context_dim) : encoderStride)
       },
-      contextDim: Int(isEncoder ? view.context_dim : view.encoded_dim))
+      contextDim: Int(isEncoder ? view.context_dim : view.encoded_dim), planes: call.pointee.planes)
   }
 
   /// The encoder's outputs from the context.
@@ -192,6 +193,33 @@ struct Sweep {
           state + first &* rows, matrix + first &* dim, UnsafePointer(read), rows: rows,
           first: 0, end: min(panelUnits, dim &- first), count: dim)
       }
+    }
+    addLogDet(step, direction: direction)
+  }
+
+  /// The same for the channels of each pixel (section 2.8), of one row: pixels are the rows of the product.
+  private func pixelwise(_ step: flowrt_step_plan, direction: Direction) {
+    let record = UnsafeRawPointer(step.record!).assumingMemoryBound(to: flowrt_pixelwise_record.self).pointee
+    let (pixels, channels) = (Int(record.pixels), Int(record.channels))
+    let stride = paddedTo16(channels)
+    let (index, shift) = (step.pixelwise.index!, step.pixelwise.shift!)
+    // The pixels that are known, then their sums.
+    let known = call.pointee.planes!
+    let sums = known + pixels &* stride
+    for pixel in 0..<pixels {
+      let at = pixel &* stride
+      for c in 0..<channels { known[at &+ c] = state[Int(index[pixel &* channels &+ c])] }
+      for c in Swift.stride(from: 0, to: stride, by: laneCount) {
+        if direction == .toData { known.store(known.lanes(at &+ c) - shift.lanes(c), at &+ c) }
+        sums.store(direction == .toNoise ? shift.lanes(c) : Lanes(), at &+ c)
+      }
+    }
+    accumulateDense(
+      count: pixels, sums: sums, stride: stride, sources: known, sourceStride: stride,
+      weights: direction == .toNoise ? step.pixelwise.matrix : step.pixelwise.inverse_matrix, panels: stride / panelUnits,
+      lines: channels)
+    for pixel in 0..<pixels {
+      for c in 0..<channels { state[Int(index[pixel &* channels &+ c])] = sums[pixel &* stride &+ c] }
     }
     addLogDet(step, direction: direction)
   }

@@ -29,6 +29,7 @@ extension Sweep {
     case .encoder: encoderGradient(step)
     case .elementwise: elementwiseGradient(step, side)
     case .base, .layer: break  // Base/BaseGradient.swift
+    case .pixelwiseLinear: break  // refused (Arguments.swift)
     }
   }
 

@@ -198,7 +198,7 @@ struct Transform {
       // `item` gathers and `next` puts back: both go over the same values.
       var item = next
       let raw = parameters(of: item)
-      var (rowOfLane, coordinateOfLane) = (Words(), Words())
+      var (rowOfLane, coordinateOfLane) = (LaneWords(repeating: 0), LaneWords(repeating: 0))
       // Lanes without a value must hold a number that the transformer can take, not what was left in memory.
       // The first value fills the lanes that are left.
       knownColumn.store(Lanes(repeating: known[place(of: item)]), 0)
@@ -222,7 +222,7 @@ struct Transform {
       case .spline, .mixture:
         applyColumns(
           p, stride: laneCount, knownColumn, unknownColumn, logS, count: count, scratch: scratch,
-          choice: choices.map { [rowOfLane, coordinateOfLane] in $0.of(rows: rowOfLane, coordinateOfLane) })
+          choice: choices.map { [rowOfLane, coordinateOfLane] in $0.of(rows: Words(rowOfLane), Words(coordinateOfLane)) })
       }
       for lane in 0..<count {
         unknown[place(of: next)] = unknownColumn[lane]

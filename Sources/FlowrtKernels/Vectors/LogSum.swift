@@ -36,6 +36,13 @@ struct LogSum {
     sums.store(sums.lanes(rows &+ first) + error, rows &+ first)
   }
 
+  /// Adds `term` to the rows of a tile from `first` on that a register holds.
+  @inline(__always) func add(_ term: Register, at first: Int) {
+    let (total, error) = twoSum(sums.register(first), term)
+    sums.store(total, first)
+    sums.store(sums.register(rows &+ first) + error, rows &+ first)
+  }
+
   /// Adds `term` to one of few rows.
   @inline(__always) func add(_ term: Float, row: Int) {
     withUnsafePointer(to: term) { add($0, count: 1, negated: false, row: row) }
@@ -55,6 +62,12 @@ struct LogSum {
   func add(_ term: Lanes) {
     for first in stride(from: 0, to: rows, by: step) { add(term, first: first) }
   }
+
+  /// Excludes rows as below: those of a tile that a register holds, or one of few rows.
+  @inline(__always) func exclude(_ isOutside: Register, at first: Int) {
+    sums.store(sums.register(2 &* rows &+ first) + isOutside, 2 &* rows &+ first)
+  }
+  @inline(__always) func exclude(_ isOutside: Float, row: Int) { sums[2 &* rows &+ row] += isOutside }
 
   /// Excludes the rows from `first` on with `isOutside` != 0 from the support: their density is zero.
   @inline(never) func exclude(_ isOutside: Lanes, first: Int) {

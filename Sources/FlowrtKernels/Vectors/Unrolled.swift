@@ -83,6 +83,13 @@ struct Unrolled<let N: Int> {
   typealias Chunk = Unrolled<4>
 #endif
 
+#if !FLOWRT_LEVEL_3
+  extension Register {
+    @inline(__always) init(_ x: Unrolled<1>) { self = x.registers[0] }
+    @inline(__always) var chunk: Unrolled<1> { Unrolled(self) }
+  }
+#endif
+
 extension Lanes {
   @inline(__always) init(_ x: Chunk) { self = unsafeBitCast(x, to: Lanes.self) }
   @inline(__always) var chunk: Chunk { unsafeBitCast(self, to: Chunk.self) }

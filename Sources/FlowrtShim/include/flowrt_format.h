@@ -34,9 +34,14 @@ typedef struct flowrt_layer_record {
     uint16_t kind;
     uint16_t activation;
     uint32_t width;
-    uint16_t source, context, gate, add[3], scaled, reserved0;
+    uint16_t source, context, gate, add[3], scaled, operation;
     float a;
-    uint8_t reserved[36];
+    /* of a plane layer; pairs are rows and columns */
+    uint16_t plane[2]; /* the input */
+    uint32_t in_channels, channels;
+    uint16_t kernel[2], stride[2], dilation[2];
+    uint16_t pad[4]; /* top, bottom, left, right */
+    uint32_t reserved;
 } flowrt_layer_record;
 
 /* Diagonal and linear steps. */
@@ -46,6 +51,15 @@ typedef struct flowrt_constant_record {
     double log_det;
     uint8_t reserved[48];
 } flowrt_constant_record;
+
+typedef struct flowrt_pixelwise_record {
+    uint16_t kind;
+    uint8_t reserved0[2];
+    uint32_t channels;
+    double log_det;
+    uint32_t pixels;
+    uint8_t reserved[44];
+} flowrt_pixelwise_record;
 
 /* Where the fields are that can be wrong: bytes from the start of their structure. */
 enum {
@@ -82,14 +96,30 @@ enum {
     FLOWRT_LAYER_GATE = offsetof(flowrt_layer_record, gate),
     FLOWRT_LAYER_ADD = offsetof(flowrt_layer_record, add),
     FLOWRT_LAYER_SCALED = offsetof(flowrt_layer_record, scaled),
-    FLOWRT_LAYER_RESERVED0 = offsetof(flowrt_layer_record, reserved0),
+    FLOWRT_LAYER_OPERATION = offsetof(flowrt_layer_record, operation),
     FLOWRT_LAYER_A = offsetof(flowrt_layer_record, a),
+    FLOWRT_LAYER_PLANE = offsetof(flowrt_layer_record, plane),
+    FLOWRT_LAYER_IN_CHANNELS = offsetof(flowrt_layer_record, in_channels),
+    FLOWRT_LAYER_CHANNELS = offsetof(flowrt_layer_record, channels),
+    FLOWRT_LAYER_KERNEL = offsetof(flowrt_layer_record, kernel),
+    FLOWRT_LAYER_STRIDE = offsetof(flowrt_layer_record, stride),
+    FLOWRT_LAYER_DILATION = offsetof(flowrt_layer_record, dilation),
     FLOWRT_LAYER_RESERVED = offsetof(flowrt_layer_record, reserved)
 };
 enum {
     FLOWRT_CONSTANT_LOG_DET = offsetof(flowrt_constant_record, log_det),
     FLOWRT_CONSTANT_RESERVED = offsetof(flowrt_constant_record, reserved)
 };
+enum {
+    FLOWRT_PIXELWISE_RESERVED0 = offsetof(flowrt_pixelwise_record, reserved0),
+    FLOWRT_PIXELWISE_CHANNELS = offsetof(flowrt_pixelwise_record, channels),
+    FLOWRT_PIXELWISE_LOG_DET = offsetof(flowrt_pixelwise_record, log_det),
+    FLOWRT_PIXELWISE_PIXELS = offsetof(flowrt_pixelwise_record, pixels),
+    FLOWRT_PIXELWISE_RESERVED = offsetof(flowrt_pixelwise_record, reserved)
+};
+
+/* Required-feature bits of the header. */
+enum { FLOWRT_FEATURE_PLANES = 1 };
 
 /* The form of a spline, field by field (docs/FORMAT.md section 5.1). */
 static inline uint16_t flowrt_spline_widths(uint16_t form) { return form & 3; }
@@ -103,5 +133,6 @@ static inline uint16_t flowrt_spline_pieces(uint16_t form) { return form >> 7; }
 
 _Static_assert(sizeof(flowrt_file_header) == 64 && sizeof(flowrt_step_record) == 64, "64-byte records");
 _Static_assert(sizeof(flowrt_layer_record) == 64 && sizeof(flowrt_constant_record) == 64, "64-byte records");
+_Static_assert(sizeof(flowrt_pixelwise_record) == 64, "64-byte records");
 
 #endif

@@ -21,6 +21,7 @@ typedef struct flowrt_view {
     uint64_t activations_size; /* units of all layers of the largest conditioner, each layer padded to 16 */
     uint64_t plan;             /* address of the plan that the caller keeps; 0: each call makes its own */
     uint64_t encoder_size;     /* units of all layers of the context encoder, each layer padded to 16; 0 without one */
+    uint64_t planes_size;      /* scratch of the plane layer or pixelwise step that needs most; 0 if there is none */
     uint32_t dim;
     uint32_t context_dim;
     uint32_t encoded_dim; /* context of the steps: the encoder's outputs, or context_dim */
@@ -34,7 +35,9 @@ typedef struct flowrt_view {
     uint32_t network_count;   /* steps that have a network, and the base if it has one */
     uint32_t keeps_sums;      /* 1 if a derivative needs the sum that an activation was applied to, else 0 */
     uint32_t no_gradient;     /* 1 if something has no derivative in this library, else 0 */
-    uint32_t reserved[29];
+    uint32_t has_step_planes;    /* 1 if a step has plane layers or is pixelwise: rows are evaluated one by one */
+    uint32_t has_encoder_planes; /* 1 if the encoder has plane layers: contexts are encoded one by one */
+    uint32_t reserved[25];
 } flowrt_view;
 
 _Static_assert(sizeof(flowrt_view) == 256, "flowrt_view must fill flowrt_model");
@@ -53,14 +56,18 @@ static inline uint64_t flowrt_unit_stride(uint64_t activations_size) { return ac
 
 /* A layer, made ready for one call. Offsets are in units. */
 typedef struct flowrt_layer_plan {
+    const flowrt_layer_record *record;
     const uint32_t *degree_end;  /* for g = 0 .. stages - 1: its units of degree <= g */
     const uint32_t *visible_end; /* units of its source that a unit of degree g sees */
     const float *bias;
     float *start; /* what an accumulator starts from: the bias, or the prologue's sum of all that is constant */
     const float *context_weights, *weights;
-    const uint32_t *panel_start; /* first line of each panel in weights */
+    union {
+        const uint32_t *panel_start; /* first line of each panel in weights */
+        const uint32_t *index;       /* of a gather: the units of its input */
+    };
     const float *scale[3];       /* of the added layers; NULL for 1 */
-    uint32_t width, panels;
+    uint32_t width, panels; /* units; weight panels, of a plane layer those of its channels */
     uint32_t values_offset; /* of its values in the activations (a context-only layer's may be at start) */
     int32_t source;  /* a layer of the same step, FLOWRT_NO_LAYER or FLOWRT_READ_SIDE */
     int32_t gate, add[3];
@@ -69,6 +76,8 @@ typedef struct flowrt_layer_plan {
     uint16_t activation;
     uint8_t context_only;    /* its values depend on the context alone */
     uint8_t constant_source; /* its source's values do */
+    uint8_t is_plane;        /* its operation is another than the linear term */
+    uint8_t in_prologue;     /* `start` is a part of the prologue */
     /* how far the sweep has come */
     uint32_t final_units;   /* units whose values are final */
     uint32_t degree;        /* all degrees below this one are final */
@@ -76,9 +85,12 @@ typedef struct flowrt_layer_plan {
     uint32_t pushed_units;  /* source units that went, in whole blocks, to all panels that see them */
 } flowrt_layer_plan;
 
-/* Whether what a layer's sums start from depends on the context, and is made in the prologue once for each. */
-static inline bool flowrt_is_in_prologue(bool context_only, bool constant_source, bool has_context) {
-    return context_only || constant_source || has_context;
+/* Floats of the prologue that a layer's sums start from, if they depend on the context: made once for each. Of a plane layer, if
+ * its channels have a context besides their input. */
+static inline uint64_t flowrt_prologue_floats(bool is_plane, bool context_only, bool constant_source, bool has_source,
+                                              bool has_context, uint64_t panels) {
+    bool is_in_prologue = is_plane ? has_source && has_context : context_only || constant_source || has_context;
+    return is_in_prologue ? 16 * panels : 0;
 }
 
 enum { FLOWRT_NO_LAYER = -1, FLOWRT_READ_SIDE = -2 };
@@ -89,6 +101,7 @@ typedef struct flowrt_diagonal_blocks { const float *scale, *shift; } flowrt_dia
 typedef struct flowrt_linear_blocks { const float *matrix, *inverse_matrix, *shift; } flowrt_linear_blocks;
 typedef struct flowrt_elementwise_blocks { const uint32_t *functions; const float *lower, *upper; } flowrt_elementwise_blocks;
 typedef struct flowrt_permutation_blocks { const uint32_t *index; } flowrt_permutation_blocks;
+typedef struct flowrt_pixelwise_blocks { const uint32_t *index; const float *matrix, *inverse_matrix, *shift; } flowrt_pixelwise_blocks;
 typedef struct flowrt_diagonal_normal_blocks { const float *mean, *std; } flowrt_diagonal_normal_blocks;
 typedef struct flowrt_box_uniform_blocks { const float *lower, *upper; } flowrt_box_uniform_blocks;
 typedef struct flowrt_normal_mixture_blocks {
@@ -107,6 +120,7 @@ typedef struct flowrt_step_plan {
         flowrt_linear_blocks linear; /* the matrices as weight panels */
         flowrt_elementwise_blocks elementwise;
         flowrt_permutation_blocks permutation;
+        flowrt_pixelwise_blocks pixelwise; /* the coordinates; the matrices as weight panels */
         flowrt_diagonal_normal_blocks diagonal_normal;
         flowrt_box_uniform_blocks box_uniform;
         flowrt_normal_mixture_blocks normal_mixture;
@@ -185,6 +199,7 @@ typedef struct flowrt_call {
     uint32_t *tables;   /* two for each stage: see Plan.swift */
     uint32_t *panels;   /* start of every weight panel, in lines of 16 floats, relative to its layer's weights */
     float *prologue;    /* prologue_size */
+    float *planes;      /* planes_size: an input plane with its border */
     float *context_tile; /* context_dim x tile_rows; unused by few rows with one context each */
     /* Of a tile: size x tile_rows, rows side by side. Of few rows: one row after the other, as long as the functions above say. */
     float *encoder;     /* encoder_size */

@@ -37,6 +37,7 @@ typedef struct builder {
     buffer records, blocks;
     random_source random;
     uint32_t dim, context_dim;
+    uint32_t features;
 } builder;
 
 typedef struct conditioner {
@@ -79,6 +80,7 @@ static uint32_t degree(const conditioner *c, uint32_t i, uint32_t u) {
         return stage;
     }
     const uint32_t g = (uint32_t)((uint64_t)u * c->stage_count / c->width[i]) + c->spec->layers[i].later;
+    if (c->spec->layers[i].operation != DENSE) return c->stage_count - 1; /* all at once */
     return c->context_only[i] ? 0 : g < c->stage_count ? g : c->stage_count - 1;
 }
 
@@ -124,7 +126,8 @@ static void append_random(builder *b, uint32_t count, float center, float spread
     end_block(&b->blocks);
 }
 
-static void append_permutation(builder *b, uint32_t count) {
+/* The first `used` of a random order of `count` numbers. */
+static void append_some(builder *b, uint32_t used, uint32_t count) {
     uint32_t *index = must_allocate(count * sizeof *index);
     for (uint32_t k = 0; k < count; k++) index[k] = k;
     for (uint32_t k = count; k > 1; k--) {
@@ -132,9 +135,56 @@ static void append_permutation(builder *b, uint32_t count) {
         index[k - 1] = index[j];
         index[j] = held;
     }
-    append(&b->blocks, index, count * sizeof *index);
+    append(&b->blocks, index, used * sizeof *index);
     end_block(&b->blocks);
     free(index);
+}
+
+static void append_permutation(builder *b, uint32_t count) { append_some(b, count, count); }
+
+/* ---- plane layers (docs/FORMAT.md, section 4.3) ---- */
+
+/* Panels of `units` units, each with `lines` weights. */
+static void append_full_panels(builder *b, uint32_t units, uint32_t lines, float gain) {
+    const float scale = amplitude(lines, gain);
+    for (uint32_t first = 0; first < units; first += 16)
+        for (uint32_t k = 0; k < lines; k++)
+            for (uint32_t u = first; u < first + 16; u++)
+                append_f32(&b->blocks, u < units ? scale * random_float(&b->random) : 0.0f);
+    end_block(&b->blocks);
+}
+
+static uint32_t places(uint32_t length, uint32_t kernel, uint32_t stride, uint32_t dilation) {
+    return (length - dilation * (kernel - 1) - 1) / stride + 1;
+}
+
+static uint32_t plane_units(const plane_spec *p) {
+    const uint32_t height = (uint32_t)p->height + p->pad[0] + p->pad[1], width = (uint32_t)p->width + p->pad[2] + p->pad[3];
+    return places(height, p->kernel[0], p->stride[0], p->dilation[0]) *
+           places(width, p->kernel[1], p->stride[1], p->dilation[1]) * p->channels;
+}
+
+/* Every fifth unit is none. `inputs`: units that it sees. */
+static void append_gather(builder *b, uint32_t width, uint32_t inputs) {
+    for (uint32_t u = 0; u < width; u++) append_u32(&b->blocks, u % 5 == 3 ? 0xffffffffu : random_below(&b->random, inputs));
+    end_block(&b->blocks);
+}
+
+/* The blocks behind degree_end. */
+static void append_plane(builder *b, const conditioner *c, uint32_t i, float gain) {
+    const layer_spec *layer = &c->spec->layers[i];
+    const plane_spec *p = &layer->plane;
+    b->features = 1;
+    if (layer->operation == GATHER) {
+        append_gather(b, c->width[i], layer->source == NONE ? b->context_dim : visible(c, layer->source, degree(c, i, 0)));
+        return;
+    }
+    CHECK(plane_units(p) == c->width[i], "%u units, not %u", plane_units(p), c->width[i]);
+    if (layer->operation == MAX_POOLING) return;
+    const uint32_t taps = (uint32_t)p->kernel[0] * p->kernel[1];
+    append_random(b, p->channels, 0.0f, 0.3f);
+    if (layer->source && layer->context) append_full_panels(b, p->channels, b->context_dim, gain);
+    append_full_panels(b, p->channels, layer->operation == CONVOLUTION ? taps * p->in_channels : taps, gain);
 }
 
 /* ---- records ---- */
@@ -156,7 +206,9 @@ static void append_layer(builder *b, conditioner *c, uint32_t i) {
     set_u16(record, 12, layer->gate);
     for (size_t j = 0; j < 3; j++) set_u16(record, 14 + 2 * j, layer->add[j]);
     set_u16(record, 20, layer->scaled);
+    set_u16(record, 22, layer->operation);
     memcpy(record + 24, &layer->a, sizeof layer->a);
+    memcpy(record + 28, &layer->plane, sizeof layer->plane);
     append(&b->records, record, sizeof record);
 
     if (!is_output(c, i)) {
@@ -164,6 +216,10 @@ static void append_layer(builder *b, conditioner *c, uint32_t i) {
         end_block(&b->blocks);
     }
     const float gain = is_output(c, i) ? 0.8f : 1.7f;
+    if (layer->operation != DENSE) {
+        append_plane(b, c, i, gain);
+        return;
+    }
     append_random(b, c->width[i], 0.0f, 0.3f);
     for (int j = 0; j < 3; j++)
         if (layer->scaled >> j & 1) append_random(b, c->width[i], 1.0f, 0.5f);
@@ -230,20 +286,37 @@ static void append_diagonal(builder *b) {
 }
 
 /* M = 2 (I + S / 2) with ones of S above the diagonal, and its inverse, whose entries are powers of two. */
-static void append_linear(builder *b) {
+static void append_matrices(builder *b, uint32_t size) {
     for (int inverse = 0; inverse < 2; inverse++) {
-        for (uint32_t panel = 0; panel < (b->dim + 15) / 16; panel++)
-            for (uint32_t k = 0; k < b->dim; k++)
+        for (uint32_t panel = 0; panel < (size + 15) / 16; panel++)
+            for (uint32_t k = 0; k < size; k++)
                 for (uint32_t i = 16 * panel; i < 16 * panel + 16; i++) {
                     float value = 0;
-                    if (i < b->dim && inverse && k >= i) value = (float)ldexp((k - i) % 2 ? -0.5 : 0.5, -(int)(k - i));
-                    if (i < b->dim && !inverse && k == i) value = 2;
-                    if (i < b->dim && !inverse && k == i + 1) value = 1;
+                    if (i < size && inverse && k >= i) value = (float)ldexp((k - i) % 2 ? -0.5 : 0.5, -(int)(k - i));
+                    if (i < size && !inverse && k == i) value = 2;
+                    if (i < size && !inverse && k == i + 1) value = 1;
                     append_f32(&b->blocks, value);
                 }
     }
-    append_random(b, b->dim, 0.0f, 1.0f);
+    append_random(b, size, 0.0f, 1.0f);
+}
 
+static void append_pixelwise(builder *b, const step_spec *step) {
+    const uint32_t units = step->stages * step->bins;
+    uint8_t record[64] = {0};
+    const double log_det = units * 0.69314718055994530942;
+    set_u16(record, 0, RECORD_PIXELWISE_LINEAR);
+    set_u32(record, 4, step->bins);
+    memcpy(record + 8, &log_det, sizeof log_det);
+    set_u32(record, 16, step->stages);
+    append(&b->records, record, sizeof record);
+    append_some(b, units, b->dim);
+    append_matrices(b, step->bins);
+    b->features = 1;
+}
+
+static void append_linear(builder *b) {
+    append_matrices(b, b->dim);
     uint8_t record[64] = {0};
     const double log_det = b->dim * 0.69314718055994530942;
     set_u16(record, 0, RECORD_LINEAR);
@@ -326,6 +399,7 @@ flow_file flow_build(const flow_spec *spec, uint64_t seed) {
         case RECORD_LINEAR: append_linear(&b); break;
         case RECORD_PERMUTATION: append_permutation_step(&b); break;
         case RECORD_ELEMENTWISE: append_elementwise(&b, step); break;
+        case RECORD_PIXELWISE_LINEAR: append_pixelwise(&b, step); break;
         case RECORD_BASE:
             append_base(&b, step);
             has_base = 1;
@@ -340,6 +414,7 @@ flow_file flow_build(const flow_spec *spec, uint64_t seed) {
     flow_file file = {.size = sizeof header + b.records.size + b.blocks.size + sizeof metadata - 1};
     set_u16(header, 8, 1);
     set_u64(header, 16, file.size);
+    set_u32(header, 24, b.features);
     set_u32(header, 28, spec->dim);
     set_u32(header, 32, spec->context_dim);
     set_u32(header, 36, (uint32_t)(b.records.size / 64));

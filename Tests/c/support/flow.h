@@ -14,8 +14,11 @@ enum {
     RECORD_ELEMENTWISE = 5,
     RECORD_PERMUTATION = 6,
     RECORD_ENCODER = 7,
-    RECORD_BASE = 8
+    RECORD_BASE = 8,
+    RECORD_PIXELWISE_LINEAR = 9
 };
+enum { DENSE, CONVOLUTION, DEPTHWISE_CONVOLUTION, MAX_POOLING, GATHER };
+
 enum { READS_DATA = 0, READS_NOISE = 1 };
 enum { DIAGONAL_NORMAL = 1, BOX_UNIFORM, NORMAL_MIXTURE, CONDITIONAL_NORMAL, AUTOREGRESSIVE_MIXTURE };
 enum { AFFINE = 1, ADDITIVE = 2, SPLINE = 3 };
@@ -56,17 +59,28 @@ enum { NONE = 0, READ_SIDE = 1, CONTEXT = 1 };
 
 enum { MAX_LAYERS = 8, MAX_STEPS = 12 };
 
+/* Of a plane layer, as they lie in its record. */
+typedef struct plane_spec {
+    uint16_t height, width;
+    uint32_t in_channels, channels;
+    uint16_t kernel[2], stride[2], dilation[2], pad[4];
+    uint32_t reserved;
+} plane_spec;
+
 /* The fields of a layer record. */
 typedef struct layer_spec {
     uint32_t width; /* 0 in the output layer: it follows from the step */
     uint16_t activation, source, context, gate, add[3], scaled;
     uint16_t later; /* how many degrees its units have more than those of other layers */
     float a;
+    uint16_t operation;
+    plane_spec plane;
 } layer_spec;
 
 /* The fields of a step record and its layers, the last of which is the output layer. kind 0 ends a list of steps;
  * before it, kind RECORD_BASE asks for the base that `reads` names. RECORD_ENCODER comes first; it has layers alone. An
- * elementwise step has functions that undo those of the step before it if `reads` is 1. */
+ * elementwise step has functions that undo those of the step before it if `reads` is 1. A pixelwise step has `stages` pixels
+ * and `bins` channels. */
 typedef struct step_spec {
     uint16_t kind, reads, transformer, form, scale;
     uint32_t stages; /* 0: as many as coordinates */
@@ -94,6 +108,9 @@ void flow_free(flow_file file);
 
 /* Whether the base is a standard normal. */
 int flow_has_standard_base(const flow_spec *spec);
+
+/* Whether it has plane layers or a pixelwise step. */
+int flow_has_planes(const flow_spec *spec);
 
 /* Write the checksum that the bytes need. */
 void flow_seal(flow_file file);

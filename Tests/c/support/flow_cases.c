@@ -162,6 +162,36 @@ const flow_spec flow_cases[] = {
                              { .width = 19, .activation = TANH, .context = CONTEXT },
                              { .width = 19, .activation = LAYER_NORM, .a = 1e-5f, .source = LAYER(0), .gate = LAYER(0) } } },
                          MAF(SOFTPLUS_SCALE, NET_1(24, TANH, CONTEXT)) } },
+
+    /* planes: couplings whose networks are convolutions, a linear map of the channels, and an encoder of images */
+    { "convolution", 8, 0, { { .kind = RECORD_PIXELWISE_LINEAR, .stages = 4, .bins = 2 },
+                         MAF(.scale = SCALE_SIGMOID, .p = {0.1f}, .stages = 2, .passthrough = 4, .layer_count = 2, .layers = {
+                             { .width = 20, .activation = TANH, .source = READ_SIDE, .operation = CONVOLUTION, .plane = { 2, 2, 1, 5, {3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1} } },
+                             { .source = LAYER(0), .operation = CONVOLUTION, .plane = { 2, 2, 5, 2, {1, 1}, {1, 1}, {1, 1} } } }) } },
+    { "image", 120, 3, { IAF(SOFTPLUS_SCALE, .stages = 2, .passthrough = 60, .layer_count = 5, .layers = {
+                             { .width = 400, .activation = RELU, .source = READ_SIDE, .operation = CONVOLUTION, .plane = { 4, 5, 3, 20, {3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1} } },
+                             { .width = 400, .activation = SIGMOID, .source = LAYER(0), .context = CONTEXT, .operation = CONVOLUTION, .plane = { 4, 5, 20, 20, {1, 1}, {1, 1}, {1, 1} } },
+                             { .width = 400, .activation = TANH, .source = LAYER(0), .context = CONTEXT, .add = { LAYER(0) }, .gate = LAYER(1),
+                               .operation = CONVOLUTION, .plane = { 4, 5, 20, 20, {3, 2}, {1, 1}, {2, 3}, {2, 2, 0, 3} } },
+                             { .width = 400, .activation = SILU, .source = LAYER(2), .operation = DEPTHWISE_CONVOLUTION, .plane = { 4, 5, 20, 20, {5, 3}, {1, 1}, {1, 1}, {4, 0, 1, 1} } },
+                             { .source = LAYER(3), .operation = CONVOLUTION, .plane = { 4, 5, 20, 6, {1, 1}, {1, 1}, {1, 1} } } }),
+                         { .kind = RECORD_PIXELWISE_LINEAR, .stages = 5, .bins = 19 },
+                         { .kind = RECORD_AUTOREGRESSIVE, .transformer = ADDITIVE, .stages = 2, .passthrough = 60, .layer_count = 2, .layers = {
+                             { .width = 15, .activation = ELU, .a = 1, .source = READ_SIDE, .context = CONTEXT, .operation = CONVOLUTION, .plane = { 5, 4, 3, 15, {5, 3}, {1, 2}, {1, 1} } },
+                             { .source = LAYER(0) } } } } },
+    { "gathered-planes", 36, 0, { MAF_SPLINE(0, 4, {-3, 3, 1e-3f, 1e-3f, 1e-3f, 0, 1}, .stages = 3, .passthrough = 24, .layer_count = 4, .layers = {
+                             { .width = 70, .activation = TANH, .source = READ_SIDE, .operation = GATHER },
+                             { .width = 48, .source = LAYER(0), .operation = MAX_POOLING, .plane = { 7, 5, 2, 2, {3, 2}, {2, 1}, {1, 1}, {1, 1, 1, 1} } },
+                             { .width = 48, .activation = TANH, .source = LAYER(1), .operation = CONVOLUTION, .plane = { 4, 6, 2, 2, {3, 3}, {1, 1}, {1, 1}, {1, 1, 1, 1} } },
+                             { .source = LAYER(2), .operation = CONVOLUTION, .plane = { 4, 6, 2, 11, {2, 2}, {2, 1}, {1, 1}, {0, 0, 1, 0} } } }) } },
+    { "image-context", 5, 126, { { .kind = RECORD_ENCODER, .layer_count = 6, .layers = {
+                             { .width = 315, .activation = RELU, .context = CONTEXT, .operation = CONVOLUTION, .plane = { 7, 9, 2, 9, {5, 5}, {1, 1}, {1, 1}, {1, 1, 1, 1} } },
+                             { .width = 108, .source = LAYER(0), .operation = MAX_POOLING, .plane = { 5, 7, 9, 9, {2, 2}, {2, 2}, {1, 1}, {1, 0, 1, 0} } },
+                             { .width = 54, .activation = GELU, .source = LAYER(1), .operation = DEPTHWISE_CONVOLUTION, .plane = { 3, 4, 9, 9, {2, 3}, {1, 1}, {1, 1}, {0, 0, 1, 0} } },
+                             { .width = 54, .source = LAYER(2), .operation = GATHER, .add = { LAYER(2) } },
+                             { .width = 34, .activation = TANH, .source = LAYER(3), .context = CONTEXT, .operation = CONVOLUTION, .plane = { 2, 3, 9, 17, {1, 2}, {1, 3}, {1, 1} } },
+                             { .width = 7, .activation = TANH, .source = LAYER(4) } } },
+                         MAF(SOFTPLUS_SCALE, NET_2(24, TANH, CONTEXT)), MAF_SPLINE(0, 5, {-3, 3, 1e-3f, 1e-3f, 1e-3f, 0, 1}, .stages = 2, .passthrough = 2, NET_1(32, RELU, CONTEXT)) } },
 };
 /* clang-format on */
 
@@ -171,6 +201,15 @@ int flow_has_standard_base(const flow_spec *spec) {
     for (const step_spec *step = spec->steps; step->kind; step++)
         if (step->kind == RECORD_BASE) return 0;
     return 1;
+}
+
+int flow_has_planes(const flow_spec *spec) {
+    for (const step_spec *step = spec->steps; step < spec->steps + MAX_STEPS; step++) {
+        if (step->kind == RECORD_PIXELWISE_LINEAR) return 1;
+        for (int i = 0; i < step->layer_count; i++)
+            if (step->layers[i].operation != DENSE) return 1;
+    }
+    return 0;
 }
 
 const flow_spec *flow_case(const char *name) {

@@ -65,7 +65,7 @@ def _values(function, evaluate) -> np.ndarray:
         column, row = evaluate(function, _GRID[:, None]), evaluate(function, _GRID[None, :])
         if np.array_equal(column.flatten(), row.flatten()):
             return row.flatten()
-    except (RuntimeError, TypeError, ValueError, AttributeError):
+    except (RuntimeError, TypeError, ValueError, AttributeError, IndexError):
         pass
     raise ExportError(f"activation {describe(function)} is not a function of one unit at a time")
 

@@ -41,6 +41,10 @@ def _linear(step: ir.Linear, coordinates: np.ndarray, dim: int) -> ir.Linear:
     return replace(step, matrix=matrix, **_shifts(step, coordinates, dim))
 
 
+def _pixelwise(step: ir.PixelwiseLinear, coordinates: np.ndarray, dim: int) -> ir.PixelwiseLinear:
+    return replace(step, coordinates=coordinates[step.coordinates])
+
+
 def _elementwise(step: ir.Elementwise, coordinates: np.ndarray, dim: int) -> ir.Elementwise:
     lower, upper = (_filled(np.zeros(dim), coordinates, values) for values in (step.lower, step.upper))
     function = _filled(np.full(dim, int(Function.IDENTITY)), coordinates, step.function)
@@ -56,6 +60,7 @@ _ACTING = Table(
         ir.Permutation: _permutation,
         ir.Linear: _linear,
         ir.Elementwise: _elementwise,
+        ir.PixelwiseLinear: _pixelwise,
     },
 )
 
@@ -67,7 +72,12 @@ def _shifts(step, coordinates: np.ndarray, dim: int) -> dict:
     }
 
 
-def _spread(layer: ir.Layer, coordinates: np.ndarray, dim: int) -> ir.Layer:
+def _spread(layer: ir.AnyLayer, coordinates: np.ndarray, dim: int) -> ir.AnyLayer:
+    if isinstance(layer, ir.Gather):
+        index = np.asarray(layer.index)
+        return replace(layer, index=np.where(index < 0, -1, coordinates[index]))
+    if not isinstance(layer, ir.Layer):
+        return replace(layer, coordinates=coordinates[layer.coordinates])
     weight, mask = np.zeros((layer.width, dim)), np.zeros((layer.width, dim), dtype=bool)
     weight[:, coordinates], mask[:, coordinates] = layer.weight, layer.mask
     return replace(layer, weight=weight, mask=mask)

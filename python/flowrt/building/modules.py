@@ -9,7 +9,18 @@ import numpy as np
 
 from ..errors import ExportError
 from ..file.codes import Activation, Function, Reads
-from ..flow.flow import CONTEXT, READ, Autoregressive, Diagonal, Elementwise, Layer, Linear, Permutation, Step
+from ..flow.flow import (
+    CONTEXT,
+    READ,
+    Autoregressive,
+    Diagonal,
+    Elementwise,
+    Layer,
+    Linear,
+    Permutation,
+    PixelwiseLinear,
+    Step,
+)
 from ..reference.functions import INVERSES
 from ..tables import Table
 from .activations import recognise
@@ -32,7 +43,8 @@ def context_size(steps: list, given: int | None, base=None) -> int:
     layers = [layer for part in [*steps, base] for layer in getattr(part, "layers", [])]
     weights = [layer.context_weight for layer in layers if layer.context_source == CONTEXT]
     found = {weight.shape[1] for weight in weights if weight is not None}
-    if given and not found and any(layer.weight is not None and layer.source == READ for layer in layers):
+    found |= {layer.window.inputs for layer in layers if layer.source == CONTEXT and layer.window is not None}
+    if given and not found and any(layer.source == READ for layer in layers):
         raise ExportError(f"context_dim is {given}, but no layer takes a context")
     found |= set() if given is None else {given}
     if len(found) > 1:
@@ -80,6 +92,7 @@ _INVERTED = Table(
         Diagonal: lambda step: _affine_inverse(step, scale=1 / step.scale),
         Permutation: lambda step: replace(step, index=np.argsort(step.index)),
         Linear: lambda step: _affine_inverse(step, matrix=np.linalg.inv(step.matrix)),
+        PixelwiseLinear: lambda step: _affine_inverse(step, matrix=np.linalg.inv(step.matrix)),
         Elementwise: lambda step: replace(step, function=np.array([INVERSES[Function(f)] for f in step.function])),
     },
 )

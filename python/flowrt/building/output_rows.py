@@ -10,10 +10,12 @@ from ..flow.flow import Add, Layer
 
 
 def reordered(layer: Layer, rows) -> None:
-    """Puts the units of a layer into another order, in place."""
+    """Puts the units of a layer, or the channels of a convolution, into another order, in place."""
     layer.bias = layer.bias[rows]
     if layer.weight is not None:
-        layer.weight, layer.mask = layer.weight[rows], layer.mask[rows]
+        layer.weight = layer.weight[rows]
+    if isinstance(layer, Layer) and layer.mask is not None:
+        layer.mask = layer.mask[rows]
     if layer.context_weight is not None:
         layer.context_weight = layer.context_weight[rows]
 
@@ -26,9 +28,9 @@ def scale_rows(output: Layer, rows, gain=1.0, offset=0.0) -> None:
         weight = getattr(output, name)
         if weight is not None:
             weight = np.array(weight, dtype=np.float64)
-            weight[rows] *= np.reshape(gain, (-1, 1))
+            weight[rows] *= np.reshape(gain, (-1, *[1] * (weight.ndim - 1)))
             setattr(output, name, weight)
-    if np.any(gain != 1):
+    if np.any(gain != 1) and output.add:
         output.add = [_scaled(add, rows, gain, output.width) for add in output.add]
 
 

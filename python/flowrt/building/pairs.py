@@ -32,20 +32,7 @@ def _masked(layers: list, seen: np.ndarray) -> list:
 
 def moved_by(start: int, layers: list) -> list:
     """The layers of a network that stand behind `start` others, with the references among themselves moved along."""
-
-    def moved(reference):
-        return reference + start if isinstance(reference, int) else reference
-
-    return [
-        replace(
-            layer,
-            source=moved(layer.source),
-            context_source=moved(layer.context_source),
-            add=[replace(add, layer=add.layer + start) for add in layer.add],
-            gate=moved(layer.gate),
-        )
-        for layer in layers
-    ]
+    return [ir.rewired(layer, lambda reference: reference + start) for layer in layers]
 
 
 def _pick(layers: list, units: np.ndarray, rows: np.ndarray) -> None:

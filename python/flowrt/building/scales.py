@@ -68,6 +68,23 @@ def of_affine(evaluate, features: int, candidates: list, name: str) -> ScaleFunc
     return match((at_one - at_zero)[:, 0], log_det / features, candidates, name)
 
 
+def of_nflows_coupling(layer, count: int) -> ScaleFunction | None:
+    """The scale function of a live affine coupling of `count` features or channels; None for an additive one.
+
+    Its network gives all shifts, then all raw scales.
+    """
+    import torch
+
+    raw = torch.as_tensor(RAW)
+    shifts = torch.full((len(raw), count), SHIFT, dtype=torch.float64)
+    additive = layer._transform_dim_multiplier() == 1
+    parameters = shifts if additive else torch.cat([shifts, raw[:, None].expand(shifts.shape)], dim=1)
+    candidates = [ONE] if additive else nflows_candidates(1e-3)
+    name = type(layer).__name__
+    scale = of_affine(lambda x: layer._coupling_transform_forward(x, parameters), count, candidates, name)
+    return None if additive else scale
+
+
 def fold(function: ScaleFunction, output: Layer) -> None:
     """Folds gain and offset into the raw scales, the odd rows of an output layer, in place."""
     scale_rows(output, slice(1, None, 2), function.gain, function.offset)

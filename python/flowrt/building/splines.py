@@ -51,12 +51,12 @@ def form_of_pieces(module) -> SplineForm:
 
 def autoregressive(module, layers: list, reads: Reads, dim: int) -> list:
     """The steps of a live autoregressive spline transform, from the layers of its network."""
-    return _steps(module, layers, reads, np.arange(dim), dim, _divisor(module.autoregressive_net))
+    return _steps(module, layers, reads, np.arange(dim), dim, _divisor(module, module.autoregressive_net))
 
 
 def coupling(module, layers: list, reads: Reads, transformed: np.ndarray, dim: int) -> list:
     """The steps of a live spline coupling that changes the coordinates `transformed`."""
-    return _steps(module, layers, reads, transformed, dim, _divisor(module.transform_net))
+    return _steps(module, layers, reads, transformed, dim, _divisor(module, module.transform_net))
 
 
 def unconditional(module, dim: int, reads: Reads) -> list:
@@ -78,7 +78,7 @@ def _steps(module, layers: list, reads: Reads, transformed: np.ndarray, dim: int
     output = layers[-1]
     if output.width != rows * count:
         raise ExportError(f"{name}: the network has {output.width} outputs, not {rows * count}")
-    divided = np.arange(output.width) % rows < _divided(module, transformer)
+    divided = np.arange(len(output.bias)) % rows < _divided(module, transformer)
     scale_rows(output, slice(None), np.where(divided, 1 / divisor, 1.0))
     if isinstance(tails, (list, tuple)):
         _close_ends(output, rows, transformer, tails)
@@ -89,9 +89,13 @@ def _steps(module, layers: list, reads: Reads, transformed: np.ndarray, dim: int
     return _rescaled(step, np.broadcast_to(bounds, (count,)), transformed, dim)
 
 
-def _divisor(network) -> float:
-    """What nflows divides raw widths and heights by: it depends on whether the network tells its width."""
-    for name in ("hidden_features", "hidden_channels"):
+def _divisor(module, network) -> float:
+    """What nflows divides raw widths and heights by: it depends on whether the network tells its width.
+
+    Networks of images tell channels, which only rational-quadratic splines ask for.
+    """
+    names = ("hidden_features", "hidden_channels")
+    for name in names if form_of_pieces(module) == SplineForm(0) else names[:1]:
         if hasattr(network, name):
             return float(np.sqrt(getattr(network, name)))
     return 1.0

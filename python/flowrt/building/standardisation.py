@@ -48,6 +48,10 @@ def for_each_number(scale, shift, size: int) -> tuple:
 
 def of_standardised_context(flow: ir.Flow, scale: np.ndarray, shift: np.ndarray) -> ir.Flow:
     """The flow whose context is `scale * c + shift`, as a flow of c. The layers of the one given are changed."""
+    if flow.encoder and ir.has_planes(flow.encoder):
+        if np.all(scale == 1) and not np.any(shift):
+            return flow
+        return replace(flow, encoder=_before_planes(scale, shift, flow.encoder))
     parts = [*flow.steps, flow.base]
     layers = flow.encoder or [layer for part in parts for layer in getattr(part, "layers", [])]
     taking = [layer for layer in layers if layer.context_weight is not None and layer.context_source == ir.CONTEXT]
@@ -101,6 +105,29 @@ def _standardising(scale: np.ndarray, shift: np.ndarray) -> list:
     width = len(scale)
     centred = ir.Layer(shift / scale, context_weight=np.eye(width))
     return [centred, ir.Layer(np.zeros(width), add=[ir.Add(0, scale)])]
+
+
+def _before_planes(scale: np.ndarray, shift: np.ndarray, layers: list) -> list:
+    """The layers of an encoder behind the same two, without a matrix."""
+    width = len(scale)
+    first = [
+        ir.Gather(np.arange(width), ir.CONTEXT),
+        ir.Layer(shift / scale, add=[ir.Add(0)]),
+        ir.Layer(np.zeros(width), add=[ir.Add(1, scale)]),
+    ]
+    moved = [ir.rewired(layer, lambda reference: reference + len(first)) for layer in layers]
+    return [*first, *(_taking(2, layer) for layer in moved)]
+
+
+def _taking(place: int, layer: ir.AnyLayer) -> ir.AnyLayer:
+    """A layer that takes an earlier one where it took the context."""
+    if layer.source == ir.CONTEXT:
+        layer = replace(layer, source=place)
+    if layer.context_weight is None or layer.context_source != ir.CONTEXT:
+        return layer
+    if isinstance(layer, ir.Layer) and layer.source is None:
+        return replace(layer, source=place, weight=layer.context_weight, mask=None, context_weight=None)
+    return replace(layer, context_source=place)
 
 
 def _of_layer_1(layers: list) -> list:

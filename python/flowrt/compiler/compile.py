@@ -21,13 +21,15 @@ from ..file import (
     Encoder,
     File,
     LinearStep,
+    PixelwiseLinearStep,
 )
 from ..file.codes import parameters_per_rank
 from ..flow import flow as ir
 from ..flow import shapes
 from ..tables import Table
+from . import planes
 from .compositions import without_compositions
-from .fold import FoldedSteps
+from .fold import FOLDED_SHIFT, FoldedSteps
 from .order import dependencies, prove
 from .units import arrange
 
@@ -45,6 +47,9 @@ def compile(flow: ir.Flow) -> File:
     for key in ("names", "context_names"):
         if getattr(flow, key) is not None:
             metadata[key] = list(getattr(flow, key))
+    for key in ("shape", "context_shape"):
+        if getattr(flow, key) is not None:
+            metadata[key] = [int(size) for size in getattr(flow, key)]
     if flow.bounds is not None:
         metadata["bounds"] = {"low": list(flow.bounds[0]), "high": list(flow.bounds[1]), "log_prob": _UNCORRECTED}
     return File(
@@ -61,8 +66,14 @@ def compile(flow: ir.Flow) -> File:
 
 
 def _autoregressive(steps: FoldedSteps, step: ir.Autoregressive) -> None:
-    dim, transformer = steps.dim, step.transformer
+    dim = steps.dim
     transformed = np.arange(dim) if step.transformed is None else np.asarray(step.transformed)
+    if ir.has_planes(step.layers):
+        order = planes.order_of(step.layers, transformed, dim, step.name)
+        layers = planes.arrange_coupling(step.layers, order, step.name)
+        steps.append_in_order(_step(steps, step, order, layers, len(transformed)))
+        return
+    transformer = step.transformer
     count = parameters_per_rank(transformer.kind, transformer.form, transformer.bins)
     depends = dependencies(step.layers, dim, step.name)[-1]
     order = prove(depends.reshape(len(transformed), count, dim).any(axis=1), transformed, step.name)
@@ -71,21 +82,26 @@ def _autoregressive(steps: FoldedSteps, step: ir.Autoregressive) -> None:
     row_of_coordinate[transformed] = np.arange(len(transformed))
     rows = (count * row_of_coordinate[ranks][:, None] + np.arange(count)).reshape(-1)
     degree = np.repeat(order.stage[transformed], count)
-    steps.append_in_order(
-        AutoregressiveStep(
-            data_index=steps.where[order.coordinates],
-            noise_index=order.coordinates,
-            stage_end=order.stage_end,
-            layers=arrange(step.layers, degree, rows, order.stage, order.coordinates),
-            reads=step.reads,
-            passthrough=dim - len(transformed),
-            transformer=transformer.kind,
-            form=transformer.form,
-            scale=transformer.scale,
-            bins=transformer.bins,
-            p=ir.parameters(transformer.p),
-            bounded=getattr(transformer, "bounded", False),
-        )
+    layers = arrange(step.layers, degree, rows, order.stage, order.coordinates)
+    steps.append_in_order(_step(steps, step, order, layers, len(transformed)))
+
+
+def _step(steps: FoldedSteps, step: ir.Autoregressive, order, layers: list, count: int) -> AutoregressiveStep:
+    """The step of a file with these layers; `count` coordinates are transformed."""
+    transformer = step.transformer
+    return AutoregressiveStep(
+        data_index=steps.where[order.coordinates],
+        noise_index=order.coordinates,
+        stage_end=order.stage_end,
+        layers=layers,
+        reads=step.reads,
+        passthrough=steps.dim - count,
+        transformer=transformer.kind,
+        form=transformer.form,
+        scale=transformer.scale,
+        bins=transformer.bins,
+        p=ir.parameters(transformer.p),
+        bounded=getattr(transformer, "bounded", False),
     )
 
 
@@ -115,6 +131,23 @@ def _linear(steps: FoldedSteps, step: ir.Linear) -> None:
     steps.append_in_order(LinearStep(matrix, inverse, np.asarray(step.shift), float(log_det)))
 
 
+def _pixelwise(steps: FoldedSteps, step: ir.PixelwiseLinear) -> None:
+    sign, log_det = np.linalg.slogdet(step.matrix)
+    if sign == 0 or not np.isfinite(log_det):
+        raise ExportError(f"{step.name}: the matrix is singular")
+    coordinates = np.asarray(step.coordinates)
+    folded = step.matrix @ step.before
+    before = np.zeros_like(step.before) if np.all(np.abs(folded) <= FOLDED_SHIFT) else step.before
+    if np.any(before != 0):
+        of_pixels = np.zeros(steps.dim)
+        of_pixels[coordinates] = before
+        _diagonal(steps, ir.Diagonal(np.ones(steps.dim), of_pixels, step.name))
+    shift = np.asarray(step.shift) + step.matrix @ (step.before - before)
+    log_det = float(len(coordinates) * log_det)
+    inverse = np.linalg.inv(step.matrix)
+    steps.append(PixelwiseLinearStep(steps.where[coordinates], step.matrix, inverse, shift, log_det))
+
+
 def _elementwise(steps: FoldedSteps, step: ir.Elementwise) -> None:
     function = steps.placed(step.function, np.int64)
     steps.append(ElementwiseStep(function, steps.placed(step.lower), steps.placed(step.upper), step.margin))
@@ -129,6 +162,7 @@ _STEPS = Table(
         ir.Permutation: _permutation,
         ir.Linear: _linear,
         ir.Elementwise: _elementwise,
+        ir.PixelwiseLinear: _pixelwise,
     },
 )
 
@@ -171,5 +205,7 @@ _BASES = Table(
 
 def _context_network(layers: list) -> list:
     """The layers of a network that sees the context alone."""
+    if ir.has_planes(layers):
+        return planes.arrange_encoder(layers)
     outputs = layers[-1].width
     return arrange(layers, np.zeros(outputs, dtype=np.int64), np.arange(outputs))

@@ -25,25 +25,17 @@ def expand(layers: list) -> list:
     """The layers of a network with a layer for each stage of a composition behind the layer that has it."""
     if not any(isinstance(layer.activation, ir.Composition) for layer in layers):
         return layers
-    result: list[ir.Layer] = []
+    result: list[ir.AnyLayer] = []
     last: list[int] = []  # where the value of each layer stands in `result`
-
-    def moved(reference):
-        return last[reference] if isinstance(reference, int) else reference
-
     for layer in layers:
-        layer = replace(
-            layer,
-            source=moved(layer.source),
-            context_source=moved(layer.context_source),
-            add=[replace(add, layer=moved(add.layer)) for add in layer.add],
-            gate=moved(layer.gate),
-        )
+        layer = ir.rewired(layer, last.__getitem__)
         composition, gate = layer.activation, layer.gate
         if not isinstance(composition, ir.Composition):
             result.append(layer)
         else:  # the gate of the layer multiplies the value of the last stage
-            result += _stages(replace(layer, activation=Activation.IDENTITY, gate=None), composition, len(result))
+            layer = replace(layer, activation=Activation.IDENTITY, gate=None)
+            stages = _stages if isinstance(layer, (ir.Layer, ir.Gather)) else _stages_of_plane
+            result += stages(layer, composition, len(result))
             if gate is not None:
                 result.append(ir.Layer(np.zeros(layer.width), add=[ir.Add(len(result) - 1)], gate=gate))
         last.append(len(result) - 1)
@@ -63,3 +55,29 @@ def _stages(layer: ir.Layer, composition: ir.Composition, start: int) -> list:
 
 def _scale(scale, width: int):
     return None if np.all(scale == 1) else np.broadcast_to(np.asarray(scale, dtype=np.float64), (width,))
+
+
+def _stages_of_plane(layer, composition: ir.Composition, start: int) -> list:
+    """The same of a plane: scales and shifts are those of 1 x 1 depthwise convolutions."""
+    layers = [layer]
+    place = [start]  # of the values of the composition
+
+    def pointwise(source: int, scale, shift=0.0) -> ir.Convolution:
+        channels = layer.channels
+        weight = np.broadcast_to(np.asarray(scale, dtype=np.float64), (channels,)).reshape(channels, 1, 1, 1)
+        return ir.Convolution(np.full(channels, float(shift)), weight, source, layer.output, depthwise=True)
+
+    for stage in composition.stages:
+        (first, scale), *others = stage.terms.items()
+        total = pointwise(place[first], scale, stage.shift)
+        for term, factor in others:
+            if np.all(factor == 1):
+                total.add.append(ir.Add(place[term]))
+            else:
+                layers.append(pointwise(place[term], factor))
+                total.add.append(ir.Add(start + len(layers) - 1))
+        total.activation, total.a = stage.activation, stage.a
+        total.gate = None if stage.gate is None else place[stage.gate]
+        layers.append(total)
+        place.append(start + len(layers) - 1)
+    return layers

@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..file import AutoregressiveStep, DiagonalStep, LinearStep, PermutationStep
+from ..file import AutoregressiveStep, DiagonalStep, LinearStep, PermutationStep, PixelwiseLinearStep
 
 # How large a shift may become by the scale of a later diagonal step, unless scale and shift are exact in float32.
 # (v - mean) / std, multiplied out, takes a number as large as mean / std from one that is nearly the same: that many
 # roundings are lost of a result of about 1.
-_FOLDED_SHIFT = 4.0
+FOLDED_SHIFT = 4.0
 
 
 class FoldedSteps:
@@ -53,7 +53,7 @@ class FoldedSteps:
             previous = self._steps[-1]
             folded = scale * previous.shift
             joined = np.array([scale * previous.scale, folded + shift])
-            if np.all(np.abs(folded) <= _FOLDED_SHIFT) or np.all(joined.astype(np.float32) == joined):
+            if np.all(np.abs(folded) <= FOLDED_SHIFT) or np.all(joined.astype(np.float32) == joined):
                 self._steps.pop()
                 scale, shift = joined
         if np.any(scale != 1) or np.any(shift != 0):
@@ -70,6 +70,9 @@ class FoldedSteps:
         taker = self._steps[takers[-1]]
         _TAKERS[type(taker)](taker, where)
         for step in self._steps[takers[-1] + 1 :]:
+            if isinstance(step, PixelwiseLinearStep):
+                step.index = np.argsort(where)[step.index]
+                continue
             for name, values in vars(step).items():
                 if isinstance(values, np.ndarray):
                     setattr(step, name, values[where])

@@ -15,6 +15,7 @@ import numpy as np
 from ..errors import ExportError
 from ..file.codes import Activation
 from ..flow.flow import READ
+from ..flow.shapes import listed
 
 
 @dataclass
@@ -90,5 +91,4 @@ def _composed(left: np.ndarray, right: np.ndarray) -> np.ndarray:
 
 
 def _coordinates(indices: np.ndarray) -> str:
-    listed = ", ".join(str(i) for i in indices[:8]) + (", ..." if len(indices) > 8 else "")
-    return f"coordinate {listed} is" if len(indices) == 1 else f"coordinates {listed} are"
+    return f"coordinate {listed(indices)} is" if len(indices) == 1 else f"coordinates {listed(indices)} are"

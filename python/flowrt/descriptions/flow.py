@@ -9,6 +9,7 @@ import numpy as np
 from ..building.coordinates import reading
 from ..building.networks import linear_output
 from ..building.pairs import shift_and_scale
+from ..building.planes import flat_pixels, pixels
 from ..building.standardisation import of_standardised_context
 from ..errors import ExportError
 from ..file.codes import MAX_DIM, Function, Reads
@@ -20,6 +21,7 @@ from .fields import Fields
 from .networks import read_context_layers, read_layers
 from .nflows import read_nflows
 from .normflows import read_normflows
+from .planes import reading_image
 from .pyro import read_pyro
 from .pytorch_flows import read_pytorch_flows
 from .transformers import read_transformer
@@ -88,11 +90,18 @@ def _read_flow(fields: Fields) -> ir.Flow:
     steps = [_step(part, dim) for part in fields.parts("steps", "the steps from data to noise")]
     base = read_base(fields.part("base", "", {"kind": "standard_normal"}), dim)
     flow = ir.Flow(dim, context_dim, steps, base, encoder)
+    flow.shape, flow.context_shape = (_shape(fields, name) for name in ("shape", "context_shape"))
     if moments is None:
         return flow
     shapes.check(flow)
     mean, std = moments
     return of_standardised_context(flow, 1 / std, -mean / std)
+
+
+def _shape(fields: Fields, name: str):
+    """(channels, rows, columns) of what is an image, or None."""
+    given = fields.optional_indices(name)
+    return None if given is None else tuple(int(size) for size in given)
 
 
 def _context_moments(fields: Fields, context_dim: int):
@@ -136,6 +145,8 @@ def _step(fields: Fields, dim: int):
 
 def _autoregressive(fields: Fields, dim: int) -> ir.Autoregressive:
     reads = fields.choice("reads", "the side that the network is given, data (MAF) or noise (IAF)", _READS)
+    if _is_image(fields, "transformed") or _is_image(fields, "inputs"):
+        return _coupling_of_images(fields, dim, reads)
     transformed = fields.optional_indices("transformed")
     inputs = fields.optional_indices("inputs")
     for name, given in (("transformed", transformed), ("inputs", inputs)):
@@ -152,6 +163,44 @@ def _autoregressive(fields: Fields, dim: int) -> ir.Autoregressive:
     what = "what joins the two sides with the outputs of the network"
     transformer = read_transformer(fields.part("transformer", what), layers[-1], coordinates, separate)
     return ir.Autoregressive(layers, transformer, reads, transformed, fields.place)
+
+
+def _is_image(fields: Fields, name: str) -> bool:
+    """Whether an entry is an array (channels, rows, columns)."""
+    values = fields.optional_array(name)
+    return values is not None and values.ndim == 3
+
+
+def _coupling_of_images(fields: Fields, dim: int, reads: Reads) -> ir.Autoregressive:
+    """A coupling whose network has planes; the rows of its output are channels."""
+    inputs, transformed = (_image(fields, name, what, dim) for name, what in (
+        ("inputs", "the coordinates that the network reads"), ("transformed", "the coordinates that the step changes")
+    ))  # fmt: skip
+    layers = read_layers(fields, "layers", "the layers of the network, the output layer last")
+    layers = reading_image(layers, inputs, fields)
+    what = "what joins the two sides with the outputs of the network"
+    transformer = read_transformer(fields.part("transformer", what), layers[-1], len(transformed))
+    return ir.Autoregressive(layers, transformer, reads, flat_pixels(transformed), fields.place)
+
+
+def _image(fields: Fields, name: str, what: str, dim: int) -> np.ndarray:
+    """An array (channels, rows, columns) of coordinates."""
+    values = fields.array(name, f"{what}, as an image (channels, rows, columns)")
+    if values.ndim != 3 or np.any(values != np.round(values)):
+        fields.refuse(f"{name!r} has the shape {values.shape}, not (channels, rows, columns) of coordinates")
+    values = values.astype(np.int64)
+    if not shapes.are_coordinates(values.reshape(-1), dim):
+        fields.refuse(f"{name!r} are not different coordinates of {dim}")
+    return values
+
+
+def _pixelwise(fields: Fields, dim: int) -> ir.PixelwiseLinear:
+    """w = matrix v + shift of the channels of each pixel."""
+    coordinates = _image(fields, "coordinates", "the coordinates that the step changes", dim)
+    channels = len(coordinates)
+    matrix = fields.array("matrix", "w = matrix v + shift of the channels", (channels, channels))
+    shift = fields.optional_array("shift", (channels,))
+    return ir.PixelwiseLinear(matrix, np.zeros(channels) if shift is None else shift, pixels(coordinates), fields.place)
 
 
 def _separate(fields: Fields, dim: int, transformed) -> list:
@@ -243,4 +292,5 @@ _STEPS = {
     "reverse": _reverse,
     "linear": _linear,
     "elementwise": _elementwise,
+    "pixelwise_linear": _pixelwise,
 }

@@ -11,6 +11,7 @@ from ..building.output_rows import reordered
 from ..file.codes import Activation
 from ..flow import flow as ir
 from .fields import Fields
+from .planes import OPERATIONS, of_context_image, of_flattened_images, read_plane_layer
 
 _ACTIVATIONS = {**{kind.name.lower(): kind for kind in Activation}, **compositions.NAMED, "prelu": "prelu"}
 _PARAMETERS = {
@@ -27,15 +28,17 @@ def read_layers(fields: Fields, name: str, what: str) -> list:
     parts = fields.parts(name, what)
     if not parts:
         fields.refuse(f"{name!r} is empty")
-    return [_layer(part, i, i == len(parts) - 1) for i, part in enumerate(parts)]
+    return of_flattened_images([_layer(part, i, i == len(parts) - 1) for i, part in enumerate(parts)])
 
 
 def read_context_layers(fields: Fields, name: str, what: str) -> list:
     """The layers of a network that sees the context alone: the `weight` of its first layer acts on that, too."""
-    return [_of_context(layer) for layer in read_layers(fields, name, what)]
+    return of_context_image([_of_context(layer) for layer in read_layers(fields, name, what)])
 
 
-def _of_context(layer: ir.Layer) -> ir.Layer:
+def _of_context(layer: ir.AnyLayer) -> ir.AnyLayer:
+    if not isinstance(layer, ir.Layer):
+        return replace(layer, source=ir.CONTEXT) if layer.source == ir.READ else layer
     if layer.source != ir.READ or layer.context_weight is not None:
         return layer
     return replace(layer, context_weight=layer.weight * layer.mask, weight=None, mask=None, source=None)
@@ -46,6 +49,9 @@ def _layer(fields: Fields, i: int, last: bool) -> ir.Layer:
     a = fields.number(*_PARAMETERS[kind]) if isinstance(kind, Activation) and kind in _PARAMETERS else 0.0
     if kind == "prelu":
         kind = compositions.leaky_relu_of_units(fields.array("slopes", "the slope of each unit below zero"))
+    operation = fields.choice("operation", "what it does with its source", OPERATIONS, "dense")
+    if operation != "dense":
+        return _of_plane(fields, operation, i, kind, a)
     weight, context_weight = fields.optional_array("weight"), fields.optional_array("context_weight")
     added = fields.items("add", "", ())
     if weight is None and context_weight is None and not added and "bias" not in fields:
@@ -79,6 +85,20 @@ def _layer(fields: Fields, i: int, last: bool) -> ir.Layer:
         add,
         gate,
     )
+
+
+def _of_plane(fields: Fields, operation: str, i: int, kind, a: float):
+    """A layer of planes, which adds others as they are."""
+    source = _source(fields, "source", i, ir.READ, i - 1 if i else ir.READ)
+    context_source = _source(fields, "context_source", i, ir.CONTEXT, ir.CONTEXT)
+    gate = None if fields.optional("gate") is None else fields.whole("gate", "")
+    add = [ir.Add(_add(part, i, 1).layer) for part in _adds(fields, fields.items("add", "", ()))]
+    common = {"activation": kind, "a": a, "gate": gate, "add": add}
+    layer = read_plane_layer(fields, operation, source, common)
+    if layer.context_weight is not None:
+        layer.context_source = context_source
+    fields.close()
+    return layer
 
 
 def _bias(fields: Fields, units: list) -> np.ndarray:
@@ -120,9 +140,9 @@ def sort_rows(output: ir.Layer, axes: dict, given: list, fields: Fields) -> None
 
     `axes` maps the names of the axes to their lengths, in the order of the format.
     """
-    count = int(np.prod(list(axes.values())))
-    if output.width != count:
+    count, found = int(np.prod(list(axes.values()))), len(output.bias)
+    if found != count:
         sizes = " x ".join(f"{length} ({name})" for name, length in axes.items())
-        fields.refuse(f"the last layer has {output.width} rows, not {count} = {sizes}")
+        fields.refuse(f"the last layer has {found} rows, not {count} = {sizes}")
     rows = np.arange(count).reshape([axes[name] for name in given])
     reordered(output, rows.transpose([given.index(name) for name in axes]).reshape(-1))

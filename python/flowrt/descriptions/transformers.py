@@ -95,5 +95,5 @@ def _sort(fields: Fields, output: ir.Layer, axes: dict, parameters: tuple) -> No
     sort_rows(output, axes, rows, fields)
     places = [order.index(name) for name in parameters]
     inner = math.prod(list(axes.values())[2:])
-    at = np.arange(output.width).reshape(axes["coordinate"], len(parameters), inner)
+    at = np.arange(len(output.bias)).reshape(axes["coordinate"], len(parameters), inner)
     reordered(output, at[:, places].reshape(-1))

@@ -16,6 +16,8 @@ from .encoder import Encoder
 from .file import File, encode, read
 from .layer import SortedLayer
 from .permutation import PermutationStep
+from .pixelwise import PixelwiseLinearStep
+from .plane import PlaneLayer, Window
 
 __all__ = [
     "AutoregressiveMixtureBase",
@@ -31,8 +33,11 @@ __all__ = [
     "LinearStep",
     "NormalMixture",
     "PermutationStep",
+    "PixelwiseLinearStep",
+    "PlaneLayer",
     "SortedLayer",
     "StandardNormal",
+    "Window",
     "encode",
     "read",
 ]

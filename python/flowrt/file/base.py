@@ -150,7 +150,7 @@ def _write_mixture(writer: Writer, base: NormalMixture) -> None:
 
 def _read_conditional(reader: Reader, record) -> ConditionalNormalBase:
     base = ConditionalNormalBase([])
-    read_layers(reader, base.conditioner, record.layer_count, 2 * reader.dim)
+    read_layers(reader, base.conditioner, record.layer_count, 2 * reader.dim, planes=False)
     return base
 
 

@@ -24,11 +24,14 @@ class Limit(NamedTuple):
         return f"{count} {self.things}; a file holds at most {self.most}"
 
 
-MAX_DIM = Limit(65536, "coordinates")
-MAX_CONTEXT_DIM = Limit(65536, "floats of context")
+MAX_DIM = Limit(2**24, "coordinates")
+MAX_CONTEXT_DIM = Limit(2**24, "floats of context")
 MAX_RECORDS = Limit(65536, "records")
 MAX_LAYERS = Limit(128, "layers of one conditioner, encoder or base")
-MAX_WIDTH = Limit(1048576, "units of a layer")
+MAX_WIDTH = Limit(2**24, "units of a layer")
+MAX_PLANE = Limit(2**24, "units of a plane with its padding, channels rounded up to a multiple of 16")
+MAX_POOLED = Limit(2**28, "units of all windows of a pooling")
+MAX_CHANNELS = Limit(65536, "channels of a pixelwise linear step")
 MAX_BINS = Limit(1024, "bins of a spline")
 MAX_COMPONENTS = Limit(1024, "components of a mixture")
 MAX_PANEL_LINES = Limit(2**32 - 1, "lines of weight panels in a block")
@@ -45,6 +48,7 @@ class Kind(IntEnum):
     PERMUTATION = 6
     ENCODER = 7
     BASE = 8
+    PIXELWISE_LINEAR = 9
 
 
 STEP_KINDS = tuple(kind for kind in Kind if kind not in (Kind.LAYER, Kind.ENCODER, Kind.BASE))
@@ -107,6 +111,24 @@ class Activation(IntEnum):
     INVERSE_HYPERBOLIC_SINE = 14
 
 
+class LayerOperation(IntEnum):
+    """What a layer makes of its source (sections 4 and 4.3)."""
+
+    DENSE = 0
+    CONVOLUTION = 1
+    DEPTHWISE_CONVOLUTION = 2
+    MAX_POOLING = 3
+    GATHER = 4
+
+
+class Feature(IntFlag):
+    """Bits of what a reader must know (section 1)."""
+
+    PLANES = 1 << 0
+
+
+MINOR_OF_PLANES = 2
+NOWHERE = 0xFFFFFFFF  # index of a gather for a unit that is 0
 MINOR_OF_ACTIVATION = {Activation.ARCTANGENT: 1, Activation.INVERSE_HYPERBOLIC_SINE: 1}  # of others 0
 
 

@@ -40,7 +40,10 @@ class Conditioner:
 
     def source_width(self, i: int) -> int:
         """Units of the source of layer i, 0 without one."""
-        source = self.layers[i].source
+        return self.source_width_of(self.layers[i].source)
+
+    def source_width_of(self, source: int) -> int:
+        """Units of a source, 0 for none."""
         if source == 0:
             return 0
         return int(self.stage_end[-1]) if source == 1 else self.layers[source - 2].width

@@ -12,7 +12,7 @@ from typing import NoReturn
 import numpy as np
 
 from ..errors import ExportError, FormatError, Status
-from .codes import LINE, MAX_LAYERS, MAX_PANEL_LINES, PANEL, Kind, Limit
+from .codes import LINE, MAX_LAYERS, MAX_PANEL_LINES, MINOR_OF_PLANES, PANEL, Feature, Kind, Limit
 from .fields import RECORD, Problem, Structure, beyond
 from .panels import pack, panel_depths, unpack
 
@@ -33,6 +33,7 @@ class Reader:
         self.block_start = 0
         self.block_limit = len(data)
         self.dim = self.context_dim = self.record_count = 0
+        self.features = Feature(0)  # of what was read
         self.value_errors: list[FormatError] = []
 
     # ---- fields of the current record ----
@@ -155,6 +156,11 @@ class Writer:
         self.records: list[bytes] = []
         self.blocks: list[bytes] = []
         self.minor = 0  # the lowest minor version that has what the file uses
+        self.features = Feature(0)
+
+    def planes(self) -> None:
+        """Notes that the file has a plane."""
+        self.minor, self.features = max(self.minor, MINOR_OF_PLANES), self.features | Feature.PLANES
 
     def record(self, fields: Structure, **values) -> None:
         self.records.append(fields.pack(**values))

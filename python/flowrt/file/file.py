@@ -20,10 +20,11 @@ from .cursor import Reader, Writer
 from .elementwise import ElementwiseStep, read_elementwise, write_elementwise
 from .encoder import Encoder, read_encoder, write_encoder
 from .fields import Problem, unknown
-from .header import checksum, read_header, write_header
+from .header import check_features, checksum, read_header, write_header
 from .permutation import PermutationStep, read_permutation, write_permutation
+from .pixelwise import PixelwiseLinearStep, read_pixelwise, write_pixelwise
 
-Step = Union[AutoregressiveStep, DiagonalStep, LinearStep, ElementwiseStep, PermutationStep]
+Step = Union[AutoregressiveStep, DiagonalStep, LinearStep, ElementwiseStep, PermutationStep, PixelwiseLinearStep]
 _STEPS = Table(
     "flowrt.file.file._STEPS",
     STEP_KINDS,
@@ -33,6 +34,7 @@ _STEPS = Table(
         Kind.LINEAR: (read_linear, write_linear),
         Kind.ELEMENTWISE: (read_elementwise, write_elementwise),
         Kind.PERMUTATION: (read_permutation, write_permutation),
+        Kind.PIXELWISE_LINEAR: (read_pixelwise, write_pixelwise),
     },
 )
 
@@ -93,6 +95,7 @@ def _decode(data: bytes) -> File:
     reader.require(reader.record == reader.record_count - 1, "records after the base density", "kind")
     if reader.block_start != reader.block_limit:
         reader.refuse("bytes between the last block and the metadata", reader.block_start)
+    check_features(reader)
     checksum(data)
     if reader.value_errors:
         raise reader.value_errors[0]

@@ -6,7 +6,7 @@ import zlib
 
 from ..errors import FormatError, Status
 from ..foreign import kind_of_model
-from .codes import LINE, MAGIC, MAJOR, MAX_CONTEXT_DIM, MAX_DIM, MAX_RECORDS
+from .codes import LINE, MAGIC, MAJOR, MAX_CONTEXT_DIM, MAX_DIM, MAX_RECORDS, Feature
 from .cursor import Reader, Writer, within
 from .fields import Structure, beyond
 
@@ -35,7 +35,8 @@ def read_header(data: bytes) -> Reader:
     found = "" if kind is None else f", but {kind}"
     reader.require(header.magic == MAGIC, f"this is not a .flw file{found}", "magic", Status.MAGIC)
     reader.require(header.major == MAJOR, f"format version {header.major} is not {MAJOR}", "major", Status.VERSION)
-    reader.require(features == 0, f"unknown required features {features:#x}", "features", Status.FEATURE)
+    unknown = features & ~sum(Feature)
+    reader.require(not unknown, f"unknown required features {unknown:#x}", "features", Status.FEATURE)
     reader.require(size == len(data), f"{len(data)} bytes instead of {size}", "file_size", Status.TRUNCATED)
     reader.require(header.dim >= 1, "dim is 0", "dim")
     reader.check(beyond(MAX_DIM, "dim", header.dim))
@@ -50,6 +51,14 @@ def read_header(data: bytes) -> Reader:
     reader.block_limit = len(data) - header.metadata_size
     reader.dim, reader.context_dim, reader.record_count = header.dim, header.context_dim, header.record_count
     return reader
+
+
+def check_features(reader: Reader) -> None:
+    """Raises `FormatError` unless the features of the header are those of the records, which were all read."""
+    stated = HEADER.unpack(reader.data).features
+    if stated != reader.features:
+        message = f"features are {stated:#x}, but those of the records are {int(reader.features):#x}"
+        raise FormatError(Status.MALFORMED, message, -1, HEADER.offset("features"))
 
 
 def checksum(data: bytes) -> None:
@@ -71,7 +80,7 @@ def write_header(writer: Writer, context_dim: int, metadata: bytes) -> bytes:
             minor=writer.minor,
             crc32=crc32,
             file_size=LINE + len(body),
-            features=0,
+            features=writer.features,
             dim=within(MAX_DIM, writer.dim),
             context_dim=within(MAX_CONTEXT_DIM, context_dim),
             record_count=within(MAX_RECORDS, len(writer.records)),

@@ -1,4 +1,4 @@
-"""Layers of a network (docs/FORMAT.md, section 4): their records and blocks."""
+"""Layers of a network (docs/FORMAT.md, section 4): their records and blocks. `plane.py` has what planes add."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Optional
 
 import numpy as np
 
-from .codes import MAX_WIDTH, MINOR_OF_ACTIVATION, Activation, Kind
+from . import plane
+from .codes import MAX_WIDTH, MINOR_OF_ACTIVATION, Activation, Kind, LayerOperation
 from .conditioner import Conditioner
 from .cursor import Reader, Writer, float32, within
 from .fields import Problem, Structure, beyond, is_set, unknown
@@ -22,9 +23,9 @@ LAYER = Structure(
     ("gate", "H"),
     ("add", "3H"),
     ("scaled", "H"),
-    ("reserved0", "2x"),
+    ("operation", "H"),
     ("a", "f"),
-    ("reserved", "36x"),
+    *plane.FIELDS,
 )
 ADDS = 3  # as many layers may be added to one
 
@@ -47,6 +48,7 @@ class SortedLayer:
     gate: int = 0
     add: tuple = ()
     scales: tuple = ()  # one for each add: an (H,) array, or None for plain addition
+    operation = LayerOperation.DENSE
 
     @property
     def width(self) -> int:
@@ -103,38 +105,86 @@ def _check_references(record, conditioner: Conditioner, context_dim: int) -> Opt
 # ---- reading ----
 
 
-def read_layers(reader: Reader, conditioner: Conditioner, count: int, output_width: int | None) -> None:
-    """Appends `count` layers to the conditioner's list; the last has `output_width` units, or any if that is None."""
+def read_layers(
+    reader: Reader, conditioner: Conditioner, count: int, output_width: int | None, planes: bool = True
+) -> None:
+    """Appends `count` layers to the conditioner's list; the last has `output_width` units, or any if that is None.
+
+    `planes` says whether plane layers may be among them.
+    """
     for i in range(count):
-        _read_layer(reader, conditioner, i, output_width if i == count - 1 else None, i == count - 1)
+        record = reader.next(LAYER, Kind.LAYER)
+        is_known = record.operation in set(LayerOperation) - {LayerOperation.DENSE}
+        reader.require(planes or not is_known, "a plane layer in a base density of the context", "operation")
+        _read_layer(reader, record, conditioner, output_width if i == count - 1 else None, i == count - 1)
 
 
-def _read_layer(reader: Reader, conditioner: Conditioner, i: int, width: int | None, is_output: bool) -> None:
-    record = reader.next(LAYER, Kind.LAYER)
+def _read_layer(reader: Reader, record, conditioner: Conditioner, width: int | None, is_output: bool) -> None:
+    i = len(conditioner.layers)
     reader.require(record.width >= 1, "width is 0", "width")
     reader.check(beyond(MAX_WIDTH, "width", record.width))
     reader.require(width in (None, record.width), f"the output layer has {record.width} units, not {width}", "width")
     reader.check(_check_activation(record.activation, record.a))
+    reader.check(_check_operation(record))
     reader.check(_check_references(record, conditioner, reader.context_dim))
-    layer = SortedLayer(
-        np.zeros(record.width),
-        record.activation,
-        record.a,
-        source=record.source,
-        context=record.context,
-        gate=record.gate,
-        add=record.add,
-    )
+    if record.operation != LayerOperation.DENSE:
+        reader.check(plane.check_input(record, conditioner, _input_width(record, conditioner, reader.context_dim)))
+    layer = _layer_of(record)
     conditioner.layers.append(layer)
     has_known_degrees = is_output and conditioner.stage_end is not None
     if not has_known_degrees:
         layer.degree_end = _read_degree_end(reader, conditioner, i)
     _require_degrees(reader, conditioner, i)
+    if layer.operation != LayerOperation.DENSE:
+        plane.require_one_degree(reader, conditioner, i)
+        plane.read_blocks(reader, conditioner, i, _context_width(layer, conditioner, reader.context_dim))
+        return
     if layer.activation == Activation.LAYER_NORM:
         alone = not has_known_degrees and conditioner.depends_on_context_alone(i)
         message = "layer norm where a unit depends on more than the context, or is an output"
         reader.require(alone, message, "activation")
     _read_values(reader, conditioner, i, [bool(record.scaled >> j & 1) for j in range(ADDS)])
+
+
+def _check_operation(record) -> Optional[Problem]:
+    """What is wrong with the fields from `operation` on."""
+    operation = record.operation
+    if operation not in set(LayerOperation):
+        return unknown("operation", "operation", operation)
+    if operation not in (LayerOperation.DENSE, LayerOperation.GATHER):
+        return plane.check_window(_window_of(record), record.width, operation)
+    for name, value in plane.UNUSED.items():
+        if getattr(record, name) != value:
+            return Problem(name, f"{name} of a layer without a window is not zero")
+    return None
+
+
+def _input_width(record, conditioner: Conditioner, context_dim: int) -> int:
+    """Units of the input of a plane layer that is not the read side."""
+    if record.source:
+        return conditioner.source_width_of(record.source)
+    return _context_width(record, conditioner, context_dim)
+
+
+def _context_width(layer, conditioner: Conditioner, context_dim: int) -> int:
+    """Numbers of the context of a layer, 0 if it has none."""
+    if layer.context < 2:
+        return context_dim if layer.context else 0
+    return conditioner.layers[layer.context - 2].width
+
+
+def _window_of(record) -> plane.Window:
+    return plane.Window(**{name: getattr(record, name) for name in plane.UNUSED})
+
+
+def _layer_of(record):
+    """The layer of a record, without its blocks."""
+    references = {name: getattr(record, name) for name in ("activation", "a", "source", "context", "gate", "add")}
+    if record.operation == LayerOperation.DENSE:
+        return SortedLayer(np.zeros(record.width), **references)
+    if record.operation == LayerOperation.GATHER:
+        return plane.PlaneLayer(record.operation, index=np.zeros(record.width, dtype=np.int64), **references)
+    return plane.PlaneLayer(record.operation, _window_of(record), **references)
 
 
 def _read_degree_end(reader: Reader, conditioner: Conditioner, i: int) -> np.ndarray:
@@ -161,7 +211,7 @@ def _read_values(reader: Reader, conditioner: Conditioner, i: int, scaled: list)
     layer.bias = reader.floats(layer.width)
     layer.scales = tuple(reader.floats(layer.width) if is_scaled else None for is_scaled in scaled)
     if layer.context:
-        width = reader.context_dim if layer.context == 1 else conditioner.layers[layer.context - 2].width
+        width = _context_width(layer, conditioner, reader.context_dim)
         layer.context_weight = reader.weights(np.full(layer.width, width), width)
     if layer.source:
         layer.weight = reader.weights(conditioner.visible(i), conditioner.source_width(i))
@@ -184,6 +234,7 @@ def write_layers(writer: Writer, conditioner: Conditioner) -> None:
             add=(*layer.add, *[0] * ADDS)[:ADDS],
             scaled=sum(1 << j for j, scale in enumerate(layer.scales) if scale is not None),
             a=float32(layer.a),
+            **plane.fields_of(writer, layer),
         )
         _write_values(writer, conditioner, i)
 
@@ -193,6 +244,9 @@ def _write_values(writer: Writer, conditioner: Conditioner, i: int) -> None:
     layer = conditioner.layers[i]
     if layer.degree_end is not None:
         writer.integers(layer.degree_end)
+    if layer.operation != LayerOperation.DENSE:
+        plane.write_blocks(writer, layer)
+        return
     writer.floats(layer.bias)
     for scale in layer.scales:
         if scale is not None:

@@ -6,13 +6,15 @@ the shape of docs/FORMAT.md. Arrays are float64 (masks boolean); formulas and co
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from typing import Optional, Sequence, Union
 
 import numpy as np
 
 from ..file.base import BoxUniform, DiagonalNormal, NormalMixture, StandardNormal
 from ..file.codes import NO_PARAMETERS, Activation, Form, Reads, Scale, Transformer
+from .planes import Convolution, Gather, MaxPool
+from .planes import has_planes as has_planes
 
 READ = "read"  # source of a layer: the side of the step that the conditioner reads
 CONTEXT = "context"  # context source of a layer: the context itself
@@ -94,6 +96,21 @@ class Layer:
         return [add.layer for add in self.add] + ([] if self.gate is None else [self.gate])
 
 
+AnyLayer = Union[Layer, Convolution, MaxPool, Gather]
+
+
+def rewired(layer: AnyLayer, moved) -> AnyLayer:
+    """The layer with `moved(reference)` for each number of an earlier layer that it refers to."""
+
+    def new(reference):
+        return moved(reference) if isinstance(reference, (int, np.integer)) else reference
+
+    changes = {name: new(getattr(layer, name)) for name in ("source", "context_source", "gate")}
+    if "context_source" not in {field.name for field in fields(layer)}:
+        del changes["context_source"]
+    return replace(layer, add=[replace(add, layer=new(add.layer)) for add in layer.add], **changes)
+
+
 @dataclass
 class Affine:
     """Parameters of a coordinate: t, a. `scale` and `p` say what positive number a stands for."""
@@ -136,9 +153,11 @@ class Spline:
 class Autoregressive:
     """MAF, IAF, MADE or coupling layer.
 
-    `layers` are those of its network, the output layer last. That one has P rows for each coordinate of `transformed`
-    (all coordinates if None), in that order: row `P i + j` is parameter j of coordinate `transformed[i]`. The other
-    coordinates stay as they are. `reads` is the side that the network is given: the data (MAF) or the noise (IAF).
+    `layers` are those of its network, the output layer last; among them may be layers of planes (`Convolution`,
+    `MaxPool`, `Gather`), if the network reads none of the coordinates that are `transformed`. The output layer has P
+    rows for each coordinate of `transformed` (all coordinates if None), in that order: row `P i + j` is parameter j of
+    coordinate `transformed[i]`. The other coordinates stay as they are. `reads` is the side that the network is given:
+    the data (MAF) or the noise (IAF).
 
     `flowrt.compile` raises `ExportError` if the masks do not prove an order of the coordinates, and names those that
     depend on themselves.
@@ -209,6 +228,25 @@ class Linear:
 
 
 @dataclass
+class PixelwiseLinear:
+    """w = matrix (v + before) + shift of the numbers v at `coordinates` (pixels, channels), the same for each pixel.
+
+    `matrix` is (channels, channels), `shift` and `before` (channels,). All other coordinates stay as they are. An
+    invertible 1x1 convolution, with or without actnorm.
+    """
+
+    matrix: np.ndarray
+    shift: np.ndarray
+    coordinates: np.ndarray
+    name: str = "pixelwise linear layer"
+    before: Optional[np.ndarray] = None  # zeros
+
+    def __post_init__(self):
+        if self.before is None:
+            self.before = np.zeros(np.shape(self.shift))
+
+
+@dataclass
 class Elementwise:
     """w[i] = function[i](v[i]), section 2.4.
 
@@ -240,13 +278,16 @@ class AutoregressiveMixture:
     p: tuple = ()
 
 
-Step = Union[Autoregressive, Diagonal, Permutation, Linear, Elementwise]
+Step = Union[Autoregressive, Diagonal, Permutation, Linear, Elementwise, PixelwiseLinear]
 Base = Union[StandardNormal, DiagonalNormal, BoxUniform, NormalMixture, ConditionalNormal, AutoregressiveMixture]
 
 
 @dataclass
 class Flow:
-    """Steps from data to noise, then the base density of the noise. `encoder` are layers that see the context alone."""
+    """Steps from data to noise, then the base density of the noise. `encoder` are layers that see the context alone.
+
+    `shape` and `context_shape` say that x, or the context, is an image: (channels, rows, columns), flattened.
+    """
 
     dim: int
     context_dim: int
@@ -259,6 +300,8 @@ class Flow:
     bounds: Optional[tuple] = None  # low and high (D,) of a prior that log p is not corrected for
     names: Optional[Sequence[str]] = None  # of the coordinates of x,
     context_names: Optional[Sequence[str]] = None  # and of the context
+    shape: Optional[tuple] = None
+    context_shape: Optional[tuple] = None
 
 
 def parameters(values) -> tuple:

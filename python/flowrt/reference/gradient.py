@@ -11,7 +11,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from ..errors import Error
 from ..file import read
-from ..file.codes import Kind, Pieces, Reads, Transformer, pieces_of
+from ..file.codes import Kind, LayerOperation, Pieces, Reads, Transformer, pieces_of
 from . import _context, _forward, _rows, base, functions
 from .conditioner import evaluate
 
@@ -22,6 +22,7 @@ def log_prob_gradient(source, x, context=None):
     0 outside of the support, where log p = -inf. At kinks, the side that flowrt.h names.
     """
     file = read(source)
+    _refuse_planes(file)
     for step in file.steps:
         if step.kind == Kind.AUTOREGRESSIVE and step.reads == Reads.NOISE and step.transformer == Transformer.SPLINE:
             if pieces_of(step.form) == Pieces.CUBIC:
@@ -44,6 +45,14 @@ def log_prob_gradient(source, x, context=None):
     density.tangent[np.isneginf(density.value)] = 0.0  # a box adds -inf to a log-determinant that has derivatives
     by_x, by_context = density.tangent[:, : file.dim], density.tangent[:, file.dim :]
     return density.value, by_x, by_context if file.context_dim else None
+
+
+def _refuse_planes(file) -> None:
+    if any(step.kind == Kind.PIXELWISE_LINEAR for step in file.steps):
+        raise Error("a pixelwise linear step has no gradient yet")
+    parts = [part for part in (file.encoder, *file.steps) if part is not None]
+    if any(layer.operation != LayerOperation.DENSE for part in parts for layer in getattr(part, "layers", ())):
+        raise Error("layers of planes, such as convolutions, have no gradient yet")
 
 
 def _variable(values, first: int, directions: int) -> Dual:

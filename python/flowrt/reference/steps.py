@@ -61,6 +61,18 @@ def _permutation_inverse(step, w, context):
     return v, np.zeros(len(w))
 
 
+def _pixelwise(step, v, context):
+    w = v.copy()
+    w[:, step.index] = v[:, step.index] @ exact(step.matrix).T + exact(step.shift)
+    return w, np.full(len(v), step.log_det), _everywhere(v)
+
+
+def _pixelwise_inverse(step, w, context):
+    v = w.copy()
+    v[:, step.index] = (w[:, step.index] - exact(step.shift)) @ exact(step.inverse).T
+    return v, np.full(len(w), -step.log_det)
+
+
 def _elementwise(step, v, context):
     w, log_det, inside = np.empty_like(v), np.zeros(len(v)), _everywhere(v)
     for i, (function, a, b) in enumerate(zip(step.function, step.lower, step.upper)):
@@ -191,6 +203,7 @@ _FORWARD = Table(
         Kind.LINEAR: _linear,
         Kind.ELEMENTWISE: _elementwise,
         Kind.PERMUTATION: _permutation,
+        Kind.PIXELWISE_LINEAR: _pixelwise,
     },
 )
 _INVERSE = Table(
@@ -202,5 +215,6 @@ _INVERSE = Table(
         Kind.LINEAR: _linear_inverse,
         Kind.ELEMENTWISE: _elementwise_inverse,
         Kind.PERMUTATION: _permutation_inverse,
+        Kind.PIXELWISE_LINEAR: _pixelwise_inverse,
     },
 )

@@ -180,6 +180,8 @@ def _numbers(name: str, values, width: int) -> np.ndarray:
     except (TypeError, ValueError, OverflowError) as error:
         raise ArgumentError(f"{name} must be numbers: {error}") from None
     rows = np.atleast_2d(numbers)
+    if rows.ndim > 2 and rows[0].size == width:  # images
+        rows = rows.reshape(len(rows), width)
     if rows.ndim != 2 or rows.shape[1] != width or not len(rows):
         raise ArgumentError(f"{name} must be (n, {width}), not {numbers.shape}")
     return rows

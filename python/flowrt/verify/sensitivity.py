@@ -90,6 +90,8 @@ def perturbed(file: File, share: float, generator, held) -> File:
 
     def shift(values, exact):
         """What has products that are `exact` is so itself, if it needs no rounding."""
+        if values is None:
+            return None
         return np.where(exact & (np.asarray(values).astype(held) == values), values, moved(values))
 
     def layer(old):
@@ -111,12 +113,12 @@ def perturbed(file: File, share: float, generator, held) -> File:
             return replace(old, layers=layers(old.layers))
         if old.kind == Kind.DIAGONAL:
             return replace(old, scale=weights(old.scale), shift=shift(old.shift, np.abs(old.scale) == 1))
-        if old.kind == Kind.LINEAR:
+        if old.kind in (Kind.LINEAR, Kind.PIXELWISE_LINEAR):
             matrix = weights(old.matrix)
             same = matrix is old.matrix or np.array_equal(matrix, old.matrix)
-            return old if same else replace(
-                old, matrix=matrix, inverse=np.linalg.inv(matrix), log_det=float(np.linalg.slogdet(matrix)[1])
-            )  # fmt: skip
+            pixels = len(old.index) if old.kind == Kind.PIXELWISE_LINEAR else 1
+            log_det = float(pixels * np.linalg.slogdet(matrix)[1])
+            return old if same else replace(old, matrix=matrix, inverse=np.linalg.inv(matrix), log_det=log_det)
         return old
 
     def between():

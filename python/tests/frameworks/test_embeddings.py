@@ -7,7 +7,7 @@ import pytest
 import torch
 from live import agree, agree_in_c
 from nflows_models import affine, flow
-from sbi.neural_nets.embedding_nets import CNNEmbedding, FCEmbedding, PermutationInvariantEmbedding
+from sbi.neural_nets.embedding_nets import FCEmbedding, PermutationInvariantEmbedding, SpectralConvEmbedding
 from sbi.neural_nets.net_builders import build_maf, build_zuko_maf
 from torch import nn
 from torch.nn import functional as F
@@ -169,7 +169,7 @@ def test_a_forward_that_limits_is_read_too():
 
 
 REFUSED = {
-    "CNNEmbedding": (lambda: CNNEmbedding((16, 16), output_dim=E), (16, 16)),
+    "SpectralConvEmbedding": (lambda: SpectralConvEmbedding(2, modes=E // 2), (2, 9)),
     "PermutationInvariantEmbedding of 2000 trials": (
         lambda: PermutationInvariantEmbedding(FCEmbedding(3, 5), 5, output_dim=E), (2000, 3)
     ),

@@ -68,10 +68,10 @@ def test_a_matrix_that_is_not_orthogonal_is_refused(tmp_path):
         flowrt.save(tmp_path / "f.flw", network)
 
 
-def test_images_are_refused(tmp_path):
-    network = Ff.SequenceINN(3, 4, 4)
+def test_volumes_are_refused(tmp_path):
+    network = Ff.SequenceINN(3, 4, 4, 2)
     network.append(Fm.ActNorm)
-    with pytest.raises(flowrt.ExportError, match=r"flows of vectors, but the input has the shape \(3, 4, 4\)"):
+    with pytest.raises(flowrt.ExportError, match=r"ActNorm is given a tensor of the shape \(3, 4, 4, 2\)"):
         flowrt.save(tmp_path / "f.flw", network)
 
 

@@ -225,6 +225,18 @@ def test_embedding_nets(name):
     assert file.context_dim == 5 and file.encoder.layers[-1].width == 2
 
 
+def test_an_embedding_net_of_convolutions_takes_a_flat_context():
+    net = nn.Sequential(
+        nn.Unflatten(1, (2, 4, 5)), nn.Conv2d(2, 3, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
+        nn.Linear(12, 2),
+    )  # fmt: skip
+    model = flow(affine(context_features=2), embedding_net=net)
+    randomise(model, 0.5)
+    file = agree(model)
+    agree_in_c(model)
+    assert file.context_dim == 40 and file.encoder.layers[-1].width == 2
+
+
 def test_other_embedding_nets_are_refused_by_name():
     refused(
         flow(affine(context_features=2), embedding_net=nn.Conv1d(5, 2, 1)), "Conv1d is not supported.*embedding nets"

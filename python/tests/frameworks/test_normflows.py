@@ -298,11 +298,15 @@ def test_other_bases_are_refused_by_name():
     model = flow(affine())
     model.q0 = nf.distributions.ClassCondDiagGaussian(3, 2)
     refused(model, "ClassCondDiagGaussian is not supported")
-    refused(flow(affine(), features=(3, 2, 2)), "DiagGaussian is not supported")
+    refused(flow(affine(), features=(3, 2)), "DiagGaussian is not supported")
+    refused(flow(affine(), features=(3, 2, 2)), "MaskedAffineAutoregressive is not supported; supported are GlowBlock")
 
 
 def test_other_models_are_refused_by_name():
-    refused(nf.MultiscaleFlow([nf.distributions.DiagGaussian(3)], [[affine()]], []), "MultiscaleFlow is not supported")
+    vectors = nf.MultiscaleFlow([nf.distributions.DiagGaussian(3)], [[affine()]], [])
+    refused(vectors, "DiagGaussian is not supported; supported are GlowBlock")
+    variational = nf.NormalizingFlowVAE(nf.distributions.DiagGaussian(3), nf.distributions.Dirac(), [affine()])
+    refused(variational, "NormalizingFlowVAE is not")
 
 
 def test_other_networks_are_refused_by_name():

@@ -37,6 +37,12 @@ def test_readme(tmp_path, capsys):
     assert "libflowrt" in capsys.readouterr().out  # the comparison that verify=True prints
 
 
+def test_the_page_of_images(tmp_path):
+    names = follow("docs/IMAGES.md", tmp_path)
+    expected = names["flow"].log_prob(names["images"], None).detach().numpy()
+    np.testing.assert_allclose(names["log_p"], expected, rtol=1e-4)
+
+
 def test_the_page_of_mixtures(tmp_path):
     _, theta, first = trained()
     second = trained()[2]

@@ -1,5 +1,5 @@
-// Validates the steps without a network whose numbers are constants: diagonal and linear (docs/FORMAT.md sections 2.2,
-// 2.3).
+// Validates the steps without a network whose numbers are constants: diagonal, linear and pixelwise linear (docs/FORMAT.md
+// sections 2.2, 2.3, 2.8).
 
 import CFlowrt
 import FlowrtShim
@@ -29,5 +29,30 @@ extension Reader {
     try checkLogDet(record)
     _ = try blocks.linear(dim)
     view.parameter_count &+= (2 &* dim &+ 1) &* dim
+  }
+
+  /// The same for the channels of each pixel, of those coordinates that the step names.
+  mutating func readPixelwise(_ record: Record) throws(Refusal) {
+    let step = record.pixelwise
+    try record.requireZero(from: FLOWRT_PIXELWISE_RESERVED0, upTo: FLOWRT_PIXELWISE_CHANNELS)
+    try record.requireZero(from: FLOWRT_PIXELWISE_RESERVED)
+    let channels = UInt64(step.channels)
+    let (units, logDet) = (channels &* UInt64(step.pixels), step.log_det)
+    if channels == 0 || channels > maximumPixelwiseChannels {
+      let status = channels == 0 ? FLOWRT_ERR_MALFORMED : FLOWRT_ERR_LIMIT
+      throw record.refusal(status, FLOWRT_PIXELWISE_CHANNELS, channels, expected: maximumPixelwiseChannels)
+    }
+    if units == 0 || units > dim {
+      throw record.refusal(FLOWRT_ERR_MALFORMED, FLOWRT_PIXELWISE_PIXELS, UInt64(step.pixels), expected: dim / channels)
+    }
+    if logDet - logDet != 0 {
+      throw record.refusal(FLOWRT_ERR_MALFORMED, FLOWRT_PIXELWISE_LOG_DET, logDet.bitPattern)
+    }
+    _ = try blocks.pixelwise(step, dim)
+    view.parameter_count &+= (2 &* channels &+ 1) &* channels
+    // Pixels before the map, and after it with channels in whole panels.
+    view.planes_size = max(view.planes_size, 2 &* UInt64(step.pixels) &* paddedTo16(channels) &+ UInt64(laneSlack))
+    view.has_step_planes = 1
+    view.no_gradient = 1
   }
 }

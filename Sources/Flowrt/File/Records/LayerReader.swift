@@ -37,6 +37,8 @@ struct Network {
   var outputs: Degrees? = nil
   /// Width that the last layer must have; 0 for any.
   var outputWidth: UInt64 = 0
+  /// Whether it is the context encoder.
+  var isEncoder = false
 }
 
 extension Reader {
@@ -54,7 +56,8 @@ extension Reader {
     if header.context_dim == 0 {
       throw record.refusal(FLOWRT_ERR_MALFORMED, FLOWRT_RECORD_KIND, UInt64(RecordKind.encoder.rawValue))
     }
-    let (size, width) = try readLayers(Network(layerCount: count, contextDim: header.context_dim))
+    let (size, width) = try readLayers(
+      Network(layerCount: count, contextDim: header.context_dim, isEncoder: true))
     // From here on the steps and the base see the outputs of the last layer.
     view.encoder_size = size
     view.encoder_layers = UInt32(count)
@@ -94,8 +97,8 @@ extension Reader {
           record: nextRecord(), network: network, number: number, earlier: EarlierLayers(facts: facts))
         facts[Int(number)] = try layer.read(&self)
         width = facts[Int(number)].width
-        // At most 128 layers of 2^20 units: the plan's offsets, which count these in 32 bits, do not wrap around.
-        size &+= paddedTo16(UInt64(width))
+        // At most 128 layers of 2^24 units: the plan's offsets, which count these in 32 bits, do not wrap around.
+        size &+= layer.layer.room
       }
       view.layer_count &+= UInt32(network.layerCount)
       return (size, width)
@@ -113,7 +116,7 @@ private struct LayerReader {
   let number: UInt16
   let earlier: EarlierLayers
 
-  private var layer: flowrt_layer_record { record.layer }
+  fileprivate var layer: flowrt_layer_record { record.layer }
   private var width: UInt64 { UInt64(layer.width) }
   private var panels: UInt64 { Flowrt.panels(of: width) }
   /// Whether it is the last of its network.
@@ -123,7 +126,7 @@ private struct LayerReader {
   /// parameters.
   /// The blocks must be taken in the order of section 4.1: ends first, then parameters.
   func read(_ reader: inout Reader) throws(Refusal) -> LayerFacts {
-    let activation = try checkFields()
+    let (activation, operation) = try checkFields()
     let contextLines = try checkContext()
     // The output layer of a step has known degrees, and no block of ends.
     let outputs = isOutput ? network.outputs : nil
@@ -137,6 +140,10 @@ private struct LayerReader {
     let hasConstantSource = layer.source >= 2 && earlier[layer.source].isContextOnly
     let isContextOnly =
       outputs == nil && (layer.source == 0 || hasConstantSource) && gate && add0 && add1 && add2
+    if operation != .dense {
+      try readPlane(&reader, operation, degrees, contextLines: contextLines)
+      return LayerFacts(degrees: degrees, width: layer.width, isContextOnly: isContextOnly)
+    }
     // Layer norm needs all units of its layer at once, and those of a masked layer become known one after the other.
     if activation == .layerNorm && !isContextOnly {
       throw refusal(FLOWRT_LAYER_ACTIVATION, UInt64(layer.activation))
@@ -161,9 +168,8 @@ private struct LayerReader {
     reader.view.parameter_count &+= parameters
     if !activation.slopeIsOfValue(layer.a) || layer.gate != 0 { reader.view.keeps_sums = 1 }
     // The plan and this line decide by the same function, so the plan never takes more than was counted.
-    if flowrt_is_in_prologue(isContextOnly, hasConstantSource, layer.context != 0) {
-      reader.view.prologue_size &+= panels &* UInt64(panelUnits)
-    }
+    reader.view.prologue_size &+= flowrt_prologue_floats(
+      false, isContextOnly, hasConstantSource, layer.source != 0, layer.context != 0, panels)
     return LayerFacts(degrees: degrees, width: layer.width, isContextOnly: isContextOnly)
   }
 
@@ -173,14 +179,14 @@ private struct LayerReader {
   }
 
   /// Checks the fields that need no block and no other layer but the bounds of `source`.
-  private func checkFields() throws(Refusal) -> Activation {
+  private func checkFields() throws(Refusal) -> (Activation, LayerOperation) {
     if RecordKind(rawValue: layer.kind) != .layer {
       throw refusal(FLOWRT_RECORD_KIND, UInt64(layer.kind), expected: UInt64(RecordKind.layer.rawValue))
     }
     // A code and its constant, together.
     let activation = try checkActivation()
     if width == 0 { throw refusal(FLOWRT_LAYER_WIDTH, 0, expected: 1) }
-    // Up to 2^20 units, products of a width and 32-bit counts stay within 64 bits.
+    // Up to 2^24 units, products of a width and 32-bit counts stay within 64 bits.
     if width > maximumWidth {
       throw record.refusal(FLOWRT_ERR_LIMIT, FLOWRT_LAYER_WIDTH, width, expected: maximumWidth)
     }
@@ -188,15 +194,18 @@ private struct LayerReader {
     if isOutput && network.outputWidth != 0 && width != network.outputWidth {
       throw refusal(FLOWRT_LAYER_WIDTH, width, expected: network.outputWidth)
     }
-    try record.requireZero(from: FLOWRT_LAYER_RESERVED0, upTo: FLOWRT_LAYER_A)
-    try record.requireZero(from: FLOWRT_LAYER_RESERVED)
+    let operation: LayerOperation = try record.code(FLOWRT_LAYER_OPERATION, layer.operation)
+    switch operation {
+    case .dense, .gather: try record.requireZero(from: FLOWRT_LAYER_PLANE)
+    case .convolution, .depthwiseConvolution, .maxPooling: try record.checkPlane(operation)
+    }
     // 0: no source; 1: the read side, which an encoder has not; from 2 on: an earlier layer.
     if layer.source > number &+ 1 || (layer.source == 1 && network.inputs == nil) {
       throw refusal(FLOWRT_LAYER_SOURCE, UInt64(layer.source))
     }
     // One bit for each of the three added layers.
     if layer.scaled > 7 { throw refusal(FLOWRT_LAYER_SCALED, UInt64(layer.scaled)) }
-    return activation
+    return (activation, operation)
   }
 
   /// The activation and its parameter `a`.
@@ -258,5 +267,48 @@ private struct LayerReader {
       g &+= 1
     }
     return count
+  }
+
+  /// What fields, degrees and input say about each other, and the blocks. `contextLines`: units of what `context` names.
+  private func readPlane(
+    _ reader: inout Reader, _ operation: LayerOperation, _ degrees: Degrees, contextLines: UInt64
+  ) throws(Refusal) {
+    // A depthwise convolution has factors; a norm would be one over all pixels.
+    if layer.scaled != 0 { throw refusal(FLOWRT_LAYER_SCALED, UInt64(layer.scaled)) }
+    if layer.activation == Activation.layerNorm.rawValue {
+      throw refusal(FLOWRT_LAYER_ACTIVATION, UInt64(layer.activation))
+    }
+    if layer.source != 0 && layer.context != 0 && !operation.isConvolution {
+      throw refusal(FLOWRT_LAYER_CONTEXT, UInt64(layer.context))
+    }
+    // All units are evaluated at once: they have one degree.
+    var degree: UInt64 = 0
+    while degrees.count(degree) == 0 { degree &+= 1 }  // the last count is the width
+    if degrees.count(degree) != width { throw refusal(FLOWRT_LAYER_WIDTH, degrees.count(degree), expected: width) }
+
+    let inputs = try checkInput(degree, contextLines: contextLines)
+    let needed = UInt64(layer.plane.0) &* UInt64(layer.plane.1) &* UInt64(layer.in_channels)
+    let isRanks = layer.source == 1
+    // Of the read side the plane is the first ranks. Otherwise it is all units of the input.
+    if operation != .gather && (isRanks ? needed > inputs : needed != inputs) {
+      throw refusal(FLOWRT_LAYER_PLANE, needed, expected: inputs)
+    }
+    _ = try reader.blocks.plane(layer, operation, inputs: inputs, contextLines: contextLines)
+    reader.view.note(layer, operation, isEncoder: network.isEncoder, contextLines: contextLines)
+  }
+
+  /// Units of the input that this layer may see: of the read side, of an earlier layer, or of the context.
+  private func checkInput(_ degree: UInt64, contextLines: UInt64) throws(Refusal) -> UInt64 {
+    switch layer.source {
+    case 0:
+      // Outside of the encoder a plane would be made of the context for each step anew.
+      if layer.context == 0 || !network.isEncoder { throw refusal(FLOWRT_LAYER_SOURCE, 0) }
+      return contextLines
+    case 1: return network.inputs.unsafelyUnwrapped.count(degree)
+    default:
+      let source = earlier[layer.source]
+      if source.isContextOnly && !network.isEncoder { throw refusal(FLOWRT_LAYER_SOURCE, UInt64(layer.source)) }
+      return source.degrees.count(degree)
+    }
   }
 }

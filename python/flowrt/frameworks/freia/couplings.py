@@ -36,7 +36,7 @@ BLOCKS = {
     "AffineCouplingOneSided",
     "ConditionalAffineTransform",
 }
-_ALL_IN_ONE = 0.1  # what an AllInOneBlock multiplies all outputs of its network by
+ALL_IN_ONE = 0.1  # what an AllInOneBlock multiplies all outputs of its network by
 _UNITS = {
     Scale.EXP: Activation.IDENTITY,
     Scale.EXP_TANH: Activation.TANH,
@@ -53,7 +53,7 @@ def steps_of(block, dim: int, columns: np.ndarray, context_dim: int) -> list:
     everything, first, second = np.arange(dim), np.arange(block.split_len1), np.arange(block.split_len1, dim)
     if "NICECouplingBlock" in kinds:
         return [*part.additive(block.F, second, first), *part.additive(block.G, first, second)]
-    scale = _scale_of(block)
+    scale = scale_of(block)
     if "ConditionalAffineTransform" in kinds:
         return part.affine(block.subnet, everything[:0], everything, scale)
     if "AffineCouplingOneSided" in kinds:
@@ -76,10 +76,10 @@ def all_in_one(block, dim: int, columns: np.ndarray, context_dim: int) -> list:
     seen, changed = np.arange(block.splits[0]), np.arange(block.splits[0], dim)
     scale = scales.ScaleFunction(Scale.EXP_TANH, (float(block.clamp),))
     part = _Part(type(block).__name__, dim, columns, context_dim)
-    return part.affine(block.subnet, seen, changed, scale, bool(block.GIN), _ALL_IN_ONE)
+    return part.affine(block.subnet, seen, changed, scale, bool(block.GIN), ALL_IN_ONE)
 
 
-def _scale_of(block) -> scales.ScaleFunction:
+def scale_of(block) -> scales.ScaleFunction:
     """The scale function exp(clamp * f_clamp(a)) of a live block."""
     import torch
 

@@ -47,10 +47,14 @@ def mend(model) -> None:
     with torch.no_grad():
         for module in model.modules():
             kinds, name = class_names(module), type(module).__name__
-            if "AllInOneBlock" in kinds and module.input_rank == 0:
+            if "AllInOneBlock" in kinds:
                 _set_orthogonal(module.w_0 if module.householder else module.w_perm, name)
                 if not module.householder:
-                    module.w_perm_inv.copy_(module.w_perm.T)
+                    module.w_perm_inv.copy_(module.w_perm.transpose(0, 1))
+            elif "Fixed1x1Conv" in kinds:
+                matrix = module.M[:, :, 0, 0]
+                module.M_inv.copy_(matrix.inverse()[:, :, None, None])
+                module.logDetM.copy_(torch.slogdet(matrix)[1])
             elif "OrthogonalTransform" in kinds:
                 _set_orthogonal(module.weights, name)
             elif "HouseholderPerm" in kinds and module.fixed:
@@ -65,7 +69,8 @@ def mend(model) -> None:
 def _set_orthogonal(tensor, name: str) -> None:
     import torch
 
-    tensor.copy_(torch.as_tensor(orthogonal(float64(tensor), name)))
+    matrix = orthogonal(float64(tensor).reshape(tensor.shape[:2]), name)
+    tensor.copy_(torch.as_tensor(matrix).reshape(tensor.shape))
 
 
 def _scaled(module, x, rev=False, jac=True):

@@ -17,7 +17,7 @@ SUPPORTED = (
     "AllInOneBlock, NICECouplingBlock, RNVPCouplingBlock, GLOWCouplingBlock, GINCouplingBlock, AffineCouplingOneSided, "
     "ConditionalAffineTransform, ActNorm, LearnedElementwiseScaling, InvAutoAct, InvAutoActTwoSided, "
     "InvertibleSigmoid, PermuteRandom, FixedLinearTransform, OrthogonalTransform, HouseholderPerm without a condition, "
-    "Split, Concat, and SequenceINN and GraphINN inside of another, all of vectors"
+    "Split, Concat, and SequenceINN and GraphINN inside of another, all of vectors; images.py has those of images"
 )
 _LINEAR = {"FixedLinearTransform", "HouseholderPerm", "OrthogonalTransform"}
 
@@ -82,8 +82,6 @@ def _all_in_one(block, dim: int, columns: np.ndarray, context_dim: int) -> list:
     """A coupling, a scale and a shift of each coordinate, and an orthogonal matrix; with its inverse before, if so."""
     import torch
 
-    if block.input_rank:
-        raise ExportError("AllInOneBlock of images is not supported; a file holds flows of vectors")
     name = type(block).__name__
     matrix = orthogonal(reflections(block) if block.householder else float64(block.w_perm), name)
     steps = [_orthogonal(matrix.T, name)] if block.reverse_pre_permute else []

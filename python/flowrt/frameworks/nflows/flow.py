@@ -12,10 +12,11 @@ from ...building.modules import class_names, context_size
 from ...building.standardisation import for_each_number, of_standardised_context, take_standardisation
 from ...errors import ExportError
 from ...flow import flow as ir
-from ..torch.encoders import embedding_layers, modules_of
+from ..torch.encoders import embedding_layers, modules_of, numbers_taken
 from ..torch.live import TorchModel, standard_normal_log_prob, uniform_log_prob
 from ..torch.overrides import require_own
 from ..torch.plain import with_parts, with_plain_weights
+from . import images
 from .bases import base
 from .steps import LINEAR, SUPPORTED, copied, flatten, steps_of
 
@@ -32,6 +33,9 @@ def describe(model, context_dim: int | None = None) -> ir.Flow:
     """The model in evaluation mode. Raises `ExportError` with the name of whatever a file cannot hold."""
     model = with_plain_weights(model)
     transform = model._transform if _is_flow(model) else None if _is_density(model) else model
+    if images.is_of_images(transform, _distribution(model)):
+        embedding, name = getattr(model, "_embedding_net", None), type(model).__name__
+        return images.describe(transform, _distribution(model), embedding, context_dim, name)
     layers = [] if transform is None else list(flatten(transform, inverted=False))
     dim = _dim(model, layers)
     steps = [step for layer, inverted in layers for step in steps_of(layer, inverted, dim)]
@@ -40,7 +44,7 @@ def describe(model, context_dim: int | None = None) -> ir.Flow:
     embedding = getattr(model, "_embedding_net", None)
     scale, shift, modules = take_standardisation(modules_of(embedding))
     encoder = embedding_layers(embedding, modules, (context_dim,) if context_dim else None)
-    given = encoder[0].context_weight.shape[1] if encoder else context_size(steps, context_dim, density)
+    given = numbers_taken(encoder) if encoder else context_size(steps, context_dim, density)
     if encoder:
         context_size(steps, encoder[-1].width, density)
     if context_dim not in (None, given):
@@ -62,6 +66,10 @@ def behind_embedding(model):
 def live(model, dtype) -> TorchModel:
     """The framework's own evaluation of a copy of the model."""
     copy = copied(with_plain_weights(model), dtype)
+    transform = copy._transform if _is_flow(copy) else None if _is_density(copy) else copy
+    if images.is_of_images(transform, _distribution(copy)):
+        density = _density(_distribution(copy))
+        return images.live(transform, _distribution(copy), type(copy).__name__, density, dtype)
     if _is_density(copy):
         return TorchModel(dtype, _unchanged, _unchanged, _density(copy))
     if not _is_flow(copy):

@@ -85,9 +85,9 @@ def steps_of(layer, inverted: bool, dim: int) -> list:
     if "MaskedAffineAutoregressiveTransform" in kinds:
         return [_affine_autoregressive(layer, inverted, dim)]
     if kinds & splines.AUTOREGRESSIVE:
-        return splines.autoregressive(layer, made(layer.autoregressive_net), _reads(inverted), dim)
+        return splines.autoregressive(layer, made(layer.autoregressive_net), reads_of(inverted), dim)
     if kinds & splines.UNCONDITIONAL:
-        return splines.unconditional(layer, dim, _reads(inverted))
+        return splines.unconditional(layer, dim, reads_of(inverted))
     if kinds & ({"AffineCouplingTransform"} | splines.COUPLINGS):
         return _coupling(layer, inverted, dim)
     if kinds & _ELEMENTWISE:
@@ -112,7 +112,7 @@ def steps_of(layer, inverted: bool, dim: int) -> list:
     return [inverted_if(diagonal(dim, name, scale, shift, before), inverted)]
 
 
-def _reads(inverted: bool) -> Reads:
+def reads_of(inverted: bool) -> Reads:
     return Reads.NOISE if inverted else Reads.DATA
 
 
@@ -155,7 +155,7 @@ def _affine_autoregressive(layer, inverted: bool, dim: int) -> ir.Autoregressive
     _require_outputs(output, 2 * dim, name)
     reordered(output, np.arange(2 * dim).reshape(dim, 2)[:, ::-1].reshape(-1))  # [a, t] of a feature becomes [t, a]
     scales.fold(scale, output)
-    return ir.Autoregressive(layers, ir.Affine(scale.scale, scale.p), _reads(inverted), name=name)
+    return ir.Autoregressive(layers, ir.Affine(scale.scale, scale.p), reads_of(inverted), name=name)
 
 
 # ---- couplings ----
@@ -167,7 +167,7 @@ def _coupling(layer, inverted: bool, dim: int) -> list:
     coupling, inner = [], []
     if len(transformed) and class_names(layer) & splines.COUPLINGS:
         layers = _network(layer, constant, dim)
-        coupling = splines.coupling(layer, layers, _reads(inverted), transformed, dim)
+        coupling = splines.coupling(layer, layers, reads_of(inverted), transformed, dim)
     elif len(transformed):
         coupling = [_affine_coupling(layer, constant, transformed, inverted)]
     if layer.unconditional_transform is not None:
@@ -182,23 +182,16 @@ def _network(layer, constant, dim: int) -> list:
 
 
 def _affine_coupling(layer, constant, transformed, inverted: bool) -> ir.Autoregressive:
-    import torch
-
     name, count = type(layer).__name__, len(transformed)
-    raw = torch.as_tensor(scales.RAW)
-    shifts = torch.full((len(raw), count), scales.SHIFT, dtype=torch.float64)
-    additive = layer._transform_dim_multiplier() == 1
-    parameters = shifts if additive else torch.cat([shifts, raw[:, None].expand(shifts.shape)], dim=1)
-    candidates = [scales.ONE] if additive else scales.nflows_candidates(1e-3)
-    scale = scales.of_affine(lambda x: layer._coupling_transform_forward(x, parameters), count, candidates, name)
+    scale = scales.of_nflows_coupling(layer, count)
     layers = _network(layer, constant, len(constant) + count)
     output, transformer = layers[-1], ir.Additive()
     _require_outputs(output, layer._transform_dim_multiplier() * count, name)
-    if not additive:
+    if scale is not None:
         reordered(output, np.arange(2 * count).reshape(2, count).T.reshape(-1))
         scales.fold(scale, output)
         transformer = ir.Affine(scale.scale, scale.p)
-    return ir.Autoregressive(layers, transformer, _reads(inverted), transformed, name)
+    return ir.Autoregressive(layers, transformer, reads_of(inverted), transformed, name)
 
 
 def _require_outputs(output: ir.Layer, expected: int, name: str) -> None:

@@ -1,4 +1,4 @@
-"""normflows 1.7: `NormalizingFlow` and `ConditionalNormalizingFlow` of vectors.
+"""normflows 1.7: `NormalizingFlow` and `ConditionalNormalizingFlow` of vectors; `images.py` has those of images.
 
 normflows layers map noise to data, and `MaskedAffineAutoregressive` reads the noise: its density is the sequential
 direction. `Reverse` exchanges the two directions of a layer.
@@ -17,14 +17,14 @@ from ...building.networks import linear_output
 from ...building.output_rows import reordered
 from ...building.pairs import shift_and_scale
 from ...errors import ExportError
-from ...file.codes import Form, Reads, Scale
+from ...file.codes import Reads, Scale
 from ...flow import flow as ir
 from ..nflows.live_networks import coupling_net, linear_made
 from ..nflows.steps import steps_of
 from ..torch.live import TorchModel
 from ..torch.overrides import require_own
 from ..torch.plain import with_plain_weights
-from . import bases
+from . import bases, images
 
 framework = "normflows"
 
@@ -35,12 +35,6 @@ _SUPPORTED = (
     f"Reverse and Composite, with {bases.SUPPORTED} as base"
 )
 _LINEAR = {"InvertibleAffine", "LULinearPermute"}
-_GLOW = scales.ScaleFunction(Scale.SIGMOID, offset=2.0)
-_SCALE_MAPS = {
-    "exp": (scales.ScaleFunction(Scale.EXP), Form.SCALE_THEN_SHIFT, Reads.NOISE),  # x = s z + t
-    "sigmoid": (_GLOW, Form.SHIFT_THEN_SCALE, Reads.DATA),  # x = z / s + t, so z = s (x - t)
-    "sigmoid_inv": (_GLOW, Form.SCALE_THEN_SHIFT, Reads.NOISE),  # x = s z + t
-}
 
 
 def accepts(model) -> bool:
@@ -50,8 +44,10 @@ def accepts(model) -> bool:
 
 def describe(model, context_dim: int | None = None) -> ir.Flow:
     """The model in evaluation mode. Raises `ExportError` with the name of whatever a file cannot hold."""
-    if "NormalizingFlow" not in class_names(model):
-        refuse(model, "NormalizingFlow and ConditionalNormalizingFlow")
+    if not class_names(model) & {"NormalizingFlow", "MultiscaleFlow"}:
+        refuse(model, "NormalizingFlow, ConditionalNormalizingFlow and MultiscaleFlow")
+    if images.is_of_images(model):
+        return images.describe(model, context_dim)
     model = with_plain_weights(model)
     dim = bases.dim(model.q0, _SUPPORTED)
     steps = list(_steps(model, dim))
@@ -63,6 +59,8 @@ def describe(model, context_dim: int | None = None) -> ir.Flow:
 
 def live(model, dtype) -> TorchModel:
     """The framework's own evaluation of a copy of the model."""
+    if images.is_of_images(model):
+        return images.live(model, dtype)
     flow = TorchModel.copy_of(with_plain_weights(model), dtype)
 
     def given(context) -> dict:
@@ -233,9 +231,9 @@ def _coupling(layer, reverse: bool, halves: tuple) -> ir.Autoregressive:
     _require_outputs(layers, (2 if layer.scale else 1) * len(transformed), name)
     if not layer.scale:
         return ir.Autoregressive(layers, ir.Additive(), _reads(Reads.NOISE, reverse), transformed, name)
-    if layer.scale_map not in _SCALE_MAPS:
+    if layer.scale_map not in images.SCALE_MAPS:
         raise ExportError(f"{name}: scale map {layer.scale_map!r} is not supported; supported are exp, sigmoid[_inv]")
-    scale, form, side = _SCALE_MAPS[layer.scale_map]
+    scale, form, side = images.SCALE_MAPS[layer.scale_map]
     scales.fold(scale, layers[-1])
     transformer = ir.Affine(scale.scale, scale.p, form)
     return ir.Autoregressive(layers, transformer, _reads(side, reverse), transformed, name)

@@ -24,7 +24,7 @@ from ..nflows.steps import copied
 from ..torch.encoders import embedding_layers, modules_of
 from ..torch.live import TorchModel
 from ..torch.overrides import require_own_sampler
-from ..torch.plain import with_parts, with_plain_weights
+from ..torch.plain import deep_copy, with_parts, with_plain_weights
 from ..zuko import flow as zuko
 
 framework = "sbi"
@@ -88,6 +88,8 @@ def describe(model, context_dim: int | None = None) -> ir.Flow:
         flow = _flow(estimator.net, encoder[-1].width if encoder else size)
     flow = replace(flow, context_dim=size, encoder=encoder or None, framework=framework, model=type(model).__name__)
     flow.bounds = _prior_bounds(model)
+    if shape is not None and len(shape) > 1:
+        flow.context_shape = tuple(shape)
     return of_standardised_context(flow, scale, shift) if size else flow
 
 
@@ -104,9 +106,10 @@ def behind_embedding(model):
         return None
     import torch
 
-    embedding = TorchModel.copy_of(with_plain_weights(estimator.embedding_net), torch.float32)
+    embedding = deep_copy(with_plain_weights(estimator.embedding_net)).cpu().eval()
+    dtypes = [parameter.dtype for parameter in embedding.parameters() if parameter.is_floating_point()]
     with torch.no_grad():
-        width = embedding(torch.zeros(1, *shape)).shape[-1]
+        width = embedding(torch.zeros(1, *shape, dtype=dtypes[0] if dtypes else torch.float32)).shape[-1]
     inside = {"_condition_shape": torch.Size([width])}
     if "_embedding_net" in estimator._modules:
         inside["_embedding_net"] = torch.nn.Identity()

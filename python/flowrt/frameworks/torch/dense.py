@@ -1,14 +1,16 @@
-"""Dense networks of any wiring, read from what their forward does: residual blocks, gates, sums over trials.
+"""Networks of any wiring, read from what their forward does: residual blocks, gates, sums over trials, convolutions.
 
 `torch.fx` traces the forward of a module that is no module of PyTorch into a list of calls. Each call that is a linear
 map, an activation, a sum or a product of values becomes a layer; a value of several axes is held flat, so a linear
-module that acts on T trials becomes a matrix of T equal blocks. What is read is compared with the live model, like
-everything else, before a file is written.
+module that acts on T trials becomes a matrix of T equal blocks, and a reshaped value is the same layer whose units are
+counted in another order. `windows.py` has the convolutions and what goes with them. What is read is compared with the
+live model, like everything else, before a file is written.
 """
 
 from __future__ import annotations
 
 import functools
+import inspect
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,44 +19,67 @@ from ...building.activations import recognise
 from ...building.arrays import float64
 from ...building.modules import bias_of, class_names, refuse
 from ...building.networks import BatchNorm
+from ...building.simplify import simplified
 from ...errors import ExportError
 from ...file.codes import Activation
 from ...flow import flow as ir
+from . import sbi_modules, windows
 
-SUPPORTED = "networks of linear modules, BatchNorm1d, LayerNorm, activations, sums and products"
+SUPPORTED = (
+    "networks of linear modules, convolutions, pooling, padding, BatchNorm, LayerNorm, activations, sums and products"
+)
 _LARGEST = 1 << 24  # weights of one layer
-_NOTHING = {"Identity", "Dropout", "Dropout1d", "Dropout2d", "AlphaDropout", "FeatureAlphaDropout"}
+_NOTHING = {"Identity", "Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout", "FeatureAlphaDropout"}
 _SUMS = {"add", "iadd", "add_", "sub", "isub", "sub_", "rsub"}
 _PRODUCTS = {"mul", "imul", "mul_", "multiply", "truediv", "div", "div_"}
 _SAME = {"contiguous", "clone", "detach", "float", "double", "to", "type_as", "dropout"}
-_SHAPES = {"flatten", "reshape", "view", "squeeze", "unsqueeze", "permute", "transpose", "getitem"}
+_SHAPES = {"flatten", "reshape", "view", "squeeze", "unsqueeze", "permute", "transpose", "getitem", "unflatten"}
 
 
 @dataclass
 class Value:
-    """The value of a layer, of the shape that a row has; `layer` None is the context."""
+    """The value of a layer, of the shape that a row has; `layer` None is the context.
+
+    `units` (shape) says which unit each number is, in an order of its own; None if that is the order of the numbers.
+    """
 
     layer: int | None
     shape: tuple
+    units: np.ndarray | None = None
 
     @property
     def width(self) -> int:
         return int(np.prod(self.shape))
 
+    @property
+    def places(self) -> np.ndarray:
+        """`units`, always as an array."""
+        return np.arange(self.width).reshape(self.shape) if self.units is None else self.units
+
+    def reordered(self, numbers: np.ndarray) -> Value:
+        """All numbers of the value, each once, in the order and the shape of an array that counts them."""
+        places = self.places.reshape(-1)[numbers]
+        in_order = np.array_equal(places.reshape(-1), np.arange(self.width))
+        return Value(self.layer, numbers.shape, None if in_order else places)
+
 
 def dense_layers(module, shape: tuple) -> list:
     """The layers of a network that is given a context of this shape. Raises `ExportError` that names a part."""
     network = Network()
-    return network.ending_with(network.module(module, Value(None, shape)))
+    return simplified(network.ending_with(network.module(module, Value(None, shape))))
 
 
 class Network:
-    """Layers, and what adds to them."""
+    """Layers, and what adds to them. `special` are functions of a network, a module and a value, by class name."""
 
-    def __init__(self):
-        self.layers: list[ir.Layer] = []
+    def __init__(self, special=None):
+        self.special = special or {}
+        self.layers: list[ir.AnyLayer] = []
+        self.zeros: dict = {}  # what each layer that pads with zeros was made of: a value, and how it is padded
 
-    def ending_with(self, value: Value) -> list:
+    def ending_with(self, value: Value, order=None) -> list:
+        """The layers, the last of which is the value with its units in an order."""
+        value = self.in_order(value, order)
         if value.layer is None or value.layer != len(self.layers) - 1:
             self.sum([(value, 1.0)])
         return self.layers
@@ -67,8 +92,12 @@ class Network:
                 f"a layer of the embedding net would have {matrix.size} weights, as it acts on {value.shape[0]} "
                 f"trials; supported are {_LARGEST}"
             )
+        if value.units is not None:
+            by_unit = np.empty_like(matrix)
+            by_unit[:, value.units.reshape(-1)] = matrix
+            matrix = by_unit
         weights = {"context_weight": matrix} if value.layer is None else {"source": value.layer, "weight": matrix}
-        return self._added(ir.Layer(bias, **weights), shape)
+        return self.added(ir.Layer(bias, **weights), shape)
 
     def sum(self, terms: list, shift=0.0, **fields) -> Value:
         """shift + the sum of scale * value, numbers or arrays."""
@@ -76,25 +105,42 @@ class Network:
         terms = [(self._stored(value, shape), scale) for value, scale in terms]
         while len(terms) > 3:  # as many as a layer adds
             terms = [(self.sum(terms[:3]), 1.0), *terms[3:]]
-        add = [ir.Add(value.layer, _scale(scale, shape)) for value, scale in terms]
-        bias = np.broadcast_to(np.asarray(shift, dtype=np.float64), shape).reshape(-1).copy()
-        return self._added(ir.Layer(bias, add=add, **fields), shape)
+        order = terms[0][0].units
+        terms = [(self.in_order(value, order), scale) for value, scale in terms]
+        add = [ir.Add(value.layer, _scale(scale, shape, order)) for value, scale in terms]
+        bias = _by_unit(np.broadcast_to(np.asarray(shift, dtype=np.float64), shape), order).copy()
+        return self.added(ir.Layer(bias, add=add, **fields), shape, order)
 
     def product(self, left: Value, right: Value) -> Value:
         shape = np.broadcast_shapes(left.shape, right.shape)
-        return self.sum([(left, 1.0)], gate=self._stored(right, shape).layer)
+        left, right = self._stored(left, shape), self._stored(right, shape)
+        return self.sum([(left, 1.0)], gate=self.in_order(right, left.units).layer)
+
+    def in_order(self, value: Value, order: np.ndarray | None = None) -> Value:
+        """The value with its units in the order of an array like `Value.units`."""
+        if (value.units is None and order is None) or np.array_equal(value.places, order):
+            return value
+        index = np.empty(value.width, dtype=np.int64)
+        index[np.arange(value.width) if order is None else order.reshape(-1)] = value.places.reshape(-1)
+        source = ir.CONTEXT if value.layer is None else value.layer
+        return self.added(ir.Gather(index, source), value.shape, order)
 
     def selected(self, value: Value, numbers: np.ndarray) -> Value:
         """The numbers of a value, counted flat, in the shape of the array."""
-        if np.array_equal(numbers.reshape(-1), np.arange(value.width)):
-            return Value(value.layer, numbers.shape)
+        if np.array_equal(np.sort(numbers, axis=None), np.arange(value.width)):
+            if self.has_planes or np.array_equal(numbers.reshape(-1), np.arange(value.width)):
+                return value.reordered(numbers)
         matrix = np.zeros((numbers.size, value.width))
         matrix[np.arange(numbers.size), numbers.reshape(-1)] = 1
         return self.linear(value, matrix, np.zeros(numbers.size), numbers.shape)
 
-    def _added(self, layer: ir.Layer, shape: tuple) -> Value:
+    @property
+    def has_planes(self) -> bool:
+        return ir.has_planes(self.layers)
+
+    def added(self, layer: ir.AnyLayer, shape: tuple, units=None) -> Value:
         self.layers.append(layer)
-        return Value(len(self.layers) - 1, shape)
+        return Value(len(self.layers) - 1, shape, units)
 
     def _stored(self, value: Value, shape: tuple) -> Value:
         """The value as a layer of this shape."""
@@ -109,6 +155,8 @@ class Network:
     def module(self, module, value: Value) -> Value:
         kinds = class_names(module)
         of_torch = type(module).__module__.startswith("torch.nn")
+        for kind in kinds & self.special.keys():
+            return self.special[kind](self, module, value)
         if kinds & _NOTHING and of_torch:
             return value
         if "Sequential" in kinds and of_torch:
@@ -116,7 +164,11 @@ class Network:
                 value = self.module(part, value)
             return value
         if "Flatten" in kinds and of_torch:
-            return Value(value.layer, (value.width,))
+            return self._shaped("flatten", (value, module.start_dim, module.end_dim), {})
+        if "Unflatten" in kinds and of_torch:
+            return self._shaped("unflatten", (value, module.dim, tuple(module.unflattened_size)), {})
+        if windows.knows(module) or ("BatchNorm1d" in kinds and of_torch and self.is_plane(value)):
+            return windows.append(self, module, value)
         if "Linear" in kinds and of_torch:
             return self._linear_module(module, value)
         if "BatchNorm1d" in kinds and of_torch:
@@ -127,20 +179,33 @@ class Network:
             return self.sum([(value, scale)], shift - scale * mean)
         if "LayerNorm" in kinds and of_torch:
             return self._layer_norm(module, value)
-        if "PermutationInvariantEmbedding" in kinds:
-            return self._permutation_invariant(module, value)
+        reader = sbi_modules.reader_of(module)
+        if reader is not None:
+            return reader(self, module, value)
         if "Standardize" in kinds and value.layer is None:  # of sbi, which the flow as a whole is told of
             return value
         if of_torch:
+            if "PReLU" in kinds and module.weight.numel() == value.shape[0] and len(value.shape) > 1:
+                return self._leaky_by_channel(float64(module.weight), value)
             slopes = "PReLU" in kinds and (len(value.shape) == 1 or module.weight.numel() == 1)
             if list(module.children()) or list(module.parameters()) and not slopes:
                 refuse(module, SUPPORTED)
             return self.activation(module, value)
         return self._traced(module, value)
 
+    def is_plane(self, value: Value) -> bool:
+        """Whether a value is that of pixels with channels."""
+        return len(value.shape) in (2, 3) and value.layer is not None and value.units is not None
+
     def activation(self, function, value: Value) -> Value:
         kind, a = recognise(function)
         return value if kind == Activation.IDENTITY else self.sum([(value, 1.0)], activation=kind, a=a)
+
+    def _leaky_by_channel(self, slopes: np.ndarray, value: Value) -> Value:
+        """relu(v) - slope relu(-v), a slope for each channel."""
+        above, below = (self.sum([(value, sign)], activation=Activation.RELU) for sign in (1.0, -1.0))
+        slopes = slopes.reshape(-1, *[1] * (len(value.shape) - 1))
+        return self.sum([(above, 1.0), (below, -slopes)])
 
     def _linear_module(self, module, value: Value) -> Value:
         weight, bias, count = float64(module.weight), bias_of(module), int(np.prod(value.shape[:-1]))
@@ -159,35 +224,22 @@ class Network:
             return result
         return self.sum([(result, float64(module.weight))], 0.0 if module.bias is None else float64(module.bias))
 
-    def _permutation_invariant(self, module, value: Value) -> Value:
-        """sbi's network of a set: of as many trials as a condition has, none of them missing."""
-        axis = module.aggregation_dim - 1
-        if len(value.shape) != 2 or axis != 0 or not _is_of_sbi(module):
-            raise ExportError(
-                f"{type(module).__name__} is supported for conditions of the shape (trials, numbers) with "
-                f"aggregation_dim=1, not of {value.shape} with {module.aggregation_dim}"
-            )
-        trials = value.shape[0]
-        found = self.module(module.trial_net, value)
-        width = found.shape[-1]
-        share = 1 / trials if module.aggregation_fn == "mean" else 1.0
-        matrix = np.vstack([np.tile(share * np.eye(width), trials), np.zeros((1, trials * width))])
-        counted = self.linear(found, matrix, np.append(np.zeros(width), float(trials)), (width + 1,))
-        return self.module(module.fc_subnet, counted)
-
     # ---- forward functions ----
 
     def _traced(self, module, value: Value) -> Value:
         import torch.fx
 
+        self_special = self.special.keys()
+
         class Tracer(torch.fx.Tracer):
             def is_leaf_module(self, part, name):
-                return type(part).__module__.startswith("torch.nn") or "PermutationInvariantEmbedding" in class_names(
-                    part
+                return type(part).__module__.startswith("torch.nn") or (
+                    bool(class_names(part) & self_special) or sbi_modules.reader_of(part) is not None
                 )
 
+        left_out = _left_out(module)
         try:
-            graph = Tracer().trace(module)
+            graph = Tracer().trace(module, concrete_args=left_out)
         except Exception as error:  # whatever a forward does with what is no tensor
             cause = " ".join(f"{type(error).__name__}: {error}".split())[:120]
             raise ExportError(
@@ -195,12 +247,16 @@ class Network:
             ) from None
         known: dict = {}
         for node in graph.nodes:
-            given = torch.fx.node.map_arg(node.args, lambda other: known[other])
-            options = torch.fx.node.map_arg(node.kwargs, lambda other: known[other])
+            given = torch.fx.node.map_arg(node.args, known.get)
+            options = torch.fx.node.map_arg(node.kwargs, known.get)
             if node.op == "placeholder":
+                if str(node.target).rpartition("_")[0] in left_out:
+                    continue
                 if value is None:
                     raise ExportError(f"{type(module).__name__} takes more than one argument")
                 known[node], value = value, None
+            elif node.op == "call_function" and node.target.__name__ in ("_assert_is_none", "_assert", "eq"):
+                continue  # of arguments that are left out
             elif node.op == "get_attr":
                 known[node] = float64(functools.reduce(getattr, node.target.split("."), module))
             elif node.op == "call_module":
@@ -285,11 +341,15 @@ class Network:
 
     def _reduced(self, name: str, value: Value, dim=None, keepdim: bool = False, axis=None) -> Value:
         dims = dim if axis is None else axis
-        axes = tuple(
+        axes = tuple(  # of a row
             (d - 1 if d > 0 else d + len(value.shape)) for d in ([dims] if isinstance(dims, int) else dims or ())
         )
         if not axes or any(not 0 <= a < len(value.shape) for a in axes):
             raise ExportError(f"{name} in the forward of an embedding net is supported over axes of a row")
+        if self.is_plane(value) and axes == tuple(range(1, len(value.shape))):
+            mean = windows.mean_of_plane(self, value)
+            mean = mean if name == "mean" else self.sum([(mean, float(value.width // value.shape[0]))])
+            return Value(mean.layer, (value.shape[0], *(1 for _ in axes if keepdim)), mean.units)
         numbers = np.arange(value.width).reshape(value.shape)
         shape = np.sum(numbers, axis=axes, keepdims=keepdim).shape
         kept = np.sum(numbers, axis=axes, keepdims=True).shape
@@ -297,6 +357,12 @@ class Network:
         matrix = np.zeros((int(np.prod(shape)), value.width))
         matrix[places.reshape(-1), numbers.reshape(-1)] = 1.0 if name == "sum" else np.prod(shape) / value.width
         return self.linear(value, matrix, np.zeros(len(matrix)), shape)
+
+
+def _left_out(module) -> dict:
+    """The arguments of a forward behind the first that nobody gives, with their values."""
+    parameters = list(inspect.signature(module.forward).parameters.values())[1:]
+    return {p.name: p.default for p in parameters if p.default is None or isinstance(p.default, (bool, int, float))}
 
 
 def _with_rows(sizes):
@@ -311,10 +377,16 @@ def _named(function, name: str):
     return function
 
 
-def _is_of_sbi(module) -> bool:
-    return type(module).__module__.partition(".")[0] == "sbi"
-
-
-def _scale(scale, shape: tuple):
+def _scale(scale, shape: tuple, units=None):
     scale = np.asarray(scale, dtype=np.float64)
-    return None if np.all(scale == 1) else np.broadcast_to(scale, shape).reshape(-1).copy()
+    return None if np.all(scale == 1) else _by_unit(np.broadcast_to(scale, shape), units).copy()
+
+
+def _by_unit(numbers: np.ndarray, units) -> np.ndarray:
+    """Numbers of a value in the order of its units."""
+    flat = numbers.reshape(-1)
+    if units is None:
+        return flat
+    result = np.empty_like(flat)
+    result[units.reshape(-1)] = flat
+    return result

@@ -43,9 +43,9 @@ def embedding_layers(embedding, modules: list, shape=None) -> list:
         layers = encoder_layers(modules)
         if layers:
             require_plain_chains(embedding)
-        if not layers or shape is None or layers[0].context_weight.shape[1] == int(np.prod(shape)):
+        if not layers or shape is None or numbers_taken(layers) == int(np.prod(shape)):
             return layers
-        taken = layers[0].context_weight.shape[1]
+        taken = numbers_taken(layers)
         raise ExportError(f"the embedding net takes {taken} numbers of a condition that has {int(np.prod(shape))}")
     except (ExportError, AttributeError) as error:
         return _dense_layers(embedding, shape, str(error))
@@ -66,9 +66,19 @@ def _dense_layers(embedding, shape, cause: str) -> list:
     raise ExportError(cause + EMBEDDED)
 
 
+def numbers_taken(layers: list) -> int:
+    """How long a context is that these layers take."""
+    layer = next(layer for layer in layers if layer.context_weight is not None or layer.source == ir.CONTEXT)
+    if layer.context_weight is not None:
+        return int(layer.context_weight.shape[1])
+    return layer.width if layer.window is None else layer.window.inputs
+
+
 def _inputs(embedding):
-    """The shape (C,) that the first module with a matrix takes, or None."""
+    """The shape (C,) that the first module with a matrix takes, or that is given a shape before others; or None."""
     for module in embedding.modules():
+        if "Unflatten" in class_names(module):
+            return (int(np.prod(module.unflattened_size)),)
         if "Linear" in class_names(module):
             return (module.in_features,)
         if "BatchNorm1d" in class_names(module):

@@ -26,7 +26,7 @@ enum {
     PAIRS = 8, STEPS = 11,                   /* of `between` */
     DAMAGE = 7                               /* side of a square that is inverted */
 };
-static const double TEMPERATURES[] = {0, 0.5, 0.6, 0.7, 0.8, 0.9, 1};
+static const double TEMPERATURES[] = {0.7, 0.8, 0.9, 1};
 
 /* ---- Chance: SplitMix64 (Steele et al. 2014) and Box and Muller's normal numbers. */
 
@@ -139,7 +139,7 @@ static void write_sheet(const char *path, const float *images, int rows, int col
 }
 
 /* z at the temperature T is T times standard normal noise, and x is what the flow makes of it. At 1 the images are
- * draws of the flow; below, they keep to where the density is high, and are cleaner and more alike. */
+ * draws of the flow; below, they keep to where the density is high: less ink, down to blank paper. */
 static void draw(flowrt_file *flow, const char *path)
 {
     const int rows = sizeof TEMPERATURES / sizeof *TEMPERATURES, count = rows * ACROSS;

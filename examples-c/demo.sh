@@ -1,12 +1,13 @@
 #!/bin/sh
-# The examples at work on the models of models/: sh examples-c/demo.sh BUILD_DIR
+# The examples at work on the models of models/: sh examples-c/demo.sh FOLDER
 #
-# Needs the built examples, a POSIX shell and awk; no Python. Leaves its files in BUILD_DIR/demo and fails if a model
-# does not do what it was trained for.
+# FOLDER is the build folder, or an empty one: then cc builds the examples there, with an installed flowrt, each by the
+# command at its beginning. Needs a POSIX shell and awk; no Python. Leaves its files in FOLDER/demo and fails if a model does
+# not do what it was trained for.
 set -eu
 
 if [ $# -ne 1 ] || [ ! -d "$1" ]; then
-    echo "usage: demo.sh BUILD_DIR" >&2
+    echo "usage: demo.sh FOLDER" >&2
     exit 2
 fi
 build=$(cd "$1" && pwd)
@@ -14,6 +15,14 @@ bin=$build/examples
 out=$build/demo
 cd "$(dirname "$0")/.."
 mkdir -p "$out"
+if [ ! -d "$bin" ]; then
+    mkdir "$bin"
+    for source in examples-c/*.c; do
+        arguments=$(sed -n 's/^ \*   cc \(.*\) -o .*$/\1/p' "$source" | head -n 1)
+        # shellcheck disable=SC2086
+        (cd examples-c && ${CC:-cc} -O2 ${CFLAGS-} $arguments ${LDFLAGS-} -o "$bin/$(basename "$source" .c)")
+    done
+fi
 
 title() { printf '\n== %s\n\n' "$1"; }
 

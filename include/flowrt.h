@@ -252,8 +252,8 @@ size_t flowrt_gradient_workspace_size(const flowrt_model *model, size_t count);
  * row whose log p is NaN has a gradient of NaNs.
  *
  * workspace_size is at least flowrt_gradient_workspace_size(model, 1); more is faster, and never changes the results.
- * FLOWRT_ERR_GRADIENT: nothing was written. The model has a spline of quadratic, cubic or linear-rational pieces; or the
- * kernel level is the baseline of x86-64, which has no fused multiply-add. */
+ * FLOWRT_ERR_GRADIENT: nothing was written. The model has a spline of quadratic, cubic or linear-rational pieces, or
+ * convolutions or other layers of images; or the kernel level is the baseline of x86-64, which has no fused multiply-add. */
 flowrt_status flowrt_log_prob_gradient(const flowrt_model *model, size_t count, const float *x,
                                        const float *context, size_t context_rows,
                                        float *log_prob, float *x_gradient, float *context_gradient,

@@ -24,6 +24,7 @@ PAGES = (
     "docs/frameworks/*.md",
     "examples-c/README.md",
     "models/README.md",
+    "models/canon/README.md",
 )
 FILES = (
     "LICENSE",
@@ -37,6 +38,8 @@ FILES = (
     "examples-c/bare-metal/Makefile",
     "models/*.flw",
     "models/*.csv",
+    "models/canon/*.flw",
+    "models/canon/*.csv",
 )
 CODE = re.compile(r"(^```.*?^```)", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s#]*)(#[^)\s]*)?\)")

@@ -333,6 +333,11 @@ native() {
         [ -z "$(dead_links "$root/usr/share/doc/libflowrt-dev")" ] ||
             fail "links that lead nowhere: $(dead_links "$root/usr/share/doc/libflowrt-dev")"
     }
+    demo() {
+        inside sh -e -c 'mkdir /packages/built && cp -R /usr/share/doc/libflowrt-dev/examples-c /usr/share/doc/libflowrt-dev/models \
+            /packages/built && sh /packages/built/examples-c/demo.sh /packages/built' >"$work/demo" 2>&1 || { cat "$work/demo"; fail "demo.sh"; }
+        grep -q "20000 draws by one thread, and by two: the same bits" "$work/demo" || { cat "$work/demo"; fail "demo.sh stops early"; }
+    }
     # A crash is located from the packages alone: names from the symbols, frames up to main.
     crash() {
         cat >"$work/crash.c" <<'C'
@@ -359,6 +364,7 @@ C
     quietly inside sh -c 'apt-get install -y --no-install-recommends /packages/*-2_amd64.deb'
     [ "$(inside dpkg-query -W -f '${Version}' libflowrt-dev)" = "$version-2" ] || fail "not upgraded"
     use
+    demo
     crash
     # Symbols for the library that is installed, by its build-id.
     id=$(readelf -n "$root/usr/lib/x86_64-linux-gnu/libflowrt.so.0" | sed -n 's/^ *Build ID: //p')

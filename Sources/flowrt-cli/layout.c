@@ -1,5 +1,7 @@
 #include "layout.h"
 
+#include "failure.h"
+
 #include <string.h>
 
 enum { LINE = 64, PANEL = 16 };
@@ -61,7 +63,8 @@ static void pass_plane(layout *at, const flowrt_layer_record *layer, size_t cont
         pass_full_panels(at, layer->channels, layer->operation == CONVOLUTION ? taps * layer->in_channels : taps);
         break;
     case GATHER: take(at, layer->width); break;
-    default: break; /* a pooling has no blocks */
+    case MAX_POOLING: break; /* which has no blocks */
+    default: fail("this program knows no operation %u of a layer, which the library reads", layer->operation);
     }
 }
 
@@ -115,7 +118,8 @@ static void pass_blocks(layout *at, part *found) {
         take(at, dim);
         return;
     case KIND_BASE: return; /* the last one */
-    default: break;
+    case KIND_ENCODER: break;
+    default: fail("this program knows no record of kind %u, which the library reads", step->kind);
     }
     for (size_t i = 0; i < found->layer_count; i++)
         pass_layer(at, &net, &found->layers[i], i, i + 1 == found->layer_count);

@@ -170,7 +170,7 @@ _NETWORK = [
         ("a kernel goes right without dilation", "run &* Int(record.dilation.1) &* inputs", "run &* inputs"),
         ("no stride to the right", "sourceStride: strideRight &* inputs", "sourceStride: inputs"),
         ("no stride down", "sourcePitch: strideDown &* pitch", "sourcePitch: pitch"),
-        ("a stride of one over all pixels", "rows &* columns == 1 && strideDown &* strideRight == 1 &&", "rows &* columns == 1 &&"),
+        ("a stride of one over all pixels", "strideDown &* strideRight == 1 && pitch", "pitch"),
         ("each row of a kernel has the first one's weights", "line: (row &* columns &+ run) &* inputs", "line: run &* inputs"),
         ("each tap of a row has the first one's weights", "line: (row &* columns &+ run) &* inputs", "line: row &* columns &* inputs"),
         ("windows without a stride down", "y &* Int(record.stride.0) &* pitch", "y &* pitch"),

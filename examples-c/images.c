@@ -3,6 +3,7 @@
  *   cc images.c -lflowrt -lm -o images
  *   ./images bits    glow.flw digits.pgm              bits per dimension of every digit
  *   ./images bits    glow.flw digits.pgm inverted     the same, white for black; also damaged, shuffled, noise, blank
+ *   ./images bits    glow.flw digits.pgm as-is 5      of every fifth digit
  *   ./images draw    glow.flw new.png 7               new digits with seed 7, a row of the sheet for each temperature
  *   ./images between glow.flw digits.pgm path.png     from one digit to another, in equal steps of z
  *
@@ -26,7 +27,7 @@ enum {
     PAIRS = 8, STEPS = 11,                   /* of `between` */
     DAMAGE = 7                               /* side of a square that is inverted */
 };
-static const double TEMPERATURES[] = {0, 0.5, 0.6, 0.7, 0.8, 0.9, 1};
+static const double TEMPERATURES[] = {0.7, 0.8, 0.9, 1};
 
 /* ---- Chance: SplitMix64 (Steele et al. 2014) and Box and Muller's normal numbers. */
 
@@ -99,19 +100,19 @@ static void change(unsigned char *levels, const char *kind)
             levels[i] = (unsigned char)(uniform() * LEVELS);
         else if (strcmp(kind, "blank") == 0)
             levels[i] = 0;
-        else if (strcmp(kind, "damaged") != 0)
-            fail("'%s' is none of inverted, damaged, shuffled, noise, blank", kind);
+        else if (strcmp(kind, "damaged") != 0 && strcmp(kind, "as-is") != 0)
+            fail("'%s' is none of as-is, inverted, damaged, shuffled, noise, blank", kind);
     }
 }
 
 /* ---- What the program does. */
 
-static void bits(flowrt_file *flow, const char *path, const char *kind)
+static void bits(flowrt_file *flow, const char *path, const char *kind, size_t every)
 {
     size_t count;
     unsigned char *digits = read_digits(path, &count);
     float x[PIXELS], log_p;
-    for (size_t i = 0; i < count && !ferror(stdout); i++) {
+    for (size_t i = 0; i < count && !ferror(stdout); i += every) {
         if (kind != NULL)
             change(digits + i * PIXELS, kind);
         dequantise(digits + i * PIXELS, x);
@@ -139,7 +140,7 @@ static void write_sheet(const char *path, const float *images, int rows, int col
 }
 
 /* z at the temperature T is T times standard normal noise, and x is what the flow makes of it. At 1 the images are
- * draws of the flow; below, they keep to where the density is high, and are cleaner and more alike. */
+ * draws of the flow; below, they keep to where the density is high: less ink, down to blank paper. */
 static void draw(flowrt_file *flow, const char *path)
 {
     const int rows = sizeof TEMPERATURES / sizeof *TEMPERATURES, count = rows * ACROSS;
@@ -195,19 +196,22 @@ static void between(flowrt_file *flow, const char *path, const char *sheet)
 
 int main(int argc, char **argv)
 {
-    const int scoring = argc >= 4 && argc <= 5 && strcmp(argv[1], "bits") == 0;
+    const int scoring = argc >= 4 && argc <= 6 && strcmp(argv[1], "bits") == 0;
     const int drawing = argc >= 4 && argc <= 5 && strcmp(argv[1], "draw") == 0;
     const int joining = argc == 5 && strcmp(argv[1], "between") == 0;
     if (!scoring && !drawing && !joining)
-        fail("usage: images bits MODEL.flw DIGITS.pgm [inverted|damaged|shuffled|noise|blank]  or  images draw "
-             "MODEL.flw SHEET.png [SEED]  or  images between MODEL.flw DIGITS.pgm SHEET.png");
+        fail("usage: images bits MODEL.flw DIGITS.pgm [as-is|inverted|damaged|shuffled|noise|blank [EVERY]]  or "
+             "images draw MODEL.flw SHEET.png [SEED]  or  images between MODEL.flw DIGITS.pgm SHEET.png");
     flowrt_file flow = model_open(argv[2]);
     if (flow.info.dim != PIXELS || flow.info.context_dim != 0)
         fail("%s: a model of %u dimensions and %u context numbers; these images have 784 and 0", argv[2],
              (unsigned)flow.info.dim, (unsigned)flow.info.context_dim);
     chance = drawing && argc > 4 ? whole_number(argv[4], "SEED") : 0;
+    const size_t every = argc > 5 && scoring ? count_of(argv[5], "EVERY") : 1;
+    if (every == 0)
+        fail("EVERY: 0 is no step from one digit to the next");
     if (scoring)
-        bits(&flow, argv[3], argc > 4 ? argv[4] : NULL);
+        bits(&flow, argv[3], argc > 4 ? argv[4] : NULL, every);
     else if (drawing)
         draw(&flow, argv[3]);
     else

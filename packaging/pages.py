@@ -25,6 +25,7 @@ PAGES = (
     "examples-c/README.md",
     "models/README.md",
     "models/canon/README.md",
+    "models/images/README.md",
 )
 FILES = (
     "LICENSE",
@@ -40,6 +41,8 @@ FILES = (
     "models/*.csv",
     "models/canon/*.flw",
     "models/canon/*.csv",
+    "models/images/*.flw",
+    "models/images/*.pgm",
 )
 CODE = re.compile(r"(^```.*?^```)", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s#]*)(#[^)\s]*)?\)")

@@ -14,7 +14,8 @@ static const char *const activations[] = {
     "silu",     "gelu",       "gelu tanh", "sigmoid",    "softplus",
     "softsign", "layer norm", "sine",      "arctangent", "inverse hyperbolic sine"};
 static const char *const kinds[] = {"?",           "autoregressive", "layer",   "diagonal", "linear",
-                                    "elementwise", "permutation",    "encoder", "base"};
+                                    "elementwise", "permutation",    "encoder", "base",     "pixelwise linear"};
+static const char *const operations[] = {"dense", "convolution", "depthwise convolution", "max pooling", "gather"};
 static const char *const sides[] = {"data", "noise"};
 static const char *const functions[] = {
     "identity", "logit", "log above",     "log below", "sigmoid",          "exp above", "atanh",
@@ -47,10 +48,29 @@ static void put_order(const uint32_t *index, size_t count) {
     }
 }
 
+/* Pixels of the output plane, down (0) or across (1). */
+static uint32_t output_pixels(const flowrt_layer_record *layer, int side) {
+    uint32_t length = (uint32_t)layer->plane[side] + layer->pad[2 * side] + layer->pad[2 * side + 1];
+    return (length - layer->dilation[side] * (layer->kernel[side] - 1u) - 1) / layer->stride[side] + 1;
+}
+
+/* Units of a dense layer; of one with a window its output plane, what it does there, and the kernel. */
+static void put_size(const flowrt_layer_record *layer) {
+    if (layer->operation == DENSE)
+        output_printf("%" PRIu32, layer->width);
+    else if (layer->operation == GATHER)
+        output_printf("%" PRIu32 " %s", layer->width, operations[GATHER]);
+    else
+        output_printf("%" PRIu32 " x %" PRIu32 " x %" PRIu32 " %s %u x %u", layer->channels, output_pixels(layer, 0),
+                      output_pixels(layer, 1), WORD(operations, layer->operation), layer->kernel[0], layer->kernel[1]);
+}
+
 static void put_widths(const part *of) {
-    for (size_t i = 0; i < of->layer_count; i++)
-        output_printf("%s%" PRIu32 " %s", i ? ", " : "", of->layers[i].width,
-                      WORD(activations, of->layers[i].activation));
+    for (size_t i = 0; i < of->layer_count; i++) {
+        output_printf("%s", i ? ", " : "");
+        put_size(&of->layers[i]);
+        output_printf(" %s", WORD(activations, of->layers[i].activation));
+    }
 }
 
 static void put_autoregressive(const part *of, size_t dim) {
@@ -88,7 +108,11 @@ static void put_step(const part *of, size_t dim) {
         output_printf("permutation, ");
         put_order(of->indices[0], dim);
         break;
-    default: output_printf("%s, log|det| %.6g", WORD(kinds, of->step.kind), of->constant.log_det); break;
+    default:
+        output_printf("%s, log|det| %.6g", WORD(kinds, of->step.kind), of->constant.log_det);
+        if (of->step.kind == KIND_PIXELWISE_LINEAR)
+            output_printf(", %" PRIu32 " pixels of %" PRIu32 " channels", of->pixelwise.pixels, of->pixelwise.channels);
+        break;
     }
 }
 
@@ -162,11 +186,26 @@ void describe(const model *flow) {
 
 /* ---- JSON ---- */
 
+/* What a layer of planes is; nothing of a dense one. */
+static void put_plane_json(const flowrt_layer_record *layer) {
+    if (layer->operation == DENSE) return;
+    output_printf(", \"operation\": \"%s\"", WORD(operations, layer->operation));
+    if (layer->operation == GATHER) return;
+    output_printf(", \"plane\": [%u, %u], \"in_channels\": %" PRIu32 ", \"channels\": %" PRIu32, layer->plane[0],
+                  layer->plane[1], layer->in_channels, layer->channels);
+    output_printf(", \"kernel\": [%u, %u], \"stride\": [%u, %u], \"dilation\": [%u, %u], \"pad\": [%u, %u, %u, %u]",
+                  layer->kernel[0], layer->kernel[1], layer->stride[0], layer->stride[1], layer->dilation[0],
+                  layer->dilation[1], layer->pad[0], layer->pad[1], layer->pad[2], layer->pad[3]);
+}
+
 static void put_layers_json(const part *of) {
     output_printf("[");
-    for (size_t i = 0; i < of->layer_count; i++)
-        output_printf("%s{\"width\": %" PRIu32 ", \"activation\": \"%s\"}", i ? ", " : "", of->layers[i].width,
+    for (size_t i = 0; i < of->layer_count; i++) {
+        output_printf("%s{\"width\": %" PRIu32 ", \"activation\": \"%s\"", i ? ", " : "", of->layers[i].width,
                       WORD(activations, of->layers[i].activation));
+        put_plane_json(&of->layers[i]);
+        output_printf("}");
+    }
     output_printf("]");
 }
 
@@ -200,6 +239,10 @@ static void put_step_json(const part *of, size_t dim) {
         output_printf("]");
         break;
     case KIND_PERMUTATION: put_index_json("order", of->indices[0], dim); break;
+    case KIND_PIXELWISE_LINEAR:
+        output_printf(", \"pixels\": %" PRIu32 ", \"channels\": %" PRIu32 ", \"log_det\": %.17g", of->pixelwise.pixels,
+                      of->pixelwise.channels, of->pixelwise.log_det);
+        break;
     default: output_printf(", \"log_det\": %.17g", of->constant.log_det); break;
     }
     output_printf("}");

@@ -1,5 +1,7 @@
 #include "layout.h"
 
+#include "failure.h"
+
 #include <string.h>
 
 enum { LINE = 64, PANEL = 16 };
@@ -45,19 +47,41 @@ static void pass_panels(layout *at, const network *net, const flowrt_layer_recor
     }
 }
 
+/* Passes the panels of so many units that all have as many weights. */
+static void pass_full_panels(layout *at, size_t units, size_t lines) {
+    at->block += (units + PANEL - 1) / PANEL * lines * PANEL * sizeof(float);
+}
+
+/* The blocks of a plane layer behind its degrees (section 4.3). `context`: floats of what its context names. */
+static void pass_plane(layout *at, const flowrt_layer_record *layer, size_t context) {
+    size_t taps = (size_t)layer->kernel[0] * layer->kernel[1];
+    switch (layer->operation) {
+    case CONVOLUTION:
+    case DEPTHWISE_CONVOLUTION:
+        take(at, layer->channels); /* bias */
+        if (layer->source && layer->context) pass_full_panels(at, layer->channels, context);
+        pass_full_panels(at, layer->channels, layer->operation == CONVOLUTION ? taps * layer->in_channels : taps);
+        break;
+    case GATHER: take(at, layer->width); break;
+    case MAX_POOLING: break; /* which has no blocks */
+    default: fail("this program knows no operation %u of a layer, which the library reads", layer->operation);
+    }
+}
+
 static void pass_layer(layout *at, network *net, const flowrt_layer_record *layer, size_t index, bool is_output) {
     bool has_degrees = !(is_output && net->rows_of_rank);
     const uint32_t *degree_end = has_degrees ? take(at, net->stages) : NULL;
     net->width[index] = layer->width;
     net->degree_end[index] = degree_end;
+    size_t columns = layer->context >= 2 ? net->width[layer->context - 2] : at->context;
+    if (layer->operation != DENSE) {
+        pass_plane(at, layer, columns);
+        return;
+    }
     take(at, layer->width); /* bias */
     for (int j = 0; j < 3; j++)
         if (layer->scaled >> j & 1) take(at, layer->width);
-    size_t panels = (layer->width + PANEL - 1) / PANEL;
-    if (layer->context) {
-        size_t columns = layer->context == 1 ? at->context : net->width[layer->context - 2];
-        at->block += panels * columns * PANEL * sizeof(float);
-    }
+    if (layer->context) pass_full_panels(at, layer->width, columns);
     if (layer->source) pass_panels(at, net, layer, degree_end);
 }
 
@@ -75,8 +99,13 @@ static void pass_blocks(layout *at, part *found) {
         net.rows_of_rank = found->layers[found->layer_count - 1].width / (dim - step->passthrough);
         break;
     case KIND_LINEAR:
-        at->block += 2 * ((dim + PANEL - 1) / PANEL) * dim * PANEL * sizeof(float);
+        pass_full_panels(at, dim, 2 * dim);
         take(at, dim);
+        return;
+    case KIND_PIXELWISE_LINEAR:
+        take(at, (size_t)found->pixelwise.pixels * found->pixelwise.channels);
+        pass_full_panels(at, found->pixelwise.channels, 2 * (size_t)found->pixelwise.channels);
+        take(at, found->pixelwise.channels);
         return;
     case KIND_PERMUTATION: found->indices[0] = take(at, dim); return;
     case KIND_ELEMENTWISE:
@@ -89,7 +118,8 @@ static void pass_blocks(layout *at, part *found) {
         take(at, dim);
         return;
     case KIND_BASE: return; /* the last one */
-    default: break;
+    case KIND_ENCODER: break;
+    default: fail("this program knows no record of kind %u, which the library reads", step->kind);
     }
     for (size_t i = 0; i < found->layer_count; i++)
         pass_layer(at, &net, &found->layers[i], i, i + 1 == found->layer_count);
@@ -103,6 +133,7 @@ bool layout_next(layout *at, part *found) {
     const unsigned char *record = at->flow->data + LINE * (1 + at->record);
     memcpy(&found->step, record, LINE);
     memcpy(&found->constant, record, LINE);
+    memcpy(&found->pixelwise, record, LINE);
     uint16_t kind = found->step.kind;
     bool has_layers = kind == KIND_AUTOREGRESSIVE || kind == KIND_ENCODER || kind == KIND_BASE;
     found->layer_count = has_layers ? found->step.layer_count : 0;

@@ -15,8 +15,12 @@ enum {
     KIND_ELEMENTWISE,
     KIND_PERMUTATION,
     KIND_ENCODER,
-    KIND_BASE
+    KIND_BASE,
+    KIND_PIXELWISE_LINEAR
 };
+
+/* Operations of a layer. */
+enum { DENSE, CONVOLUTION, DEPTHWISE_CONVOLUTION, MAX_POOLING, GATHER };
 
 enum { MOST_LAYERS = 128 };
 
@@ -24,6 +28,7 @@ enum { MOST_LAYERS = 128 };
 typedef struct part {
     flowrt_step_record step;         /* of every kind: the fields that a kind does not have are zero */
     flowrt_constant_record constant; /* the same bytes */
+    flowrt_pixelwise_record pixelwise;
     size_t layer_count;
     flowrt_layer_record layers[MOST_LAYERS];
     const uint32_t *indices[2]; /* data and noise index of an autoregressive step; index; functions of coordinates */

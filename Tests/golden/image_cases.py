@@ -130,6 +130,12 @@ NFLOWS = {
         StandardNormal([16]),
     ),
     "nflows_images_splines": spline_steps,
+    "nflows_embedding_convolutions": lambda: Flow(
+        nt.MaskedAffineAutoregressiveTransform(3, 8, context_features=2, num_blocks=1),
+        StandardNormal([3]),
+        nn.Sequential(nn.Unflatten(1, (2, 4, 5)), nn.Conv2d(2, 3, 3), nn.ReLU(), nn.AvgPool2d(2), nn.Flatten(),
+                      nn.Linear(3, 2)),
+    ),
     "nflows_images_squeeze": lambda: Flow(
         nt.CompositeTransform([
             step(2), nt.SqueezeTransform(), step(8, flip=True), nt.InverseTransform(nt.SqueezeTransform()),

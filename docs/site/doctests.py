@@ -1,18 +1,22 @@
-"""For the Python reference: the examples of docstrings, `>>> ...`, become blocks of code; f[i](x) is no link."""
+"""For the Python reference: examples, `>>> ...`, and drawings, `+---`, become blocks of code; f[i](x) is no link."""
 
 from __future__ import annotations
 
 import griffe
 
-EXAMPLE = ">>> "
+EXAMPLE, DRAWING = ">>> ", "+--"
 
 
 def fenced(text: str) -> str:
-    """Paragraphs that start with `>>> ` in fences; calls of elements kept from being links in the others."""
-    paragraphs = text.split("\n\n")
-    return "\n\n".join(
-        f"```pycon\n{part}\n```" if part.startswith(EXAMPLE) else part.replace("](", "]\\(") for part in paragraphs
-    )
+    """Examples and drawings in fences; calls of elements kept from being links in other paragraphs."""
+    return "\n\n".join(map(_paragraph, text.split("\n\n")))
+
+
+def _paragraph(text: str) -> str:
+    for start, language in ((EXAMPLE, "pycon"), (DRAWING, "text")):
+        if text.startswith(start):
+            return f"```{language}\n{text}\n```"
+    return text.replace("](", "]\\(")
 
 
 class Doctests(griffe.Extension):

@@ -30,15 +30,15 @@ command writes this page:
 * **error**: the largest difference of libflowrt from the float64 evaluator of the same file, on 256 rows, beside 1 or
   beside the largest value of the coordinate if that is more; z and log p of data, x of noise. In brackets: the error of
   the framework in float32, against itself in float64 on the same rows.
-* **cost of a draw**: processor time of a sample and its log p over that of log p of a given row, in batches of 1024 rows
-  or 64 images. A loop over the whole network would cost D. The flows of wines are so small that generating noise is a
-  large part of the cost.
+* **cost of a draw**: processor time of a sample and its log p over that of log p of a given row, in batches of 1024
+  rows or 64 images. A loop over the whole network would cost D. The flows of wines are so small that generating noise
+  is a large part of the cost.
 
 """
 
 FOOT = """
-The flow of `gated_iaf` is a posterior: its rows are latent vectors, its context is a wine. Its log p is the evidence lower
-bound of the autoencoder that it was trained in. The file does not contain the decoder.
+The flow of `gated_iaf` is a posterior: its rows are latent vectors, its context is a wine. Its log p is the evidence
+lower bound of the autoencoder that it was trained in. The file does not contain the decoder.
 """
 
 

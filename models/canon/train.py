@@ -20,7 +20,7 @@ from systems import SYSTEMS, objective, parameters
 
 import flowrt
 from flowrt.frameworks import choose
-from flowrt.frameworks.torch.live import Live
+from flowrt.frameworks.torch.live import TorchModel
 
 HERE = Path(__file__).parent
 EPOCHS, BATCH, JITTER = 80, 36, 0.3  # of standard deviations: 142 rows in 13 dimensions need some noise
@@ -85,7 +85,7 @@ def described(model, observations):
     return {**description, "expected": {"x": x, "context": context, "z": z, "log_det": log_det, "log_prob": log_prob}}
 
 
-class OwnLive(Live):
+class OwnLive(TorchModel):
     """A module with forward, inverse and base_log_prob of its own, evaluated in one floating-point type."""
 
     def __init__(self, model, dtype):

@@ -50,7 +50,7 @@ def make(name):
     notes = (
         "digits of MNIST, 28 x 28 pixels; x = (grey level of 0 to 255 + u) / 256 with u uniform in (0, 1), row by row"
     )
-    flowrt.save(HERE / f"{name}.flw", model, name=system, notes=notes, verify=True)
+    flowrt.save(HERE / f"{name}.flw", model, notes=notes, verify=True)
     return {
         "system": f"{system} (images)",
         "training bits per dimension": bits[0],
@@ -99,15 +99,12 @@ def measured(model, images):
 def framework_errors(model, path):
     """Largest float32 errors on the rows of the table of the canon; those of log det are of both directions."""
     rows = rows_of(path)
-    x, z = (torch.tensor(part, dtype=torch.float64) for part in (rows.x, rows.z))
     single, double = (
-        [*part.forward(x.to(dtype), None), *part.inverse(z.to(dtype), None), part.log_prob(x.to(dtype), None)]
+        [*part.forward(rows.x, None), *part.inverse(rows.z, None), part.log_prob(rows.x, None)]
         for dtype in (torch.float32, torch.float64)
         for part in [choose(model).live(model, dtype)]
     )
-    z, log_det, x, log_det_inverse, log_p = (
-        error(ours.double().numpy(), theirs.numpy()) for ours, theirs in zip(single, double, strict=True)
-    )
+    z, log_det, x, log_det_inverse, log_p = (error(ours, theirs) for ours, theirs in zip(single, double, strict=True))
     return {"z": z, "x": x, "log p": log_p, "log det": max(log_det, log_det_inverse)}
 
 

@@ -1,12 +1,12 @@
 """Pictures of a flow beside data: its draws, their log p, the ranks of data among draws, a density of two coordinates.
 
-    +---------+
-    | x0      |                    +---------------+   log p of draws and of data: what lies left of all draws is
-    +---------+---------+          | log p         |   unlike them
-    | x1 : x0 | x1      |          +---------------+
-    +---------+---------+-----+    | ranks         |   of data among draws of the same context: flat if the flow is
-    | x2 : x0 | x2 : x1 | x2  |    +---------------+   calibrated (Talts et al. 2018)
-    +---------+---------+-----+    | density       |   log p over two coordinates
++---------+
+| x0      |                    +---------------+   log p of draws and of data: what lies left of all draws is
++---------+---------+          | log p         |   unlike them
+| x1 : x0 | x1      |          +---------------+
++---------+---------+-----+    | ranks         |   of data among draws of the same context: flat if the flow is
+| x2 : x0 | x2 : x1 | x2  |    +---------------+   calibrated (Talts et al. 2018)
++---------+---------+-----+    | density       |   log p over two coordinates
 """
 
 from __future__ import annotations

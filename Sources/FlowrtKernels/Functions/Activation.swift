@@ -3,11 +3,11 @@
 import FlowrtShim
 
 /// f(v). `a` is the layer's parameter (elu, leaky relu).
-@inline(never) func activate(_ v: Called, _ activation: Activation, _ a: Float) -> Called {
+@inline(never) func activate(_ v: Lanes, _ activation: Activation, _ a: Float) -> Lanes {
   switch activation {
   // Not asked for here: activateInPlace leaves the first two alone, and has loops for the others.
   case .identity, .layerNorm, .relu, .tanh: return v
-  case .elu: return ifMore(v, 0, v, a * Called(expm1OfNegative(atMost(0, v).chunk)))
+  case .elu: return ifMore(v, 0, v, a * Lanes(expm1OfNegative(atMost(0, v).chunk)))
   case .leakyRelu: return ifMore(v, 0, v, a * v)
   case .silu: return v * sigmoid(v)
   case .gelu: return 0.5 * v * (1 + erf(v * sqrtHalf))
@@ -66,7 +66,7 @@ private struct Tanh: UnaryFunction {
 private struct AnyActivation: UnaryFunction {
   let activation: Activation
   let a: Float
-  @inline(__always) func callAsFunction(_ v: Lanes) -> Lanes { eachCalled(v) { activate($0, activation, a) } }
+  @inline(__always) func callAsFunction(_ v: Lanes) -> Lanes { activate(v, activation, a) }
 }
 
 #if FLOWRT_LEVEL_2 || FLOWRT_LEVEL_3

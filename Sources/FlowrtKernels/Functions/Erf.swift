@@ -7,7 +7,7 @@
 let sqrtHalf: Float = 0.707_106_78
 
 /// erf x.
-@inline(never) func erf(_ x: Called) -> Called {
+@inline(never) func erf(_ x: Lanes) -> Lanes {
   let a = magnitude(x)
   let s = x * x
   var p = fma(s, 7.853_861_5e-5, -8.010_194e-4)

@@ -89,7 +89,9 @@ struct Affine {
     let inverse = isExponential && !readIsKnown
     for i in stride(from: 0, to: count, by: laneCount) {
       let (s, logS) = scale(a.lanes(i), inverse: inverse)
-      map(s.chunk, Chunk(t + i), Chunk(known + i), readIsKnown, divides: !readIsKnown && !inverse).store(unknown + i)
+      let (shift, given) = (Chunk(t + i), Chunk(known + i))
+      let found = inverse ? map(inverse: s.chunk, shift, given) : map(s: s.chunk, shift, given, readIsKnown)
+      found.store(unknown + i)
       logScale.store(logS, i)
     }
   }
@@ -100,31 +102,40 @@ struct Affine {
     _ t: Unrolled<N>, _ a: Unrolled<N>, _ known: Unrolled<N>, _ unknown: UnsafeMutablePointer<Float>,
     _ logScale: UnsafeMutablePointer<Float>, _ readIsKnown: Bool
   ) -> Int {
-    var (s, logS) = (a, a)
+    var logS = a
     if scaleFunction == .exp {
-      s = exp(readIsKnown ? a : a.map { -$0 })
+      let e = exp(readIsKnown ? a : a.map { -$0 })
+      (readIsKnown ? map(s: e, t, known, true) : map(inverse: e, t, known)).store(unknown)
     } else {
-      s = softplus(a) + p0
+      let s = softplus(a) + p0
+      map(s: s, t, known, readIsKnown).store(unknown)
       logS = s.with(logOfNormal(s)) { s, logS in ifLess(s, .infinity, logS, s) }
       // softplus(a) -> e^a, which may underflow; its logarithm does not.
       if p0 == 0 { logS = a.with(logS) { a, logS in ifLess(a, -16, a, logS) } }
     }
-    map(s, t, known, readIsKnown, divides: !readIsKnown && scaleFunction != .exp).store(unknown)
     logS.store(logScale)
     return N &* Register.scalarCount
   }
 
-  /// The unknown side from the known one: times `scale`, which is s or, from q to r, 1 / s; or divided by it, where it
-  /// is s there too.
+  /// The side that is not read, from 1 / s, which costs no division.
   @inline(__always) private func map<let N: Int>(
-    _ scale: Unrolled<N>, _ t: Unrolled<N>, _ known: Unrolled<N>, _ readIsKnown: Bool, divides: Bool
+    inverse: Unrolled<N>, _ t: Unrolled<N>, _ known: Unrolled<N>
   ) -> Unrolled<N> {
-    // Before the scale the shift is taken away, behind it it is added. One way each form has both or one of them, the
-    // other way both or the other one.
-    let takesAway = form != (readIsKnown ? .scaleThenShift : .shiftThenScale)
-    let adds = form != (readIsKnown ? .shiftThenScale : .scaleThenShift)
-    let value = takesAway ? known - t : known
-    if divides { return adds ? value / scale + t : value / scale }
-    return adds ? fma(scale, value, t) : scale * value
+    switch form {
+    case .scaleThenShift: return (known - t) * inverse
+    case .shiftThenScale: return fma(known, inverse, t)
+    case .gated: return fma(known - t, inverse, t)
+    }
+  }
+
+  /// The unknown side.
+  @inline(__always) private func map<let N: Int>(
+    s: Unrolled<N>, _ t: Unrolled<N>, _ known: Unrolled<N>, _ readIsKnown: Bool
+  ) -> Unrolled<N> {
+    switch form {
+    case .scaleThenShift: return readIsKnown ? fma(s, known, t) : (known - t) / s
+    case .shiftThenScale: return readIsKnown ? s * (known - t) : known / s + t
+    case .gated: return readIsKnown ? fma(s, known - t, t) : (known - t) / s + t
+    }
   }
 }

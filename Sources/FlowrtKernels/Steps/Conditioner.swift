@@ -337,12 +337,14 @@ struct Conditioner {
     add(layer.pointee.add.1, layer.pointee.scale.1)
     add(layer.pointee.add.2, layer.pointee.scale.2)
     let (code, a) = (layer.pointee.activation, layer.pointee.a)
-    #if !FLOWRT_BASELINE_HAS_NO_GRADIENT
-      if isTile, let sums { keepSums(layer, sums, first &* rows, end &* rows) }
-    #endif
-    // A tile's units lie one behind the other: one row of all their values.
-    activateInPlace(
-      target.base, first &* unitStride, end &* unitStride, code, a, rows: isTile ? 1 : rows, stride: target.stride)
+    if isTile {
+      #if !FLOWRT_BASELINE_HAS_NO_GRADIENT
+        if let sums { keepSums(layer, sums, first &* rows, end &* rows) }
+      #endif
+      activateInPlace(target.base, first &* rows, end &* rows, code, a)
+    } else {
+      activateInPlace(target.base, first, end, code, a, rows: rows, stride: target.stride)
+    }
     if !layer.isNormalized { gate(layer, first, end) }
   }
 

@@ -95,7 +95,7 @@ struct PlaneLayer {
     for y in 0..<height {
       let row = (above &+ y) &* pitch
       fill(row, row &+ left)
-      for i in 0..<width { scratch[row &+ left &+ i] = input[y &* width &+ i] }
+      copy(input + y &* width, scratch + (row &+ left), width)
       fill(row &+ left &+ width, row &+ pitch)
     }
     let below = (above &+ height) &* pitch
@@ -103,6 +103,19 @@ struct PlaneLayer {
     fill(below, below &+ Int(record.pad.1) &* pitch)
     for i in 0..<laneSlack { scratch[below &+ Int(record.pad.1) &* pitch &+ i] = 0 }
     return UnsafePointer(scratch)
+  }
+
+  /// Whole vectors, and what is left number by number: the input may be the caller's, with nothing behind it.
+  private func copy(_ source: UnsafePointer<Float>, _ target: UnsafeMutablePointer<Float>, _ count: Int) {
+    var i = 0
+    while i &+ laneCount <= count {
+      target.store(source.lanes(i), i)
+      i &+= laneCount
+    }
+    while i < count {
+      target[i] = source[i]
+      i &+= 1
+    }
   }
 
   /// One row of the kernel at a time, or one tap of it where the taps are apart.

@@ -184,8 +184,10 @@ static void between(flowrt_file *flow, const char *path, const char *sheet)
     for (size_t i = 0; i < 2 * PAIRS; i++) {
         const unsigned char *levels = digits + i * (count - 1) / (2 * PAIRS - 1) * PIXELS;
         const float *end = x + (i / 2 * STEPS + i % 2 * (STEPS - 1)) * PIXELS;
-        for (int k = 0; k < PIXELS; k++)
-            off = fmax(off, fabs(end[k] * LEVELS - levels[k] - 0.5) - 0.5);
+        for (int k = 0; k < PIXELS; k++) {
+            const double away = fabs(end[k] * LEVELS - levels[k] - 0.5) - 0.5;
+            if (away > off) off = away;
+        }
     }
     printf("%d pairs, %d images each: %s; the digits at the ends come back, but for %.2g grey levels\n", PAIRS, STEPS,
            sheet, off);

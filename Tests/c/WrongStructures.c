@@ -1,6 +1,7 @@
 /* What stands in the blocks of a file, and in several records together, is refused where it contradicts docs/FORMAT.md:
  * orders that are none, stages and degrees that do not ascend, numbers that no step can have. */
 #include "support/call.h"
+#include <math.h>
 
 static void set_float(flow_file file, size_t offset, float value) { memcpy(file.bytes + offset, &value, sizeof value); }
 
@@ -247,7 +248,8 @@ static const field fields[] = {
     {"convolution", "a width that is not the output's", FLOWRT_ERR_MALFORMED, 2, 4, 4, 21},
     {"convolution", "a convolution without an input", FLOWRT_ERR_MALFORMED, 2, 8, 2, 0},
     {"gathered-planes", "channels that a pooling does not keep", FLOWRT_ERR_MALFORMED, 2, 36, 4, 3},
-    {"gathered-planes", "a context of a pooling", FLOWRT_ERR_MALFORMED, 2, 10, 2, 1},
+    {"gathered-planes", "a context that the flow does not take", FLOWRT_ERR_MALFORMED, 2, 10, 2, 1},
+    {"image-context", "a context of a pooling", FLOWRT_ERR_MALFORMED, 2, 10, 2, 1},
     {"gathered-planes", "a plane of a gather", FLOWRT_ERR_MALFORMED, 1, 28, 1, 1},
     {"image-context", "a source of the encoder that reads the flow", FLOWRT_ERR_MALFORMED, 2, 8, 2, 1},
 };
@@ -274,6 +276,19 @@ static void check_planes(void) {
     wrong.bytes[64 * 3 + 2] = LAYER_NORM;
     set_float(wrong, 64 * 3 + 24, 1e-5f);
     expect_refusal(FLOWRT_ERR_MALFORMED, wrong, 0, 2, 64 * 3 + 2, 2, "a norm over all pixels");
+    flow_free(wrong);
+
+    wrong = flow_build(flow_case("convolution"), 1);
+    const double nan = NAN;
+    memcpy(wrong.bytes + 64 + 8, &nan, sizeof nan);
+    expect_refusal(FLOWRT_ERR_MALFORMED, wrong, 0, 0, 64 + 8, 8, "a log-determinant of pixels that is NaN");
+    flow_free(wrong);
+
+    wrong = flow_build(flow_case("image-context"), 1); /* windows of 250,000 pixels, moved by two, on 1000 x 1000 */
+    const uint16_t kernel[2] = {500, 500}, pad[4] = {995, 0, 993, 0};
+    memcpy(wrong.bytes + 64 * 3 + 40, kernel, sizeof kernel);
+    memcpy(wrong.bytes + 64 * 3 + 52, pad, sizeof pad);
+    expect_refusal(FLOWRT_ERR_LIMIT, wrong, 0, 2, 64 * 3 + 40, 4, "windows that have too many pixels in all");
     flow_free(wrong);
 
     wrong = flow_build(flow_case("coupling"), 1);

@@ -57,15 +57,15 @@ def plot(
 
     Raises `Error` if matplotlib is missing, and for data that are not the flow's.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise Error('a picture needs matplotlib: pip install "flowrt[plot]"') from None
     shown = _shown(density, x, context, draws, seed)
     picked = list(range(min(density.dim, _MOST_COLUMNS))) if columns is None else list(columns)
     wrong = [column for column in picked if not 0 <= column < density.dim]
     if wrong or not picked:
         raise ArgumentError(f"columns must be some of 0 .. {density.dim - 1}, not {wrong or picked}")
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise Error('a picture needs matplotlib: pip install "flowrt[plot]"') from None
     size = max(len(picked), 3)
     figure = Figure(figsize=(2.1 * size + 4.6, 2.1 * size), layout="constrained")
     halves: Any = figure.subfigures(1, 2, width_ratios=[2.1 * size, 4.6])

@@ -44,7 +44,7 @@ def _randomise_parameter(module, name: str, values, gain: float) -> None:
     if name == "gamma" or (name == "weight" and values.dim() == 1):  # gains of batch norms
         values.uniform_(0.5, 1.5)
     elif name == "weight":
-        fan_in = module.mask.sum(dim=1, keepdim=True).clamp(min=1) if hasattr(module, "mask") else values[0].numel()
+        fan_in = module.mask.sum(dim=1, keepdim=True).clamp(min=1) if hasattr(module, "mask") else values.shape[1:].numel()
         values.normal_().mul_(gain / fan_in**0.5)
     elif name == "_weight":  # a free matrix, orthogonal so far
         values.add_(torch.randn_like(values), alpha=0.1)

@@ -11,6 +11,8 @@ import numpy as np
 import flowrt
 from flowrt.errors import LibraryError, Status
 from flowrt.file import encode
+from flowrt.file.codes import Feature
+from flowrt.file.header import HEADER
 from flowrt.frameworks import choose, dtypes
 from flowrt.reference import gradient as reference
 from flowrt.verify.rows import random_rows
@@ -24,16 +26,18 @@ def require_gradients(model, automatic=None, *, has_none: bool = False, differs:
 
     `automatic(live, x, context)` gives them by automatic differentiation, in the precision of `live`: the error of
     libflowrt is at most twice its error in float32. Without it, the gradients of the float64 evaluator are compared
-    with the slope, and libflowrt with these. `has_none` says that the file has no gradients, `differs` that
-    those of the framework are not the slope of its log p in some rows.
+    with the slope, and libflowrt with these. `has_none` says that the file has no gradients, as those with
+    planes have none; `differs` that those of the framework are not the slope of its log p in some rows.
     """
     adapter = choose(model)
     file = flowrt.compile(adapter.describe(model))
     x, _, context = random_rows(file, ROWS, 0)[:3]
     x = x.astype(np.float32)
     context = None if context is None else np.broadcast_to(context, (ROWS, context.shape[-1])).astype(np.float32)
+    data = encode(file)
+    has_none = has_none or bool(HEADER.unpack(data).features & Feature.PLANES)
     try:
-        found = flowrt.Model(encode(file)).log_prob_gradient(x, context)[1:]
+        found = flowrt.Model(data).log_prob_gradient(x, context)[1:]
     except LibraryError as error:
         assert error.status == Status.GRADIENT and has_none
         return

@@ -4,7 +4,7 @@ A description is broken between the adapter and the compiler. Whether that chang
 many rows; what changes nothing (a clamp that the weights never reach) is no mistake. Some of it shows far away alone.
 
 By default each kind of mistake is tried in a few models of each framework; all of them, in half an hour, with
-FLOWRT_ALL_MISTAKES=1. They take long, so `.ci/run` tries every ninth mistake (FLOWRT_EVERY_MISTAKE=9). The tests are
+FLOWRT_ALL_MISTAKES=1. They take long, so `.ci/run` tries every twelfth (FLOWRT_EVERY_MISTAKE=12). The tests are
 `test_broken_descriptions.py`, and `test_NAME_broken_descriptions.py` in the folders of the other frameworks.
 """
 

@@ -206,11 +206,11 @@ struct Blocks: BlockVisitor {
   @inline(never) mutating func distinct(_ count: UInt64, below bound: UInt64) throws(Refusal) -> UnsafePointer<UInt32> {
     let start = next
     let block = try integers(count)
-    // One bit for each of 65536 numbers: larger rows take several passes over the block.
-    let numbers: UInt64 = 65_536
+    // One bit for each of 61440 numbers, all that the stack has room for: larger rows take several passes over the block.
+    let numbers: UInt64 = 61_440
     var first: UInt64 = 0
     while first < bound {
-      var seen = InlineArray<1024, UInt64>(repeating: 0)
+      var seen = InlineArray<960, UInt64>(repeating: 0)
       var i: UInt64 = 0
       while i < count {
         let value = UInt64(block[Int(truncatingIfNeeded: i)])
@@ -218,7 +218,7 @@ struct Blocks: BlockVisitor {
         let place = value &- first
         let word = Int(truncatingIfNeeded: place / 64)
         let bit = UInt64(1) &<< (place & 63)
-        // place < 65536 is tested first: it makes word < 1024, so the unchecked access is in bounds.
+        // place < 61440 is tested first: it makes word < 960, so the unchecked access is in bounds.
         if value >= bound || (place < numbers && seen[unchecked: word] & bit != 0) {
           throw refusal(FLOWRT_ERR_MALFORMED, offset: start &+ 4 &* i, expected: bound, found: value)
         }

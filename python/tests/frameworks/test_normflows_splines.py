@@ -194,4 +194,6 @@ def refused(model, text):
 
 
 def test_other_bases_are_refused_by_name():
-    refused(flow(spline(), base=nf.distributions.GlowBase((3, 1, 1))), "GlowBase is not supported")
+    images = nf.distributions.GlowBase((3, 1, 1))  # the steps below it are of vectors
+    text = "AutoregressiveRationalQuadraticSpline is not supported; supported are GlowBlock"
+    refused(flow(spline(), base=images), text)

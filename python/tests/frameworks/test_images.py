@@ -108,7 +108,8 @@ def test_contexts_beside_images_are_refused():
         return ConvResidualNet(inputs, outputs, hidden_channels=4, context_channels=2, num_blocks=1)
 
     coupling = nt.AffineCouplingTransform(torch.tensor([0, 1]), network)
-    refused(Flow(coupling, StandardNormal([2, 4, 4])), "ConvResidualNet with a context that is an image is not supported")
+    text = "ConvResidualNet with a context that is an image is not supported"
+    refused(Flow(coupling, StandardNormal([2, 4, 4])), text)
     plain = nt.AffineCouplingTransform(torch.tensor([0, 1]), residual)
     refused(Flow(plain, StandardNormal([2, 4, 4]), nn.Linear(3, 2)), "a context beside an image is not supported")
     network = Ff.SequenceINN(4, 4, 4)

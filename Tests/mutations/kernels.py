@@ -144,7 +144,7 @@ _NETWORK = [
     ),
     *in_file(
         "FlowrtKernels/Products/Pixels.swift",
-        ("dense panels all begin with the first one's weights", "(first &+ $0) &* lines &+ line)", "first &* lines &+ line)"),
+        ("dense panels all begin with the first one's weights", "(first &+ $0) &* lines &+ line)", "(first &+ $0 &* 0) &* lines &+ line)"),
         ("kernel rows all take the first one's weights", "&* lines &+ line)", "&* lines)"),
         ("dense panels are taken once for all", "line: 0, from: 0, to: lines)\n    first &+= abreast", "line: 0, from: 0, to: lines)\n    first &+= panels"),
         ("panels of pixels are taken once for all", "first &+= abreast\n      }\n      from", "first &+= panels\n      }\n      from"),

@@ -19,7 +19,7 @@ public func flowrt_model_open(
   } else if let model, let data {
     do throws(Refusal) {
       var view = try readModel(data, UInt64(UInt(bitPattern: size)), verify: flags & FLOWRT_OPEN_VERIFY != 0)
-      // Below 2^39, since records, ranks, layers and widths are limited: only a 32-bit machine may lack the address
+      // Below 2^45, since records, ranks, layers and widths are limited: only a 32-bit machine may lack the address
       // space.
       if workspaceSize(view, UInt64(FLOWRT_TILE_ROWS)) > UInt64(UInt(bitPattern: Int.max)) {
         throw Refusal(status: FLOWRT_ERR_LIMIT)

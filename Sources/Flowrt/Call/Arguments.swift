@@ -156,8 +156,8 @@ struct Arguments {
       seed: rng?.pointee.seed ?? 0, stream: rng?.pointee.stream ?? 0, index: rng?.pointee.index ?? 0,
       steps: part(layout.plan.steps), layers: part(layout.plan.layers), tables: part(layout.plan.tables),
       panels: part(layout.plan.panels),
-      prologue: part(layout.prologue), planes: part(layout.planes), context_tile: part(layout.contextTile), encoder: part(layout.encoder),
-      state: part(layout.state),
+      prologue: part(layout.prologue), planes: part(layout.planes), context_tile: part(layout.contextTile),
+      encoder: part(layout.encoder), state: part(layout.state),
       read: part(layout.read), other: part(layout.other), log_scale: part(layout.logScale),
       log_sum: part(layout.logSum), transformer_scratch: part(layout.transformerScratch),
       activations: part(layout.activations), sums: nil, gradient: gradient)

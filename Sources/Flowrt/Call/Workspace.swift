@@ -32,7 +32,8 @@ struct WorkspaceLayout {
     // Contexts are encoded by rows, each in the prologue, or one by one.
     let encodesTiles = rows > 1 && view.has_encoder_planes == 0
     contextTile = part(encodesTiles ? UInt64(view.context_dim) &* rows &* 4 : 0)
-    encoder = part(encodesTiles ? view.encoder_size &* rows &* 4 : view.has_encoder_planes != 0 ? view.encoder_size &* 4 : 0)
+    let encodedRows = encodesTiles ? rows : view.has_encoder_planes != 0 ? 1 : 0
+    encoder = part(view.encoder_size &* encodedRows &* 4)
     state = part(tile &* 4)
     read = part(tile &* 4)
     other = part(fewRows &* 4)

@@ -206,7 +206,7 @@ struct Blocks: BlockVisitor {
   @inline(never) mutating func distinct(_ count: UInt64, below bound: UInt64) throws(Refusal) -> UnsafePointer<UInt32> {
     let start = next
     let block = try integers(count)
-    // One bit for each of 61440 numbers, all that the stack has room for: larger rows take several passes over the block.
+    // One bit for each of 61440 numbers, all that the stack has room for: larger rows take several passes.
     let numbers: UInt64 = 61_440
     var first: UInt64 = 0
     while first < bound {
@@ -230,7 +230,7 @@ struct Blocks: BlockVisitor {
     return block
   }
 
-  /// `count` units of an input, all below `bound`, or 0xFFFFFFFF for none. Kernels use each as an index without a check.
+  /// `count` units of an input, all below `bound`, or 0xFFFFFFFF for none. Kernels use each as an index, unchecked.
   @inline(never) mutating func gathered(_ count: UInt64, below bound: UInt64) throws(Refusal) -> UnsafePointer<UInt32> {
     let start = next
     let block = try integers(count)

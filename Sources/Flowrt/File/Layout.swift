@@ -81,7 +81,8 @@ extension BlockVisitor {
     let channels = UInt64(record.channels)
     return flowrt_pixelwise_blocks(
       index: try distinct(UInt64(record.pixels) &* channels, below: dim),
-      matrix: try panels(width: channels, lines: channels), inverse_matrix: try panels(width: channels, lines: channels),
+      matrix: try panels(width: channels, lines: channels),
+      inverse_matrix: try panels(width: channels, lines: channels),
       shift: try floats(channels, .any))
   }
 

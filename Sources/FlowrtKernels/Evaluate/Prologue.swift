@@ -27,7 +27,8 @@ func makePrologue(_ call: flowrt_call, _ context: UnsafePointer<Float>?, isEncod
     case .autoregressive, .base:
       let count = Int(step.record.pointee.layer_count)
       if count > 0 { makePrologue(call, step.layers, count, context, contextDim) }
-    case .diagonal, .linear, .elementwise, .permutation, .encoder, .layer, .pixelwiseLinear: break  // no step with layers
+    // No step with layers.
+    case .diagonal, .linear, .elementwise, .permutation, .encoder, .layer, .pixelwiseLinear: break
     }
   }
 }

@@ -1,27 +1,28 @@
-// Products whose panels all have the same lines: of few rows with a dense layer, of the pixels of a plane with a convolution.
+// Products whose panels all have the same lines: few rows with a dense layer, a plane's pixels with a convolution.
 //
 //     sums[y][x][u] += sum over k of w[k][u] * source[y][x][k]
 //
-// A pixel is a row of Columns.swift. Its source values are contiguous, since planes are kept pixel by pixel: the channels
-// of one pixel, and those of its neighbours to the right, which are the next terms of a kernel's row.
+// A pixel is a row of Columns.swift. Its source values are contiguous, since planes are kept pixel by pixel: the
+// channels of one pixel, and those of its neighbours to the right, which are the next terms of a kernel's row.
 //
 //     source    | c c c | c c c | c c c | c c c | ...        pixels of one row of the plane, with its border
 //     pixel 0   [     kernel's row      ]                    kernel width * channels terms
 //     pixel 1           [     kernel's row      ]            `sourceStride` floats further on
 //
-// Each unit of each pixel adds its terms in the order of k, whichever pixels are taken together: a pixel alone has the same
-// bits. A block of weights stays in the cache while all pixels take it.
+// Each unit of each pixel adds its terms in the order of k, whichever pixels are taken together: a pixel alone has the
+// same bits. A block of weights stays in the cache while all pixels take it.
 
 import FlowrtShim
 
-/// Lines of weights that go to all pixels before the next ones do: 64 kB of two panels, 128 kB of four, which stay in the L2
-/// cache. Shorter blocks would fetch and store the sums more often.
+/// Lines of weights that go to all pixels before the next ones do: 64 kB of two panels, 128 kB of four, which stay in
+/// the L2 cache. Shorter blocks would fetch and store the sums more often.
 private let blockLines = 512
 
 struct Pixels {
   /// Rows of the plane, and pixels of each.
   let height, width: Int
-  /// The sums of the first pixel: 16 floats for each panel. Those of the next are `stride` floats further on, in all rows.
+  /// The sums of the first pixel: 16 floats for each panel. Those of the next one are `stride` floats further on, in
+  /// all rows.
   let sums: UnsafeMutablePointer<Float>
   let stride: Int
   /// The source values of the first pixel, of the next one in its row, and of the first one in the next row.

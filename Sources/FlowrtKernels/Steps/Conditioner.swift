@@ -108,8 +108,8 @@ struct Conditioner {
   }
 
   /// Few rows: fills the sums of all units with what they start from, and adds the rows' own context. It writes whole
-  /// panels: bias, start and values are all padded to 16 floats, so 16 * panels of them are in bounds. A plane layer has
-  /// all of its sums then.
+  /// panels: bias, start and values are all padded to 16 floats, so 16 * panels of them are in bounds. A plane layer
+  /// has all of its sums then.
   @inline(never) private func startRows(_ layer: Layer) {
     let isPlane = layer.pointee.is_plane != 0
     if isPlane && layer.pointee.bias == nil { return sumPlane(layer) }
@@ -129,8 +129,8 @@ struct Conditioner {
     if isPlane { sumPlane(layer) }
   }
 
-  /// The sums of a plane layer, or what it gathers, of all units. On entry its input is final, and the first pixel has what
-  /// a convolution's sums start from.
+  /// The sums of a plane layer, or what it gathers, of all units. On entry its input is final, and the first pixel has
+  /// what a convolution's sums start from.
   @inline(never) private func sumPlane(_ layer: Layer) {
     let input: UnsafePointer<Float>
     let source = layer.pointee.record.pointee.source
@@ -143,7 +143,7 @@ struct Conditioner {
   }
 
   /// What the context's weights of a layer multiply: the rows' context, or a layer that depends on it.
-  @inline(__always) func contextSource(_ layer: Layer) -> (Values, lines: Int)? {
+  @inline(__always) private func contextSource(_ layer: Layer) -> (Values, lines: Int)? {
     guard let context else { return nil }
     let number = layer.pointee.context_source
     if number == noLayer { return (context, contextDim) }

@@ -6,12 +6,6 @@
 import FlowrtShim
 
 extension ElementwiseFunction {
-  /// Of a code that the reader has checked: the cases lie in memory as numbers in their order, which the codes of a file
-  /// are too. (`init(rawValue:)` compares with each of them.)
-  @inline(__always) init(checked code: UInt32) {
-    self = unsafeBitCast(UInt8(truncatingIfNeeded: code), to: ElementwiseFunction.self)
-  }
-
   var inverse: ElementwiseFunction {
     switch self {
     case .identity: return .identity
@@ -108,7 +102,7 @@ extension Sweep {
     let (lower, upper, codes) = (step.elementwise.lower!, step.elementwise.upper!, step.elementwise.functions!)
     let sums = LogSum(call.pointee.log_sum, rows: rows)
     @inline(__always) func function(_ i: Int) -> ElementwiseFunction {
-      let f = ElementwiseFunction(checked: codes[i])
+      let f = ElementwiseFunction(rawValue: codes[i]).unsafelyUnwrapped
       return direction == .toNoise ? f : f.inverse
     }
     if isTile {

@@ -51,7 +51,7 @@ extension Sweep {
     let (lower, upper, codes) = (step.elementwise.lower!, step.elementwise.upper!, step.elementwise.functions!)
     let by = call.pointee.gradient.pointee.by_state!
     for i in 0..<dim {
-      let f = ElementwiseFunction(checked: codes[i])
+      let f = ElementwiseFunction(rawValue: codes[i]).unsafelyUnwrapped
       for at in stride(from: i &* rows, to: (i &+ 1) &* rows, by: registerCount) {
         let (slope, ofLogSlope) = f.derivatives(given.register(at), lower[i], upper[i])
         by.store(fma(by.register(at), slope, ofLogSlope), at)

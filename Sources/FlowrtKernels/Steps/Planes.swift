@@ -9,8 +9,8 @@
 //     2. the sums of each output pixel, channels in whole panels of 16        | o o o o o . . . | o o o o o . . . |
 //     3. the channels that are none are squeezed out                          | o o o o o | o o o o o |
 //
-// Then the units lie as those of any other layer, and added layers, activation and gate are the same (Conditioner.finish).
-// The border's zeros are multiplied and added like all other terms, so that every pixel has the same chain of them.
+// Then the units lie as those of any other layer, and added layers, activation and gate are the same
+// (Conditioner.finish). The border's zeros are multiplied and added like all other terms, so that every pixel has the same chain of them.
 
 import FlowrtShim
 
@@ -139,7 +139,8 @@ struct PlaneLayer {
     }
   }
 
-  /// Every tap of every output pixel, 16 channels at a time: adds its value times its weight, or takes it if it is larger.
+  /// Every tap of every output pixel, 16 channels at a time: adds its value times its weight, or takes it if it is
+  /// larger.
   private func combine(_ source: UnsafePointer<Float>) {
     let (rows, columns) = (Int(record.kernel.0), Int(record.kernel.1))
     let (down, right) = (Int(record.dilation.0) &* pitch, Int(record.dilation.1) &* channels)

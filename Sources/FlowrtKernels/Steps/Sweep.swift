@@ -216,8 +216,8 @@ struct Sweep {
     }
     accumulateDense(
       count: pixels, sums: sums, stride: stride, sources: known, sourceStride: stride,
-      weights: direction == .toNoise ? step.pixelwise.matrix : step.pixelwise.inverse_matrix, panels: stride / panelUnits,
-      lines: channels)
+      weights: direction == .toNoise ? step.pixelwise.matrix : step.pixelwise.inverse_matrix,
+      panels: stride / panelUnits, lines: channels)
     for pixel in 0..<pixels {
       for c in 0..<channels { state[Int(index[pixel &* channels &+ c])] = sums[pixel &* stride &+ c] }
     }

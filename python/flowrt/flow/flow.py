@@ -182,18 +182,22 @@ class Autoregressive:
     name: str = "autoregressive layer"
 
 
+class _WithBefore:
+    """`before`, what a map adds first, is nothing if it is not given."""
+
+    def __post_init__(self):
+        if self.before is None:
+            self.before = np.zeros(np.shape(self.shift))
+
+
 @dataclass
-class Diagonal:
+class Diagonal(_WithBefore):
     """w = scale * (v + before) + shift, in these steps where `before` is large: as for `Linear`."""
 
     scale: np.ndarray
     shift: np.ndarray
     name: str = "diagonal layer"
     before: Optional[np.ndarray] = None  # zeros
-
-    def __post_init__(self):
-        if self.before is None:
-            self.before = np.zeros(np.shape(self.shift))
 
     @property
     def shift_alone(self) -> np.ndarray:
@@ -210,7 +214,7 @@ class Permutation:
 
 
 @dataclass
-class Linear:
+class Linear(_WithBefore):
     """w = matrix (v + before) + shift.
 
     What undoes `matrix v + shift` takes the shift away first. Were it multiplied out, `matrix v` and a constant could
@@ -222,13 +226,9 @@ class Linear:
     name: str = "linear layer"
     before: Optional[np.ndarray] = None  # zeros
 
-    def __post_init__(self):
-        if self.before is None:
-            self.before = np.zeros(np.shape(self.shift))
-
 
 @dataclass
-class PixelwiseLinear:
+class PixelwiseLinear(_WithBefore):
     """w = matrix (v + before) + shift of the numbers v at `coordinates` (pixels, channels), the same for each pixel.
 
     `matrix` is (channels, channels), `shift` and `before` (channels,). All other coordinates stay as they are. An
@@ -240,10 +240,6 @@ class PixelwiseLinear:
     coordinates: np.ndarray
     name: str = "pixelwise linear layer"
     before: Optional[np.ndarray] = None  # zeros
-
-    def __post_init__(self):
-        if self.before is None:
-            self.before = np.zeros(np.shape(self.shift))
 
 
 @dataclass

@@ -27,8 +27,23 @@ class _PlaneLayer:
         return [add.layer for add in self.add] + ([] if self.gate is None else [self.gate])
 
 
+class _WithWindow(_PlaneLayer):
+    """A layer whose units each see a window of the input plane."""
+
+    window: Window
+
+    @property
+    def output(self) -> tuple:
+        """Rows and columns of the output plane."""
+        return self.window.output
+
+    @property
+    def width(self) -> int:
+        return self.window.outputs
+
+
 @dataclass
-class Convolution(_PlaneLayer):
+class Convolution(_WithWindow):
     """`gate * activation(bias + context_weight c + convolution of the source + sum of adds)`, zeros outside.
 
     `weight` is (outputs, inputs, rows, columns), of a `depthwise` convolution (channels, 1, rows, columns); `bias`
@@ -71,15 +86,6 @@ class Convolution(_PlaneLayer):
     def channels(self) -> int:
         return len(self.weight)
 
-    @property
-    def output(self) -> tuple:
-        """Rows and columns of the output plane."""
-        return self.window.output
-
-    @property
-    def width(self) -> int:
-        return self.window.outputs
-
 
 class _WithoutWeights(_PlaneLayer):
     bias = weight = context_weight = None
@@ -87,7 +93,7 @@ class _WithoutWeights(_PlaneLayer):
 
 
 @dataclass
-class MaxPool(_WithoutWeights):
+class MaxPool(_WithoutWeights, _WithWindow):
     """`gate * activation(largest number of a window, for each channel, + sum of adds)`. Padding never is the largest.
 
     Fields are those of `Convolution`.
@@ -109,15 +115,6 @@ class MaxPool(_WithoutWeights):
     @property
     def window(self) -> Window:
         return Window(self.grid, self.channels, self.channels, self.kernel, self.stride, self.dilation, self.padding)
-
-    @property
-    def output(self) -> tuple:
-        """Rows and columns of the output plane."""
-        return self.window.output
-
-    @property
-    def width(self) -> int:
-        return self.window.outputs
 
 
 @dataclass

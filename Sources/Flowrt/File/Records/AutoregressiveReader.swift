@@ -63,7 +63,7 @@ extension Reader {
       Network(
         layerCount: step.layer_count, stages: stages, contextDim: view.encoded_dim, inputs: inputs, outputs: outputs,
         // 2^24 ranks times 32-bit parameters stay below 2^56. LayerReader requires the layer's width to equal this,
-        // and width <= 2^20, so that all ends of `outputs` fit 32 bits.
+        // and width <= 2^24, so that all ends of `outputs` fit 32 bits.
         outputWidth: (dim &- skip) &* UInt64(parameters)))
   }
 }

@@ -1,5 +1,5 @@
-// Validates the steps without a network whose numbers are constants: diagonal, linear and pixelwise linear (docs/FORMAT.md
-// sections 2.2, 2.3, 2.8).
+// Validates the steps without a network whose numbers are constants: diagonal, linear and pixelwise linear
+// (docs/FORMAT.md sections 2.2, 2.3, 2.8).
 
 import CFlowrt
 import FlowrtShim

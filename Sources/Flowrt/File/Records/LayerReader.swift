@@ -269,7 +269,8 @@ private struct LayerReader {
     return count
   }
 
-  /// What fields, degrees and input say about each other, and the blocks. `contextLines`: units of what `context` names.
+  /// What fields, degrees and input of a plane layer say about each other, and its blocks. `contextLines`: units of
+  /// what `context` names.
   private func readPlane(
     _ reader: inout Reader, _ operation: LayerOperation, _ degrees: Degrees, contextLines: UInt64
   ) throws(Refusal) {

@@ -25,7 +25,8 @@ extension Record {
     if layer.in_channels == 0 { throw malformed(FLOWRT_LAYER_IN_CHANNELS, 0, expected: 1) }
     let keepsChannels = operation != .convolution
     if layer.channels == 0 || (keepsChannels && layer.channels != layer.in_channels) {
-      throw malformed(FLOWRT_LAYER_CHANNELS, UInt64(layer.channels), expected: keepsChannels ? UInt64(layer.in_channels) : 1)
+      let expected = keepsChannels ? UInt64(layer.in_channels) : 1
+      throw malformed(FLOWRT_LAYER_CHANNELS, UInt64(layer.channels), expected: expected)
     }
     try requirePositive(FLOWRT_LAYER_KERNEL, layer.kernel.0, layer.kernel.1)
     try requirePositive(FLOWRT_LAYER_STRIDE, layer.stride.0, layer.stride.1)

@@ -146,6 +146,7 @@ private struct Planner {
       case .elementwise: step.pointee.elementwise = blocks.elementwise(dim)
       case .permutation: step.pointee.permutation = blocks.permutation(of: dim)
       case .pixelwiseLinear:
+        // Its record is another structure of the same 64 bytes.
         step.pointee.pixelwise = blocks.pixelwise(
           UnsafeRawPointer(record).assumingMemoryBound(to: flowrt_pixelwise_record.self).pointee, dim)
       case .base: base(record.pointee)
@@ -223,6 +224,7 @@ private struct Planner {
     _ outputs: Table?
   ) {
     let record = recordPointer.pointee
+    // Kernels of planes read the geometry from the record itself.
     layer.pointee.record = recordPointer
     layer.pointee.width = record.width
     layer.pointee.activation = record.activation
@@ -262,14 +264,17 @@ private struct Planner {
     valuesOffset &+= panels &* UInt32(panelUnits)
   }
 
-  /// The rest of a plane layer. `contextLines`: units of what its `context` names.
+  /// The rest of a plane layer: what `plan` does for a dense one. Out of line, since most flows have none, and the plan
+  /// of a small flow counts. `contextLines`: units of what its `context` names.
   @inline(never) private mutating func planPlane(_ record: flowrt_layer_record, _ contextLines: UInt64) {
     let operation = LayerOperation(rawValue: record.operation).unsafelyUnwrapped
+    // Weights belong to channels, not to units: each pixel has the same.
     let panels = Flowrt.panels(of: record.channels)
     layer.pointee.panels = panels
     layer.pointee.is_plane = 1
     // Its input is taken at once, and not as it becomes known: the record names it.
     layer.pointee.source = noLayer
+    // `inputs` bounds what a gather takes: the reader has checked it.
     let found = blocks.plane(record, operation, inputs: 0, contextLines: contextLines)
     layer.pointee.bias = found.bias
     layer.pointee.scale = (nil, nil, nil)
@@ -277,6 +282,7 @@ private struct Planner {
     layer.pointee.weights = found.weights
     layer.pointee.index = found.index
     start(flowrt_prologue_floats(true, false, false, record.source != 0, found.contextWeights != nil, UInt64(panels)))
+    // Channels of each pixel in whole panels, at most 2^24 (PlaneReader.swift).
     valuesOffset &+= UInt32(truncatingIfNeeded: record.room)
   }
 

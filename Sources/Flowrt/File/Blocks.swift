@@ -203,6 +203,7 @@ struct Blocks: BlockVisitor {
 
   /// `count` different numbers below `bound`; with as many as there are below it, an order of them. Kernels use each
   /// number as an index into a row. One that occurred twice would leave another coordinate without a value.
+  /// Every number is read once for each 61440 below `bound`, so the cost grows with their product.
   @inline(never) mutating func distinct(_ count: UInt64, below bound: UInt64) throws(Refusal) -> UnsafePointer<UInt32> {
     let start = next
     let block = try integers(count)
@@ -210,6 +211,7 @@ struct Blocks: BlockVisitor {
     let numbers: UInt64 = 61_440
     var first: UInt64 = 0
     while first < bound {
+      // Anew for each pass. A row of up to 61440 coordinates takes one.
       var seen = InlineArray<960, UInt64>(repeating: 0)
       var i: UInt64 = 0
       while i < count {
@@ -234,6 +236,7 @@ struct Blocks: BlockVisitor {
   @inline(never) mutating func gathered(_ count: UInt64, below bound: UInt64) throws(Refusal) -> UnsafePointer<UInt32> {
     let start = next
     let block = try integers(count)
+    // A unit may be taken more than once, so nothing is remembered.
     var i: UInt64 = 0
     while i < count {
       let unit = block[Int(truncatingIfNeeded: i)]

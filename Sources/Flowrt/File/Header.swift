@@ -26,6 +26,7 @@ func readHeader(_ data: UnsafeRawPointer, _ size: UInt64) throws(Refusal) -> flo
   let count = UInt64(header.record_count)
   // Minor versions are not compared: a file of a later one is refused only by what it uses (section 7).
   if header.major != 1 { try refuse(FLOWRT_ERR_VERSION, FLOWRT_HEADER_MAJOR, UInt64(header.major), expected: 1) }
+  // Bits of known features are compared with the records behind the last one (ModelReader.swift).
   if header.features & ~UInt32(FLOWRT_FEATURE_PLANES) != 0 {
     try refuse(FLOWRT_ERR_FEATURE, FLOWRT_HEADER_FEATURES, UInt64(header.features))
   }
@@ -33,7 +34,8 @@ func readHeader(_ data: UnsafeRawPointer, _ size: UInt64) throws(Refusal) -> flo
   if header.file_size != size {
     try refuse(FLOWRT_ERR_TRUNCATED, FLOWRT_HEADER_FILE_SIZE, size, expected: header.file_size)
   }
-  // The limits of section 6. Products such as (2 dim + 1) dim (Records/ConstantReader.swift) stay far below 2^64.
+  // The limits of section 6. Products such as (2 dim + 1) dim (Records/ConstantReader.swift) stay far below 2^64, and so
+  // do sums over 65536 records of what their widths allow.
   if dim == 0 { try refuse(FLOWRT_ERR_MALFORMED, FLOWRT_HEADER_DIM, 0) }
   if dim > maximumDim { try refuse(FLOWRT_ERR_LIMIT, FLOWRT_HEADER_DIM, dim, expected: maximumDim) }
   if contextDim > maximumContextDim {

@@ -29,7 +29,7 @@ READER = [
         ("any width of a plane", "if UInt64(layer.width) != units {", "if UInt64(layer.width) > units {"),
         ("the reserved bytes of a plane", "try requireZero(from: FLOWRT_LAYER_RESERVED)", "try requireZero(from: FLOWRT_LAYER_RESERVED &+ 1)"),
         ("no scratch for a border", "let bordered = layer.borderedHeight &* layer.borderedWidth", "let bordered = UInt64(layer.plane.0) &* UInt64(layer.plane.1)"),
-        ("planes claim to have a gradient", "no_gradient = 1\n    if isEncoder", "if isEncoder"),
+        ("planes claim to have a gradient", "no_gradient = 1\n    // Planes of", "// Planes of"),
         ("planes are evaluated in tiles", "else { has_step_planes = 1 }", "else { has_encoder_planes = 1 }"),
         ("parameters of planes are miscounted", "channels &* (1 &+ layer.lines(operation)", "channels &* (layer.lines(operation)"),
     ),

@@ -34,8 +34,8 @@ func readHeader(_ data: UnsafeRawPointer, _ size: UInt64) throws(Refusal) -> flo
   if header.file_size != size {
     try refuse(FLOWRT_ERR_TRUNCATED, FLOWRT_HEADER_FILE_SIZE, size, expected: header.file_size)
   }
-  // The limits of section 6. Products such as (2 dim + 1) dim (Records/ConstantReader.swift) stay far below 2^64, and so
-  // do sums over 65536 records of what their widths allow.
+  // The limits of section 6. Products such as (2 dim + 1) dim (Records/ConstantReader.swift) stay far below 2^64, and
+  // so do sums over 65536 records of what their widths allow.
   if dim == 0 { try refuse(FLOWRT_ERR_MALFORMED, FLOWRT_HEADER_DIM, 0) }
   if dim > maximumDim { try refuse(FLOWRT_ERR_LIMIT, FLOWRT_HEADER_DIM, dim, expected: maximumDim) }
   if contextDim > maximumContextDim {

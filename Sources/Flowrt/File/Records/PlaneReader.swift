@@ -1,5 +1,5 @@
-// Validates the records of convolutions and poolings (docs/FORMAT.md section 4.3). What they say about other layers, and
-// gathers: LayerReader.swift.
+// Validates the records of convolutions and poolings (docs/FORMAT.md section 4.3). What they say about other layers,
+// and gathers: LayerReader.swift.
 //
 // Kernels copy the input plane into a scratch, write whole panels of channels for each output pixel, and go by the
 // record. So after this no product of its fields wraps around, and both planes fit what the workspace sets aside.

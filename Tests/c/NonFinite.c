@@ -87,6 +87,18 @@ static void check_nan_outside(const flow_spec *spec, call *mixed, size_t row) {
     free(kept);
 }
 
+/* Nor is it one in a context, which no pooling may lose: a NaN is larger than all other numbers. */
+static void check_nan_context(const flow_spec *spec, call *mixed, size_t row) {
+    for (size_t j = 0; j < spec->context_dim; j += stride) {
+        float *const value = mixed->context + row * spec->context_dim + j, kept = *value;
+        *value = NAN;
+        CHECK_STATUS(FLOWRT_ERR_NONFINITE, call_run(mixed));
+        CHECK(isnan(mixed->log_output[row]), "%s: NaN at %zu of context %zu has log p = %g", spec->name, j, row,
+              (double)mixed->log_output[row]);
+        *value = kept;
+    }
+}
+
 static void test(const flow_spec *spec, const flowrt_model *model, uint32_t level) {
     (void)level;
     for (enum verb verb = 0; verb < VERB_COUNT; verb++) {
@@ -95,6 +107,7 @@ static void test(const flow_spec *spec, const flowrt_model *model, uint32_t leve
         if (verb != SAMPLE) check_array(spec, &good, &mixed, mixed.input, spec->dim);
         if (spec->context_dim) check_array(spec, &good, &mixed, mixed.context, spec->context_dim);
         if (verb == LOG_PROB) check_nan_outside(spec, &mixed, 3), check_nan_outside(spec, &mixed, ROWS - 1);
+        if (verb == LOG_PROB && flow_has_planes(spec)) check_nan_context(spec, &mixed, 3);
         call_free(good);
         call_free(mixed);
     }
